@@ -1,0 +1,128 @@
+"""Every exception that chaosbench raises on purpose.
+
+::
+
+    ChaosbenchError
+    ├── InputError (ValueError)          what the caller gave is wrong; the CLI exits with 2
+    │   ├── UnknownNameError (KeyError)  no such system, task, metric or forecaster
+    │   ├── ParameterError               a parameter or setting that does not exist or is not finite
+    │   ├── DefinitionError              a system's function cannot be traced
+    │   ├── StaleConstantsError          stored constants belong to another equation
+    │   ├── CorruptDataError             a file is truncated, edited or foreign
+    │   └── RecipeMismatchError          an output directory holds something else
+    ├── IntegrationError                 a trajectory could not be computed; carries the time
+    │   ├── TrajectoryEscapedError       the state left every bound or became non-finite
+    │   └── StepSizeError                the step size underflowed or the step budget ran out
+    └── ForecastFailure                  a forecaster gives up; becomes the status of a Record
+        ├── DivergedError                non-finite training or forecast
+        └── InvalidForecastError         wrong shape, wrong type
+
+Each message says what was wrong, what was expected and what to do.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+__all__ = [
+    "ChaosbenchError",
+    "CorruptDataError",
+    "DefinitionError",
+    "DivergedError",
+    "ForecastFailure",
+    "InputError",
+    "IntegrationError",
+    "InvalidForecastError",
+    "ParameterError",
+    "RecipeMismatchError",
+    "StaleConstantsError",
+    "StepSizeError",
+    "TrajectoryEscapedError",
+    "UnknownNameError",
+    "suggestion",
+]
+
+
+class ChaosbenchError(Exception):
+    """Base of every exception raised on purpose."""
+
+
+class InputError(ChaosbenchError, ValueError):
+    """What the caller gave is wrong; the command line exits with code 2."""
+
+
+class UnknownNameError(InputError, KeyError):
+    """A name that no registry knows; the message suggests near ones."""
+
+    def __init__(self, what: str, name: str, known: Iterable[str]) -> None:
+        super().__init__(f"there is no {what} named {name!r}; {suggestion(name, known)}")
+
+    def __str__(self) -> str:  # KeyError would print the repr
+        return str(self.args[0])
+
+
+class ParameterError(InputError):
+    """A parameter or setting that does not exist, has the wrong type or is not finite."""
+
+
+class DefinitionError(InputError):
+    """A system's function cannot be traced into an expression graph."""
+
+
+class StaleConstantsError(InputError):
+    """Stored constants are missing or belong to another equation, parameter or initial state."""
+
+
+class CorruptDataError(InputError):
+    """A file is truncated, edited or was not written by chaosbench."""
+
+
+class RecipeMismatchError(InputError):
+    """An output directory holds the product of another recipe; nothing was overwritten."""
+
+
+class IntegrationError(ChaosbenchError):
+    """A trajectory could not be computed; ``time`` says when (time units, or iterations)."""
+
+    def __init__(self, message: str, *, time: float) -> None:
+        super().__init__(message)
+        self.time = time
+
+
+class TrajectoryEscapedError(IntegrationError):
+    """The state became non-finite or left every reasonable bound."""
+
+
+class StepSizeError(IntegrationError):
+    """The step size underflowed or the step budget ran out."""
+
+
+class ForecastFailure(ChaosbenchError):  # noqa: N818 - a failure is an outcome, not a bug
+    """Raised inside ``fit`` or ``predict`` to end as a typed status instead of a crash."""
+
+    status = "crashed"
+
+
+class DivergedError(ForecastFailure):
+    """Training or forecast left the finite numbers."""
+
+    status = "diverged"
+
+
+class InvalidForecastError(ForecastFailure):
+    """A forecast of the wrong shape or type."""
+
+    status = "invalid"
+
+
+def suggestion(name: str, known: Iterable[str]) -> str:
+    """Return ``did you mean 'x'?`` or the list of what exists, for an error message."""
+    names = sorted(set(known))
+    lowered = {n.lower(): n for n in names}
+    close = difflib.get_close_matches(name.lower(), lowered, n=3, cutoff=0.6)
+    if close:
+        return f"did you mean {' or '.join(repr(lowered[c]) for c in close)}?"
+    if len(names) > 12:
+        return f"{len(names)} exist, among them {', '.join(names[:8])}, …"
+    return f"expected one of: {', '.join(names)}"

@@ -1,0 +1,1 @@
+"""Running forecasters on tasks, in isolation, and keeping what happened."""

@@ -1,0 +1,80 @@
+"""What a forecaster is: two methods and one result."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from chaosbench.errors import InvalidForecastError
+from chaosbench.trajectories import FloatArray, Trajectories
+
+__all__ = ["Forecast", "Forecaster", "Predictor"]
+
+
+@dataclass(frozen=True, eq=False)
+class Forecast:
+    """What a predictor returns.
+
+    Attributes:
+        values: point forecast ``(n, H, d)``.
+        samples: ``(m, n, H, d)`` draws from the predictive distribution, or None.
+
+    Non-finite numbers are allowed: they are scored as the worst, never dropped.
+
+    """
+
+    values: FloatArray
+    samples: FloatArray | None = None
+
+    def __init__(self, values: ArrayLike, samples: ArrayLike | None = None) -> None:
+        object.__setattr__(self, "values", _real(values, axes=3, what="forecast values (n, H, d)"))
+        if samples is not None:
+            samples = _real(samples, axes=4, what="forecast samples (m, n, H, d)")
+            if samples.shape[1:] != self.values.shape:
+                raise InvalidForecastError(
+                    f"samples have shape (m, n, H, d) over values {self.values.shape}, "
+                    f"not {samples.shape}"
+                )
+        object.__setattr__(self, "samples", samples)
+
+
+def _real(values: ArrayLike, *, axes: int, what: str) -> FloatArray:
+    array = np.asarray(values)
+    if array.dtype.kind not in "fiu":
+        raise InvalidForecastError(f"{what} must be real numbers, not {array.dtype}")
+    if array.ndim != axes:
+        raise InvalidForecastError(f"{what} must have {axes} axes, not shape {array.shape}")
+    return array.astype(np.float64, copy=False)
+
+
+@runtime_checkable
+class Predictor(Protocol):
+    """A fitted forecaster."""
+
+    def predict(self, context: FloatArray, horizon: int) -> Forecast:
+        """Continue each context.
+
+        Args:
+            context: ``(n, C, d)``, sampled with the training step; the forecast begins one step
+                after its last row.
+            horizon: number of steps `H`.
+
+        Returns:
+            A `Forecast` with values ``(n, H, d)``.
+
+        """
+        ...
+
+
+@runtime_checkable
+class Forecaster(Protocol):
+    """A frozen dataclass of settings; all randomness comes from `seed`."""
+
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+
+    def fit(self, train: Trajectories, *, seed: int) -> Predictor:
+        """Learn from `train` (values ``(n, T, d)``) and return the predictor."""
+        ...

@@ -1,0 +1,83 @@
+"""Arrays with a sampling step: what the integrators give and what forecasters get."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from chaosbench.errors import InputError
+
+__all__ = ["FloatArray", "Trajectories"]
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Trajectories:
+    """`n` trajectories of `T` samples of `d` variables on one uniform time grid.
+
+    Attributes:
+        values: ``(n, T, d)``; a single ``(T, d)`` array becomes ``n = 1``.
+        dt: sampling step in time units (1 for maps).
+        variables: `d` names.
+        start_times: ``(n,)`` absolute time of each first sample, in time units; it matters only
+            to driven systems.
+        provenance: how the numbers came to be; empty for a user's own data.
+
+    Raises:
+        InputError: wrong number of axes, an empty axis, or a step that is not positive.
+
+    """
+
+    values: FloatArray
+    dt: float
+    variables: tuple[str, ...] = ()
+    start_times: FloatArray | None = None
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+
+    def __init__(
+        self,
+        values: ArrayLike,
+        dt: float,
+        variables: tuple[str, ...] = (),
+        start_times: ArrayLike | None = None,
+        provenance: Mapping[str, Any] | None = None,
+    ) -> None:
+        array = np.asarray(values, dtype=np.float64)
+        if array.ndim == 2:
+            array = array[np.newaxis]
+        if array.ndim != 3 or 0 in array.shape:
+            raise InputError(
+                f"trajectories have shape (n, T, d) or (T, d) without empty axes; "
+                f"this array has shape {np.shape(values)}"
+            )
+        if not (np.isfinite(dt) and dt > 0):
+            raise InputError(f"the sampling step dt must be positive and finite, not {dt!r}")
+        n, _, d = array.shape
+        names = tuple(variables) or tuple(f"x{i}" for i in range(d))
+        if len(names) != d:
+            raise InputError(f"{d} variables need {d} names, not {len(names)}: {names}")
+        starts = np.zeros(n) if start_times is None else np.asarray(start_times, dtype=np.float64)
+        if starts.shape != (n,):
+            raise InputError(f"start_times must have shape ({n},), not {starts.shape}")
+        object.__setattr__(self, "values", array)
+        object.__setattr__(self, "dt", float(dt))
+        object.__setattr__(self, "variables", names)
+        object.__setattr__(self, "start_times", starts)
+        object.__setattr__(self, "provenance", dict(provenance or {}))
+
+    @property
+    def time(self) -> FloatArray:
+        """Time since the first sample, ``(T,)``, in time units."""
+        return np.arange(self.values.shape[1]) * self.dt
+
+    def __len__(self) -> int:
+        return int(self.values.shape[0])
+
+    def __repr__(self) -> str:
+        n, t, d = self.values.shape
+        return f"Trajectories(n={n}, T={t}, d={d}, dt={self.dt:.6g}, variables={self.variables})"
