@@ -1,0 +1,464 @@
+"""Tracing: a plain Python function of the state becomes an expression graph.
+
+A system's function is called once with symbols instead of numbers. What comes back is a graph
+whose equal subexpressions are one node (hash-consing), and from it follow the machine code, the
+exact partial derivatives, the LaTeX of the equation and its fingerprint.
+
+The functions of this module (`sin`, `where`, …) work on symbols, on floats and on arrays of
+either, so that the same definition can be traced and can be called with numbers.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from chaosbench.errors import DefinitionError
+
+__all__ = [
+    "Expr", "Graph", "absolute", "arccos", "arcsin", "arctan", "arctan2", "cos", "cosh", "exp",
+    "floor", "heaviside", "log", "maximum", "minimum", "mod", "sign", "sin", "sinh", "sqrt",
+    "tan", "tanh", "where",
+]  # fmt: skip
+
+_COMMUTATIVE = frozenset({"add", "mul", "min", "max", "and", "or"})
+
+_FOLD: dict[str, Callable[..., float]] = {
+    "add": lambda a, b: a + b,
+    "sub": lambda a, b: a - b,
+    "mul": lambda a, b: a * b,
+    "div": lambda a, b: a / b,
+    "neg": lambda a: -a,
+    "pow": lambda a, b: a**b,
+    "powi": lambda a, b: a**b,
+    "abs": abs,
+    "sign": lambda a: float((a > 0) - (a < 0)),
+    "min": min,
+    "max": max,
+    "floor": lambda a: float(math.floor(a)),
+    "mod": lambda a, b: a - b * math.floor(a / b),
+    "lt": lambda a, b: float(a < b),
+    "le": lambda a, b: float(a <= b),
+    "and": lambda a, b: float(bool(a) and bool(b)),
+    "or": lambda a, b: float(bool(a) or bool(b)),
+    "not": lambda a: float(not a),
+    "where": lambda c, a, b: a if c else b,
+    "atan2": math.atan2,
+} | {
+    name: getattr(math, name)
+    for name in (
+        "sqrt", "exp", "log", "sin", "cos", "tan", "sinh", "cosh", "tanh", "asin", "acos", "atan",
+    )
+}  # fmt: skip
+
+BOOLEAN = frozenset({"lt", "le", "and", "or", "not"})
+"""Operations whose value is a truth value."""
+
+
+class Graph:
+    """Owns the nodes of one trace; equal nodes are the same object.
+
+    Nodes are numbered in the order of creation, so ascending ids are a topological order.
+    """
+
+    def __init__(self) -> None:
+        self._nodes: dict[tuple[Any, ...], Expr] = {}
+
+    def __len__(self) -> int:
+        return len(self._nodes)
+
+    def _intern(self, op: str, args: tuple[Expr, ...], value: Any = None) -> Expr:
+        # the sign of zero distinguishes constants, so the key holds the bits
+        tag = value.hex() if isinstance(value, float) else value
+        key = (op, tuple(a.id for a in args), tag)
+        node = self._nodes.get(key)
+        if node is None:
+            node = Expr(self, len(self._nodes), op, args, value)
+            self._nodes[key] = node
+        return node
+
+    def constant(self, value: float) -> Expr:
+        """Return the node of a number."""
+        return self._intern("const", (), float(value))
+
+    def symbol(self, role: str, index: int, name: str) -> Expr:
+        """Return an input: `role` is ``state``, ``delayed``, ``time`` or ``parameter``."""
+        return self._intern("symbol", (), (role, index, name))
+
+    def lift(self, value: Any) -> Expr:
+        """Turn a number into a node and let a node pass."""
+        if isinstance(value, Expr):
+            if value.graph is not self:
+                raise DefinitionError("an expression of another trace was used; trace afresh")
+            return value
+        if isinstance(value, np.ndarray) and value.ndim == 0:
+            return self.lift(value.item())
+        if isinstance(value, (bool, int, float, np.number, np.bool_)):
+            return self.constant(float(value))
+        raise DefinitionError(
+            f"a {type(value).__name__} cannot be part of an equation; "
+            "use numbers, the state and the functions of chaosbench.expressions"
+        )
+
+    def apply(self, op: str, *values: Any) -> Expr:
+        """Build a node, folding constants and the identities that are exact in floating point."""
+        args = tuple(self.lift(v) for v in values)
+        if all(a.op == "const" for a in args):
+            try:
+                return self.constant(_FOLD[op](*(a.value for a in args)))
+            except (ArithmeticError, ValueError) as error:
+                raise DefinitionError(
+                    f"the constant expression {op}{tuple(a.value for a in args)} "
+                    f"has no value: {error}"
+                ) from error
+        if op in _COMMUTATIVE:
+            args = tuple(sorted(args, key=lambda a: a.id))
+        simple = self._simplify(op, args)
+        return simple if simple is not None else self._intern(op, args)
+
+    def _simplify(self, op: str, args: tuple[Expr, ...]) -> Expr | None:
+        """Exact identities only; x·0 → 0 is what makes derivatives sparse."""
+        number = [a.value if a.op == "const" else None for a in args]
+        match op:
+            case "add" if 0.0 in number:
+                return args[1 - number.index(0.0)]
+            case "sub" if number[1] == 0.0:
+                return args[0]
+            case "sub" if number[0] == 0.0:
+                return self.apply("neg", args[1])
+            case "sub" if args[0] is args[1]:
+                return self.constant(0.0)
+            case "mul" if 0.0 in number:
+                return self.constant(0.0)
+            case "mul" if 1.0 in number:
+                return args[1 - number.index(1.0)]
+            case "mul" if -1.0 in number:
+                return self.apply("neg", args[1 - number.index(-1.0)])
+            case "div" if number[0] == 0.0:
+                return self.constant(0.0)
+            case "div" if number[1] == 1.0:
+                return args[0]
+            case "neg" if args[0].op == "neg":
+                return args[0].args[0]
+            case "pow" if number[1] is not None:
+                return self._power(args[0], float(number[1]))
+            case "where" if number[0] is not None:
+                return args[1] if number[0] else args[2]
+            case "where" if args[1] is args[2]:
+                return args[1]
+            case _:
+                return None
+
+    def _power(self, base: Expr, exponent: float) -> Expr | None:
+        if exponent == 0.0:
+            return self.constant(1.0)
+        if exponent == 1.0:
+            return base
+        if exponent == 0.5:
+            return self.apply("sqrt", base)
+        if exponent == int(exponent) and abs(exponent) <= 64:
+            return self._intern("powi", (base, self.constant(exponent)))
+        return None
+
+
+class Expr:
+    """One node of a `Graph`; arithmetic on it builds further nodes."""
+
+    __slots__ = ("args", "graph", "id", "op", "value")
+    __array_priority__ = 1000.0
+
+    def __init__(
+        self, graph: Graph, id: int, op: str, args: tuple[Expr, ...], value: Any  # noqa: A002
+    ) -> None:
+        self.graph = graph
+        self.id = id
+        self.op = op
+        self.args = args
+        self.value = value
+
+    def __add__(self, other: Any) -> Any:
+        return self._binary("add", self, other)
+
+    def __radd__(self, other: Any) -> Any:
+        return self._binary("add", other, self)
+
+    def __sub__(self, other: Any) -> Any:
+        return self._binary("sub", self, other)
+
+    def __rsub__(self, other: Any) -> Any:
+        return self._binary("sub", other, self)
+
+    def __mul__(self, other: Any) -> Any:
+        return self._binary("mul", self, other)
+
+    def __rmul__(self, other: Any) -> Any:
+        return self._binary("mul", other, self)
+
+    def __truediv__(self, other: Any) -> Any:
+        return self._binary("div", self, other)
+
+    def __rtruediv__(self, other: Any) -> Any:
+        return self._binary("div", other, self)
+
+    def __pow__(self, other: Any) -> Any:
+        return self._binary("pow", self, other)
+
+    def __rpow__(self, other: Any) -> Any:
+        return self._binary("pow", other, self)
+
+    def __mod__(self, other: Any) -> Any:
+        return self._binary("mod", self, other)
+
+    def __neg__(self) -> Expr:
+        return self.graph.apply("neg", self)
+
+    def __pos__(self) -> Expr:
+        return self
+
+    def __abs__(self) -> Expr:
+        return self.graph.apply("abs", self)
+
+    def __lt__(self, other: Any) -> Any:
+        return self._binary("lt", self, other)
+
+    def __le__(self, other: Any) -> Any:
+        return self._binary("le", self, other)
+
+    def __gt__(self, other: Any) -> Any:
+        return self._binary("lt", other, self)
+
+    def __ge__(self, other: Any) -> Any:
+        return self._binary("le", other, self)
+
+    def __and__(self, other: Any) -> Any:
+        return self._binary("and", self, other)
+
+    def __or__(self, other: Any) -> Any:
+        return self._binary("or", self, other)
+
+    def __invert__(self) -> Expr:
+        return self.graph.apply("not", self)
+
+    def __bool__(self) -> bool:
+        raise DefinitionError(
+            "the equation branches on a traced value (if, and, or, min, max, while); "
+            "use where(condition, a, b), minimum or maximum from chaosbench.expressions"
+        )
+
+    def __float__(self) -> float:
+        raise DefinitionError(
+            "the equation turns a traced value into a float; use the functions of "
+            "chaosbench.expressions instead of those of math"
+        )
+
+    def _binary(self, op: str, a: Any, b: Any) -> Any:
+        for other in (a, b):
+            if isinstance(other, np.ndarray) and other.ndim:
+                return NotImplemented  # the array broadcasts, element by element
+        return self.graph.apply(op, a, b)
+
+    def __repr__(self) -> str:
+        if self.op == "const":
+            return repr(self.value)
+        if self.op == "symbol":
+            return str(self.value[2])
+        return f"{self.op}({', '.join(map(repr, self.args))})"
+
+
+def _elementary(op: str, ufunc: np.ufunc, doc: str) -> Callable[[Any], Any]:
+    """Make one function of a node, a number or an array; NumPy's ufuncs call the method."""
+
+    def method(self: Expr) -> Expr:
+        return self.graph.apply(op, self)
+
+    setattr(Expr, ufunc.__name__, method)
+
+    def function(x: Any) -> Any:
+        return ufunc(x)
+
+    function.__name__ = function.__qualname__ = ufunc.__name__
+    function.__doc__ = doc
+    return function
+
+
+sin = _elementary("sin", np.sin, "Sine.")
+cos = _elementary("cos", np.cos, "Cosine.")
+tan = _elementary("tan", np.tan, "Tangent.")
+sinh = _elementary("sinh", np.sinh, "Hyperbolic sine.")
+cosh = _elementary("cosh", np.cosh, "Hyperbolic cosine.")
+tanh = _elementary("tanh", np.tanh, "Hyperbolic tangent.")
+arcsin = _elementary("asin", np.arcsin, "Inverse sine.")
+arccos = _elementary("acos", np.arccos, "Inverse cosine.")
+arctan = _elementary("atan", np.arctan, "Inverse tangent.")
+exp = _elementary("exp", np.exp, "Exponential.")
+log = _elementary("log", np.log, "Natural logarithm.")
+sqrt = _elementary("sqrt", np.sqrt, "Square root.")
+floor = _elementary("floor", np.floor, "Largest integer not above x; a discontinuity.")
+absolute = _elementary("abs", np.absolute, "Absolute value; a kink at zero.")
+
+
+def _lifted(op: str, numeric: Callable[..., Any], doc: str) -> Callable[..., Any]:
+    """Make an elementwise function that NumPy cannot dispatch to a node."""
+
+    def scalar(*values: Any) -> Any:
+        for value in values:
+            if isinstance(value, Expr):
+                return value.graph.apply(op, *values)
+        return numeric(*values)
+
+    def function(*values: Any) -> Any:
+        arrays = [v for v in values if isinstance(v, np.ndarray) and v.ndim]
+        if not arrays:
+            return scalar(*values)
+        if all(a.dtype != object for a in arrays) and not any(isinstance(v, Expr) for v in values):
+            return numeric(*values)
+        return np.frompyfunc(scalar, len(values), 1)(*values)
+
+    function.__name__ = function.__qualname__ = op
+    function.__doc__ = doc
+    return function
+
+
+sign = _lifted("sign", np.sign, "Sign of x, 0 at 0; a discontinuity.")
+minimum = _lifted("min", np.minimum, "Smaller of two values; a kink where they meet.")
+maximum = _lifted("max", np.maximum, "Larger of two values; a kink where they meet.")
+mod = _lifted("mod", np.mod, "x modulo a positive m, in [0, m); a discontinuity.")
+arctan2 = _lifted("atan2", np.arctan2, "Angle of the point (x, y), given as (y, x).")
+where = _lifted("where", np.where, "Value a where the condition holds, else b.")
+
+
+def heaviside(x: Any) -> Any:
+    """Return 1 for x > 0, else 0; a discontinuity."""
+    return where(x > 0, 1.0, 0.0)
+
+
+def reachable(outputs: Iterable[Expr]) -> list[Expr]:
+    """List the nodes that `outputs` need, in topological order."""
+    seen: dict[int, Expr] = {}
+    stack = list(outputs)
+    while stack:
+        node = stack.pop()
+        if node.id not in seen:
+            seen[node.id] = node
+            stack.extend(node.args)
+    return [seen[i] for i in sorted(seen)]
+
+
+def differentiate(outputs: Sequence[Expr], inputs: Sequence[Expr]) -> list[dict[int, Expr]]:
+    """Return the exact partial derivatives, one sparse row ``{input index: derivative}`` each.
+
+    Forward accumulation over the graph: each node carries the derivatives that are not zero.
+    At a kink or a jump the derivative is the one-sided one of the branch that is taken.
+    """
+    position = {node.id: k for k, node in enumerate(inputs)}
+    rows: dict[int, dict[int, Expr]] = {}
+    for node in reachable(outputs):
+        if node.id in position:
+            rows[node.id] = {position[node.id]: node.graph.constant(1.0)}
+            continue
+        row: dict[int, Expr] = {}
+        if any(rows[a.id] for a in node.args):
+            for factor, arg in zip(_partials(node), node.args, strict=True):
+                for k, inner in rows[arg.id].items():
+                    term = node.graph.apply("mul", factor, inner)
+                    row[k] = node.graph.apply("add", row[k], term) if k in row else term
+        if node.op == "where":
+            row = _where_row(node, rows)
+        rows[node.id] = {k: v for k, v in row.items() if not (v.op == "const" and v.value == 0.0)}
+    return [rows[node.id] for node in outputs]
+
+
+def _where_row(node: Expr, rows: dict[int, dict[int, Expr]]) -> dict[int, Expr]:
+    condition, yes, no = node.args
+    a, b = rows[yes.id], rows[no.id]
+    return {
+        k: node.graph.apply("where", condition, a.get(k, 0.0), b.get(k, 0.0)) for k in {**a, **b}
+    }
+
+
+def _partials(node: Expr) -> tuple[Any, ...]:
+    """Return the derivative of one operation with respect to each of its arguments."""
+    a, *rest = node.args
+    b = rest[0] if rest else a
+    match node.op:
+        case "add":
+            return 1.0, 1.0
+        case "sub":
+            return 1.0, -1.0
+        case "mul":
+            return b, a
+        case "div":
+            return 1.0 / b, -(node / b)
+        case "neg":
+            return (-1.0,)
+        case "powi":
+            return b.value * a ** (b.value - 1.0), 0.0
+        case "pow":
+            # log only where the exponent varies: d/da must not touch log of a negative base
+            varying = 0.0 if b.op == "const" else node * log(a)
+            return b * a ** (b - 1.0), varying
+        case "sqrt":
+            return (0.5 / node,)
+        case "exp":
+            return (node,)
+        case "log":
+            return (1.0 / a,)
+        case "sin":
+            return (cos(a),)
+        case "cos":
+            return (-sin(a),)
+        case "tan":
+            return (1.0 + node * node,)
+        case "sinh":
+            return (cosh(a),)
+        case "cosh":
+            return (sinh(a),)
+        case "tanh":
+            return (1.0 - node * node,)
+        case "asin":
+            return (1.0 / sqrt(1.0 - a * a),)
+        case "acos":
+            return (-1.0 / sqrt(1.0 - a * a),)
+        case "atan":
+            return (1.0 / (1.0 + a * a),)
+        case "atan2":
+            return b / (a * a + b * b), -a / (a * a + b * b)
+        case "abs":
+            return (sign(a),)
+        case "min":
+            return where(a <= b, 1.0, 0.0), where(a <= b, 0.0, 1.0)
+        case "max":
+            return where(b <= a, 1.0, 0.0), where(b <= a, 0.0, 1.0)
+        case "mod":
+            return 1.0, -floor(a / b)
+        case _:  # sign, floor, comparisons, where (handled by its caller)
+            return (0.0,) * len(node.args)
+
+
+def evaluate(outputs: Sequence[Expr], values: dict[int, Any]) -> list[Any]:
+    """Evaluate in NumPy; `values` maps the ids of symbols to numbers or arrays.
+
+    A slow second implementation of the compiled kernels, for tests and for complex steps.
+    """
+    numpy_names = {
+        "asin": np.arcsin, "acos": np.arccos, "atan": np.arctan, "atan2": np.arctan2,
+        "add": np.add, "sub": np.subtract, "mul": np.multiply, "div": np.divide,
+        "neg": np.negative, "pow": np.power, "powi": np.power, "abs": np.abs, "sign": np.sign,
+        "min": np.minimum, "max": np.maximum, "lt": np.less, "le": np.less_equal,
+        "and": np.logical_and, "or": np.logical_or, "not": np.logical_not, "where": np.where,
+    }  # fmt: skip
+    done: dict[int, Any] = dict(values)
+    for node in reachable(outputs):
+        if node.id in done:
+            continue
+        if node.op == "const":
+            done[node.id] = node.value
+        elif node.op == "symbol":
+            raise DefinitionError(f"no value was given for the symbol {node!r}")
+        else:
+            function = numpy_names.get(node.op) or getattr(np, node.op)
+            done[node.id] = function(*(done[a.id] for a in node.args))
+    return [done[node.id] for node in outputs]

@@ -1,0 +1,261 @@
+"""From Records to Standings: who predicts how far, how surely, and how often it failed."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from chaosbench.errors import InputError
+from chaosbench.leaderboard import _survival
+from chaosbench.leaderboard._exam import Exam, Windows, prepare
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from numpy.typing import NDArray
+
+    from chaosbench.evaluation._record import Record
+    from chaosbench.trajectories import FloatArray
+
+__all__ = ["Standing", "rank", "standings", "task_medians"]
+
+# Replicates times windows held in memory at once: about 100 MB of weights and their sums.
+CHUNK = 4_000_000
+
+
+@dataclass(frozen=True)
+class Standing:
+    """One line of the leaderboard.
+
+    Attributes:
+        forecaster: label of the forecaster.
+        privileged: it was given the equation: a ceiling, shown and not ranked.
+        rank: place by `score`, ties broken by `restricted_mean`, equals sharing the better place;
+            None where privileged.
+        score: Kaplan–Meier median of the valid prediction time over every window of every system,
+            in Lyapunov times; NaN only for a ceiling without a window.
+        score_is_lower_bound: more than half of the windows outlived the exam, so the median is at
+            least `score`, the largest time observed.
+        ci_low, ci_high: 95% bootstrap interval of `score`: systems are drawn with replacement,
+            then windows within each. NaN without replicates.
+        ci_high_is_lower_bound: the upper end, too, is only a largest time observed.
+        restricted_mean: mean time up to the largest observed, the area under the survival curve.
+        censored_share: share of windows that outlived the exam.
+        mean_rank: mean over tasks of the place by the task's own median, ties averaged.
+        win_rate: share of comparisons with another forecaster on a task that were won, ties half.
+        cells: records that this forecaster has in the exam.
+        missing: ranked tasks without a record; imputed, so the line is incomplete.
+        failures: records whose status is not ``ok``.
+        failures_by_status: the same by status.
+        scores: each scalar score (``d_stsp``, ``smape@1``) as its median over tasks, failed and
+            missing cells imputed.
+        fit_predict_seconds: median over the records that have it.
+        peak_memory_mib: median over the records that have it.
+        percent_of_ceiling: `score` in percent of the best complete privileged score, else NaN.
+
+    """
+
+    forecaster: str
+    privileged: bool
+    rank: int | None
+    score: float
+    score_is_lower_bound: bool
+    ci_low: float
+    ci_high: float
+    ci_high_is_lower_bound: bool
+    restricted_mean: float
+    censored_share: float
+    mean_rank: float
+    win_rate: float
+    cells: int
+    missing: int
+    failures: int
+    failures_by_status: Mapping[str, int] = field(default_factory=dict)
+    scores: Mapping[str, float] = field(default_factory=dict)
+    fit_predict_seconds: float = math.nan
+    peak_memory_mib: float = math.nan
+    percent_of_ceiling: float = math.nan
+
+    @property
+    def incomplete(self) -> bool:
+        """Whether cells are missing that others have."""
+        return self.missing > 0
+
+
+def rank(
+    records: Iterable[Record],
+    *,
+    metric: str = "vpt@0.4",
+    bootstrap: int = 1000,
+    seed: int = 0,
+    exam_seed: int | None = None,
+) -> tuple[Standing, ...]:
+    """Rank the forecasters of one exam.
+
+    The result depends on what the records say, not on their order, and the numbers of one
+    forecaster do not depend on which others are present, save `rank`, `mean_rank`, `win_rate`
+    and `percent_of_ceiling`, which compare, and imputed cells, which need the climatology.
+
+    A cell that failed without a forecast is imputed with the window scores that ``climatology``
+    has on the same task, else zero; so is one that was never run, and the line is incomplete. A
+    cell that diverged late keeps its own scores. Both count as failures.
+
+    Args:
+        records: of any number of forecasters, tasks and seeds; seeds of a cell are pooled, each
+            window of the exam counting once.
+        metric: window score to rank by, a valid prediction time.
+        bootstrap: replicates behind the interval; 0 for none.
+        seed: seed of the bootstrap, the same draws of systems and windows for every forecaster.
+        exam_seed: which exam to rank, needed where the records hold several.
+
+    Returns:
+        Standings in order of rank, ceilings last.
+
+    Raises:
+        InputError: records that may not be pooled (see `chaosbench.leaderboard`) or no records.
+
+    References:
+        kaplan1958; efron1981 for the bootstrap of censored data.
+
+    """
+    return standings(prepare(records, metric, exam_seed), bootstrap=bootstrap, seed=seed)
+
+
+def standings(exam: Exam, *, bootstrap: int = 1000, seed: int = 0) -> tuple[Standing, ...]:
+    """Rank a prepared exam; see `rank`."""
+    if isinstance(bootstrap, bool) or not isinstance(bootstrap, int) or bootstrap < 0:
+        raise InputError(f"bootstrap must be a number of replicates, not {bootstrap!r}")
+    lines = [_standing(exam, name, bootstrap, seed) for name in exam.forecasters]
+    ranked = _compare(exam, [line for line in lines if not line.privileged])
+    ceilings = [line for line in lines if line.privileged]
+    ranked = sorted(ranked, key=lambda line: (*_merit(line), line.forecaster))
+    ceilings = sorted(ceilings, key=lambda line: (*_merit(line), line.forecaster))
+    merits = [_merit(line) for line in ranked]
+    ranked = [replace(line, rank=1 + merits.index(_merit(line))) for line in ranked]
+    top = next((line.score for line in ceilings if not line.incomplete), math.nan)
+    if top > 0:
+        ranked = [replace(line, percent_of_ceiling=100 * line.score / top) for line in ranked]
+    return (*ranked, *ceilings)
+
+
+def _merit(line: Standing) -> tuple[float, float]:
+    """Sort key, best first. Twelve digits: sums in another order must not make a winner."""
+    if math.isnan(line.score):
+        return math.inf, math.inf
+    return -round(line.score, 12), -round(line.restricted_mean, 12)
+
+
+def _standing(exam: Exam, forecaster: str, bootstrap: int, seed: int) -> Standing:
+    """Compute everything about one forecaster that needs no other."""
+    runs = [record for record in exam.records if record.forecaster == forecaster]
+    windows = exam.windows(forecaster)
+    score, bounded, mean, share = math.nan, False, math.nan, math.nan
+    low, high, high_bounded = math.nan, math.nan, False
+    if len(windows.times):
+        curve = _survival.survival(windows.times, windows.censored, windows.weights)
+        middle, undefined = _survival.median(*curve)
+        score, bounded = float(middle), bool(undefined)
+        mean = _survival.restricted_mean(curve[0], curve[1])
+        share = float(np.average(windows.censored, weights=windows.weights))
+        if bootstrap:
+            low, high, high_bounded = _interval(windows, bootstrap, seed)
+    names = sorted({name for record in exam.records for name in record.scores})
+    medians = {name: list(exam.task_scores(forecaster, name).values()) for name in names}
+    failures = Counter(record.status for record in runs if record.status != "ok")
+    return Standing(
+        forecaster=forecaster,
+        privileged=forecaster in exam.privileged,
+        rank=None,
+        score=score,
+        score_is_lower_bound=bounded,
+        ci_low=low,
+        ci_high=high,
+        ci_high_is_lower_bound=high_bounded,
+        restricted_mean=mean,
+        censored_share=share,
+        mean_rank=math.nan,
+        win_rate=math.nan,
+        cells=len(runs),
+        missing=len(exam.missing(forecaster)),
+        failures=sum(failures.values()),
+        failures_by_status=dict(sorted(failures.items())),
+        scores={name: _median(values) for name, values in medians.items()},
+        fit_predict_seconds=_median([run.fit_seconds + run.predict_seconds for run in runs]),
+        peak_memory_mib=_median([run.peak_memory_mib for run in runs]),
+    )
+
+
+def _median(values: list[float]) -> float:
+    known = [value for value in values if not math.isnan(value)]
+    return float(np.median(known)) if known else math.nan
+
+
+def _interval(windows: Windows, replicates: int, seed: int) -> tuple[float, float, bool]:
+    """95% interval of the median, and whether its upper end is only a lower bound."""
+    rng = np.random.default_rng(seed)
+    systems, starts, sizes = np.unique(windows.unit_systems, return_index=True, return_counts=True)
+    units = len(windows.unit_systems)
+    medians, undefined = np.empty(replicates), np.empty(replicates, dtype=np.bool_)
+    step = max(1, CHUNK // max(len(windows.times), 1))
+    for first in range(0, replicates, step):
+        count = min(step, replicates - first)
+        # Chunks must not change the draws: one row of random numbers a replicate.
+        drawn = rng.random((count, len(systems) * (1 + sizes.max())))
+        chosen = (drawn[:, : len(systems)] * len(systems)).astype(np.int64)
+        within = drawn[:, len(systems) :].reshape(count, len(systems), sizes.max())
+        picks = starts[chosen][..., np.newaxis] + (within * sizes[chosen][..., np.newaxis]).astype(
+            np.int64
+        )
+        wanted = np.arange(sizes.max()) < sizes[chosen][..., np.newaxis]
+        rows = np.broadcast_to(np.arange(count)[:, np.newaxis, np.newaxis], picks.shape)
+        tally = np.bincount((rows * units + picks)[wanted], minlength=count * units)
+        weights = tally.reshape(count, units)[:, windows.units] * windows.weights
+        middle, bounded = _survival.median(
+            *_survival.survival(windows.times, windows.censored, weights)
+        )
+        medians[first : first + count], undefined[first : first + count] = middle, bounded
+    low, high = np.quantile(medians, [0.025, 0.975])
+    return float(low), float(high), bool(undefined[medians >= high].any())
+
+
+def task_medians(exam: Exam, forecaster: str) -> tuple[FloatArray, NDArray[np.bool_]]:
+    """Kaplan–Meier median of each ranked task, ``(tasks,)``, and whether it is a lower bound.
+
+    NaN where a privileged forecaster was not run.
+    """
+    windows = exam.windows(forecaster)
+    medians = np.full(len(exam.tasks), np.nan)
+    bounded = np.zeros(len(exam.tasks), dtype=np.bool_)
+    for number in range(len(exam.tasks)):
+        here = windows.tasks == number
+        if here.any():
+            medians[number], bounded[number] = _survival.median(
+                *_survival.survival(
+                    windows.times[here], windows.censored[here], windows.weights[here]
+                )
+            )
+    return medians, bounded
+
+
+def _compare(exam: Exam, lines: list[Standing]) -> list[Standing]:
+    """Fill in what compares the ranked forecasters with one another, task by task."""
+    if not lines:
+        return []
+    table = np.round([task_medians(exam, line.forecaster)[0] for line in lines], 12)
+    wins = (table[:, np.newaxis] > table[np.newaxis]).sum(axis=1)
+    ties = (table[:, np.newaxis] == table[np.newaxis]).sum(axis=1) - 1  # not with itself
+    others = len(lines) - 1
+    mean_rank = 1 + (others - wins - 0.5 * ties).mean(axis=1)
+    won = (wins + 0.5 * ties).mean(axis=1)
+    return [
+        replace(
+            line,
+            mean_rank=float(mean_rank[i]),
+            win_rate=float(won[i]) / others if others else math.nan,
+        )
+        for i, line in enumerate(lines)
+    ]

@@ -1,0 +1,85 @@
+"""What a table needs to know about a metric: its unit, its direction and its worst value."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal, TypeVar
+
+from chaosbench.registry import Registry
+
+__all__ = ["Direction", "Metric", "metric", "registry"]
+
+Direction = Literal["higher", "lower"]
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A metric function with what a reader needs to read its numbers.
+
+    Attributes:
+        name: name of the function in `chaosbench.metrics`.
+        function: the function itself; calling the Metric calls it.
+        unit: unit of the value, empty for a pure number.
+        direction: whether ``higher`` or ``lower`` is better.
+        worst: value of a forecast of which nothing is finite. It is infinite only where the value
+            carries the unit of the data, so that no finite number is the worst.
+        range: smallest and largest possible value.
+        digits: decimals to print.
+        label: short name for a column head.
+        source: key of the reference that defines it.
+
+    """
+
+    name: str
+    function: Callable[..., Any]
+    unit: str
+    direction: Direction
+    worst: float
+    range: tuple[float, float]
+    digits: int
+    label: str
+    source: str
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self.function(*args, **kwargs)
+
+    @property
+    def arrow(self) -> str:
+        """``↑`` where higher is better, ``↓`` where lower is."""
+        return "↑" if self.direction == "higher" else "↓"
+
+    def format(self, value: float) -> str:
+        """Print `value` with the metric's decimals; NaN, which is no value at all, is a dash."""
+        if math.isnan(value):
+            return "–"
+        if math.isinf(value):
+            return "∞" if value > 0 else "−∞"
+        return f"{value:.{self.digits}f}"
+
+
+registry: Registry[Metric] = Registry("metric")
+
+
+def metric(
+    *,
+    unit: str,
+    direction: Direction,
+    worst: float,
+    limits: tuple[float, float],
+    digits: int,
+    label: str,
+    source: str,
+    aliases: tuple[str, ...] = (),
+) -> Callable[[F], F]:
+    """Register the decorated function, unchanged, with its metadata (see `Metric`)."""
+
+    def register(function: F) -> F:
+        name = function.__name__
+        value = Metric(name, function, unit, direction, worst, limits, digits, label, source)
+        registry.add(name, value, aliases=aliases)
+        return function
+
+    return register

@@ -1,0 +1,34 @@
+"""Calling compiled machine code by address from inside numba."""
+
+from __future__ import annotations
+
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+__all__ = ["call_kernel"]
+
+
+@intrinsic
+def call_kernel(typingctx, address, time, y, out, offset):  # type: ignore[no-untyped-def]  # noqa: ARG001
+    """Call ``void kernel(double t, double *y, double *out + offset)``.
+
+    `y` and `out` are contiguous float64 arrays; the kernel's own sizes decide what it touches.
+    """
+    signature = types.void(types.int64, types.float64, y, out, types.int64)
+
+    def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
+        def data(position):  # type: ignore[no-untyped-def]
+            array = context.make_array(signature.args[position])(context, builder, args[position])
+            return array.data
+
+        double = ir.DoubleType()
+        pointer = double.as_pointer()
+        function = ir.FunctionType(ir.VoidType(), [double, pointer, pointer])
+        callee = builder.inttoptr(args[0], function.as_pointer())
+        target = cgutils.gep(builder, data(3), args[4])
+        builder.call(callee, [args[1], data(2), target])
+        return context.get_dummy_value()
+
+    return signature, codegen

@@ -1,0 +1,108 @@
+"""Lyapunov exponents from tangent vectors and from twin trajectories, through kernels."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from chaosbench.numerics._dop853 import ESCAPED, REACHED, integrate
+from chaosbench.numerics._kernel import call_kernel
+
+_jit = njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
+
+
+@_jit
+def orthonormalise(y, d, count, logs):
+    """Replace the tangent vectors in `y` by an orthonormal basis; write their log growths.
+
+    Modified Gram–Schmidt on the columns of ``(d, count)`` that follow the state, with a second
+    pass, which restores orthogonality when neighbours were nearly parallel.
+    """
+    for c in range(count):
+        norm = 0.0
+        for sweep in range(2):
+            for b in range(c):
+                dot = 0.0
+                for i in range(d):
+                    dot += y[d + i * count + b] * y[d + i * count + c]
+                for i in range(d):
+                    y[d + i * count + c] -= dot * y[d + i * count + b]
+            norm = 0.0
+            for i in range(d):
+                norm += y[d + i * count + c] ** 2
+            norm = np.sqrt(norm)
+            if sweep == 0:
+                logs[c] = np.log(norm)
+                for i in range(d):
+                    y[d + i * count + c] /= norm
+            else:
+                logs[c] += np.log(norm)
+                for i in range(d):
+                    y[d + i * count + c] /= norm
+
+
+@_jit
+def flow_growth(f, x0, y, d, count, segment, h, logs, rtol, atol, bound):
+    """Integrate state and tangent vectors over ``len(logs)`` segments, reorthonormalising.
+
+    Row s of `logs` ``(segments, count)`` receives the log growths of segment s.
+
+    Returns:
+        status, elapsed time, step size.
+
+    """
+    empty = np.empty((0, y.size))
+    for s in range(logs.shape[0]):
+        status, elapsed, h, _ = integrate(
+            f, x0 + s * segment, y, segment, h, empty, segment, rtol, atol, bound, 10_000_000
+        )
+        if status != REACHED:
+            return status, s * segment + elapsed, h
+        orthonormalise(y, d, count, logs[s])
+    return REACHED, logs.shape[0] * segment, h
+
+
+@_jit
+def map_growth(f, n0, y, d, count, logs, bound):
+    """Iterate state and tangent vectors, reorthonormalising at every iteration."""
+    new = np.empty(y.size)
+    for s in range(logs.shape[0]):
+        call_kernel(f, n0 + s, y, new, 0)
+        y[:] = new
+        largest = 0.0
+        for i in range(d):
+            largest = max(largest, abs(y[i])) if y[i] == y[i] else np.inf
+        if not largest < bound:
+            return ESCAPED, s
+        orthonormalise(y, d, count, logs[s])
+    return REACHED, logs.shape[0]
+
+
+@_jit
+def twin_growth(f, x0, y, d, scale, distance, segment, h, logs, rtol, atol, bound, discrete):
+    """Follow two trajectories `distance` apart, measured in units of `scale` ``(d,)``.
+
+    After every segment the log of their separation goes to `logs` ``(segments,)`` and the second
+    is pulled back to `distance` along the separation.
+    """
+    empty = np.empty((0, y.size))
+    new = np.empty(y.size)
+    for s in range(logs.size):
+        if discrete:
+            call_kernel(f, x0 + s, y, new, 0)
+            y[:] = new
+            status = REACHED
+        else:
+            status, _, h, _ = integrate(
+                f, x0 + s * segment, y, segment, h, empty, segment, rtol, atol, bound, 10_000_000
+            )
+        apart = 0.0
+        for i in range(d):
+            apart += ((y[d + i] - y[i]) / scale[i]) ** 2
+        apart = np.sqrt(apart)
+        if status != REACHED or not (apart > 0.0 and np.isfinite(apart)):
+            return ESCAPED, s * segment, h
+        logs[s] = np.log(apart / distance)
+        for i in range(d):
+            y[d + i] = y[i] + (y[d + i] - y[i]) * (distance / apart)
+    return REACHED, logs.size * segment, h

@@ -1,0 +1,38 @@
+"""The catalogue of chaotic systems.
+
+``chaosbench.systems["lorenz"]`` is a `System`; iterating gives names, and an unknown name suggests
+near ones. Each module of this package that has no leading underscore holds the systems of one
+field; every System at its top level is registered under its name and aliases.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import sys
+
+from chaosbench.registry import Registry, RegistryModule
+from chaosbench.systems._definition import delay, flow, map, with_dimension  # noqa: A004
+from chaosbench.systems._system import System
+
+__all__ = ["System", "delay", "flow", "get", "map", "registry", "with_dimension"]
+
+
+def _populate() -> None:
+    for module in pkgutil.iter_modules(__path__):
+        if not module.name.startswith("_"):
+            loaded = importlib.import_module(f"{__name__}.{module.name}")
+            for value in vars(loaded).values():
+                if isinstance(value, System):
+                    registry.add(value.name, value, aliases=value.aliases)
+
+
+registry: Registry[System] = Registry("system", populate=_populate)
+
+
+def get(system: str | System) -> System:
+    """Return the System itself, or the registered one of that name or alias."""
+    return system if isinstance(system, System) else registry[system]
+
+
+sys.modules[__name__].__class__ = RegistryModule

@@ -1,0 +1,198 @@
+"""Measuring what `constants/*.json` holds, and the gate of the ranked suites."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from chaosbench.errors import IntegrationError
+from chaosbench.provenance import versions
+from chaosbench.systems._constants import Constants
+from chaosbench.systems._lyapunov import (
+    LyapunovSpectrum,
+    TwinExponent,
+    lyapunov_spectrum,
+    twin_exponent,
+)
+from chaosbench.systems._simulate import attractor_orbit, dominant_period, estimate_period
+from chaosbench.systems._system import System
+from chaosbench.trajectories import FloatArray
+
+__all__ = ["characterise", "correlation_dimension"]
+
+GATE_PERIODS = 3000.0
+GATE_TOLERANCES = (1e-8, 1e-10, 1e-12)
+RELATIVE_STDERR = 0.005
+MOST_PERIODS = 40_000.0
+CORRELATION_POINTS = 5000
+CORRELATION_ORBITS = 8
+
+
+def characterise(
+    system: str | System, *, periods: float = 4000.0, rtol: float = 1e-9, seed: int = 0
+) -> Constants:
+    """Measure period, moments, exponents by two methods and dimensions, and apply the gate.
+
+    Args:
+        system: name or System.
+        periods: dominant periods to average over at first; quadrupled up to 40,000 until the
+            standard error of the largest exponent is half a percent.
+        rtol: tolerance of the integrations.
+        seed: chooses the starting points.
+
+    Raises:
+        IntegrationError: the trajectory escapes or cannot be integrated.
+
+    """
+    from chaosbench.systems import get
+
+    system = get(system)
+    period, mean, std, divergence = _moments(system, rtol=rtol, seed=seed)
+    while True:
+        spectrum = lyapunov_spectrum(system, periods=periods, rtol=rtol, seed=seed)
+        if (
+            spectrum.stderr[0] <= RELATIVE_STDERR * abs(spectrum.values[0])
+            or 4 * periods > MOST_PERIODS
+            or system.kind == "delay"
+        ):
+            break
+        periods *= 4
+    twin = twin_exponent(system, periods=periods, seed=seed)
+    dimension = spectrum.kaplan_yorke_dimension
+    if dimension is not None and dimension > 2 * math.log10(CORRELATION_POINTS):
+        # beyond the Eckmann–Ruelle bound this many points cannot resolve the dimension
+        correlation = correlation_error = float("nan")
+    else:
+        correlation, correlation_error = correlation_dimension(
+            system, period=period, std=std, seed=seed
+        )
+    verdict = _gate(system, spectrum, twin, divergence, period, seed)
+    return Constants(
+        system=system.name,
+        fingerprint=system.fingerprint,
+        period=period,
+        lyapunov_exponents=tuple(spectrum.values.tolist()),
+        lyapunov_stderr=tuple(spectrum.stderr.tolist()),
+        largest_twin=twin.value,
+        largest_twin_stderr=twin.stderr,
+        kaplan_yorke_dimension=dimension,
+        correlation_dimension=None if math.isnan(correlation) else correlation,
+        correlation_dimension_stderr=None if math.isnan(correlation) else correlation_error,
+        mean=tuple(mean.tolist()),
+        std=tuple(std.tolist()),
+        mean_divergence=divergence,
+        ranked=not verdict,
+        verdict=verdict,
+        provenance={
+            "integrator": {"flow": "dop853", "delay": "dop853-steps", "map": "iteration"}[
+                system.kind
+            ],
+            "rtol": rtol,
+            "periods": periods,
+            "length": spectrum.length,
+            "seed": seed,
+            "versions": versions(),
+        },
+    )
+
+
+def _moments(
+    system: System, *, rtol: float, seed: int
+) -> tuple[float, FloatArray, FloatArray, float | None]:
+    """Return period, mean, standard deviation and mean divergence from one long orbit."""
+    orbit = attractor_orbit(system, key=(seed, 4), rtol=rtol)
+    step = 1.0 if system.kind == "map" else estimate_period(system) / 32
+    start = orbit.time
+    samples = orbit.sample(2**17, step)
+    period = 1.0 if system.kind == "map" else dominant_period(samples, step)
+    divergence: float | None = None
+    if system.kind != "delay":
+        jacobians = system.jacobian(start + step * np.arange(len(samples)), samples)
+        if system.kind == "flow":
+            divergence = float(np.trace(jacobians, axis1=1, axis2=2).mean())
+        else:
+            determinants = np.abs(np.linalg.det(jacobians))
+            divergence = float(np.log(np.maximum(determinants, 1e-300)).mean())
+    return period, samples.mean(axis=0), samples.std(axis=0), divergence
+
+
+def _gate(
+    system: System,
+    spectrum: LyapunovSpectrum,
+    twin: TwinExponent,
+    divergence: float | None,
+    period: float,
+    seed: int,
+) -> str:
+    """Return why the system may not be ranked, or nothing."""
+    largest, error = float(spectrum.values[0]), float(spectrum.stderr[0])
+    if not largest > 5 * error or largest * period < 1e-4:
+        return f"not chaotic: largest exponent {largest:.4g} ± {error:.2g}"
+    if abs(largest - twin.value) > max(4 * math.hypot(error, twin.stderr), 0.02 * largest):
+        return f"the two estimates disagree: {largest:.5g} and {twin.value:.5g}"
+    if divergence is not None and spectrum.complete:
+        total = float(spectrum.values.sum())
+        scale = float(np.abs(spectrum.values).sum())
+        allowed = max(1e-3 * scale, 4 * float(np.linalg.norm(spectrum.stderr)))
+        if abs(total - divergence) > allowed:
+            return f"the exponents sum to {total:.5g}, the mean divergence is {divergence:.5g}"
+    if system.kind == "flow" and not system.driven:
+        nearest = int(np.argmin(np.abs(spectrum.values)))
+        value = abs(float(spectrum.values[nearest]))
+        if value > max(4 * float(spectrum.stderr[nearest]), 0.02 * largest):
+            return f"no exponent is zero; the nearest is {value:.3g}"
+    if system.kind != "map":
+        for rtol in GATE_TOLERANCES:
+            try:
+                check = lyapunov_spectrum(
+                    system, periods=GATE_PERIODS, count=1, rtol=rtol, seed=seed + 1
+                )
+            except IntegrationError as failure:
+                return f"at rtol {rtol:g}: {failure}"
+            if not check.values[0] > 3 * check.stderr[0]:
+                return f"not chaotic at rtol {rtol:g}: {check.values[0]:.4g}"
+    return ""
+
+
+def correlation_dimension(
+    system: System, *, period: float, std: FloatArray, seed: int = 0
+) -> tuple[float, float]:
+    """Return Takens' estimate of the correlation dimension and its standard error.
+
+    Maximum likelihood over the pairs closer than the radius that holds a five-hundredth of all
+    pairs, neighbours in time excluded, on the standardised variables; a delay system is embedded
+    over its longest lag. The error is that of eight orbits of 5,000 points each.
+    """
+    from scipy.spatial import cKDTree
+
+    estimates = []
+    step = 1.0 if system.kind == "map" else period / 5
+    exclude = 10
+    for k in range(CORRELATION_ORBITS):
+        orbit = attractor_orbit(system, key=(seed, 5, k), rtol=1e-9)
+        points = _embedded(system, orbit.sample, step) / std[0 if system.kind == "delay" else ...]
+        generator = np.random.default_rng((seed, 6, k))
+        a, b = generator.integers(0, len(points), size=(2, 200_000))
+        apart = np.abs(a - b) > exclude
+        distances = np.linalg.norm(points[a[apart]] - points[b[apart]], axis=1)
+        radius = float(np.quantile(distances, 1 / 500))
+        pairs = cKDTree(points).query_pairs(radius, output_type="ndarray")
+        pairs = pairs[np.abs(pairs[:, 0] - pairs[:, 1]) > exclude]
+        near = np.linalg.norm(points[pairs[:, 0]] - points[pairs[:, 1]], axis=1)
+        near = near[near > 0]
+        estimates.append(-1.0 / float(np.mean(np.log(near / radius))))
+    return float(np.mean(estimates)), float(np.std(estimates, ddof=1) / np.sqrt(len(estimates)))
+
+
+def _embedded(system: System, sample: object, step: float) -> FloatArray:
+    assert callable(sample)
+    if system.kind != "delay":
+        return np.asarray(sample(CORRELATION_POINTS, step))
+    lag = max(delay.lag for delay in system.delays)
+    per_step = max(1, round(8 * step / lag))
+    fine = np.asarray(sample(CORRELATION_POINTS * per_step + 8, step / per_step))
+    stride = max(1, round(lag / 4 / (step / per_step)))
+    width = 6 * stride
+    starts = np.arange(0, len(fine) - width, per_step)
+    return np.concatenate([fine[starts + j * stride] for j in range(7)], axis=1)

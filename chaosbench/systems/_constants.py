@@ -1,0 +1,125 @@
+"""What was measured about a system: data that only the tool writes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from chaosbench.errors import StaleConstantsError
+from chaosbench.systems._system import System
+
+__all__ = ["Constants", "constants", "constants_path", "known_constants"]
+
+
+@dataclass(frozen=True)
+class Constants:
+    """Measured facts about one system with its parameters and initial state.
+
+    Attributes:
+        system: its name.
+        fingerprint: of the equation, parameters and initial state that were measured.
+        period: dominant period in time units (1 for maps).
+        lyapunov_exponents: spectrum, per time unit, in falling order; for a delay system the
+            leading ones.
+        lyapunov_stderr: their standard errors.
+        largest_twin, largest_twin_stderr: the largest exponent from twin trajectories, the
+            second, independent estimate.
+        kaplan_yorke_dimension: from the spectrum; None where it does not reach a negative sum.
+        correlation_dimension, correlation_dimension_stderr: Takens' estimator; None where the
+            dimension is too high for the points taken.
+        mean, std: of each variable on the attractor, ``(d,)``.
+        mean_divergence: time average of the trace of the Jacobian (of log|det| for a map).
+        ranked: whether the system passed the gate of the ranked suites.
+        verdict: why it did not, in one sentence; empty when it did.
+        provenance: versions, integrator, tolerances, transient, length, seed.
+
+    """
+
+    system: str
+    fingerprint: str
+    period: float
+    lyapunov_exponents: tuple[float, ...]
+    lyapunov_stderr: tuple[float, ...]
+    largest_twin: float
+    largest_twin_stderr: float
+    kaplan_yorke_dimension: float | None
+    correlation_dimension: float | None
+    correlation_dimension_stderr: float | None
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    mean_divergence: float | None
+    ranked: bool
+    verdict: str = ""
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def largest_lyapunov_exponent(self) -> float:
+        """Largest exponent, per time unit."""
+        return self.lyapunov_exponents[0]
+
+    @property
+    def lyapunov_time(self) -> float | None:
+        """Inverse of the largest exponent in time units; None unless the system is chaotic."""
+        largest = self.lyapunov_exponents[0]
+        return 1.0 / largest if largest > 3.0 * self.lyapunov_stderr[0] and largest > 0 else None
+
+    def to_json(self) -> str:
+        """Write as indented JSON, the format of the files in ``constants/``."""
+        return json.dumps(asdict(self), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str) -> Constants:
+        """Read what `to_json` wrote."""
+        raw = json.loads(text)
+        for name in ("lyapunov_exponents", "lyapunov_stderr", "mean", "std"):
+            raw[name] = tuple(raw[name])
+        return cls(**raw)
+
+
+def constants_path(name: str) -> Path:
+    """Return the file that holds the constants of the system `name`."""
+    return Path(str(resources.files("chaosbench.systems"))) / "constants" / f"{name}.json"
+
+
+@cache
+def _stored(name: str) -> Constants | None:
+    path = constants_path(name)
+    return Constants.from_json(path.read_text("utf-8")) if path.is_file() else None
+
+
+def known_constants(system: System) -> Constants | None:
+    """Return the stored constants if they belong to exactly this system, else None."""
+    stored = _stored(system.name)
+    return stored if stored is not None and stored.fingerprint == system.fingerprint else None
+
+
+def constants(system: str | System) -> Constants:
+    """Return what `chaosbench systems characterise` wrote about a system.
+
+    Raises:
+        StaleConstantsError: nothing is stored, or it belongs to another equation, parameter value
+            or initial state.
+
+    """
+    from chaosbench.systems import get
+
+    system = get(system)
+    stored = _stored(system.name)
+    remedy = (
+        f"run `chaosbench systems characterise {system.name}` or call "
+        "chaosbench.characterise(system)"
+    )
+    if stored is None:
+        raise StaleConstantsError(f"no constants are stored for {system.name!r}; {remedy}")
+    if stored.fingerprint != system.fingerprint:
+        raise StaleConstantsError(
+            f"the stored constants of {system.name!r} belong to the fingerprint "
+            f"{stored.fingerprint}, this system has {system.fingerprint}: its equation, "
+            f"parameters or initial state differ; {remedy}"
+        )
+    return stored

@@ -1,0 +1,239 @@
+"""Trajectories of a system, from its attractor or from given initial states."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from chaosbench.errors import InputError, ParameterError
+from chaosbench.provenance import versions
+from chaosbench.systems._constants import known_constants
+from chaosbench.systems._integration import Orbit
+from chaosbench.systems._system import System
+from chaosbench.trajectories import FloatArray, Trajectories
+
+__all__ = ["attractor_orbit", "sampling_step", "simulate"]
+
+JITTER = 1e-6
+"""Perturbation of the initial state in standard deviations; chaos makes it a different orbit."""
+
+
+def simulate(
+    system: str | System,
+    *,
+    points: int = 1000,
+    points_per_period: float | None = None,
+    points_per_lyapunov: float | None = None,
+    dt: float | None = None,
+    rtol: float = 1e-10,
+    ic: ArrayLike | None = None,
+    n: int = 1,
+    seed: int = 0,
+    transient: float | None = None,
+) -> Trajectories:
+    """Integrate a system and sample it on a uniform grid.
+
+    Args:
+        system: name or System.
+        points: samples of each trajectory, `T`.
+        points_per_period: samples per dominant period (100, unless another step is given).
+        points_per_lyapunov: samples per Lyapunov time.
+        dt: sampling step in time units. At most one of the three; maps are sampled at every
+            iteration whatever is asked.
+        rtol: relative and absolute tolerance of the local error.
+        ic: initial state ``(d,)`` or states ``(n, d)``, sampled from there on. Without it every
+            trajectory starts at a point of the attractor of its own: the system's initial state is
+            perturbed by a millionth of its spread and followed for a random time.
+        n: number of trajectories, unless `ic` gives them.
+        seed: a trajectory depends on the seed and on its own index only.
+        transient: time units (iterations) dropped before the first sample; 0 with `ic`, else by
+            default between 100 and 200 periods and at least 20 Lyapunov times.
+
+    Returns:
+        Trajectories with values ``(n, T, d)``.
+
+    Raises:
+        TrajectoryEscapedError: with the time of the escape.
+        ParameterError, InputError: settings that make no sense.
+
+    Example:
+        >>> simulate("lorenz", points=1000, points_per_period=100).values.shape
+        (1, 1000, 3)
+
+    """
+    from chaosbench.systems import get
+
+    system = get(system)
+    if not (isinstance(points, (int, np.integer)) and points >= 1):
+        raise ParameterError(f"points must be a positive integer, not {points!r}")
+    if not (isinstance(n, (int, np.integer)) and n >= 1):
+        raise ParameterError(f"n must be a positive integer, not {n!r}")
+    if not (isinstance(seed, (int, np.integer)) and seed >= 0):
+        raise ParameterError(f"seed must be a non-negative integer, not {seed!r}")
+    if transient is not None and not 0 <= transient < np.inf:
+        raise ParameterError(f"transient must be a finite time of at least 0, not {transient!r}")
+    step = sampling_step(
+        system,
+        points_per_period=points_per_period,
+        points_per_lyapunov=points_per_lyapunov,
+        dt=dt,
+    )
+    if ic is None:
+        orbits = [
+            attractor_orbit(system, key=(int(seed), k), rtol=rtol, transient=transient)
+            for k in range(n)
+        ]
+    else:
+        starts = np.atleast_2d(np.asarray(ic, dtype=np.float64))
+        orbits = [Orbit(system, system.state(start), rtol=rtol) for start in starts]
+        for orbit in orbits:
+            orbit.advance(transient or 0.0)
+    start_times = [orbit.time for orbit in orbits]
+    values = np.stack([orbit.sample(points, step) for orbit in orbits])
+    return Trajectories(
+        values,
+        step,
+        variables=system.variables,
+        start_times=start_times,
+        provenance={
+            "system": system.name,
+            "fingerprint": system.fingerprint,
+            "integrator": {"flow": "dop853", "delay": "dop853-steps", "map": "iteration"}[
+                system.kind
+            ],
+            "rtol": rtol,
+            "seed": int(seed),
+            "versions": versions(),
+        },
+    )
+
+
+def attractor_orbit(
+    system: System, *, key: tuple[int, ...], rtol: float, transient: float | None = None
+) -> Orbit:
+    """Return an orbit that has settled on the attractor at a place of its own.
+
+    `key` seeds the perturbation and the random time, so equal keys give equal orbits whoever asks
+    and in whatever order.
+    """
+    generator = np.random.default_rng(key)
+    known = known_constants(system)
+    ic = np.array(system.ic)
+    spread = np.array(known.std) if known else np.maximum(1.0, np.abs(ic))
+    orbit = Orbit(system, ic + JITTER * spread * generator.standard_normal(ic.size), rtol=rtol)
+    length = _settling_time(system) * (1.0 + generator.random())
+    if transient is not None:
+        length = transient
+    orbit.advance(round(length) if system.kind == "map" else length)
+    return orbit
+
+
+def _settling_time(system: System) -> float:
+    if system.kind == "map":
+        return 1000.0
+    known = known_constants(system)
+    period = known.period if known else estimate_period(system)
+    lyapunov_time = (known.lyapunov_time if known else None) or 0.0
+    return max(100.0 * period, 20.0 * lyapunov_time)
+
+
+def sampling_step(
+    system: System,
+    *,
+    points_per_period: float | None = None,
+    points_per_lyapunov: float | None = None,
+    dt: float | None = None,
+) -> float:
+    """Return the sampling step in time units that one of the three settings asks for."""
+    given = {
+        name: value
+        for name, value in {
+            "points_per_period": points_per_period,
+            "points_per_lyapunov": points_per_lyapunov,
+            "dt": dt,
+        }.items()
+        if value is not None
+    }
+    for name, value in given.items():
+        if not (np.isfinite(value) and value > 0):
+            raise ParameterError(f"{name} must be positive and finite, not {value!r}")
+    if len(given) > 1:
+        raise ParameterError(f"give one of {' and '.join(given)}, not both")
+    if system.kind == "map":
+        return 1.0
+    if dt is not None:
+        return float(dt)
+    if points_per_lyapunov is not None:
+        from chaosbench.systems._constants import constants
+
+        time = constants(system).lyapunov_time
+        if time is None:
+            raise InputError(
+                f"{system.name!r} is not chaotic and has no Lyapunov time; give points_per_period"
+            )
+        return float(time / points_per_lyapunov)
+    known = known_constants(system)
+    period = known.period if known else estimate_period(system)
+    return float(period / (points_per_period or 100.0))
+
+
+@lru_cache(maxsize=256)
+def estimate_period(system: System) -> float:
+    """Estimate the dominant period in time units; see `dominant_period`."""
+    if system.kind == "map":
+        return 1.0
+    orbit = Orbit(system, np.array(system.ic), rtol=1e-9)
+    rate = np.abs(_slopes(system, orbit)).max()
+    span = 100.0 * max(1e-6, float(np.abs(orbit.state).max()) / max(float(rate), 1e-12))
+    step = span / 4096
+    for _ in range(6):
+        samples = orbit.sample(4096, step)
+        slopes = np.gradient(samples, step, axis=0)
+        spread = samples.std(axis=0)
+        moving = spread > 1e-9 * max(float(np.abs(samples).max()), 1e-300)
+        if not moving.any():
+            raise InputError(
+                f"{system.name!r} settles on a fixed point from its initial state; it has no period"
+            )
+        # Rice's mean period of a stationary signal, of the slowest variable
+        rice = float((2 * np.pi * spread[moving] / slopes.std(axis=0)[moving]).max())
+        if 16 <= rice / step <= 512:
+            break
+        step = rice / 64
+    samples = orbit.sample(2**16, rice / 32)
+    return dominant_period(samples, rice / 32)
+
+
+def _slopes(system: System, orbit: Orbit) -> FloatArray:
+    delayed: Any = [orbit.state[delay.source] for delay in system.delays] or None
+    return system.rhs(orbit.time, orbit.state, delayed)
+
+
+def dominant_period(samples: FloatArray, dt: float) -> float:
+    """Return the period at which the spectrum per logarithm of frequency is largest.
+
+    Args:
+        samples: one long trajectory ``(T, d)``, a thousand periods or more.
+        dt: sampling step in time units.
+
+    The power spectra of the standardised variables are added (Welch, 32 segments, Hann window)
+    and multiplied by the frequency, which makes slow wandering count by its power and not by its
+    slowness. The sum is smoothed over three bins and its peak refined by a parabola.
+
+    """
+    from scipy.ndimage import gaussian_filter1d
+    from scipy.signal import welch
+
+    spread = samples.std(axis=0)
+    keep = spread > 0
+    standard = (samples[:, keep] - samples[:, keep].mean(axis=0)) / spread[keep]
+    frequency, power = welch(standard, fs=1.0 / dt, nperseg=len(samples) // 16, axis=0)
+    weighted = gaussian_filter1d(frequency * power.sum(axis=1), 1.5)
+    peak = int(np.argmax(weighted[1:-1])) + 1
+    left, top, right = np.log(np.maximum(weighted[peak - 1 : peak + 2], 1e-300))
+    curvature = left - 2 * top + right
+    shift = 0.5 * (left - right) / curvature if curvature < 0 else 0.0
+    return float(1.0 / (frequency[peak] + np.clip(shift, -0.5, 0.5) * frequency[1]))

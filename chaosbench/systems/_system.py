@@ -1,0 +1,368 @@
+"""The System: an equation with its parameters, initial state, source and tags."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from types import MappingProxyType
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from chaosbench.errors import DefinitionError, InputError, ParameterError, suggestion
+from chaosbench.expressions import Expr, Graph, reachable
+from chaosbench.trajectories import FloatArray
+
+__all__ = ["Delay", "Kind", "System", "Trace"]
+
+Kind = Literal["flow", "delay", "map"]
+
+_KINKS = frozenset({"abs", "min", "max"})
+_JUMPS = frozenset({"sign", "floor", "mod", "where"})
+
+
+@dataclass(frozen=True)
+class Delay:
+    """One delayed argument: state variable `source`, `lag` time units ago."""
+
+    name: str
+    source: int
+    lag: float
+
+
+@dataclass(frozen=True)
+class Trace:
+    """The graph of one system with its parameter values in place."""
+
+    graph: Graph
+    inputs: tuple[Expr, ...]
+    outputs: tuple[Expr, ...]
+
+    @property
+    def operations(self) -> frozenset[str]:
+        """Names of the operations the equation uses."""
+        return frozenset(node.op for node in reachable(self.outputs))
+
+
+@dataclass(frozen=True, eq=False)
+class System:
+    """An equation with its parameters, initial state, source and tags; frozen.
+
+    Made by the decorators `flow`, `delay` and `map`. Attributes:
+
+    Attributes:
+        name: registered name.
+        kind: ``flow`` (ordinary differential equation), ``delay`` or ``map``.
+        function: the definition; positional names are the state, keyword-only names parameters.
+        variables: names of the `d` state variables.
+        parameters: name to value.
+        ic: initial state ``(d,)``; for a delay system its constant history.
+        reference: key into ``references.bib``.
+        aliases: other names, such as that in dysts.
+        driven: the equation reads the time `t`.
+        delays: delayed arguments of a delay system.
+
+    Two systems are equal when their fingerprints are.
+
+    """
+
+    name: str
+    kind: Kind
+    function: Callable[..., Any]
+    variables: tuple[str, ...]
+    parameters: Mapping[str, float]
+    ic: tuple[float, ...]
+    reference: str
+    declared_tags: frozenset[str] = frozenset()
+    aliases: tuple[str, ...] = ()
+    driven: bool = False
+    delays: tuple[Delay, ...] = ()
+    layout: tuple[str | tuple[str, int], ...] = field(default=(), repr=False)
+    """The positional arguments: a name, or the name and size of a vector."""
+
+    # ---------------------------------------------------------------- facts
+
+    @property
+    def dimension(self) -> int:
+        """Number of state variables `d` (at one instant, for a delay system)."""
+        return len(self.variables)
+
+    @property
+    def description(self) -> str:
+        """First sentence of the definition's docstring."""
+        return (self.function.__doc__ or "").strip().split("\n", 1)[0]
+
+    @cached_property
+    def tags(self) -> frozenset[str]:
+        """The declared tags and those that follow from the equation itself."""
+        tags = set(self.declared_tags)
+        tags.add("driven" if self.driven else "autonomous")
+        operations = self.trace.operations
+        if operations & _JUMPS and not tags & {"kinked", "smooth"}:
+            tags.add("discontinuous")
+        elif operations & _KINKS:
+            tags.add("kinked")
+        return frozenset(tags)
+
+    @cached_property
+    def trace(self) -> Trace:
+        """The expression graph, with the parameter values as constants."""
+        graph = Graph()
+        d = self.dimension
+        state = [graph.symbol("state", i, name) for i, name in enumerate(self.variables)]
+        delayed = [
+            graph.symbol("state", d + j, delay.name) for j, delay in enumerate(self.delays)
+        ]
+        lookup = {delay.name: node for delay, node in zip(self.delays, delayed, strict=True)}
+        arguments: list[Any] = []
+        position = 0
+        for entry in self.layout:
+            if isinstance(entry, tuple):
+                vector = np.empty(entry[1], dtype=object)
+                vector[:] = state[position : position + entry[1]]
+                arguments.append(vector)
+                position += entry[1]
+            elif entry == "t":
+                arguments.append(graph.symbol("time", 0, "t"))
+            elif entry in lookup:
+                arguments.append(lookup[entry])
+            else:
+                arguments.append(state[position])
+                position += 1
+        try:
+            raw = self.function(*arguments, **self.parameters)
+        except DefinitionError as error:
+            raise DefinitionError(f"the system {self.name!r} cannot be traced: {error}") from error
+        outputs = tuple(graph.lift(v) for v in _flatten(raw))
+        if len(outputs) != d:
+            raise DefinitionError(
+                f"the system {self.name!r} has {d} state variables "
+                f"but its function returns {len(outputs)} values"
+            )
+        return Trace(graph, (*state, *delayed), outputs)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Hash of the equation with its parameter values and the initial state (16 hex digits)."""
+        nodes = reachable(self.trace.outputs)
+        number = {node.id: k for k, node in enumerate(nodes)}
+        listing = [
+            [
+                node.op,
+                [number[a.id] for a in node.args],
+                node.value.hex() if node.op == "const" else list(node.value or ())[:2],
+            ]
+            for node in nodes
+        ]
+        content = {
+            "kind": self.kind,
+            "graph": listing,
+            "outputs": [number[o.id] for o in self.trace.outputs],
+            "delays": [[delay.source, delay.lag.hex()] for delay in self.delays],
+            "ic": [value.hex() for value in self.ic],
+        }
+        return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, System):
+            return NotImplemented
+        return (self.name, self.fingerprint) == (other.name, other.fingerprint)
+
+    def __hash__(self) -> int:
+        return hash((self.name, self.fingerprint))
+
+    def __repr__(self) -> str:
+        values = ", ".join(f"{k}={v:g}" for k, v in self.parameters.items())
+        return f"<{self.kind} {self.name}({', '.join(self.variables[:6])}; {values})>"
+
+    # ---------------------------------------------------------------- variants
+
+    def with_params(self, **values: float) -> System:
+        """Return the same equation with other parameter values.
+
+        Raises:
+            ParameterError: a name the system lacks, or a value that is not a finite number.
+
+        """
+        for name, value in values.items():
+            if name not in self.parameters:
+                raise ParameterError(
+                    f"the system {self.name!r} has no parameter {name!r}; "
+                    + (suggestion(name, self.parameters) if self.parameters else "it has none")
+                )
+            try:
+                finite = math.isfinite(value)
+            except TypeError:
+                finite = False
+            if not finite:
+                raise ParameterError(
+                    f"the parameter {name!r} of {self.name!r} must be a finite number, "
+                    f"not {value!r}"
+                )
+        merged = {**self.parameters, **values}
+        lags = _lags(self.function, merged)
+        delays = tuple(
+            replace(delay, lag=lags.get(delay.name, delay.lag)) for delay in self.delays
+        )
+        for delay in delays:
+            if not delay.lag > 0:
+                raise ParameterError(
+                    f"the delay of {delay.name!r} in {self.name!r} must be positive, "
+                    f"not {delay.lag!r}"
+                )
+        return replace(self, parameters=MappingProxyType(merged), delays=delays)
+
+    def with_dimension(self, d: int) -> System:
+        """Return the same equation with `d` state variables, where the equation allows it."""
+        from chaosbench.systems._definition import with_dimension
+
+        return with_dimension(self, d)
+
+    def with_ic(self, ic: ArrayLike) -> System:
+        """Return the same equation with another initial state ``(d,)``."""
+        return replace(self, ic=tuple(float(v) for v in self.state(ic)))
+
+    def state(self, u: ArrayLike) -> FloatArray:
+        """Check that `u` is a finite state ``(d,)`` and return it as an array."""
+        array = np.asarray(u, dtype=np.float64)
+        if array.shape != (self.dimension,) or not np.isfinite(array).all():
+            raise InputError(
+                f"a state of {self.name!r} is {self.dimension} finite numbers "
+                f"({', '.join(self.variables[:6])}); this one has shape {array.shape}: {u!r}"
+            )
+        return array
+
+    # ---------------------------------------------------------------- evaluation
+
+    @cached_property
+    def kernel(self) -> Any:
+        """Machine code of the right-hand side (of the next state, for a map)."""
+        from chaosbench.compile import compile_rhs
+
+        return compile_rhs(self.trace.outputs, self.trace.inputs)
+
+    @cached_property
+    def jacobian_kernel(self) -> Any:
+        """Machine code of the exact Jacobian."""
+        from chaosbench.compile import compile_jacobian
+
+        return compile_jacobian(self.trace.outputs, self.trace.inputs)
+
+    @cached_property
+    def _tangents(self) -> dict[int, Any]:
+        return {}
+
+    def tangent_kernel(self, count: int) -> Any:
+        """Machine code of the system with its linearisation on `count` tangent vectors."""
+        from chaosbench.compile import compile_tangent
+
+        if count not in self._tangents:
+            self._tangents[count] = compile_tangent(
+                self.trace.outputs, self.trace.inputs, count
+            )
+        return self._tangents[count]
+
+    def delay_tangent_kernel(self, count: int) -> Any:
+        """Like `tangent_kernel` for a delay system: state, tangents, then their delayed values."""
+        from chaosbench.compile import compile_delay_tangent
+
+        key = -count
+        if key not in self._tangents:
+            self._tangents[key] = compile_delay_tangent(
+                self.trace.outputs, self.trace.inputs, self.dimension, count
+            )
+        return self._tangents[key]
+
+    @cached_property
+    def pair_kernel(self) -> Any:
+        """Machine code of two copies of the system side by side."""
+        from chaosbench.compile import compile_pair
+
+        return compile_pair(self.trace.outputs, self.trace.inputs)
+
+    def rhs(self, t: ArrayLike, u: ArrayLike, delayed: ArrayLike | None = None) -> FloatArray:
+        """Return the time derivative (the next state, for a map).
+
+        Args:
+            t: time, a number or ``(n,)``; only driven systems read it.
+            u: state ``(d,)`` or ``(n, d)``.
+            delayed: values of the delayed arguments, ``(m,)`` or ``(n, m)``; delay systems only.
+
+        Returns:
+            Array of the shape of `u`.
+
+        """
+        times, states, single = self._arguments(t, u, delayed)
+        out: FloatArray = self.kernel(times, states)
+        return out[0] if single else out
+
+    def jacobian(self, t: ArrayLike, u: ArrayLike, delayed: ArrayLike | None = None) -> FloatArray:
+        """Return the exact Jacobian ``(d, d)`` or ``(n, d, d)`` at the arguments of `rhs`.
+
+        For a delay system the columns of the `m` delayed arguments follow: ``(d, d + m)``.
+        """
+        times, states, single = self._arguments(t, u, delayed)
+        out = self.jacobian_kernel(times, states)
+        out = out.reshape(len(states), self.dimension, states.shape[1])
+        return out[0] if single else out
+
+    def _arguments(
+        self, t: ArrayLike, u: ArrayLike, delayed: ArrayLike | None
+    ) -> tuple[FloatArray, FloatArray, bool]:
+        states = np.asarray(u, dtype=np.float64)
+        single = states.ndim == 1
+        states = np.atleast_2d(states)
+        if states.ndim != 2 or states.shape[1] != self.dimension:
+            raise InputError(
+                f"states of {self.name!r} have shape ({self.dimension},) or "
+                f"(n, {self.dimension}), not {np.shape(u)}"
+            )
+        if self.delays:
+            if delayed is None:
+                names = ", ".join(delay.name for delay in self.delays)
+                raise InputError(f"the delay system {self.name!r} needs the values of {names}")
+            past = np.broadcast_to(
+                np.atleast_2d(np.asarray(delayed, dtype=np.float64)),
+                (len(states), len(self.delays)),
+            )
+            states = np.concatenate([states, past], axis=1)
+        elif delayed is not None:
+            raise InputError(f"{self.name!r} is no delay system and takes no delayed values")
+        times = np.broadcast_to(np.asarray(t, dtype=np.float64), (len(states),))
+        return times, states, single
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _restore, (self.name, dict(self.parameters), self.ic, self.dimension)
+
+
+def _restore(name: str, parameters: dict[str, float], ic: tuple[float, ...], d: int) -> System:
+    """Rebuild a registered system in another process."""
+    from chaosbench.systems import registry
+
+    system = registry[name]
+    if d != system.dimension:
+        system = system.with_dimension(d)
+    return system.with_params(**parameters).with_ic(ic)
+
+
+def _flatten(raw: Any) -> list[Any]:
+    """Flatten what a definition returns: numbers, vectors, or tuples of both."""
+    if isinstance(raw, np.ndarray):
+        return list(raw.ravel())
+    if isinstance(raw, (tuple, list)):
+        return [value for part in raw for value in _flatten(part)]
+    return [raw]
+
+
+def _lags(function: Callable[..., Any], parameters: Mapping[str, float]) -> dict[str, float]:
+    """Match delayed arguments ``x_tau`` with the parameter ``tau`` that is their lag."""
+    from chaosbench.systems._definition import delayed_arguments
+
+    return {
+        name: float(parameters[lag]) for name, _, lag in delayed_arguments(function, parameters)
+    }

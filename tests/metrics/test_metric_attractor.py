@@ -1,0 +1,273 @@
+"""D_stsp and D_H against dense, loop-by-loop implementations written here."""
+
+from __future__ import annotations
+
+import tracemalloc
+
+import hypothesis.extra.numpy as hnp
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.ndimage import gaussian_filter1d
+from scipy.special import logsumexp
+
+from chaosbench.errors import InputError
+from chaosbench.metrics import spectral_hellinger, state_space_divergence
+
+
+def dense_divergence(truth: np.ndarray, forecast: np.ndarray, bins: int = 30) -> float:
+    """D_stsp as it is written down: every cell of the histogram, by numpy's own binning."""
+    sigma = truth.std(axis=0)
+    low, high = truth.min(axis=0) - 0.1 * sigma, truth.max(axis=0) + 0.1 * sigma
+    edges = [np.linspace(a, b, bins + 1) for a, b in zip(low, high, strict=True)]
+    p, _ = np.histogramdd(truth, bins=edges)
+    q, _ = np.histogramdd(forecast[np.isfinite(forecast).all(axis=1)], bins=edges)
+    p = (p + 1e-5) / (len(truth) + 1e-5 * p.size)
+    q = (q + 1e-5) / (len(forecast) + 1e-5 * q.size)
+    return float((p * np.log(p / q)).sum())
+
+
+def plain_mixture(
+    truth: np.ndarray, forecast: np.ndarray, draws: int, seed: int
+) -> tuple[float, float]:
+    """KL divergence of two point-centred mixtures, one sample at a time; its mean and spread."""
+    rng = np.random.default_rng(seed)
+    x = (truth - truth.mean(axis=0)) / truth.std(axis=0)
+    g = (forecast - truth.mean(axis=0)) / truth.std(axis=0)
+    values = []
+    for _ in range(draws):
+        s = x[rng.integers(len(x))] + rng.normal(size=x.shape[1])
+        log_p = logsumexp(-0.5 * ((s - x) ** 2).sum(axis=1)) - np.log(len(x))
+        log_q = logsumexp(-0.5 * ((s - g) ** 2).sum(axis=1)) - np.log(len(g))
+        values.append(log_p - log_q)
+    return float(np.mean(values)), float(np.std(values))
+
+
+def dense_hellinger(truth: np.ndarray, forecast: np.ndarray, smoothing: float = 20) -> float:
+    """D_H step by step with scipy's filter."""
+    distances = []
+    for x, g in zip(truth.T, forecast.T, strict=True):
+        spectra = []
+        for series in (x, g):
+            z = (series - series.mean()) / series.std()
+            power = np.abs(np.fft.rfft(z)) ** 2
+            if smoothing:
+                power = gaussian_filter1d(power, smoothing, mode="reflect", truncate=4.0)
+            spectra.append(power / power.sum())
+        p, q = spectra
+        total = sum((a**0.5 - b**0.5) ** 2 for a, b in zip(p, q, strict=True))
+        distances.append((total / 2) ** 0.5)
+    return float(np.mean(distances))
+
+
+def noise(t: int, d: int, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).normal(size=(t, d))
+
+
+@pytest.mark.parametrize(("d", "bins"), [(1, 30), (2, 30), (3, 30), (4, 12), (5, 8)])
+@pytest.mark.parametrize("shift", [0.0, 0.5, 3.0, 50.0])
+def test_sparse_histogram_equals_the_dense_one(d: int, bins: int, shift: float) -> None:
+    truth, forecast = noise(700, d), 1.2 * noise(500, d, seed=1) + shift
+    assert state_space_divergence(truth, forecast, bins=bins) == pytest.approx(
+        dense_divergence(truth, forecast, bins), rel=1e-9
+    )
+
+
+@given(
+    hnp.arrays(float, st.tuples(st.integers(2, 30), st.just(2)), elements=st.integers(-3, 3)),
+    hnp.arrays(float, st.tuples(st.integers(1, 30), st.just(2)), elements=st.integers(-4, 4)),
+    st.integers(1, 7),
+)
+def test_sparse_equals_dense_on_points_that_tie_with_edges(
+    truth: np.ndarray, forecast: np.ndarray, bins: int
+) -> None:
+    truth = np.concatenate([truth, [[-3.0, -3.0], [3.0, 3.0]]])
+    assert state_space_divergence(truth, forecast, bins=bins) == pytest.approx(
+        max(0.0, dense_divergence(truth, forecast, bins)), rel=1e-9, abs=1e-12
+    )
+
+
+def test_divergence_of_two_cells_by_hand() -> None:
+    truth = np.array([[0.0], [0.0], [1.0], [1.0]])
+    forecast = np.array([[0.0], [1.0], [1.0], [1.0]])
+    # p = 1/2, 1/2; q = 1/4, 3/4; smoothing changes the sixth digit
+    expected = 0.5 * np.log(2) + 0.5 * np.log(2 / 3)
+    assert state_space_divergence(truth, forecast, bins=2) == pytest.approx(expected, abs=1e-5)
+
+
+def test_a_long_series_in_five_variables_allocates_no_dense_grid() -> None:
+    truth, forecast = noise(20_000, 5), noise(20_000, 5, seed=1)
+    tracemalloc.start()
+    value = state_space_divergence(truth, forecast)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert value > 0
+    assert peak < 30e6  # 30**5 doubles are 194 MB
+
+
+def test_lost_mass_is_penalised_whether_far_away_or_not_finite() -> None:
+    truth = noise(2000, 2)
+    forecast = noise(2000, 2, seed=1)
+    whole = state_space_divergence(truth, forecast)
+    values = []
+    for bad in (1e9, np.nan, np.inf, -np.inf):
+        half = forecast.copy()
+        half[1000:] = bad
+        values.append(state_space_divergence(truth, half))
+    assert np.ptp(values) == 0
+    alone = state_space_divergence(truth, forecast[:1000])
+    # Losing half of the mass costs about ln 2 beyond what the surviving half scores alone.
+    assert values[0] == pytest.approx(alone + np.log(2), rel=0.02)
+    assert values[0] > whole + 0.5
+
+
+@pytest.mark.parametrize("d", [2, 7])
+def test_divergence_grows_as_more_of_the_forecast_is_lost(d: int) -> None:
+    truth, forecast = noise(1500, d), noise(1500, d, seed=1)
+    values = []
+    for lost in (0, 300, 900, 1400, 1499, 1500):
+        part = forecast.copy()
+        part[len(part) - lost :] = np.nan
+        values.append(state_space_divergence(truth, part))
+    assert values == sorted(values)
+    assert values[-1] == 1000.0
+
+
+@pytest.mark.parametrize("d", [6, 9])
+@pytest.mark.parametrize("shift", [0.3, 1.5])
+def test_mixture_agrees_with_plain_sampling(d: int, shift: float) -> None:
+    truth, forecast = noise(400, d), noise(300, d, seed=1) + shift
+    ours = state_space_divergence(truth, forecast)
+    plain, spread = plain_mixture(truth, forecast, draws=4000, seed=7)
+    # 1,000 samples against 4,000 others: four standard errors of the difference
+    assert ours == pytest.approx(plain, abs=4 * spread * (1 / 1000 + 1 / 4000) ** 0.5)
+
+
+def test_mixture_of_distant_points_has_a_closed_form() -> None:
+    # A point diverges by r²/2 from the nearest: r is 10 from one, 8 in each of 6 from the other.
+    truth = np.array([[-1.0] * 6, [1.0] * 6])
+    expected = (6 * 10**2 / 2 + 6 * 8**2 / 2) / 2
+    assert state_space_divergence(truth, truth + 10.0) == pytest.approx(expected, rel=0.03)
+    assert state_space_divergence(truth, truth + 1e3) == 1000.0
+    assert state_space_divergence(truth, truth + 1e7) == 1000.0
+
+
+def test_mixture_is_reproducible_and_its_seed_matters() -> None:
+    truth, forecast = noise(300, 6), noise(300, 6, seed=1) + 0.5
+    assert state_space_divergence(truth, forecast) == state_space_divergence(truth, forecast)
+    assert state_space_divergence(truth, forecast) != state_space_divergence(
+        truth, forecast, seed=1
+    )
+
+
+def test_mixture_sees_the_end_of_a_long_run() -> None:
+    truth = noise(12_000, 6)
+    wandering = truth.copy()
+    wandering[10_000:] += 10.0
+    assert state_space_divergence(truth, wandering) > 0.05
+
+
+@pytest.mark.parametrize("d", [1, 3, 6])
+def test_divergence_has_no_units_and_scale_may_be_given(d: int) -> None:
+    truth, forecast = noise(500, d), noise(500, d, seed=1) + 0.4
+    units = 2.0 ** np.arange(d)
+    plain = state_space_divergence(truth, forecast)
+    assert state_space_divergence(units * truth, units * forecast) == pytest.approx(plain)
+    sigma = truth.std(axis=0)
+    assert state_space_divergence(truth, forecast, scale=sigma) == pytest.approx(plain)
+    assert state_space_divergence(truth, forecast, scale=np.zeros(d)) == pytest.approx(plain)
+    assert state_space_divergence(truth, forecast, scale=3 * sigma) != pytest.approx(plain)
+
+
+def test_order_of_variables_and_of_rows_does_not_matter() -> None:
+    truth, forecast = noise(500, 3), 1.1 * noise(500, 3, seed=1)
+    plain = state_space_divergence(truth, forecast)
+    assert state_space_divergence(truth[:, [2, 0, 1]], forecast[:, [2, 0, 1]]) == pytest.approx(
+        plain
+    )
+    assert state_space_divergence(truth[::-1], forecast[::-1]) == pytest.approx(plain)
+
+
+@pytest.mark.parametrize("d", [1, 6])
+def test_a_variable_that_never_varies_must_be_matched(d: int) -> None:
+    still = np.full((50, d), 2.0)
+    assert state_space_divergence(still, still + 1e-12) == 0.0
+    # Nothing of the forecast is where the truth is: ln of 50 counts over the smoothing 1e-5.
+    off = state_space_divergence(still, still + 0.1)
+    assert off == (1000.0 if d == 6 else pytest.approx(np.log(50 / 1e-5), rel=1e-4))
+    mixed = np.concatenate([noise(50, 1), still], axis=1)
+    moved = mixed.copy()
+    moved[:25, 1] = 3.0
+    assert state_space_divergence(mixed, mixed.copy()) == 0
+    assert state_space_divergence(mixed, moved) > 0.3
+
+
+@pytest.mark.parametrize("bins", [0, -1, 2.5, 10**13])
+def test_impossible_bins_are_named(bins: float) -> None:
+    with pytest.raises(InputError, match="bins"):
+        state_space_divergence(noise(9, 2), noise(9, 2), bins=bins)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("t", "d"), [(1000, 3), (999, 1), (60, 2), (7, 1), (2, 1)])
+@pytest.mark.parametrize("smoothing", [0, 1.5, 20])
+def test_hellinger_agrees_with_the_plain_one(t: int, d: int, smoothing: float) -> None:
+    truth = noise(t, d).cumsum(axis=0)
+    forecast = noise(t, d, seed=1)
+    expected = dense_hellinger(truth, forecast, smoothing)
+    assert spectral_hellinger(truth, forecast, smoothing=smoothing) == pytest.approx(
+        expected, rel=1e-9, abs=1e-12
+    )
+
+
+def test_hellinger_of_two_tones_is_one_without_smoothing() -> None:
+    time = np.arange(1000) / 1000
+    tones = [np.sin(2 * np.pi * f * time)[:, None] for f in (10, 300)]
+    assert spectral_hellinger(*tones, smoothing=0) == pytest.approx(1.0, abs=1e-6)
+    assert spectral_hellinger(*tones, smoothing=20) < 1.0
+    phase = np.cos(2 * np.pi * 10 * time)[:, None]
+    assert spectral_hellinger(tones[0], phase, smoothing=0) == pytest.approx(0.0, abs=1e-6)
+
+
+@given(
+    hnp.arrays(float, (16, 2), elements=st.floats(-5, 5, width=32)),
+    hnp.arrays(float, (16, 2), elements=st.floats(-5, 5, width=32)),
+    st.floats(0, 30),
+)
+def test_hellinger_is_a_symmetric_distance_free_of_units(
+    a: np.ndarray, b: np.ndarray, smoothing: float
+) -> None:
+    value = spectral_hellinger(a, b, smoothing=smoothing)
+    assert 0 <= value <= 1
+    assert spectral_hellinger(a, a.copy(), smoothing=smoothing) == 0
+    assert spectral_hellinger(b, a, smoothing=smoothing) == value
+    assert spectral_hellinger(8.0 * a, 0.5 * b, smoothing=smoothing) == pytest.approx(
+        value, abs=1e-6
+    )
+    assert spectral_hellinger(a[:, ::-1], b[:, ::-1], smoothing=smoothing) == pytest.approx(value)
+
+
+def test_hellinger_of_constant_series() -> None:
+    still, moving = np.full((40, 1), 0.1), noise(40, 1)
+    assert spectral_hellinger(still, moving) == 1.0
+    assert spectral_hellinger(moving, still) == 1.0
+    assert spectral_hellinger(moving, np.zeros((40, 1))) == 1.0
+    assert spectral_hellinger(still, still + 7) == 0.0
+    # a run stuck at a fixed point jitters by rounding, which is no spectrum
+    jitter = still + 1e-15 * noise(40, 1)
+    assert spectral_hellinger(moving, jitter) == 1.0
+
+
+def test_one_nan_anywhere_is_the_worst_spectrum() -> None:
+    forecast = noise(40, 3)
+    forecast[17, 1] = np.nan
+    assert spectral_hellinger(noise(40, 3), forecast) == 1.0
+
+
+def test_hellinger_names_lengths_and_smoothing_it_cannot_use() -> None:
+    with pytest.raises(InputError, match="40 and 39"):
+        spectral_hellinger(noise(40, 2), noise(39, 2))
+    with pytest.raises(InputError, match="smoothing"):
+        spectral_hellinger(noise(40, 2), noise(40, 2), smoothing=-1)
+    with pytest.raises(InputError, match="smoothing"):
+        spectral_hellinger(noise(40, 2), noise(40, 2), smoothing=np.nan)
