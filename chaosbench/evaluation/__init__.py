@@ -1,1 +1,14 @@
 """Running forecasters on tasks, in isolation, and keeping what happened."""
+
+from __future__ import annotations
+
+from chaosbench.evaluation._process import Budget
+from chaosbench.evaluation._record import STATUSES, Record, Status
+from chaosbench.evaluation._runner import evaluate, plan, run
+from chaosbench.evaluation._spec import ForecasterSpec, spec_of
+from chaosbench.evaluation._store import Records, read_records
+
+__all__ = [
+    "STATUSES", "Budget", "ForecasterSpec", "Record", "Records", "Status", "evaluate", "plan",
+    "read_records", "run", "spec_of",
+]  # fmt: skip

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import numpy as np
 
@@ -26,11 +27,32 @@ __all__ = [
     "delay_embedding",
     "require_integer",
     "require_real",
+    "single_threaded",
 ]
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 # A rollout this many training standard deviations away has left the attractor for good; going
 # on would only overflow.
 ESCAPE = 1e6
+
+
+def single_threaded(function: Callable[P, R]) -> Callable[P, R]:
+    """Keep BLAS to one thread during a call.
+
+    The order of its sums, and so the last bits of a forecast, would otherwise depend on the number
+    of cores; and on matrices this small the threads cost more than they give.
+    """
+
+    @functools.wraps(function)
+    def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
+        from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # has no types
+
+        with threadpool_limits(limits=1, user_api="blas"):
+            return function(*args, **kwargs)
+
+    return wrapped
 
 
 def require_integer(
@@ -125,7 +147,7 @@ def checked_context(
         raise InvalidForecastError(f"the horizon must be a positive integer, not {horizon!r}")
     if used is not None:
         array = array[:, -used:]
-    alive = np.isfinite(array).all(axis=(1, 2))
+    alive = np.asarray(np.isfinite(array).all(axis=(1, 2)))
     array[~alive] = 0.0
     return array, alive
 

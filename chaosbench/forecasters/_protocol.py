@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from chaosbench.errors import InvalidForecastError
-from chaosbench.trajectories import FloatArray, Trajectories
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+    from chaosbench.trajectories import FloatArray, Trajectories
 
 __all__ = ["Forecast", "Forecaster", "Predictor"]
 

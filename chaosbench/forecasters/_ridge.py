@@ -44,8 +44,8 @@ class NormalEquations:
     def solve(self, ridge: float) -> FloatArray:
         """Return W ``(p, d)`` minimising |ΦW - Y|²/samples + ridge |W|².
 
-        Directions of Φ below rounding are dropped when the penalty does not keep the matrix
-        positive definite.
+        Where the penalty does not keep the matrix positive definite beyond rounding, directions
+        below rounding are dropped, which gives the solution of least norm.
 
         Raises:
             DivergedError: the features or the solution are not finite.
@@ -60,6 +60,9 @@ class NormalEquations:
         gram[np.diag_indices_from(gram)] += ridge
         try:
             factor = linalg.cho_factor(gram, lower=True, check_finite=False)
+            pivots = np.diag(factor[0]) ** 2
+            if pivots.min() < np.finfo(float).eps * pivots.max():
+                raise linalg.LinAlgError("singular to working precision")
             solution = linalg.cho_solve(factor, moment, check_finite=False)
         except linalg.LinAlgError:
             values, vectors = linalg.eigh(gram, check_finite=False)

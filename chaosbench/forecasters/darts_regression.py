@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -18,11 +17,12 @@ from chaosbench.forecasters._common import (
     closed_loop,
     require_integer,
     require_real,
+    single_threaded,
 )
 from chaosbench.forecasters._protocol import Forecast
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from chaosbench.trajectories import FloatArray, Trajectories
 
@@ -53,6 +53,7 @@ class LinearRegression:
     def __post_init__(self) -> None:
         require_integer(self, "lags", minimum=1)
 
+    @single_threaded
     def fit(self, train: Trajectories, *, seed: int) -> _LagPredictor:  # noqa: ARG002
         """Fit by least squares; raise `DivergedError` on non-finite training."""
         values = checked_training(train, minimum=self.lags + 1, who="LinearRegression")
@@ -116,6 +117,7 @@ class RandomForest:
         require_real(self, "max_features", high=1.0, open_low=True)
         require_integer(self, "max_columns", minimum=1)
 
+    @single_threaded
     def fit(self, train: Trajectories, *, seed: int) -> _LagPredictor:
         """Grow the forest; raise `DivergedError` on non-finite training."""
         values = checked_training(train, minimum=self.lags + 1, who="RandomForest")
@@ -170,6 +172,7 @@ class _LagPredictor:
     regress: Callable[[FloatArray], FloatArray]  # (n, lags d) to (n, d), oldest lag first
     model: Any  # the fitted darts model
 
+    @single_threaded
     def predict(self, context: FloatArray, horizon: int) -> Forecast:
         d = len(self.scaler.mean)
         rows, alive = checked_context(

@@ -15,6 +15,7 @@ from chaosbench.forecasters._common import (
     closed_loop,
     require_integer,
     require_real,
+    single_threaded,
 )
 from chaosbench.forecasters._protocol import Forecast
 from chaosbench.forecasters._ridge import NormalEquations, select_ridge
@@ -49,8 +50,9 @@ class EchoStateNetwork:
 
     Cost: with N units, O(nT (N degree + N²)) time and O(N²) memory to fit, O(N (degree + d)) a
     step and window. It fails by an unstable closed loop (the attractor of the network is not that
-    of the system), by too few units for the number of variables, and on contexts too short to
-    forget the zero state, a few tens of steps at the default spectral radius.
+    of the system), by too few units for the number of variables (on Lorenz-96 with 40 variables, 500
+    units do no better than persistence), and on contexts too short to forget the zero state, a few
+    tens of steps at the default spectral radius.
 
     Attributes:
         units: number of reservoir units N.
@@ -87,6 +89,7 @@ class EchoStateNetwork:
         require_real(self, "noise")
         require_integer(self, "transient", minimum=0)
 
+    @single_threaded
     def fit(self, train: Trajectories, *, seed: int) -> _EchoStatePredictor:
         """Draw the reservoir from `seed` and solve for the readout.
 
@@ -98,7 +101,7 @@ class EchoStateNetwork:
         values = checked_training(train, minimum=3, who="EchoStateNetwork")
         scaler = Scaler.of(values)
         z = scaler.apply(values)
-        n, length, d = z.shape
+        n, length, _ = z.shape
         # The noise has its own stream: switching it on leaves the reservoir as it was.
         inputs = z + self.noise * np.random.default_rng([seed, 1]).standard_normal(z.shape)
         transient = min(self.transient, (length - 1) // 2)
@@ -202,11 +205,10 @@ class _EchoStatePredictor:
                 state = self.update(state, inputs[:, t])
                 phi[row] = self.features(state, inputs[:, t])
             target = z[:, begin + 1 : times[-1] + 2] - inputs[:, begin : times[-1] + 1]
-            equations.add(
-                phi.reshape(-1, len(self.readout)), target.swapaxes(0, 1).reshape(-1, d)
-            )
+            equations.add(phi.reshape(-1, len(self.readout)), target.swapaxes(0, 1).reshape(-1, d))
         return state
 
+    @single_threaded
     def predict(self, context: FloatArray, horizon: int) -> Forecast:
         rows, alive = checked_context(
             context,

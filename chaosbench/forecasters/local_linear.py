@@ -15,13 +15,18 @@ from chaosbench.forecasters._common import (
     delay_embedding,
     require_integer,
     require_real,
+    single_threaded,
 )
 from chaosbench.forecasters._protocol import Forecast
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from chaosbench.trajectories import FloatArray, Trajectories
 
 __all__ = ["LocalLinear"]
+
+_TREE_DIMENSIONS = 12
 
 
 @dataclass(frozen=True)
@@ -36,11 +41,11 @@ class LocalLinear:
     where bars are weighted means, w_j = exp(-(r_j / r̄)²) falls with the distance r_j, and λ is
     `ridge` times the neighbourhood's mean variance. The forecast is iterated, all windows at once.
 
-    Cost: O(n T log(n T)) to build the KD-tree; a step costs one query, O(k d log(nT)) in few
-    dimensions and up to O(n T d) in many, and one solve of the smaller of the d- and
-    k-dimensional systems. Memory O(n T d). It fails where neighbours are far: few data, many
-    dimensions or noise, since the error of one step grows with the squared distance, about
-    T^(-2/D) for an attractor of dimension D.
+    Cost: O(nT log(nT)) to build the KD-tree; a step and window costs one query, O(k d log(nT)),
+    and one solve of the smaller of the d- and k-dimensional systems. A KD-tree prunes little in
+    many dimensions: above 12 all distances are computed, O(nT d). Memory O(nT d). It fails where
+    neighbours are far (few data, many dimensions) and under noise: the error of one step grows
+    with the squared distance, about as T^(-2/D) for an attractor of dimension D.
 
     Attributes:
         neighbours: number of nearest training states; all of them when there are fewer.
@@ -61,6 +66,7 @@ class LocalLinear:
         require_integer(self, "stride", minimum=1)
         require_real(self, "ridge")
 
+    @single_threaded
     def fit(self, train: Trajectories, *, seed: int) -> _LocalLinearPredictor:  # noqa: ARG002
         """Index the training states; raise `DivergedError` on non-finite training."""
         from scipy.spatial import cKDTree
@@ -76,7 +82,8 @@ class LocalLinear:
             config=self,
             scaler=scaler,
             lags=lags,
-            tree=cKDTree(points),
+            tree=cKDTree(points) if points.shape[1] <= _TREE_DIMENSIONS else None,
+            squares=(points**2).sum(axis=1),
             states=points,
             increments=increments.reshape(-1, increments.shape[2]),
         )
@@ -87,10 +94,12 @@ class _LocalLinearPredictor:
     config: LocalLinear
     scaler: Scaler
     lags: tuple[int, ...]
-    tree: Any
+    tree: Any  # None in many dimensions
+    squares: FloatArray
     states: FloatArray
     increments: FloatArray
 
+    @single_threaded
     def predict(self, context: FloatArray, horizon: int) -> Forecast:
         needed = max(self.lags) + 1
         rows, alive = checked_context(
@@ -114,8 +123,8 @@ class _LocalLinearPredictor:
 
     def _increment(self, query: FloatArray) -> FloatArray:
         """Return the fitted increment ``(n, d)`` at each query state ``(n, p)``."""
-        count = min(self.config.neighbours, len(self.states))
-        distance, index = self.tree.query(query, k=[*range(1, count + 1)])
+        distance, index = self._nearest(query)
+        count = distance.shape[1]
         mean_distance = distance.mean(axis=1, keepdims=True)
         weight = np.exp(-((distance / np.where(mean_distance > 0, mean_distance, 1.0)) ** 2))
         weight /= weight.sum(axis=1, keepdims=True)
@@ -138,3 +147,16 @@ class _LocalLinearPredictor:
             dual = np.linalg.solve(a @ at + ridge * np.eye(count), b)
             correction = (offset @ at) @ dual
         return np.asarray(y_mean + correction[:, 0])
+
+    def _nearest(self, query: FloatArray) -> tuple[FloatArray, NDArray[np.intp]]:
+        """Return distance and index of the nearest training states, each ``(n, k)``."""
+        count = min(self.config.neighbours, len(self.states))
+        if self.tree is not None:
+            distance, index = self.tree.query(query, k=[*range(1, count + 1)])
+            return distance, index
+        # The cross term by one matrix product finds the neighbours; it loses digits where the
+        # distance is small, so that the distances of those few are then computed directly.
+        rank = self.squares - 2 * (query @ self.states.T)
+        index = np.argpartition(rank, count - 1, axis=1)[:, :count]
+        offset = self.states[index] - query[:, np.newaxis]
+        return np.sqrt(np.einsum("nkp,nkp->nk", offset, offset)), index

@@ -18,6 +18,7 @@ from chaosbench.forecasters._common import (
     delay_embedding,
     require_integer,
     require_real,
+    single_threaded,
 )
 from chaosbench.forecasters._protocol import Forecast
 from chaosbench.forecasters._ridge import NormalEquations, select_ridge
@@ -79,6 +80,7 @@ class NVAR:
         require_real(self, "ridge", optional=True)
         require_integer(self, "max_features", minimum=1)
 
+    @single_threaded
     def fit(self, train: Trajectories, *, seed: int) -> _NVARPredictor:  # noqa: ARG002
         """Solve for the readout.
 
@@ -160,6 +162,7 @@ class _NVARPredictor:
             part = slice(begin, begin + chunk)
             equations.add(features(rows[part], self.monomials), increments[part])
 
+    @single_threaded
     def predict(self, context: FloatArray, horizon: int) -> Forecast:
         needed = max(self.lags) + 1
         rows, alive = checked_context(

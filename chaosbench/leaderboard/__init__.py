@@ -1,1 +1,45 @@
-"""The leaderboard: a pure function of Records."""
+"""The leaderboard: a pure function of Records.
+
+``chaosbench.leaderboard(records)`` ranks them and returns a `Leaderboard`, which prints as a
+table, becomes a data frame or JSON, and stands on four rules:
+
+- No run is dropped. A failed cell counts with the scores of ``climatology`` on the same task.
+- Valid prediction times that outlived the exam are censored, so medians are Kaplan–Meier's.
+- Every score carries an interval that resamples systems first, then windows.
+- Exams are never mixed: records of several exam seeds, of several versions of a task, or that
+  contradict one another raise `chaosbench.errors.InputError`.
+
+`rank` gives the bare standings, `show` prints, `write_page` writes a web page.
+"""
+
+from __future__ import annotations
+
+import sys
+from types import ModuleType
+from typing import Any
+
+from chaosbench.leaderboard._board import Leaderboard, build
+from chaosbench.leaderboard.page import render_page, write_page
+from chaosbench.leaderboard.ranking import Standing, rank
+from chaosbench.leaderboard.terminal import render, show
+
+__all__ = [
+    "Leaderboard",
+    "Standing",
+    "build",
+    "rank",
+    "render",
+    "render_page",
+    "show",
+    "write_page",
+]
+
+
+class _CallableModule(ModuleType):
+    """A package that can be called: ``chaosbench.leaderboard(records)``."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Leaderboard:
+        return build(*args, **kwargs)
+
+
+sys.modules[__name__].__class__ = _CallableModule

@@ -215,6 +215,7 @@ def prepare(records: Iterable[Record], metric: str, exam_seed: int | None = None
     if not chosen:
         raise InputError(f"no record has exam seed {seed}; there are {', '.join(map(str, seeds))}")
     _check_versions({record.task for record in chosen})
+    _check_data(chosen)
     chosen = _distinct(chosen)
     if base(metric) not in metrics or metrics[base(metric)].unit != "Lyapunov times":
         raise InputError(f"a leaderboard ranks by a valid prediction time, not by {metric!r}")
@@ -267,6 +268,19 @@ def _check_versions(tasks: set[str]) -> None:
                 f"the records hold several versions of the task {name}, "
                 f"{', '.join(sorted(found))}, which cannot be compared; keep one"
             )
+
+
+def _check_data(records: list[Record]) -> None:
+    """One task and exam seed must mean one dataset and one equation, as far as records say."""
+    for key in ("dataset", "fingerprint"):
+        seen: dict[str, str] = {}
+        for record in records:
+            value = record.provenance.get(key)
+            if value is not None and seen.setdefault(record.task, str(value)) != str(value):
+                raise InputError(
+                    f"the records of {record.task} come from different data (their {key} "
+                    f"differs); rank those of one version of chaosbench"
+                )
 
 
 def _distinct(records: list[Record]) -> list[Record]:

@@ -58,10 +58,9 @@ def median(
     lower bound.
     """
     reached = surviving <= HALF
-    undefined = ~reached.any(axis=-1)
-    return np.where(
-        undefined, largest(distinct, at_risk), distinct[np.argmax(reached, axis=-1)]
-    ), undefined
+    undefined: NDArray[np.bool_] = np.logical_not(reached.any(axis=-1))
+    first: FloatArray = distinct[np.argmax(reached, axis=-1)]
+    return np.where(undefined, largest(distinct, at_risk), first), undefined
 
 
 def largest(distinct: FloatArray, at_risk: FloatArray) -> FloatArray:

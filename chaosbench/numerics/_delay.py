@@ -156,7 +156,7 @@ def integrate_delay(
                     starts, widths, pieces, 0, count - 1,
                     x + fractions[s] * trial - lags[j], sources[j],
                 )  # fmt: skip
-        error = step(f, x, y, trial, k, w, new, forcing, rtol, atol)
+        error = step(f, x, y, trial, k, w, new, forcing, rtol, atol, d)
         if not error <= 1.0:
             h = next_step(trial, error)
             rejected = True

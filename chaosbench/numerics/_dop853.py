@@ -33,11 +33,12 @@ def nodes():
 
 
 @_jit
-def step(f, x, y, h, k, w, new, forcing, rtol, atol):
+def step(f, x, y, h, k, w, new, forcing, rtol, atol, controlled):
     """Try one step from `y` at time `x`; `k[0]` holds the slope there.
 
     Fills `new` and the stages ``k[1..12]``; returns the scaled error, at most 1 to accept. A
-    non-finite stage makes the error non-finite, which the caller must reject.
+    non-finite stage makes the error non-finite, which the caller must reject. Only the first
+    `controlled` components enter the error.
     """
     d = y.size
     m = forcing.shape[1]
@@ -138,7 +139,7 @@ def step(f, x, y, h, k, w, new, forcing, rtol, atol):
     call_kernel(f, x + h, w, k, 12 * d)
     fifth = 0.0
     third = 0.0
-    for i in range(d):
+    for i in range(controlled):
         scale = 1.0 / (atol + rtol * max(abs(y[i]), abs(new[i])))
         e5 = scale * (
             t.E5_1 * k[0, i] + t.E5_6 * k[5, i] + t.E5_7 * k[6, i] + t.E5_8 * k[7, i]
@@ -155,7 +156,7 @@ def step(f, x, y, h, k, w, new, forcing, rtol, atol):
         third += 0.0 * k[12, i]  # the slope at the new point must be finite too
     if fifth == 0.0 and third == 0.0:
         return 0.0
-    return abs(h) * fifth / np.sqrt((fifth + 0.01 * third) * d)
+    return abs(h) * fifth / np.sqrt((fifth + 0.01 * third) * controlled)
 
 
 @_jit
@@ -267,7 +268,7 @@ def next_step(h, error):
 
 
 @_jit
-def integrate(f, x0, y, span, h, out, dt, rtol, atol, bound, max_steps):
+def integrate(f, x0, y, span, h, out, dt, rtol, atol, bound, max_steps, controlled):
     """Integrate `y` in place from time `x0` over `span`, sampling every `dt` into `out`.
 
     Args:
@@ -281,6 +282,7 @@ def integrate(f, x0, y, span, h, out, dt, rtol, atol, bound, max_steps):
         rtol, atol: tolerances on the local error.
         bound: a state beyond it in magnitude has escaped.
         max_steps: budget of step attempts.
+        controlled: components that the step control watches, the first ones of the state.
 
     Returns:
         status, elapsed time, the step size to continue with, attempted steps.
@@ -310,7 +312,7 @@ def integrate(f, x0, y, span, h, out, dt, rtol, atol, bound, max_steps):
         remaining = span - elapsed
         last = h >= remaining * (1.0 - 1e-12)
         trial = remaining if last else h
-        error = step(f, x0 + elapsed, y, trial, k, w, new, forcing, rtol, atol)
+        error = step(f, x0 + elapsed, y, trial, k, w, new, forcing, rtol, atol, controlled)
         if not error <= 1.0:
             h = next_step(trial, error)
             rejected = True

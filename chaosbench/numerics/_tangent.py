@@ -8,6 +8,9 @@ from numba import njit
 from chaosbench.numerics._dop853 import ESCAPED, REACHED, integrate
 from chaosbench.numerics._kernel import call_kernel
 
+SPREAD = 9.0
+"""Log of the ratio of tangent lengths beyond which the shortest are no longer trusted."""
+
 _jit = njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
 
 
@@ -42,24 +45,51 @@ def orthonormalise(y, d, count, logs):
 
 
 @_jit
-def flow_growth(f, x0, y, d, count, segment, h, logs, rtol, atol, bound):
+def flow_growth(f, x0, y, d, count, segment, h, logs, rtol, atol, bound, controlled):
     """Integrate state and tangent vectors over ``len(logs)`` segments, reorthonormalising.
 
-    Row s of `logs` ``(segments, count)`` receives the log growths of segment s.
+    Row s of `logs` ``(segments, count)`` receives the log growths of segment s. Where the tangent
+    vectors spread by more than `SPREAD` within a segment, the contracting ones would drown in the
+    errors of the others: it is done again in halves, and later pieces start that short.
 
     Returns:
         status, elapsed time, step size.
 
     """
     empty = np.empty((0, y.size))
+    saved = np.empty(y.size)
+    piece_logs = np.empty(count)
+    piece = segment
+    time = 0.0
     for s in range(logs.shape[0]):
-        status, elapsed, h, _ = integrate(
-            f, x0 + s * segment, y, segment, h, empty, segment, rtol, atol, bound, 10_000_000
-        )
-        if status != REACHED:
-            return status, s * segment + elapsed, h
-        orthonormalise(y, d, count, logs[s])
-    return REACHED, logs.shape[0] * segment, h
+        logs[s] = 0.0
+        start = s * segment
+        within = 0.0
+        while within < segment:
+            span = segment - within
+            if piece < span * (1.0 - 1e-9):
+                span = piece
+            saved[:] = y
+            step_before = h
+            status, elapsed, h, _ = integrate(
+                f, x0 + start + within, y, span, h, empty, segment, rtol, atol, bound,
+                10_000_000, controlled,
+            )  # fmt: skip
+            time = start + within + elapsed
+            if status != REACHED:
+                return status, time, h
+            orthonormalise(y, d, count, piece_logs)
+            spread = piece_logs.max() - piece_logs.min()
+            if not spread < SPREAD and piece > segment * 1e-6:
+                y[:] = saved
+                h = min(step_before, 0.5 * span) if step_before > 0.0 else step_before
+                piece = 0.5 * span
+                continue
+            logs[s] += piece_logs
+            within = segment if span == segment - within else within + span
+            if spread < 0.25 * SPREAD and piece < segment:
+                piece = min(2.0 * piece, segment)
+    return REACHED, time, h
 
 
 @_jit
@@ -94,8 +124,9 @@ def twin_growth(f, x0, y, d, scale, distance, segment, h, logs, rtol, atol, boun
             status = REACHED
         else:
             status, _, h, _ = integrate(
-                f, x0 + s * segment, y, segment, h, empty, segment, rtol, atol, bound, 10_000_000
-            )
+                f, x0 + s * segment, y, segment, h, empty, segment, rtol, atol, bound, 10_000_000,
+                2 * d,
+            )  # fmt: skip
         apart = 0.0
         for i in range(d):
             apart += ((y[d + i] - y[i]) / scale[i]) ** 2

@@ -75,7 +75,7 @@ class Orbit:
 
             status, elapsed, self.step, attempts = integrate(
                 address, self.time, self.state, span, self.step, out, dt,
-                self.rtol, self.atol, BOUND, MAX_STEPS,
+                self.rtol, self.atol, BOUND, MAX_STEPS, self.state.size,
             )  # fmt: skip
             self.attempts += attempts
         self.time += elapsed

@@ -1,0 +1,107 @@
+"""Parquet files and manifests: the only place where trajectories meet the disk."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from chaosbench.errors import CorruptDataError
+from chaosbench.trajectories import Trajectories
+
+__all__ = ["read_json", "read_trajectories", "sha256", "write_json", "write_trajectories"]
+
+INDEX = ("trajectory", "step", "time")
+
+
+def write_trajectories(path: Path, trajectories: Trajectories) -> None:
+    """Write one row a sample: `trajectory`, `step`, `time` and the system's own variables.
+
+    The file appears whole or not at all, and equal trajectories give equal bytes.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    n, steps, d = trajectories.values.shape
+    starts = trajectories.start_times
+    assert starts is not None
+    columns: dict[str, Any] = {
+        "trajectory": pa.array(np.repeat(np.arange(n, dtype=np.int32), steps)),
+        "step": pa.array(np.tile(np.arange(steps, dtype=np.int32), n)),
+        "time": pa.array((starts[:, None] + trajectories.time[None, :]).ravel()),
+    }
+    flat = trajectories.values.reshape(n * steps, d)
+    for j, name in enumerate(trajectories.variables):
+        columns[name] = pa.array(flat[:, j])
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    pq.write_table(pa.table(columns), temporary, compression="zstd", use_dictionary=False)
+    temporary.replace(path)
+
+
+def read_trajectories(path: Path, *, dt: float, variables: tuple[str, ...]) -> Trajectories:
+    """Read what `write_trajectories` wrote.
+
+    Raises:
+        CorruptDataError: the file is missing, truncated, or has other columns or rows.
+
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        table = pq.read_table(path)
+    except (OSError, pa.ArrowException) as error:
+        raise CorruptDataError(
+            f"{path} cannot be read as Parquet ({type(error).__name__}); "
+            "delete its directory and generate the data again"
+        ) from error
+    if tuple(table.column_names) != (*INDEX, *variables):
+        raise CorruptDataError(
+            f"{path} has the columns {', '.join(table.column_names)} where "
+            f"{', '.join((*INDEX, *variables))} were expected; it was not made from this system"
+        )
+    step = table["step"].to_numpy()
+    length = int(step.max()) + 1 if step.size else 0
+    if length == 0 or step.size % length:
+        raise CorruptDataError(f"{path} does not hold whole trajectories: {step.size} rows")
+    n = step.size // length
+    if not (step.reshape(n, length) == np.arange(length)).all():
+        raise CorruptDataError(f"{path} has rows missing or out of order")
+    values = np.stack([table[name].to_numpy() for name in variables], axis=-1)
+    starts = table["time"].to_numpy().reshape(n, length)[:, 0]
+    return Trajectories(values.reshape(n, length, len(variables)), dt, variables, starts)
+
+
+def sha256(path: Path) -> str:
+    """Hash a file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write indented JSON that appears whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary.write_text(json.dumps(content, indent=1, sort_keys=True) + "\n", "utf-8")
+    temporary.replace(path)
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Read a JSON object.
+
+    Raises:
+        CorruptDataError: the file is missing or is not a JSON object.
+
+    """
+    try:
+        content = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise CorruptDataError(f"{path} cannot be read as JSON: {error}") from error
+    if not isinstance(content, dict):
+        raise CorruptDataError(f"{path} must hold a JSON object")
+    return content

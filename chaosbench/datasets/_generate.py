@@ -1,0 +1,213 @@
+"""From a recipe to files, and from files back to arrays that can be trusted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from chaosbench.datasets._files import (
+    read_json,
+    read_trajectories,
+    sha256,
+    write_json,
+    write_trajectories,
+)
+from chaosbench.datasets._recipe import Dataset, Pace
+from chaosbench.errors import CorruptDataError, RecipeMismatchError
+from chaosbench.provenance import versions
+from chaosbench.systems import registry as systems
+from chaosbench.systems._simulate import attractor_orbit
+from chaosbench.trajectories import Trajectories
+
+__all__ = ["Split", "StoredDataset", "generate", "open_dataset", "verify"]
+
+Split = Literal["train", "test"]
+_SPLITS: tuple[Split, Split] = ("train", "test")
+MANIFEST, RECIPE = "manifest.json", "recipe.json"
+
+
+@dataclass(frozen=True)
+class StoredDataset:
+    """A generated dataset on disk; every read checks the file against the manifest.
+
+    Attributes:
+        directory: where the manifest lies.
+        manifest: recipe, hash, paces, checksums and provenance.
+
+    """
+
+    directory: Path
+    manifest: dict[str, Any]
+
+    @property
+    def hash(self) -> str:
+        """Hash of the recipe."""
+        return str(self.manifest["hash"])
+
+    def load(self, system: str, split: Split) -> Trajectories:
+        """Read one split of one system.
+
+        Raises:
+            CorruptDataError: the file is missing, edited, truncated or foreign; it is named.
+
+        """
+        name = systems.resolve(system)
+        relative = f"{name}/{split}.parquet"
+        entry = self.manifest["files"].get(relative)
+        path = self.directory / relative
+        if entry is None:
+            raise CorruptDataError(f"{self.directory / MANIFEST} lists no {relative}")
+        _check(path, entry["sha256"])
+        pace = self.manifest["paces"][name]
+        return read_trajectories(path, dt=pace["dt"], variables=systems[name].variables)
+
+
+def _check(path: Path, expected: str) -> None:
+    if not path.is_file():
+        raise CorruptDataError(f"{path} is missing; generate the data again")
+    if sha256(path) != expected:
+        raise CorruptDataError(
+            f"{path} is not the file its manifest describes (its SHA-256 differs); "
+            "it was edited or truncated: delete the directory and generate the data again"
+        )
+
+
+def generate(
+    dataset: Dataset,
+    directory: Path | str,
+    *,
+    workers: int = 1,
+    progress: Callable[[int, int, str], None] | None = None,
+) -> StoredDataset:
+    """Make a dataset's files, or finish making them; what is there already is verified.
+
+    Args:
+        dataset: the recipe.
+        directory: new, empty, or holding this very recipe.
+        workers: threads; they change the time, never a byte.
+        progress: called with (done, total, what).
+
+    Raises:
+        RecipeMismatchError: the directory holds something else; nothing is touched.
+        CorruptDataError: a file there does not match its manifest.
+
+    """
+    directory = Path(directory)
+    if _claim(dataset, directory):
+        return verify(directory)
+    jobs = [
+        (name, split)
+        for name in dataset.systems
+        for split in _SPLITS
+        if split == "train" or dataset.windows
+    ]
+    paces = {name: dataset.pace(name) for name in dataset.systems}
+    files: dict[str, dict[str, Any]] = {}
+
+    def make(name: str, split: Split) -> tuple[str, dict[str, Any]]:
+        trajectories = make_split(dataset, name, split, paces[name])
+        relative = f"{name}/{split}.parquet"
+        write_trajectories(directory / relative, trajectories)
+        n, steps, _ = trajectories.values.shape
+        return relative, {"rows": n * steps, "sha256": sha256(directory / relative)}
+
+    with ThreadPoolExecutor(max_workers=max(1, workers)) as pool:
+        futures = {pool.submit(make, name, split): name for name, split in jobs}
+        for done, future in enumerate(as_completed(futures), start=1):
+            relative, entry = future.result()
+            files[relative] = entry
+            if progress is not None:
+                progress(done, len(jobs), futures[future])
+    manifest = {
+        "hash": dataset.hash,
+        "recipe": dataset.recipe(),
+        "paces": {
+            name: {
+                "dt": pace.dt,
+                "horizon": pace.horizon,
+                "lyapunov_exponent": pace.lyapunov_exponent,
+            }
+            for name, pace in paces.items()
+        },
+        "files": files,
+        "provenance": {"versions": versions()},
+    }
+    write_json(directory / MANIFEST, manifest)
+    return StoredDataset(directory, manifest)
+
+
+def _claim(dataset: Dataset, directory: Path) -> bool:
+    """Take a directory for a recipe; say whether it is complete already."""
+    if directory.exists() and not directory.is_dir():
+        raise RecipeMismatchError(f"{directory} is a file; give a directory")
+    if directory.is_dir() and any(directory.iterdir()):
+        claim = directory / RECIPE
+        if not claim.is_file():
+            raise RecipeMismatchError(
+                f"{directory} is not empty and holds no chaosbench dataset; "
+                "choose another directory (nothing was changed)"
+            )
+        held = read_json(claim).get("hash")
+        if held != dataset.hash:
+            raise RecipeMismatchError(
+                f"{directory} holds the dataset {held}, this recipe is {dataset.hash}; "
+                "choose another directory (nothing was changed)"
+            )
+        return (directory / MANIFEST).is_file()
+    write_json(directory / RECIPE, {"hash": dataset.hash, "recipe": dataset.recipe()})
+    return False
+
+
+def make_split(dataset: Dataset, system: str, split: Split, pace: Pace) -> Trajectories:
+    """Integrate one split of one system; its trajectories depend on seed, split and index only."""
+    import numpy as np
+
+    train = split == "train"
+    count = dataset.train_trajectories if train else dataset.windows
+    points = dataset.train_points if train else dataset.context + pace.horizon
+    found = systems[system]
+    values, starts = [], []
+    for k in range(count):
+        orbit = attractor_orbit(
+            found, key=(dataset.seed, _SPLITS.index(split), k), rtol=dataset.rtol
+        )
+        starts.append(orbit.time)
+        values.append(orbit.sample(points, pace.dt))
+    return Trajectories(np.stack(values), pace.dt, found.variables, starts)
+
+
+def open_dataset(directory: Path | str) -> StoredDataset:
+    """Open a generated dataset; its files are checked when they are read.
+
+    Raises:
+        CorruptDataError: no manifest, or one whose recipe does not have its hash.
+
+    """
+    directory = Path(directory)
+    path = directory / MANIFEST
+    if not path.is_file():
+        raise CorruptDataError(f"{directory} holds no {MANIFEST}; it is no finished dataset")
+    manifest = read_json(path)
+    from chaosbench.provenance import digest
+
+    if not {"hash", "recipe", "paces", "files"} <= manifest.keys() or (
+        digest(manifest["recipe"]) != manifest["hash"]
+    ):
+        raise CorruptDataError(f"{path} was edited: its recipe does not have the hash it states")
+    return StoredDataset(directory, manifest)
+
+
+def verify(directory: Path | str) -> StoredDataset:
+    """Check every file of a dataset against its manifest.
+
+    Raises:
+        CorruptDataError: naming the first file that is missing, edited or truncated.
+
+    """
+    stored = open_dataset(directory)
+    for relative, entry in sorted(stored.manifest["files"].items()):
+        _check(stored.directory / relative, entry["sha256"])
+    return stored

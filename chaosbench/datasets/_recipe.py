@@ -1,0 +1,143 @@
+"""The Dataset: a recipe whose hash names the files it makes."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
+from typing import Any, Literal
+
+from chaosbench.errors import InputError, ParameterError
+from chaosbench.provenance import digest
+from chaosbench.systems import registry as systems
+from chaosbench.systems._constants import Constants, constants
+
+__all__ = ["FORMAT", "Clock", "Dataset", "Pace"]
+
+FORMAT = 1
+"""Version of what a recipe means; raised when the same recipe would make other numbers."""
+
+Clock = Literal["fastest", "period", "lyapunov"]
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How one system is sampled, worked out from its constants.
+
+    Attributes:
+        dt: sampling step in time units.
+        horizon: steps of a forecast, `H`.
+        lyapunov_exponent: largest exponent per time unit; None unless the system is chaotic.
+
+    """
+
+    dt: float
+    horizon: int
+    lyapunov_exponent: float | None
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A recipe: which systems, sampled how, from which seed. Frozen.
+
+    Attributes:
+        systems: registered names.
+        seed: of the starting points; another seed is another exam.
+        train_points: samples of each training trajectory.
+        train_trajectories: training trajectories per system.
+        windows: test windows, each from a starting point of its own; 0 makes no test split.
+        context: samples a forecaster sees of each window.
+        horizon_lyapunov: length of the forecast in Lyapunov times (in periods for a system that
+            is not chaotic).
+        horizon_at_most: steps of the longest forecast; a longer one is cut, and scores censored.
+        clock: what `rate` counts samples of: the dominant period, the Lyapunov time, or the
+            faster of the two. Maps are sampled at every iteration.
+        rate: samples per clock.
+        rtol: tolerance of the integration.
+
+    Raises:
+        UnknownNameError, ParameterError: when made from values that cannot be.
+
+    """
+
+    systems: tuple[str, ...]
+    seed: int = 0
+    train_points: int = 10_000
+    train_trajectories: int = 1
+    windows: int = 20
+    context: int = 512
+    horizon_lyapunov: float = 10.0
+    horizon_at_most: int = 3000
+    clock: Clock = "fastest"
+    rate: float = 30.0
+    rtol: float = 1e-12
+
+    def __post_init__(self) -> None:
+        names = tuple(dict.fromkeys(systems.resolve(name) for name in self.systems))
+        if not names:
+            raise ParameterError("a dataset needs at least one system")
+        object.__setattr__(self, "systems", names)
+        for name, least in {
+            "seed": 0, "train_points": 2, "train_trajectories": 1, "windows": 0, "context": 1,
+            "horizon_at_most": 1,
+        }.items():  # fmt: skip
+            value = getattr(self, name)
+            if not isinstance(value, int) or isinstance(value, bool) or value < least:
+                raise ParameterError(f"{name} must be an integer of at least {least}, not {value!r}")
+        for name in ("horizon_lyapunov", "rate", "rtol"):
+            value = getattr(self, name)
+            if not (isinstance(value, (int, float)) and math.isfinite(value) and value > 0):
+                raise ParameterError(f"{name} must be positive and finite, not {value!r}")
+        if self.clock not in ("fastest", "period", "lyapunov"):
+            raise ParameterError(
+                f"clock must be 'fastest', 'period' or 'lyapunov', not {self.clock!r}"
+            )
+
+    def recipe(self) -> dict[str, Any]:
+        """Return everything that decides the bytes, fingerprints of the systems included."""
+        content = asdict(self)
+        content["systems"] = list(self.systems)
+        content["format"] = FORMAT
+        content["fingerprints"] = {name: systems[name].fingerprint for name in self.systems}
+        return content
+
+    @cached_property
+    def hash(self) -> str:
+        """Hash of the recipe, 16 hexadecimal digits."""
+        return digest(self.recipe())
+
+    def only(self, system: str) -> Dataset:
+        """Return the same recipe for one of its systems; its numbers stay the same."""
+        return replace(self, systems=(system,))
+
+    def pace(self, system: str) -> Pace:
+        """Work out step and horizon of one system.
+
+        Raises:
+            StaleConstantsError: its constants are missing or belong to another equation.
+            InputError: a Lyapunov clock for a system that is not chaotic.
+
+        """
+        known = constants(system)
+        dt = self._step(known, systems[system].kind == "map")
+        span = self.horizon_lyapunov * (known.lyapunov_time or known.period)
+        steps = max(1, math.ceil(span / dt - 1e-9))
+        return Pace(
+            dt=dt,
+            horizon=min(steps, self.horizon_at_most),
+            lyapunov_exponent=(
+                known.largest_lyapunov_exponent if known.lyapunov_time is not None else None
+            ),
+        )
+
+    def _step(self, known: Constants, discrete: bool) -> float:
+        if discrete:
+            return 1.0
+        if self.clock == "lyapunov" and known.lyapunov_time is None:
+            raise InputError(
+                f"{known.system!r} is not chaotic and has no Lyapunov time; use clock='period'"
+            )
+        times = {"period": known.period, "lyapunov": known.lyapunov_time}
+        if self.clock == "fastest":
+            return min(t for t in times.values() if t is not None) / self.rate
+        return float(times[self.clock] or known.period) / self.rate

@@ -1,0 +1,230 @@
+"""The harness's side of a forecaster's process: budgets, kills and verdicts."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import deque
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from chaosbench.evaluation._record import STATUSES, Status
+from chaosbench.evaluation._wire import ProtocolError, read_message, write_message
+from chaosbench.trajectories import FloatArray
+
+__all__ = ["Budget", "Outcome", "WorkerProcess"]
+
+START_SECONDS = 60.0
+POLL_SECONDS = 0.1
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What one cell may cost.
+
+    Attributes:
+        seconds: wall time of fit and predict together.
+        memory_mib: resident memory of the forecaster's process and its children.
+
+    """
+
+    seconds: float = 600.0
+    memory_mib: float = 8192.0
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How one cell ended, as the harness saw it."""
+
+    status: Status
+    message: str = ""
+    values: FloatArray | None = None
+    samples: FloatArray | None = None
+    costs: dict[str, float] = field(default_factory=dict)
+
+
+class WorkerProcess:
+    """One forecaster's process, started when needed and started again after a kill."""
+
+    def __init__(self, budget: Budget) -> None:
+        self.budget = budget
+        self._process: subprocess.Popen[bytes] | None = None
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self._last_words: deque[str] = deque(maxlen=4)
+
+    def run(self, job: dict[str, Any], train: FloatArray, context: FloatArray) -> Outcome:
+        """Fit and predict in the process; every ending is an `Outcome`."""
+        try:
+            self._start()
+            write_message(self._sink, job, train=train, context=context)
+        except (ProtocolError, OSError) as error:
+            self.close()
+            return Outcome("crashed", f"the forecaster's process did not start: {error}")
+        watch = _MemoryWatch(self._alive.pid, self.budget.memory_mib)
+        deadline = time.monotonic() + self.budget.seconds
+        try:
+            # point values and at most a thousand samples of them
+            wanted = 1001.0 * context.shape[0] * job["horizon"] * context.shape[2]
+            header, arrays = read_message(
+                self._source, deadline=deadline, numbers_at_most=wanted
+            )
+        except TimeoutError:
+            self.close()
+            return Outcome("timeout", f"fit and predict took longer than {self.budget.seconds:g} s")
+        except ProtocolError as error:
+            return self._post_mortem(error, watch)
+        finally:
+            watch.stop()
+        return _outcome(header, arrays)
+
+    def close(self) -> None:
+        """End the process and everything it started."""
+        process, self._process = self._process, None
+        if process is not None:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            self._listener.join(timeout=1.0)
+            if process.stderr is not None and not self._listener.is_alive():
+                process.stderr.close()
+            for fd in (self._sink, self._source):
+                os.close(fd)
+        folder, self._folder = self._folder, None
+        if folder is not None:
+            folder.cleanup()
+
+    @property
+    def _alive(self) -> subprocess.Popen[bytes]:
+        assert self._process is not None
+        return self._process
+
+    def _start(self) -> None:
+        if self._process is not None and self._process.poll() is None:
+            return
+        self.close()
+        job_read, self._sink = os.pipe()
+        self._source, result_write = os.pipe()
+        self._folder = tempfile.TemporaryDirectory(prefix="chaosbench-")
+        self._last_words.clear()
+        self._process = subprocess.Popen(
+            [
+                sys.executable, "-m", "chaosbench.evaluation._worker",
+                str(job_read), str(result_write), str(self.budget.memory_mib),
+            ],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            pass_fds=(job_read, result_write),
+            cwd=self._folder.name,
+            env=_environment(),
+            start_new_session=True,
+        )  # fmt: skip
+        os.close(job_read)
+        os.close(result_write)
+        self._listener = threading.Thread(
+            target=_listen, args=(self._process.stderr, self._last_words), daemon=True
+        )
+        self._listener.start()
+
+    def _post_mortem(self, error: ProtocolError, watch: _MemoryWatch) -> Outcome:
+        process = self._alive
+        if watch.exceeded:
+            self.close()
+            return Outcome(
+                "out_of_memory", f"used more than {self.budget.memory_mib:g} MiB of memory"
+            )
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(timeout=1.0)
+        code = process.poll()
+        words = " ".join(self._last_words).strip()[-300:]
+        self.close()
+        if code == -signal.SIGKILL:
+            return Outcome("out_of_memory", "the process was killed from outside (out of memory)")
+        if code is not None and code < 0:
+            return Outcome("crashed", f"the process died of {signal.Signals(-code).name}. {words}")
+        if code is None:
+            return Outcome("invalid", f"the process sent no valid answer: {error}")
+        return Outcome("crashed", f"the process ended with exit code {code}. {words}")
+
+
+class _MemoryWatch:
+    """Kills a process group when its resident memory passes the budget."""
+
+    def __init__(self, pid: int, limit_mib: float) -> None:
+        self.exceeded = False
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, args=(pid, limit_mib), daemon=True)
+        self._thread.start()
+
+    def _run(self, pid: int, limit_mib: float) -> None:
+        while not self._stop.wait(POLL_SECONDS):
+            if resident_mib(pid) > limit_mib:
+                self.exceeded = True
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.killpg(pid, signal.SIGKILL)
+                return
+
+    def stop(self) -> None:
+        self._stop.set()
+        self._thread.join()
+
+
+def resident_mib(pid: int) -> float:
+    """Return the resident memory of a process and its descendants; 0 where /proc is missing."""
+    total = 0.0
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+        total = pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            for child in (task / "children").read_text().split():
+                total += resident_mib(int(child))
+    return total
+
+
+def _outcome(header: dict[str, Any], arrays: dict[str, FloatArray]) -> Outcome:
+    status = header.get("status")
+    if status not in STATUSES:
+        return Outcome("invalid", f"the process reported the unknown status {status!r}")
+    costs = {
+        name: float(header[name])
+        for name in ("fit_seconds", "predict_seconds", "cpu_seconds", "peak_memory_mib")
+        if isinstance(header.get(name), (int, float))
+    }
+    return Outcome(
+        status,
+        str(header.get("message", "")),
+        arrays.get("values"),
+        arrays.get("samples"),
+        costs,
+    )
+
+
+def _environment() -> dict[str, str]:
+    """One thread per worker; no hub look-ups; nothing about where the data lies."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("CHAOSBENCH_") and name != "PYTHONWARNINGS"
+    }
+    threads = {
+        name: "1"
+        for name in (
+            "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS",
+            "VECLIB_MAXIMUM_THREADS", "NUMEXPR_NUM_THREADS",
+        )
+    }  # fmt: skip
+    return kept | threads | {"HF_HUB_OFFLINE": "1", "PYTHONHASHSEED": "0", "TQDM_DISABLE": "1"}
+
+
+def _listen(stream: Any, words: deque[str]) -> None:
+    """Drain the error stream, keeping only its end, in pieces of bounded size."""
+    with contextlib.suppress(OSError, ValueError):
+        while chunk := stream.read1(65536):
+            words.append(chunk.decode(errors="replace")[-300:])

@@ -1,0 +1,328 @@
+"""The verb: evaluate forecasters on tasks and keep what happened."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Executor, Future, ThreadPoolExecutor, as_completed
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from chaosbench.datasets import StoredDataset, generate, open_dataset
+from chaosbench.errors import InputError
+from chaosbench.evaluation._ceiling import LABEL, perfect_forecast
+from chaosbench.evaluation._process import Budget, Outcome, WorkerProcess
+from chaosbench.evaluation._record import Record
+from chaosbench.evaluation._score import Exam, score
+from chaosbench.evaluation._spec import ForecasterSpec, spec_of
+from chaosbench.evaluation._store import Records, RunDirectory
+from chaosbench.provenance import digest, environment, versions
+from chaosbench.systems import registry as systems
+from chaosbench.systems._constants import constants
+from chaosbench.tasks import Task
+from chaosbench.tasks import registry as tasks
+from chaosbench.trajectories import FloatArray, Trajectories
+
+__all__ = ["BASELINES", "Cell", "cache_directory", "evaluate", "plan", "run"]
+
+BASELINES = ("persistence", "climatology", "parroting")
+"""In every run, because they are what a number means something against."""
+
+CEILING = ForecasterSpec(name=LABEL, config={}, label=LABEL)
+
+Progress = Callable[[int, int, str], None]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One forecaster on one task with one seed."""
+
+    task: Task
+    spec: ForecasterSpec
+    seed: int
+    privileged: bool = False
+
+    @property
+    def id(self) -> str:
+        """File name of the cell: readable, and ending in a hash of all that decides it."""
+        decides = {
+            "task": self.task.id,
+            "dataset": self.task.dataset.hash,
+            "forecaster": self.spec.name,
+            "config": dict(self.spec.config),
+            "plugins": [source for _, source in self.spec.plugins],
+            "seed": self.seed,
+        }
+        return (
+            f"{self.task.id.replace('/', '-')}--{self.spec.name.replace(' ', '-')}"
+            f"--{digest(decides, 12)}"
+        )
+
+
+def evaluate(
+    forecaster: object,
+    task: str | Task,
+    *,
+    seed: int = 0,
+    exam_seed: int | None = None,
+    budget: Budget | None = None,
+    plugins: Sequence[Path | str] = (),
+    directory: Path | str | None = None,
+) -> Records:
+    """Evaluate one forecaster on one task.
+
+    Args:
+        forecaster: ``"esn"``, ``"esn:units=1000"``, or a forecaster of your own (its class must
+            live in a file, because it runs in a process of its own). The ceiling goes by
+            ``"perfect model"``.
+        task: id such as ``"forecast/lorenz-v1"``, or a Task.
+        seed: given to `fit`.
+        exam_seed: other starting points than the task's own: a fresh exam.
+        budget: seconds and memory.
+        plugins: Python files that define forecasters.
+        directory: keeps records, forecasts and data there; otherwise the data go to the cache.
+
+    Returns:
+        Records with one Record. A forecaster that fails is a Record too.
+
+    Raises:
+        InputError: an unknown name, a wrong setting, or a directory that holds something else.
+
+    """
+    found = tasks[task] if isinstance(task, str) else task
+    if exam_seed is not None:
+        found = found.with_seed(exam_seed)
+    privileged = forecaster == LABEL
+    spec = CEILING if privileged else spec_of(forecaster, plugins=plugins)
+    return run([Cell(found, spec, seed, privileged)], directory=directory, budget=budget)
+
+
+def plan(
+    chosen: Iterable[Task],
+    specs: Iterable[ForecasterSpec],
+    *,
+    seeds: Sequence[int] = (0,),
+    baselines: bool = True,
+) -> list[Cell]:
+    """List the cells of a run: every forecaster on every task, the floor and the ceiling added."""
+    entries = {spec.label: spec for spec in specs}
+    if baselines:
+        for name in BASELINES:
+            entries.setdefault(name, spec_of(name))
+    cells = []
+    for task in chosen:
+        cells += [Cell(task, spec, seed) for spec in entries.values() for seed in seeds]
+        if baselines:
+            cells.append(Cell(task, CEILING, seeds[0], privileged=True))
+    return cells
+
+
+def run(
+    cells: Sequence[Cell],
+    *,
+    directory: Path | str | None = None,
+    budget: Budget | None = None,
+    workers: int = 1,
+    progress: Progress | None = None,
+    executor: Executor | None = None,
+) -> Records:
+    """Run cells, resuming where an earlier run in the same directory stopped.
+
+    Args:
+        cells: what to run; see `plan`. All must belong to one exam seed.
+        directory: of the run; None keeps nothing but the data, in the cache.
+        budget: per cell.
+        workers: cells at a time, each in a forecaster's process of its own.
+        progress: called with (done, total, label).
+        executor: runs the cells instead of `workers` threads.
+
+    Raises:
+        RecipeMismatchError: the directory holds another exam.
+        KeyboardInterrupt: passed on after the processes are ended; finished records stay.
+
+    """
+    if not cells:
+        raise InputError("there is nothing to run: give at least one task and one forecaster")
+    exam_seeds = {cell.task.dataset.seed for cell in cells}
+    if len(exam_seeds) > 1:
+        raise InputError(f"cells of one run share one exam seed, not {sorted(exam_seeds)}")
+    home = None if directory is None else RunDirectory(directory, exam_seed=exam_seeds.pop())
+    budget = budget or Budget()
+    done: dict[str, Record] = {}
+    todo: list[Cell] = []
+    for cell in cells:
+        if home is not None and home.has(cell.id):
+            done[cell.id] = home.get(cell.id)
+        else:
+            todo.append(cell)
+    crew = _Crew(budget, home)
+    pool = executor or ThreadPoolExecutor(max_workers=max(1, workers))
+    total = len(cells)
+    try:
+        futures: dict[Future[Record], Cell] = {pool.submit(crew.work, c): c for c in todo}
+        if progress is not None:
+            progress(len(done), total, "")
+        for future in as_completed(futures):
+            cell = futures[future]
+            done[cell.id] = future.result()
+            if progress is not None:
+                progress(len(done), total, f"{cell.spec.label} on {cell.task.id}")
+    finally:
+        crew.stop()
+        if executor is None:
+            pool.shutdown(wait=True, cancel_futures=True)
+    return Records(done[cell.id] for cell in cells)
+
+
+class _Stopped(Exception):  # noqa: N818 - not an error
+    """The run was interrupted; the cell did not happen."""
+
+
+class _Crew:
+    """The worker processes of one run, one to a thread."""
+
+    def __init__(self, budget: Budget, home: RunDirectory | None) -> None:
+        self.budget = budget
+        self.home = home
+        self._local = threading.local()
+        self._workers: list[WorkerProcess] = []
+        self._stopping = threading.Event()
+        self._locks: dict[str, threading.Lock] = {}
+        self._guard = threading.Lock()
+
+    def stop(self) -> None:
+        """End every process; cells under way are given up."""
+        self._stopping.set()
+        for worker in self._workers:
+            worker.close()
+
+    def work(self, cell: Cell) -> Record:
+        """Run one cell to its Record and keep it."""
+        if self._stopping.is_set():
+            raise _Stopped
+        with self._guard:
+            lock = self._locks.setdefault(cell.task.id, threading.Lock())
+        with lock:  # two cells of one task must not make its dataset at the same time
+            stored = self._dataset(cell.task)
+        exam = load_exam(stored, cell.task)
+        if cell.privileged:
+            outcome = _ceiling(cell.task, exam)
+        else:
+            outcome = self._worker().run(_job(cell, exam), exam.train, exam.context)
+        if self._stopping.is_set():
+            raise _Stopped
+        record, forecast = _record(cell, exam, outcome, stored, self.budget)
+        if self.home is not None:
+            self.home.put(cell.id, record, forecast)
+        return record
+
+    def _worker(self) -> WorkerProcess:
+        if not hasattr(self._local, "worker"):
+            self._local.worker = WorkerProcess(self.budget)
+            self._workers.append(self._local.worker)
+        worker: WorkerProcess = self._local.worker
+        return worker
+
+    def _dataset(self, task: Task) -> StoredDataset:
+        if self.home is not None:
+            return generate(task.dataset, self.home.data(task.id))
+        return generate(task.dataset, cache_directory() / task.dataset.hash)
+
+
+def cache_directory() -> Path:
+    """Return where datasets are kept that belong to no run: ``CHAOSBENCH_CACHE`` or the user's."""
+    given = os.environ.get("CHAOSBENCH_CACHE")
+    if given:
+        return Path(given)
+    base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    return Path(base) / "chaosbench" / "datasets"
+
+
+def load_exam(stored: StoredDataset, task: Task) -> Exam:
+    """Read and check a task's data and split it into what is seen and what is asked."""
+    return _read_exam(str(stored.directory), stored.hash, task.system)
+
+
+@lru_cache(maxsize=4)
+def _read_exam(directory: str, hash_: str, system: str) -> Exam:
+    stored = open_dataset(directory)
+    assert stored.hash == hash_
+    dataset = stored.manifest["recipe"]
+    train, test = stored.load(system, "train"), stored.load(system, "test")
+    seen = int(dataset["context"])
+    assert test.start_times is not None
+    known = constants(system)
+    return Exam(
+        train=train.values,
+        context=np.ascontiguousarray(test.values[:, :seen]),
+        truth=np.ascontiguousarray(test.values[:, seen:]),
+        context_end=test.start_times + (seen - 1) * test.dt,
+        dt=test.dt,
+        lyapunov_exponent=stored.manifest["paces"][system]["lyapunov_exponent"],
+        period=known.period,
+    )
+
+
+def _job(cell: Cell, exam: Exam) -> dict[str, Any]:
+    return {
+        "forecaster": cell.spec.name,
+        "config": dict(cell.spec.config),
+        "plugins": [path for path, _ in cell.spec.plugins],
+        "seed": cell.seed,
+        "dt": exam.dt,
+        "horizon": exam.horizon,
+    }
+
+
+def _ceiling(task: Task, exam: Exam) -> Outcome:
+    values = perfect_forecast(
+        systems[task.system], exam.context, exam.context_end, exam.dt, exam.horizon
+    )
+    return Outcome("ok" if np.isfinite(values).all() else "diverged", values=values)
+
+
+def _record(
+    cell: Cell, exam: Exam, outcome: Outcome, stored: StoredDataset, budget: Budget
+) -> tuple[Record, Trajectories | None]:
+    values: FloatArray | None = outcome.values
+    scores: dict[str, float] = {}
+    windows: dict[str, tuple[float, ...]] = {}
+    forecast = None
+    if values is not None:
+        scores, windows = score(cell.task, exam, values)
+        forecast = Trajectories(
+            values,
+            exam.dt,
+            systems[cell.task.system].variables,
+            exam.context_end + exam.dt,
+        )
+    record = Record(
+        task=cell.task.id,
+        system=cell.task.system,
+        forecaster=cell.spec.label,
+        config=cell.spec.config,
+        seed=cell.seed,
+        exam_seed=cell.task.dataset.seed,
+        status=outcome.status,
+        message=outcome.message,
+        privileged=cell.privileged,
+        scores=scores,
+        window_scores=windows,
+        **outcome.costs,
+        provenance={
+            "dataset": stored.hash,
+            "fingerprint": systems[cell.task.system].fingerprint,
+            "lyapunov_exponent": exam.lyapunov_exponent,
+            "horizon_lyapunov": exam.horizon * exam.clock,
+            "budget": asdict(budget),
+            "plugins": dict(cell.spec.plugins),
+            "versions": versions("darts", "reservoirpy", "pysindy", "scikit-learn"),
+            "environment": environment(),
+        },
+    )
+    return record, forecast

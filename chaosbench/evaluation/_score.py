@@ -1,0 +1,96 @@
+"""From a forecast and the truth to the numbers of a Record."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from chaosbench import metrics
+from chaosbench.tasks import Task
+from chaosbench.trajectories import FloatArray
+
+__all__ = ["Exam", "score"]
+
+
+@dataclass(frozen=True, eq=False)
+class Exam:
+    """Everything a cell needs; only `train`, `context`, `dt` and `horizon` leave this process.
+
+    Attributes:
+        train: ``(n, T, d)``.
+        context: ``(w, C, d)``.
+        truth: ``(w, H, d)``, what follows the contexts.
+        context_end: ``(w,)`` absolute time of the last context sample.
+        dt: sampling step in time units.
+        lyapunov_exponent: per time unit; None unless the system is chaotic.
+        period: dominant period in time units.
+
+    """
+
+    train: FloatArray
+    context: FloatArray
+    truth: FloatArray
+    context_end: FloatArray
+    dt: float
+    lyapunov_exponent: float | None
+    period: float
+
+    @property
+    def horizon(self) -> int:
+        """Steps to forecast, `H`."""
+        return int(self.truth.shape[1])
+
+    @property
+    def clock(self) -> float:
+        """Steps times this are Lyapunov times (periods, for a system that is not chaotic)."""
+        rate = self.lyapunov_exponent if self.lyapunov_exponent is not None else 1 / self.period
+        return self.dt * rate
+
+
+def score(
+    task: Task, exam: Exam, forecast: FloatArray
+) -> tuple[dict[str, float], dict[str, tuple[float, ...]]]:
+    """Score one forecast ``(w, H, d)``; return the cell's and the windows' numbers.
+
+    Pointwise errors are reported at the task's horizons and belong to one instant; `smape` and
+    `nrmse` without an ``@`` are means over the whole forecast. D_stsp compares the pooled states
+    of all windows, D_H is the mean over windows.
+    """
+    scale = exam.train.std(axis=(0, 1))
+    scale = np.where(scale > 0, scale, 1.0)
+    windows: dict[str, tuple[float, ...]] = {}
+    for threshold in task.thresholds:
+        steps = metrics.valid_prediction_steps(
+            exam.truth, forecast, scale=scale, threshold=threshold
+        )
+        windows[f"vpt@{threshold:g}"] = tuple((steps * exam.clock).tolist())
+        windows[f"censored@{threshold:g}"] = tuple(
+            (steps == exam.horizon).astype(np.float64).tolist()
+        )
+    curves = {
+        "smape": metrics.smape(exam.truth, forecast),
+        "nrmse": metrics.nrmse(exam.truth, forecast, scale=scale),
+    }
+    scores: dict[str, float] = {}
+    for name, curve in curves.items():
+        scores[name] = float(np.median(curve.mean(axis=1)))
+        for horizon in task.horizons:
+            step = round(horizon / exam.clock) - 1
+            if 0 <= step < exam.horizon:
+                scores[f"{name}@{horizon:g}"] = float(np.median(curve[:, step]))
+    mase = metrics.mase(exam.truth, forecast, exam.context)
+    windows["mase"] = tuple(mase.tolist())
+    scores["mase"] = float(np.median(mase))
+    d = exam.truth.shape[2]
+    scores["d_stsp"] = float(
+        metrics.state_space_divergence(
+            exam.truth.reshape(-1, d), forecast.reshape(-1, d), scale=scale
+        )
+    )
+    hellinger = [
+        metrics.spectral_hellinger(true, made)
+        for true, made in zip(exam.truth, forecast, strict=True)
+    ]
+    scores["d_h"] = float(np.mean(hellinger))
+    return scores, windows

@@ -1,0 +1,176 @@
+"""A run's directory: one Parquet file a Record, one a forecast, each whole or not there."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from chaosbench.datasets._files import read_json, write_json, write_trajectories
+from chaosbench.errors import CorruptDataError, RecipeMismatchError
+from chaosbench.evaluation._record import STATUSES, Record
+from chaosbench.trajectories import Trajectories
+
+__all__ = ["Records", "RunDirectory", "read_records"]
+
+FORMAT = 1
+_COSTS = ("fit_seconds", "predict_seconds", "cpu_seconds", "peak_memory_mib")
+
+
+class Records(tuple[Record, ...]):
+    """Records in the order of their cells; a tuple that can become a table."""
+
+    def to_frame(self) -> Any:
+        """Return a pandas DataFrame, one row a Record, one column a score."""
+        import pandas as pd
+
+        rows = []
+        for record in self:
+            row = {
+                f.name: getattr(record, f.name)
+                for f in fields(record)
+                if f.name not in ("scores", "window_scores", "config", "provenance")
+            }
+            rows.append(row | dict(record.scores))
+        return pd.DataFrame(rows)
+
+    def __repr__(self) -> str:
+        failed = sum(record.status != "ok" for record in self)
+        lines = [f"{len(self)} records, {failed} failed"]
+        for record in self[:20]:
+            times = sorted(record.window_scores.get("vpt@0.4", ()))
+            middle = f"median VPT {times[len(times) // 2]:.2f}" if times else record.message
+            lines.append(f"  {record.task}  {record.forecaster}  {record.status}  {middle}")
+        return "\n".join(lines + (["  …"] if len(self) > 20 else []))
+
+
+class RunDirectory:
+    """Where a run keeps what it made; opening one that holds another exam is refused.
+
+    Raises:
+        RecipeMismatchError: the directory holds another exam or something else altogether.
+
+    """
+
+    def __init__(self, path: Path | str, *, exam_seed: int) -> None:
+        self.path = Path(path)
+        claim = {"format": FORMAT, "exam_seed": exam_seed}
+        marker = self.path / "run.json"
+        if self.path.exists() and not self.path.is_dir():
+            raise RecipeMismatchError(f"{self.path} is a file; give a directory")
+        if self.path.is_dir() and any(self.path.iterdir()):
+            if not marker.is_file():
+                raise RecipeMismatchError(
+                    f"{self.path} is not empty and holds no chaosbench run; choose another "
+                    "directory (nothing was changed)"
+                )
+            held = read_json(marker)
+            if held != claim:
+                raise RecipeMismatchError(
+                    f"{self.path} holds a run with {_words(held)}, this one has {_words(claim)}; "
+                    "choose another directory (nothing was changed)"
+                )
+        else:
+            write_json(marker, claim)
+
+    def data(self, task: str) -> Path:
+        """Return where the dataset of a task lies."""
+        return self.path / "data" / task.replace("/", "-")
+
+    def has(self, cell: str) -> bool:
+        """Say whether a cell is finished."""
+        return self._record(cell).is_file()
+
+    def get(self, cell: str) -> Record:
+        """Read a finished cell."""
+        (record,) = read_file(self._record(cell))
+        return record
+
+    def put(self, cell: str, record: Record, forecast: Trajectories | None) -> None:
+        """Keep a finished cell: first its forecast, then its Record, which makes it count."""
+        if forecast is not None:
+            write_trajectories(self.path / "forecasts" / f"{cell}.parquet", forecast)
+        write_file(self._record(cell), [record])
+
+    def _record(self, cell: str) -> Path:
+        return self.path / "records" / f"{cell}.parquet"
+
+
+def _words(claim: dict[str, Any]) -> str:
+    return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in sorted(claim.items()))
+
+
+def read_records(path: Path | str) -> Records:
+    """Read the Records of a run's directory or of one Parquet file.
+
+    Raises:
+        CorruptDataError: nothing there, or a file that holds no Records; it is named.
+
+    """
+    path = Path(path)
+    if path.is_file():
+        return Records(read_file(path))
+    folder = path / "records" if (path / "records").is_dir() else path
+    files = sorted(folder.glob("*.parquet"))
+    if not files:
+        raise CorruptDataError(f"{path} holds no records; give a run's directory or a Parquet file")
+    return Records(record for file in files for record in read_file(file))
+
+
+def _schema() -> Any:
+    import pyarrow as pa
+
+    text, real = pa.string(), pa.float64()
+    return pa.schema([
+        ("task", text), ("system", text), ("forecaster", text), ("config", text),
+        ("seed", pa.int64()), ("exam_seed", pa.int64()), ("status", text), ("message", text),
+        ("privileged", pa.bool_()), ("scores", pa.map_(text, real)),
+        ("window_scores", pa.map_(text, pa.list_(real))), *((name, real) for name in _COSTS),
+        ("provenance", text),
+    ])  # fmt: skip
+
+
+def write_file(path: Path, records: Iterable[Record]) -> None:
+    """Write Records as one Parquet file, whole or not at all."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    rows = []
+    for record in records:
+        row = {f.name: getattr(record, f.name) for f in fields(record)}
+        for name in ("config", "provenance"):
+            row[name] = json.dumps(dict(row[name]), sort_keys=True)
+        for name in ("scores", "window_scores"):
+            row[name] = sorted(row[name].items())
+        rows.append(row)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    pq.write_table(pa.Table.from_pylist(rows, schema=_schema()), temporary, compression="zstd")
+    temporary.replace(path)
+
+
+def read_file(path: Path) -> Iterator[Record]:
+    """Read the Records of one Parquet file."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        table = pq.read_table(path)
+    except (OSError, pa.ArrowException) as error:
+        raise CorruptDataError(
+            f"{path} cannot be read as Parquet ({type(error).__name__}); "
+            "delete it and run again, only its cell is lost"
+        ) from error
+    if table.schema != _schema():
+        raise CorruptDataError(f"{path} holds no chaosbench records")
+    for row in table.to_pylist():
+        if row["status"] not in STATUSES:
+            raise CorruptDataError(f"{path} holds a record of unknown status {row['status']!r}")
+        for name in ("config", "provenance"):
+            row[name] = json.loads(row[name])
+        row["scores"] = dict(row["scores"])
+        row["window_scores"] = {k: tuple(v) for k, v in row["window_scores"]}
+        yield Record(**row)

@@ -1,0 +1,141 @@
+"""The forecaster's process: it gets arrays, gives a forecast, and never holds the truth.
+
+Run as ``python -m chaosbench.evaluation._worker IN OUT MEMORY_MIB`` with two pipe descriptors. It
+lives for many cells, because importing a deep-learning library takes seconds.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import math
+import os
+import resource
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from chaosbench.errors import ForecastFailure
+from chaosbench.evaluation._plugins import load_plugin
+from chaosbench.evaluation._wire import ProtocolError, read_message, write_message
+from chaosbench.forecasters import Forecast
+from chaosbench.forecasters import registry as forecasters
+from chaosbench.trajectories import FloatArray, Trajectories
+
+__all__ = ["main"]
+
+
+def main(source: int, sink: int, memory_mib: float) -> None:
+    """Serve cells until the pipe closes."""
+    _limit_memory(memory_mib)
+    while True:
+        try:
+            job, arrays = read_message(source)
+        except ProtocolError:
+            return
+        header, values, samples = _serve(job, arrays)
+        found: dict[str, FloatArray] = {} if values is None else {"values": values}
+        if samples is not None:
+            found["samples"] = samples
+        write_message(sink, header, **found)
+
+
+def _serve(
+    job: dict[str, Any], arrays: dict[str, FloatArray]
+) -> tuple[dict[str, Any], FloatArray | None, FloatArray | None]:
+    """Fit and predict once; whatever goes wrong is a status."""
+    try:
+        for path in job["plugins"]:
+            load_plugin(Path(path))
+        chosen = forecasters[job["forecaster"]]
+        for library in getattr(chosen, "libraries", ()):  # imports are not part of the fit
+            importlib.import_module(library)
+        forecaster = chosen(**job["config"])
+        train = Trajectories(arrays["train"].copy(), job["dt"])
+        context = arrays["context"].copy()
+    except Exception as error:
+        return _failure("crashed", error), None, None
+    header: dict[str, Any] = {}
+    _reset_peak()
+    cpu = time.process_time()
+    try:
+        start = time.perf_counter()
+        predictor = forecaster.fit(train, seed=job["seed"])
+        header["fit_seconds"] = time.perf_counter() - start
+        start = time.perf_counter()
+        result = predictor.predict(context, job["horizon"])
+        header["predict_seconds"] = time.perf_counter() - start
+        values, samples = _checked(result, context, job["horizon"])
+    except ForecastFailure as failure:
+        return header | _failure(failure.status, failure), None, None
+    except MemoryError as error:
+        return header | _failure("out_of_memory", error), None, None
+    except Exception as error:
+        return header | _failure("crashed", error), None, None
+    header["cpu_seconds"] = time.process_time() - cpu
+    header["peak_memory_mib"] = _peak_mib()
+    finite = bool(np.isfinite(values).all())
+    header |= {"status": "ok" if finite else "diverged", "message": ""}
+    if not finite:
+        header["message"] = "the forecast is not finite throughout; it is scored as the worst there"
+    return header, values, samples
+
+
+def _checked(
+    result: Any, context: FloatArray, horizon: int
+) -> tuple[FloatArray, FloatArray | None]:
+    from chaosbench.errors import InvalidForecastError
+
+    if not isinstance(result, Forecast):
+        raise InvalidForecastError(
+            f"predict must return a chaosbench Forecast, not {type(result).__name__}"
+        )
+    n, _, d = context.shape
+    expected = (n, horizon, d)
+    if result.values.shape != expected:
+        raise InvalidForecastError(
+            f"the forecast has shape {result.values.shape}, expected (n, H, d) = {expected}"
+        )
+    return result.values, result.samples
+
+
+def _failure(status: str, error: BaseException) -> dict[str, Any]:
+    name = "" if isinstance(error, ForecastFailure) else f"{type(error).__name__}: "
+    return {"status": status, "message": f"{name}{error}".strip()[:500]}
+
+
+def _limit_memory(mib: float) -> None:
+    """Make allocations beyond the budget fail here, before the machine suffers.
+
+    The limit is on private memory, not on address space, of which deep-learning libraries reserve
+    far more than they use; a quarter more than the budget leaves the verdict to the harness.
+    """
+    if math.isfinite(mib):
+        with contextlib.suppress(ValueError, OSError):
+            _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+            wanted = int((1.25 * mib + 512) * 2**20)
+            soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+            resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
+
+
+def _reset_peak() -> None:
+    with contextlib.suppress(OSError):  # Linux forgets the peak when asked; elsewhere it stays
+        Path("/proc/self/clear_refs").write_text("5")
+
+
+def _peak_mib() -> float:
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/self/status").read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) / 1024
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (2**20 if sys.platform == "darwin" else 1024)
+
+
+if __name__ == "__main__":
+    with contextlib.suppress(KeyboardInterrupt):
+        main(int(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3]))
+    os._exit(0)  # a library's exit handlers have nothing to add

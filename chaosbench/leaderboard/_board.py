@@ -1,0 +1,148 @@
+"""The Leaderboard: standings with what they stand on."""
+
+from __future__ import annotations
+
+import html
+import json
+import math
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from chaosbench.leaderboard._columns import columns
+from chaosbench.leaderboard._exam import Exam, prepare
+from chaosbench.leaderboard.ranking import Standing, standings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    import pandas as pd
+
+    from chaosbench.evaluation._record import Record
+
+__all__ = ["Leaderboard", "build"]
+
+
+@dataclass(frozen=True)
+class Leaderboard:
+    """Standings, best first and ceilings last, and a summary of the records behind them.
+
+    Attributes:
+        standings: one line a forecaster.
+        metric: window score that ranks.
+        exam_seed: seed of the exam.
+        tasks: ranked tasks.
+        systems: their systems, each once.
+        cells: number of records.
+        failures: number of records that failed.
+
+    """
+
+    standings: tuple[Standing, ...]
+    metric: str
+    exam_seed: int
+    tasks: tuple[str, ...]
+    systems: tuple[str, ...]
+    cells: int
+    failures: int
+
+    @classmethod
+    def of(cls, exam: Exam, lines: tuple[Standing, ...]) -> Leaderboard:
+        """Summarise `exam` beside its standings."""
+        return cls(
+            standings=lines,
+            metric=exam.metric,
+            exam_seed=exam.exam_seed,
+            tasks=exam.tasks,
+            systems=tuple(sorted(set(exam.systems))),
+            cells=len(exam.records),
+            failures=sum(record.status != "ok" for record in exam.records),
+        )
+
+    def __iter__(self) -> Iterator[Standing]:
+        return iter(self.standings)
+
+    def __len__(self) -> int:
+        return len(self.standings)
+
+    def __getitem__(self, index: int) -> Standing:
+        return self.standings[index]
+
+    @property
+    def summary(self) -> str:
+        """One sentence on what was pooled."""
+
+        def count(number: int, noun: str) -> str:
+            return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+        return (
+            f"{count(len(self.standings), 'forecaster')}, {count(len(self.systems), 'system')}, "
+            f"{count(self.cells, 'run')} ({self.failures:,} failed), exam seed {self.exam_seed}, "
+            f"ranked by {self.metric}"
+        )
+
+    def __repr__(self) -> str:
+        from chaosbench.leaderboard.terminal import render
+
+        return render(self).rstrip()
+
+    def _repr_html_(self) -> str:
+        shown = columns(self.standings)
+        head = "".join(
+            f'<th title="{html.escape(column.meaning)}">{html.escape(column.heading)}</th>'
+            for column in shown
+        )
+        rows = "".join(
+            f"<tr><td>{html.escape(line.forecaster)}</td>"
+            + "".join(f"<td>{html.escape(column.text(line))}</td>" for column in shown)
+            + "</tr>"
+            for line in self.standings
+        )
+        return (
+            f"<table><caption>{html.escape(self.summary)}</caption>"
+            f"<thead><tr><th>forecaster</th>{head}</tr></thead><tbody>{rows}</tbody></table>"
+        )
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return one plain dictionary a standing; NaN and infinity, which JSON lacks, are None."""
+        return [_plain(asdict(line) | {"incomplete": line.incomplete}) for line in self.standings]
+
+    def to_json(self) -> str:
+        """Return an array of objects, one a standing, with every field of `Standing`."""
+        return json.dumps(self.rows(), indent=2, ensure_ascii=False, allow_nan=False)
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return a data frame, one row a standing, each scalar score in a column of its name."""
+        import pandas as pd
+
+        known = sorted({name for line in self.standings for name in line.failures_by_status})
+        flat = []
+        for line in self.standings:
+            row = asdict(line)
+            scores, statuses = row.pop("scores"), row.pop("failures_by_status")
+            flat.append(
+                row | {f"failures_{name}": statuses.get(name, 0) for name in known} | scores
+            )
+        frame = pd.DataFrame(flat)
+        frame["rank"] = frame["rank"].astype("Int64")
+        return frame
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
+
+
+def build(
+    records: Iterable[Record],
+    *,
+    metric: str = "vpt@0.4",
+    bootstrap: int = 1000,
+    seed: int = 0,
+    exam_seed: int | None = None,
+) -> Leaderboard:
+    """Rank `records` and return the `Leaderboard`; the settings are those of `rank`."""
+    exam = prepare(records, metric, exam_seed)
+    return Leaderboard.of(exam, standings(exam, bootstrap=bootstrap, seed=seed))

@@ -1,0 +1,133 @@
+"""The columns of a leaderboard, shared by the terminal, the notebook and the page."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from chaosbench.metrics import registry as metrics
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from chaosbench.leaderboard.ranking import Standing
+
+__all__ = ["COLUMNS", "Column", "columns", "compact", "score_text"]
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: how to head it, sort it, print it and explain it.
+
+    Attributes:
+        key: name in HTML attributes and JSON.
+        head: short heading, without the arrow.
+        arrow: ``↑`` higher is better, ``↓`` lower is better, empty where neither is.
+        meaning: one sentence.
+        value: number to sort by; NaN sorts last.
+        text: what a reader sees.
+        keep: importance; a narrow terminal drops the smallest first.
+
+    """
+
+    key: str
+    head: str
+    arrow: str
+    meaning: str
+    value: Callable[[Standing], float]
+    text: Callable[[Standing], str]
+    keep: int
+
+    @property
+    def heading(self) -> str:
+        """Heading with its arrow."""
+        return f"{self.head} {self.arrow}".strip()
+
+
+def compact(value: float) -> str:
+    """Print a positive amount to about three digits: ``0.012``, ``3.40``, ``1,234``."""
+    if math.isnan(value):
+        return "–"
+    if 0 < value < 0.001:
+        return "<0.001"
+    for limit, digits in ((1, 3), (10, 2), (100, 1)):
+        if value < limit:
+            return f"{value:.{digits}f}"
+    return f"{value:,.0f}"
+
+
+def score_text(line: Standing) -> str:
+    """Print the score with its interval, ``5.2 [4.1, 6.3]``; ``≥`` marks a lower bound."""
+    if math.isnan(line.score):
+        return "–"
+    digits = 1 if line.score >= 1 else 2  # 0.05 and 0.12 are not both 0.1
+    text = f"{'≥' if line.score_is_lower_bound else ''}{line.score:.{digits}f}"
+    if math.isnan(line.ci_low):
+        return text
+    return f"{text} [{line.ci_low:.{digits}f}, {line.ci_high:.{digits}f}]"
+
+
+def _percent(value: float) -> str:
+    return "–" if math.isnan(value) else f"{value:.0f}%"
+
+
+def _rank(line: Standing) -> float:
+    return math.nan if line.rank is None else float(line.rank)
+
+
+def _score(name: str, head: str, meaning: str, keep: int) -> Column:
+    """Return the column of a scalar score; its arrow and decimals are the metric's own."""
+    metric = metrics[name.partition("@")[0]]
+    return Column(
+        key=name,
+        head=head,
+        arrow=metric.arrow,
+        meaning=meaning,
+        value=lambda line: line.scores.get(name, math.nan),
+        text=lambda line: metric.format(line.scores.get(name, math.nan)),
+        keep=keep,
+    )
+
+
+COLUMNS: tuple[Column, ...] = (
+    Column("rank", "#", "", "Place by median valid prediction time, ties by restricted mean.",
+           _rank, lambda line: "–" if line.rank is None else str(line.rank), 100),
+    Column("score", "VPT", "↑", "Median valid prediction time in Lyapunov times (Kaplan–Meier) "
+           "with its 95% bootstrap interval; ≥ where more than half of the forecasts outlived the "
+           "exam.", lambda line: line.score, score_text, 99),
+    Column("ceiling", "of ceiling", "↑", "Score in percent of the best forecaster that was given "
+           "the equation.", lambda line: line.percent_of_ceiling,
+           lambda line: _percent(line.percent_of_ceiling), 1),
+    Column("failures", "fail", "↓", "Runs that crashed, diverged, ran out of time or memory, or "
+           "gave an invalid forecast.", lambda line: float(line.failures),
+           lambda line: str(line.failures), 98),
+    Column("win_rate", "won", "↑", "Share of comparisons with another forecaster on a task that "
+           "were won; ties count half.", lambda line: line.win_rate,
+           lambda line: _percent(100 * line.win_rate), 90),
+    Column("mean_rank", "rank", "↓", "Mean over tasks of the place by the task's own median.",
+           lambda line: line.mean_rank,
+           lambda line: "–" if math.isnan(line.mean_rank) else f"{line.mean_rank:.1f}", 70),
+    _score("d_stsp", "D_stsp", "Divergence of the free run's attractor from the true one, in nats; "
+           "median over tasks.", 89),
+    _score("d_h", "D_H", "Hellinger distance between power spectra, 0 to 1; median over tasks.",
+           88),
+    _score("smape@1", "sMAPE@1", "Symmetric percentage error at one Lyapunov time, 0 to 200; "
+           "median over tasks.", 2),
+    _score("mase", "MASE", "Mean absolute error over the lag-1 naive error of the context; median "
+           "over tasks.", 3),
+    Column("seconds", "s", "↓", "Seconds to fit and predict one cell, median.",
+           lambda line: line.fit_predict_seconds,
+           lambda line: compact(line.fit_predict_seconds), 87),
+    Column("memory", "MiB", "↓", "Peak memory of the forecaster's process in MiB, median.",
+           lambda line: line.peak_memory_mib, lambda line: compact(line.peak_memory_mib), 60),
+)  # fmt: skip
+
+
+def columns(standings: tuple[Standing, ...]) -> tuple[Column, ...]:
+    """Return the columns that hold at least one number."""
+    return tuple(
+        column
+        for column in COLUMNS
+        if any(not math.isnan(column.value(line)) for line in standings)
+    )

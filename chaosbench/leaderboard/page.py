@@ -1,0 +1,363 @@
+"""The leaderboard as one self-contained web page: no network, no fonts, no libraries.
+
+Everything drawn is computed here; the template only lays it out, and its script only sorts. All
+text from records is escaped, and a policy in the page forbids it to load anything.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+import math
+import re
+from importlib import resources
+from pathlib import Path
+from string import Template
+from typing import TYPE_CHECKING, Any
+
+from chaosbench.leaderboard._board import Leaderboard
+from chaosbench.leaderboard._columns import Column, columns
+from chaosbench.leaderboard._exam import Exam, prepare
+from chaosbench.leaderboard._svg import Curve, error_growth, forest
+from chaosbench.leaderboard.ranking import Standing, group_medians, standings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from chaosbench.evaluation._record import Record
+
+__all__ = ["render_page", "write_page"]
+
+WIDE, NARROW = 760, 356  # pixels: a desktop's text column, and a phone's
+UPRIGHT_SYSTEMS = 12  # more names than this stand on end above the heat map
+
+
+def write_page(
+    records: Iterable[Record],
+    path: str | Path,
+    *,
+    title: str = "chaosbench leaderboard",
+    metric: str = "vpt@0.4",
+    bootstrap: int = 1000,
+    seed: int = 0,
+    exam_seed: int | None = None,
+    generated: str = "",
+) -> Path:
+    """Write the leaderboard of `records` to `path` as one HTML file; see `render_page`."""
+    text = render_page(
+        records,
+        title=title,
+        metric=metric,
+        bootstrap=bootstrap,
+        seed=seed,
+        exam_seed=exam_seed,
+        generated=generated,
+    )
+    target = Path(path)
+    target.write_text(text, encoding="utf-8", newline="\n")
+    return target
+
+
+def render_page(
+    records: Iterable[Record],
+    *,
+    title: str = "chaosbench leaderboard",
+    metric: str = "vpt@0.4",
+    bootstrap: int = 1000,
+    seed: int = 0,
+    exam_seed: int | None = None,
+    generated: str = "",
+) -> str:
+    """Return the leaderboard as HTML; the same records give the same bytes.
+
+    Args:
+        records: as for `chaosbench.leaderboard.rank`, like the settings that follow.
+        title: heading of the page.
+        metric: window score to rank by.
+        bootstrap: replicates behind the intervals.
+        seed: seed of the bootstrap.
+        exam_seed: which exam to show, where the records hold several.
+        generated: a date or build to print in the footer; nothing by default, so that the page
+            depends on the records alone.
+
+    Raises:
+        InputError: records that may not be pooled, or none.
+
+    """
+    exam = prepare(records, metric, exam_seed)
+    board = Leaderboard.of(exam, standings(exam, bootstrap=bootstrap, seed=seed))
+    lines = board.standings
+    shown = columns(lines)
+    template = resources.files("chaosbench.leaderboard").joinpath("_page.html")
+    return Template(template.read_text(encoding="utf-8")).substitute(
+        title=_escape(title),
+        lead=_lead(),
+        facts=_escape(board.summary) + ".",
+        standings=_table(lines, shown),
+        standings_note=_incomplete(lines),
+        forest=forest(lines, width=WIDE, kind="wide") + forest(lines, width=NARROW, kind="narrow"),
+        forest_note=(
+            "The dashed line is the ceiling, a forecaster that was given the equation."
+            if any(line.privileged for line in lines)
+            else ""
+        ),
+        heat=_heat_map(exam, lines),
+        growth=_growth(exam, lines),
+        failures=_failures(exam),
+        threshold=_threshold(metric),
+        interval=(
+            f"From {bootstrap:,} bootstrap replicates with seed {seed}: systems are drawn with "
+            f"replacement, then windows within each; the seeds of a run are pooled. An upper end "
+            f"at the horizon of the exam is a lower bound, too."
+            if bootstrap
+            else "None was computed."
+        ),
+        columns=" ".join(
+            f"<b>{_escape(column.head)}</b>: {_escape(column.meaning)}"
+            for column in shown
+            if column.key not in ("rank", "score")
+        ),
+        recompute=_escape(_recompute(exam, title, metric)),
+        settings=_settings(exam),
+        provenance=_provenance(exam),
+        footer="Made by chaosbench from the records alone."
+        + (f" {_escape(generated)}" if generated else ""),
+    )
+
+
+def _escape(text: object) -> str:
+    return html.escape(str(text), quote=True)
+
+
+def _lead() -> str:
+    return (
+        "Each forecaster learns from a trajectory of a chaotic system and then continues others "
+        "that it has never seen. It is ranked by how long its forecasts stay valid, in Lyapunov "
+        "times: the natural clock of chaos, on which every small error grows by the same factor. "
+        "No failed run is left out, every score carries its uncertainty, and what a perfect model "
+        "would reach is shown beside it."
+    )
+
+
+def _threshold(metric: str) -> str:
+    """Return ε of a score like ``vpt@0.3``."""
+    match = re.fullmatch(r"vpt@(\d+(?:\.\d+)?)", metric)
+    return match[1] if match else "0.4"
+
+
+def _name(label: str) -> str:
+    """Escape a label and let it break, in a narrow column, where its words do."""
+    return re.sub(r"([_:=,])", r"\1<wbr>", _escape(label))
+
+
+def _number(value: float) -> str:
+    """Return a number for a data attribute; empty where there is none."""
+    return "" if math.isnan(value) else repr(round(value, 6))
+
+
+def _table(lines: tuple[Standing, ...], shown: tuple[Column, ...]) -> str:
+    heads = []
+    for column in shown:
+        first = "descending" if column.arrow == "↑" else "ascending"
+        now = "ascending" if column.key == "rank" else "none"
+        heads.append(
+            f'<th scope="col" data-key="{column.key}" data-first="{first}" aria-sort="{now}" '
+            f'title="{_escape(column.meaning)}"><button type="button">'
+            f"{_escape(column.heading)}</button></th>"
+        )
+    name = (
+        '<th scope="col" class="name" data-key="forecaster" data-first="ascending" '
+        'aria-sort="none"><button type="button">forecaster</button></th>'
+    )
+    heads.insert(1 if shown[0].key == "rank" else 0, name)
+    bodies = []
+    for kind, privileged in (("ranked", False), ("ceiling", True)):
+        rows = [_row(line, shown) for line in lines if line.privileged == privileged]
+        if rows or not privileged:
+            bodies.append(f'<tbody class="{kind}">{"".join(rows)}</tbody>')
+    return (
+        f'<table id="leaderboard"><thead><tr>{"".join(heads)}</tr></thead>{"".join(bodies)}</table>'
+    )
+
+
+def _row(line: Standing, shown: tuple[Column, ...]) -> str:
+    cells = []
+    for column in shown:
+        text = _escape(column.text(line))
+        kind = ""
+        if column.key == "score" and " [" in text:
+            score, _, interval = text.partition(" ")
+            text = f'{score}<span class="interval-text">{interval}</span>'
+        if column.key == "failures" and line.failures:
+            statuses = ", ".join(f"{n} {name}" for name, n in line.failures_by_status.items())
+            kind = f' class="alarm" title="{_escape(statuses.replace("_", " "))}"'
+        cells.append(f'<td data-value="{_number(column.value(line))}"{kind}>{text}</td>')
+    mark = " †" if line.incomplete else ""
+    cells.insert(
+        1 if shown[0].key == "rank" else 0,
+        f'<th scope="row">{_name(line.forecaster)}{mark}</th>',
+    )
+    rank = "" if line.rank is None else str(line.rank)
+    return (
+        f'<tr data-forecaster="{_escape(line.forecaster)}" data-rank="{rank}">{"".join(cells)}</tr>'
+    )
+
+
+def _incomplete(lines: tuple[Standing, ...]) -> str:
+    missing = [f"{line.forecaster} ({line.missing})" for line in lines if line.incomplete]
+    if not missing:
+        return ""
+    return (
+        '<p class="note">† Incomplete: tasks that others ran are missing. They count as '
+        f"climatology for ranked forecasters. {_escape(', '.join(missing))}.</p>"
+    )
+
+
+def _heat_map(exam: Exam, lines: tuple[Standing, ...]) -> str:
+    systems = sorted(set(exam.systems))
+    table = {line.forecaster: group_medians(exam, line.forecaster, by="system") for line in lines}
+    finite = [value for medians, _ in table.values() for value in medians if value == value]
+    top = max([*finite, 1e-9])
+    failed = {
+        (record.forecaster, record.system): record.status
+        for record in exam.records
+        if record.status != "ok"
+    }
+    system_of = dict(zip(exam.tasks, exam.systems, strict=True))
+    rows = []
+    for line in lines:
+        cells = []
+        absent = {system_of[task] for task in exam.missing(line.forecaster)}
+        for system, value, bounded in zip(systems, *table[line.forecaster], strict=True):
+            if math.isnan(value):
+                cells.append('<td class="missing" title="not run">–</td>')
+                continue
+            share = 100 * (value / top) ** 0.6  # lifts the small values, where most systems are
+            status = failed.get((line.forecaster, system))
+            text = f"{'≥' if bounded else ''}{value:.1f}"
+            title = f"{line.forecaster} on {system}: {text} Lyapunov times"
+            title += f"; {status.replace('_', ' ')}" if status else ""
+            # Where the text must change colour to stay readable differs by theme: two steps.
+            shade = "strong" if share > 80 else "mid" if share > 61 else ""
+            title += "; not run, counted as climatology" if system in absent else ""
+            mark = "failed" if status else "imputed" if system in absent else ""
+            kind = f"{shade} {mark}".strip()
+            cells.append(
+                f'<td style="--v:{share:.0f}" data-value="{_number(value)}" '
+                f'class="{kind}" title="{_escape(title)}">{text}</td>'
+            )
+        kind = ' class="ceiling"' if line.privileged else ""
+        rows.append(f'<tr{kind}><th scope="row">{_name(line.forecaster)}</th>{"".join(cells)}</tr>')
+    head = "".join(f'<th scope="col"><span>{_escape(system)}</span></th>' for system in systems)
+    many = ' class="many"' if len(systems) > UPRIGHT_SYSTEMS else ""
+    return (
+        f'<table id="heat"{many}><thead><tr><th class="name"></th>{head}</tr></thead>'
+        f"<tbody>{''.join(rows)}</tbody></table>"
+    )
+
+
+def _growth(exam: Exam, lines: tuple[Standing, ...]) -> str:
+    """Error growth, from the scores ``nrmse@<Lyapunov time>``; nothing where there are none."""
+    pattern = re.compile(r"nrmse@\d+(\.\d+)?")
+    names = {name for line in lines for name in line.scores if pattern.fullmatch(name)}
+    times = sorted((float(name.partition("@")[2]), name) for name in names)
+    curves = []
+    for line in lines:
+        known = [(t, line.scores[name]) for t, name in times if name in line.scores]
+        known = [(t, error) for t, error in known if not math.isnan(error)]
+        if len(known) > 1:
+            ts, errors = zip(*known, strict=True)
+            curves.append(Curve(line.forecaster, ts, errors, line.privileged))
+    if not curves:
+        return ""
+    threshold = float(_threshold(exam.metric))
+    wide = error_growth(curves, threshold=threshold, width=WIDE, kind="wide")
+    narrow = error_growth(curves, threshold=threshold, width=NARROW, kind="narrow")
+    return (
+        '<section aria-labelledby="growth"><h2 id="growth">How errors grow</h2>'
+        f"<figure>{wide}{narrow}<figcaption>Error in units of σ, median over windows and systems. "
+        "A straight rise on this scale is chaos at work; where the line starts is the "
+        "forecaster's own error. At √2 a forecast is no better than a random state of the "
+        "system.</figcaption></figure></section>"
+    )
+
+
+def _failures(exam: Exam) -> str:
+    rows = [
+        f'<tr><th scope="row">{_name(record.forecaster)}</th><td>{_escape(record.task)}</td>'
+        f"<td>{record.seed}</td><td>{_escape(record.status.replace('_', ' '))}</td>"
+        f'<td class="message">{_escape(record.message or "no message")}</td></tr>'
+        for record in sorted(exam.records, key=lambda r: (r.forecaster, r.task, r.seed))
+        if record.status != "ok"
+    ]
+    if not rows:
+        return "<p>None: every run ended well.</p>"
+    return (
+        '<div class="scroll" tabindex="0" role="region" aria-labelledby="failures">'
+        '<table class="plain" id="failed"><thead><tr><th class="name">forecaster</th>'
+        "<th>task</th><th>seed</th><th>status</th><th>message</th></tr></thead>"
+        f"<tbody>{''.join(rows)}</tbody></table></div>"
+    )
+
+
+def _recompute(exam: Exam, title: str, metric: str) -> str:
+    names = [name for name in exam.forecasters if name not in exam.privileged]
+    example = json.dumps(names[0] if names else exam.forecasters[0])
+    return (
+        "import chaosbench as cb\n\n"
+        f"records = cb.evaluate({example}, {json.dumps(exam.tasks[0])}, seed=0)\n"
+        "cb.leaderboard(records)                     # the standings\n"
+        f'cb.leaderboard.write_page(records, "page.html", title={json.dumps(title)}, '
+        f"metric={json.dumps(metric)})"
+    )
+
+
+def _settings(exam: Exam) -> str:
+    configs: dict[str, set[str]] = {name: set() for name in exam.forecasters}
+    seeds: dict[str, set[int]] = {name: set() for name in exam.forecasters}
+    for record in exam.records:
+        config = json.dumps(dict(record.config), sort_keys=True, default=str, ensure_ascii=False)
+        configs[record.forecaster].add(config)
+        seeds[record.forecaster].add(record.seed)
+    rows = "".join(
+        f'<tr><th scope="row">{_name(name)}</th>'
+        f"<td>{_escape(', '.join(map(str, sorted(seeds[name]))))}</td>"
+        f'<td class="value"><code>{_escape("; ".join(sorted(configs[name])))}</code></td></tr>'
+        for name in exam.forecasters
+    )
+    return (
+        "<details><summary>Settings and seeds of every forecaster</summary>"
+        '<div class="scroll"><table class="plain"><thead><tr><th class="name">forecaster</th>'
+        f"<th>seeds</th><th>settings</th></tr></thead><tbody>{rows}</tbody></table></div></details>"
+    )
+
+
+def _provenance(exam: Exam) -> str:
+    values: dict[str, dict[str, int]] = {}
+    for record in exam.records:
+        for key, value in _flat(record.provenance):
+            count = values.setdefault(key, {})
+            count[value] = count.get(value, 0) + 1
+    if not values:
+        return "<p>The records carry no provenance.</p>"
+    rows = []
+    for key, counts in sorted(values.items()):
+        common = sorted(counts, key=lambda value: (-counts[value], value))
+        more = f" and {len(common) - 4} more" if len(common) > 4 else ""
+        text = ", ".join(common[:4]) + more
+        rows.append(
+            f'<tr><th scope="row">{_escape(key)}</th><td class="value">{_escape(text)}</td></tr>'
+        )
+    return f'<div class="scroll"><table class="plain"><tbody>{"".join(rows)}</tbody></table></div>'
+
+
+def _flat(mapping: Any, prefix: str = "") -> list[tuple[str, str]]:
+    """Flatten nested provenance to dotted keys and printable values."""
+    pairs: list[tuple[str, str]] = []
+    for key, value in mapping.items():
+        if isinstance(value, dict):
+            pairs += _flat(value, f"{prefix}{key}.")
+        else:
+            text = value if isinstance(value, str) else json.dumps(value, default=str)
+            pairs.append((f"{prefix}{key}", text))
+    return pairs

@@ -1,0 +1,131 @@
+"""The leaderboard in a terminal: as many columns as fit, the most telling ones first."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING
+
+from chaosbench.leaderboard._columns import columns
+
+if TYPE_CHECKING:
+    from rich.console import Console, Group
+    from rich.table import Table
+
+    from chaosbench.leaderboard._board import Leaderboard
+    from chaosbench.leaderboard._columns import Column
+    from chaosbench.leaderboard.ranking import Standing
+
+__all__ = ["render", "show"]
+
+NAME_WIDTH = 24
+GAP = 2  # one character of padding and one that the box draws between columns
+# For terminals that cannot print them.
+PLAIN = str.maketrans({"≥": ">=", "↑": "^", "↓": "v", "–": "-", "†": "+", "—": "-", "…": "..."})
+
+
+def show(board: Leaderboard, console: Console | None = None) -> None:
+    """Print `board` to `console`, by default standard output as wide as the terminal."""
+    from rich.console import Console
+
+    console = console or Console()
+    console.print(_layout(board, console.width, plain=not console.encoding.startswith("utf")))
+
+
+def render(board: Leaderboard, *, width: int = 100, color: bool = False) -> str:
+    """Return `board` as text at most `width` characters wide, with ANSI colours if `color`."""
+    from rich.console import Console
+
+    console = Console(
+        file=io.StringIO(),
+        width=width,
+        force_terminal=color,
+        color_system="standard" if color else None,
+        legacy_windows=False,
+    )
+    with console.capture() as capture:
+        console.print(_layout(board, width, plain=False))
+    lines = (line.rstrip() for line in capture.get().splitlines())
+    return "\n".join(lines) + "\n"
+
+
+def _layout(board: Leaderboard, width: int, *, plain: bool) -> Group:
+    from rich.console import Group
+    from rich.text import Text
+
+    notes = [
+        "",
+        "VPT: median valid prediction time in Lyapunov times [95% interval]; ≥ lower bound. "
+        "↑ higher is better, ↓ lower.",
+        f"{board.summary}. Failed runs count, with the scores of climatology.",
+    ]
+    missing = [line for line in board if line.incomplete and not line.privileged]
+    if missing:
+        notes.append("† tasks not run count as climatology, so the line is incomplete.")
+    if any(line.privileged for line in board):
+        notes.append("— given the equation: a ceiling, shown and never ranked.")
+    text = "\n".join(notes)
+    return Group(
+        _table(board.standings, width, plain=plain),
+        Text(text.translate(PLAIN) if plain else text, style="dim"),
+    )
+
+
+def _table(standings: tuple[Standing, ...], width: int, *, plain: bool) -> Table:
+    from rich.box import ASCII2, SIMPLE_HEAD
+    from rich.table import Table
+    from rich.text import Text
+
+    def cell(text: str, style: str = "") -> Text:
+        # Text, not str: rich would read brackets as its markup.
+        return Text(text.translate(PLAIN) if plain else text, style=style)
+
+    shown = _fitting(standings, width)
+    table = Table(
+        box=ASCII2 if plain else SIMPLE_HEAD,
+        show_edge=False,
+        padding=(0, GAP - 1, 0, 0),
+        pad_edge=False,
+        header_style="bold",
+    )
+    for column in shown:
+        table.add_column(cell(column.heading), justify="right", no_wrap=True)
+        if column.key == "rank":
+            table.add_column(cell("forecaster"), overflow="fold", min_width=_name_width(standings))
+    ranked = [line for line in standings if not line.privileged]
+    ceilings = [line for line in standings if line.privileged]
+    for section, lines in enumerate((ranked, ceilings)):
+        if section and lines:
+            table.add_section()
+        for line in lines:
+            style = "dim" if line.privileged else "bold" if line.rank == 1 else ""
+            cells = []
+            for column in shown:
+                text = "—" if line.privileged and column.key == "rank" else column.text(line)
+                alarm = column.key == "failures" and line.failures and not line.privileged
+                cells.append(cell(text, "red" if alarm else ""))
+                if column.key == "rank":
+                    cells.append(cell(_name(line)))
+            table.add_row(*cells, style=style)
+    return table
+
+
+def _name(line: Standing) -> str:
+    return line.forecaster + (" †" if line.incomplete and not line.privileged else "")
+
+
+def _name_width(standings: tuple[Standing, ...]) -> int:
+    return min(NAME_WIDTH, max(len("forecaster"), *(len(_name(line)) for line in standings)))
+
+
+def _fitting(standings: tuple[Standing, ...], width: int) -> list[Column]:
+    """Drop the least telling columns until the rest fit beside a readable name."""
+    shown = list(columns(standings))
+    name = _name_width(standings)
+
+    def needed() -> int:
+        texts = ([column.heading, *map(column.text, standings)] for column in shown)
+        return name + sum(max(map(len, column)) + GAP for column in texts)
+
+    while len(shown) > 3 and needed() > width:
+        shown.remove(min(shown, key=lambda column: column.keep))
+    return shown

@@ -1,0 +1,54 @@
+"""Chemical reactions, and flows that were made as their caricature."""
+
+from __future__ import annotations
+
+from chaosbench.expressions import maximum, sqrt
+from chaosbench.systems._definition import flow
+
+__all__ = ["belousov_zhabotinsky", "hyper_rossler", "rossler"]
+
+
+@flow(
+    ic=(6.51, 0.477, 0.342),
+    reference="rossler1976",
+    tags={"dissipative", "chemistry"},
+    aliases=("Rossler",),
+)
+def rossler(x, y, z, *, a=0.2, b=0.2, c=5.7):
+    """One spiral and one fold: the simplest reaction scheme with a strange attractor."""
+    return -y - z, x + a * y, b + z * (x - c)
+
+
+@flow(
+    ic=(-20.0, 0.0, 0.0, 15.0),
+    reference="rossler1979",
+    tags={"dissipative", "hyperchaotic"},
+    aliases=("HyperRossler",),
+)
+def hyper_rossler(x, y, z, w, *, a=0.25, b=3.0, c=0.5, d=0.05):
+    """The first flow with two positive exponents."""
+    return -y - z, x + a * y + w, b + x * z, -c * z + d * w
+
+
+@flow(
+    ic=(0.0235, 0.617, 0.847),
+    reference="gyorgyi1992",
+    tags={"dissipative", "chemistry", "kinked"},
+    aliases=("BelousovZhabotinsky",),
+)
+def belousov_zhabotinsky(
+    x, z, v, *,
+    c1=-8.03474, c2=0.05408, c3=-0.0115886, c4=832.587, c5=-0.029155, c6=0.00321617, c7=-0.01352,
+    c8=-0.0831709, c9=-0.0199985, c10=0.0223915, c11=7.53559e-05, c12=8.07384e-06,
+    c13=-0.000499825, ci=0.000833, kf=0.00035, t0=2308.62, y0=7.72571e-06, yb1=6.92813e-07,
+    yb2=2.00869, yb3=0.01352, z0=8.33e-06,
+):  # fmt: skip
+    """The Belousov–Zhabotinsky reaction in a stirred flow reactor, in scaled concentrations."""
+    bromide = yb1 * z * v / (y0 * (yb2 * x + yb3 + kf))
+    x = maximum(0.0, x)
+    rate = (ci - z0 * z) * sqrt(x)
+    return (
+        t0 * (c1 * x * bromide + c2 * bromide + c3 * x**2 + c4 * rate + c5 * x * z - kf * x),
+        t0 * (c6 / z0 * rate + c7 * x * z + c8 * z * v + c9 * z - kf * z),
+        t0 * (c10 * x * bromide + c11 * bromide + c12 * x**2 + c13 * z * v - kf * v),
+    )

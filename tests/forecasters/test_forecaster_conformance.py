@@ -1,0 +1,143 @@
+"""Every registered forecaster passes the public suite and shares the same edges."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import chaosbench.forecasters as forecasters
+from chaosbench.errors import DivergedError, InvalidForecastError
+from chaosbench.testing import forecaster_checks
+from chaosbench.trajectories import Trajectories
+
+BUILT_IN = [
+    "climatology",
+    "esn",
+    "linear_regression",
+    "local_linear",
+    "nvar",
+    "parroting",
+    "persistence",
+    "random_forest",
+    "sindy",
+]
+
+
+def test_every_built_in_forecaster_is_registered() -> None:
+    assert set(BUILT_IN) <= set(forecasters.registry)
+
+
+@pytest.mark.parametrize("check", forecaster_checks(), ids=lambda check: check.__name__)
+@pytest.mark.parametrize("name", sorted(forecasters.registry))
+def test_conformance(name: str, check) -> None:
+    check(forecasters.registry[name]())
+
+
+@pytest.fixture(scope="module")
+def series() -> np.ndarray:
+    """A quasi-periodic signal in two variables, ``(T, 2)``."""
+    t = np.arange(700)
+    return np.stack([np.sin(0.13 * t) + np.sin(0.31 * t), np.cos(0.13 * t)], axis=1)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+@pytest.mark.parametrize("name", BUILT_IN)
+def test_non_finite_training_diverges(name: str, value: float, series: np.ndarray) -> None:
+    broken = series.copy()
+    broken[50, 1] = value
+    with pytest.raises(DivergedError, match="1 of 1400 training values are not finite"):
+        forecasters.registry[name]().fit(Trajectories(broken, dt=0.1), seed=0)
+
+
+@pytest.mark.parametrize("name", BUILT_IN)
+def test_non_finite_context_spoils_only_its_own_window(name: str, series: np.ndarray) -> None:
+    predictor = forecasters.registry[name]().fit(Trajectories(series[:400], dt=0.1), seed=0)
+    context = np.stack([series[400:500], series[450:550], series[500:600]])
+    clean = predictor.predict(context, 5).values
+    context[1, -1, 0] = np.nan
+    broken = predictor.predict(context, 5).values
+    if name == "climatology":  # looks at no context
+        assert np.array_equal(broken, clean)
+    else:
+        assert np.isnan(broken[1]).all()
+        np.testing.assert_allclose(broken[[0, 2]], clean[[0, 2]], rtol=1e-9)
+
+
+@pytest.mark.parametrize("name", BUILT_IN)
+@pytest.mark.parametrize(
+    ("shape", "horizon", "sentence"),
+    [
+        ((3, 100, 1), 5, "trained on 2 variables"),
+        ((100, 2), 5, "trained on 2 variables"),
+        ((3, 0, 2), 5, "at least"),
+        ((3, 100, 2), 0, "horizon must be a positive integer"),
+    ],
+)
+def test_impossible_requests_are_refused(
+    name: str, shape: tuple[int, ...], horizon: int, sentence: str, series: np.ndarray
+) -> None:
+    predictor = forecasters.registry[name]().fit(Trajectories(series[:400], dt=0.1), seed=0)
+    with pytest.raises(InvalidForecastError, match=sentence):
+        predictor.predict(np.zeros(shape), horizon)
+
+
+@pytest.mark.parametrize("name", BUILT_IN)
+def test_other_units_give_the_same_forecast(name: str, series: np.ndarray) -> None:
+    # Powers of two: every standardised number stays the same, to the last bit.
+    units = np.array([1024.0, 0.125])
+    configured = forecasters.registry[name]()
+    plain = configured.fit(Trajectories(series[:400], dt=0.1), seed=0)
+    scaled = configured.fit(Trajectories(units * series[:400], dt=0.1), seed=0)
+    context = np.stack([series[400:500], series[500:600]])
+    expected = units * plain.predict(context, 20).values
+    np.testing.assert_array_equal(scaled.predict(units * context, 20).values, expected)
+
+
+# A shift rounds. The forest then decides its near ties otherwise, and to SINDy, which looks for a
+# sparse polynomial in the variables as they are, shifted data are another problem.
+@pytest.mark.parametrize("name", sorted({*BUILT_IN} - {"random_forest", "sindy"}))
+def test_another_origin_gives_the_same_forecast(name: str, series: np.ndarray) -> None:
+    origin = np.array([512.0, -2.0])
+    configured = forecasters.registry[name]()
+    plain = configured.fit(Trajectories(series[:400], dt=0.1), seed=0)
+    shifted = configured.fit(Trajectories(series[:400] + origin, dt=0.1), seed=0)
+    context = np.stack([series[400:500], series[500:600]])
+    expected = plain.predict(context, 3).values
+    values = shifted.predict(context + origin, 3).values - origin
+    np.testing.assert_allclose(values, expected, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", BUILT_IN)
+def test_an_exploding_rollout_is_nan_and_silent(name: str) -> None:
+    # Growth by 8% a step: any model that learns it leaves every bound within the horizon.
+    growth = np.exp(0.08 * np.arange(400))[:, np.newaxis]
+    predictor = forecasters.registry[name]().fit(Trajectories(growth, dt=1.0), seed=0)
+    values = predictor.predict(growth[np.newaxis, -100:], 1000).values
+    assert values.shape == (1, 1000, 1)
+    finite = np.isfinite(values[0, :, 0])
+    stopped = int(finite.argmin()) if not finite.all() else len(finite)
+    assert not finite[stopped:].any()
+
+
+@pytest.mark.parametrize("name", ["linear_regression", "sindy"])
+def test_a_model_that_learns_growth_gives_up_where_it_left_the_data(name: str) -> None:
+    growth = np.exp(0.08 * np.arange(400))[:, np.newaxis]
+    predictor = forecasters.registry[name]().fit(Trajectories(growth, dt=1.0), seed=0)
+    values = predictor.predict(growth[np.newaxis, -100:], 1000).values[0, :, 0]
+    assert np.isfinite(values[:50]).all()
+    assert np.isnan(values[-1])
+
+
+def test_importing_the_adapters_imports_no_library() -> None:
+    code = (
+        "import sys, importlib, pkgutil, chaosbench.forecasters as f\n"
+        "for m in pkgutil.iter_modules(f.__path__):\n"
+        "    importlib.import_module(f'chaosbench.forecasters.{m.name}')\n"
+        "heavy = {'darts', 'reservoirpy', 'pysindy', 'sklearn', 'numba', 'scipy', 'torch'}\n"
+        "print(sorted(heavy & set(sys.modules)))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

@@ -1,0 +1,76 @@
+"""NVAR: reservoirpy's features as the oracle, and maps that its features contain."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from chaosbench.errors import InvalidForecastError, ParameterError
+from chaosbench.forecasters._common import delay_embedding
+from chaosbench.forecasters.nvar import NVAR, _monomials, features
+from chaosbench.trajectories import Trajectories
+
+
+@pytest.mark.parametrize(("delay", "stride", "order"), [(1, 1, 2), (2, 1, 2), (3, 2, 2), (2, 3, 3)])
+def test_features_are_those_of_reservoirpy(delay: int, stride: int, order: int) -> None:
+    from reservoirpy.nodes import NVAR as Node
+
+    series = np.random.default_rng(0).normal(size=(1, 30, 3))
+    lags = tuple(i * stride for i in range(delay))
+    linear = delay_embedding(series, lags)[0]
+    ours = features(linear, _monomials(linear.shape[1], order))
+    node = Node(delay=delay, order=order, strides=stride)
+    theirs = node.run(series[0])[max(lags) :]
+    np.testing.assert_allclose(ours[:, 1:], theirs, rtol=1e-12)
+    assert (ours[:, 0] == 1).all()
+
+
+def test_henon_map_is_continued_until_chaos_amplifies_rounding(henon) -> None:
+    predictor = NVAR(delay=1, ridge=0.0).fit(Trajectories(henon[:2000], dt=1.0), seed=0)
+    context = np.stack([henon[s - 5 : s] for s in range(2100, 5100, 300)])
+    truth = np.stack([henon[s : s + 24] for s in range(2100, 5100, 300)])
+    error = np.abs(predictor.predict(context, 24).values - truth)
+    assert error[:, 0].max() < 1e-12
+    # exp(0.42 · 24) times rounding.
+    assert error.max() < 1e-8
+
+
+def test_readout_is_that_of_least_squares(henon) -> None:
+    predictor = NVAR(delay=1, ridge=0.0).fit(Trajectories(henon[:500], dt=1.0), seed=0)
+    z = predictor.scaler.apply(henon[:500])
+    phi = features(z[:-1], predictor.monomials)
+    expected = np.linalg.lstsq(phi, np.diff(z, axis=0), rcond=None)[0]
+    np.testing.assert_allclose(predictor.readout, expected, atol=1e-8)
+
+
+def test_several_trajectories_are_not_joined(henon) -> None:
+    pieces = henon[:600].reshape(30, 20, 2)
+    shuffled = pieces[np.random.default_rng(0).permutation(30)]
+    together = NVAR(ridge=1e-8).fit(Trajectories(pieces, dt=1.0), seed=0)
+    apart = NVAR(ridge=1e-8).fit(Trajectories(shuffled, dt=1.0), seed=0)
+    np.testing.assert_allclose(apart.readout, together.readout, atol=1e-7)
+
+
+def test_choosing_the_ridge_keeps_a_coarsely_sampled_rollout_stable(reference) -> None:
+    coarse = Trajectories(reference.train.values[:, ::3], dt=0.06)
+    context, truth = reference.context[:, -30::3], reference.truth[:, 2::3]
+    sigma = reference.train.values[0].std(axis=0)
+
+    def median_steps(forecaster: NVAR) -> float:
+        values = forecaster.fit(coarse, seed=0).predict(context, 100).values
+        error = np.sqrt((((values - truth[:, :100]) / sigma) ** 2).mean(axis=2))
+        return float(np.median((~(error <= 0.4)).argmax(axis=1)))
+
+    assert median_steps(NVAR()) > 2 * median_steps(NVAR(ridge=1e-12))
+
+
+def test_too_many_features_are_refused_with_the_number() -> None:
+    wide = Trajectories(np.random.default_rng(0).normal(size=(50, 40)), dt=0.1)
+    with pytest.raises(ParameterError, match="has 88641 features on 40 variables"):
+        NVAR(delay=2, order=3).fit(wide, seed=0)
+
+
+def test_context_shorter_than_the_delays_is_refused(reference) -> None:
+    predictor = NVAR(delay=3, stride=4).fit(reference.train, seed=0)
+    with pytest.raises(InvalidForecastError, match="at least 9 points, not 8"):
+        predictor.predict(reference.context[:, :8], 3)
