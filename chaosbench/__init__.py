@@ -1,3 +1,84 @@
-"""chaosbench: how far can a forecaster see into chaos, at what cost, and can you trust it?"""
+"""chaosbench: how far can a forecaster see into chaos, at what cost, and can you trust it?
+
+>>> import chaosbench as cb
+>>> train = cb.simulate("lorenz", points=5000, points_per_period=100, seed=0)
+>>> predictor = cb.forecasters["persistence"]().fit(train, seed=0)
+>>> predictor.predict(train.values[:, -512:], 300).values.shape
+(1, 300, 3)
+
+Names load when they are first used, so that importing the package costs nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from chaosbench import metrics as metrics
+    from chaosbench.datasets import Dataset as Dataset
+    from chaosbench.datasets import generate as generate
+    from chaosbench.errors import ChaosbenchError as ChaosbenchError
+    from chaosbench.evaluation import Record as Record
+    from chaosbench.evaluation import Records as Records
+    from chaosbench.evaluation import evaluate as evaluate
+    from chaosbench.evaluation import read_records as read_records
+    from chaosbench.forecasters import Forecast as Forecast
+    from chaosbench.forecasters import registry as forecasters
+    from chaosbench.leaderboard import build as leaderboard
+    from chaosbench.systems import System as System
+    from chaosbench.systems import delay as delay
+    from chaosbench.systems import flow as flow
+    from chaosbench.systems import map as map  # noqa: A004
+    from chaosbench.systems import registry as systems
+    from chaosbench.systems._characterise import characterise as characterise
+    from chaosbench.systems._constants import constants as constants
+    from chaosbench.systems._lyapunov import lyapunov_spectrum as lyapunov_spectrum
+    from chaosbench.systems._simulate import simulate as simulate
+    from chaosbench.tasks import registry as tasks
+    from chaosbench.trajectories import Trajectories as Trajectories
+
+_PACKAGES = ("datasets", "errors", "forecasters", "leaderboard", "metrics", "systems", "tasks")
+
+_HOMES = {
+    "ChaosbenchError": "errors",
+    "Dataset": "datasets",
+    "Forecast": "forecasters",
+    "Record": "evaluation",
+    "Records": "evaluation",
+    "System": "systems",
+    "Trajectories": "trajectories",
+    "characterise": "systems._characterise",
+    "constants": "systems._constants",
+    "delay": "systems",
+    "evaluate": "evaluation",
+    "flow": "systems",
+    "generate": "datasets",
+    "lyapunov_spectrum": "systems._lyapunov",
+    "map": "systems",
+    "read_records": "evaluation",
+    "simulate": "systems._simulate",
+}
+
+__all__ = [
+    "ChaosbenchError", "Dataset", "Forecast", "Record", "Records", "System", "Trajectories",
+    "characterise", "constants", "delay", "evaluate", "flow", "forecasters", "generate",
+    "leaderboard", "lyapunov_spectrum", "map", "metrics", "read_records", "simulate", "systems",
+    "tasks",
+]  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    if name in _PACKAGES:
+        return importlib.import_module(f"chaosbench.{name}")
+    if name in _HOMES:
+        value = getattr(importlib.import_module(f"chaosbench.{_HOMES[name]}"), name)
+        globals()[name] = value
+        return value
+    raise AttributeError(f"module 'chaosbench' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, "__version__", "datasets", "errors"])

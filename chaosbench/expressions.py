@@ -168,7 +168,6 @@ class Expr:
     """One node of a `Graph`; arithmetic on it builds further nodes."""
 
     __slots__ = ("args", "graph", "id", "op", "value")
-    __array_priority__ = 1000.0
 
     def __init__(
         self, graph: Graph, id: int, op: str, args: tuple[Expr, ...], value: Any  # noqa: A002

@@ -35,17 +35,11 @@ class NormalEquations:
         self._moment += features.T @ targets
         self._samples += len(features)
 
-    def merge(self, other: NormalEquations) -> None:
-        """Add the samples that another object gathered."""
-        self._gram += other._gram
-        self._moment += other._moment
-        self._samples += other._samples
-
     def solve(self, ridge: float) -> FloatArray:
         """Return W ``(p, d)`` minimising |ΦW - Y|²/samples + ridge |W|².
 
-        Where the penalty does not keep the matrix positive definite beyond rounding, directions
-        below rounding are dropped, which gives the solution of least norm.
+        A penalty that rounding swallows is raised tenfold until the matrix is positive definite.
+        Without a penalty, directions below rounding are dropped: the solution of least norm.
 
         Raises:
             DivergedError: the features or the solution are not finite.
@@ -57,18 +51,21 @@ class NormalEquations:
         moment = self._moment / self._samples
         if not (np.isfinite(gram).all() and np.isfinite(moment).all()):
             raise DivergedError("the features of the training data are not finite")
-        gram[np.diag_indices_from(gram)] += ridge
-        try:
-            factor = linalg.cho_factor(gram, lower=True, check_finite=False)
-            pivots = np.diag(factor[0]) ** 2
-            if pivots.min() < np.finfo(float).eps * pivots.max():
-                raise linalg.LinAlgError("singular to working precision")
-            solution = linalg.cho_solve(factor, moment, check_finite=False)
-        except linalg.LinAlgError:
+        if ridge == 0:
             values, vectors = linalg.eigh(gram, check_finite=False)
-            keep = values > values[-1] * len(values) * np.finfo(float).eps
+            keep = values > len(gram) * np.finfo(float).eps * values[-1]
             projected = vectors[:, keep].T @ moment
             solution = vectors[:, keep] @ (projected / values[keep, np.newaxis])
+        else:
+            diagonal = gram.diagonal().copy()
+            while True:
+                gram[np.diag_indices_from(gram)] = diagonal + ridge
+                try:
+                    factor = linalg.cho_factor(gram, lower=True, check_finite=False)
+                    break
+                except linalg.LinAlgError:
+                    ridge *= 10
+            solution = linalg.cho_solve(factor, moment, check_finite=False)
         if not np.isfinite(solution).all():
             raise DivergedError("the ridge regression has no finite solution")
         return np.asarray(solution)

@@ -95,13 +95,14 @@ class SparseRegression:
             warnings.simplefilter("ignore")
             from pysindy.optimizers import STLSQ
 
-            support = np.asarray(np.abs(_solve(self.triangle, self.targets)) >= threshold)
-            for i in range(support.shape[1]):
-                kept = support[:, i]
-                if kept.any():
+            dense = _solve(self.triangle, self.targets)
+            support = np.zeros(dense.shape, dtype=np.bool_)
+            for i in range(dense.shape[1]):
+                kept = np.flatnonzero(np.abs(dense[:, i]) >= threshold)
+                if kept.size:
                     optimiser = STLSQ(threshold=threshold, alpha=1e-12, unbias=False)
                     optimiser.fit(self.triangle[:, kept], self.targets[:, [i]])
-                    kept[kept] = optimiser.coef_[0] != 0
+                    support[kept[optimiser.coef_[0] != 0], i] = True
         return self.restricted(support)
 
     def restricted(self, support: NDArray[np.bool_]) -> Polynomial:
@@ -112,8 +113,9 @@ class SparseRegression:
             if kept.any():
                 scaled[kept, i] = _solve(self.triangle[:, kept], self.targets[:, i])
         coefficients = scaled * self.target_unit / self.unit[:, np.newaxis]
-        used = support.any(axis=1)
-        used[0] |= not used.any()  # a polynomial needs a term, if only with coefficient zero
+        used = np.flatnonzero(support.any(axis=1))
+        if not used.size:
+            used = np.array([0])  # a polynomial needs a term, if only with coefficient zero
         return Polynomial(self.powers[used], coefficients[used], self.discrete)
 
     def shares(self, model: Polynomial) -> FloatArray:

@@ -50,9 +50,9 @@ class EchoStateNetwork:
 
     Cost: with N units, O(nT (N degree + N²)) time and O(N²) memory to fit, O(N (degree + d)) a
     step and window. It fails by an unstable closed loop (the attractor of the network is not that
-    of the system), by too few units for the number of variables (on Lorenz-96 with 40 variables, 500
-    units do no better than persistence), and on contexts too short to forget the zero state, a few
-    tens of steps at the default spectral radius.
+    of the system), by too few units for the number of variables (500 units do no better than
+    persistence on Lorenz-96 with 40 variables), and on contexts too short to forget the zero
+    state, a few tens of steps at the default spectral radius.
 
     Attributes:
         units: number of reservoir units N.

@@ -102,6 +102,7 @@ class SINDy:
         Raises:
             DivergedError: non-finite training data, or no finite equation.
             InvalidForecastError: training trajectories of fewer than 8 points.
+            ParameterError: more variables than `max_terms` allows for.
 
         """
         values = checked_training(train, minimum=8, who="SINDy")
@@ -131,6 +132,11 @@ class SINDy:
         kinds = (False, True) if self.discrete is None else (self.discrete,)
         thresholds = _THRESHOLDS if self.threshold is None else (self.threshold,)
         affordable = [k for k in range(1, self.degree + 1) if comb(d + k, k) <= self.max_terms]
+        if not affordable:
+            raise ParameterError(
+                f"SINDy: a linear equation of {d} variables has {d + 1} terms; "
+                f"raise max_terms={self.max_terms}"
+            )
         found: dict[tuple[object, ...], _Candidate] = {}
         for discrete in kinds:
             for degree in affordable[-2:]:

@@ -18,6 +18,7 @@ REACHED, ESCAPED, UNDERFLOW, EXHAUSTED = 0, 1, 2, 3
 """How an integration ended: at its end time, out of bounds, step too small, step budget spent."""
 
 STAGES = 16
+TANGENT_TOLERANCE = 1e-9
 _SAFETY, _SHRINK, _GROW = 0.9, 0.333, 6.0
 
 _jit = njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
@@ -37,8 +38,9 @@ def step(f, x, y, h, k, w, new, forcing, rtol, atol, controlled):
     """Try one step from `y` at time `x`; `k[0]` holds the slope there.
 
     Fills `new` and the stages ``k[1..12]``; returns the scaled error, at most 1 to accept. A
-    non-finite stage makes the error non-finite, which the caller must reject. Only the first
-    `controlled` components enter the error.
+    non-finite stage makes the error non-finite, which the caller must reject. Components beyond
+    the first `controlled` are tangent vectors, held to `TANGENT_TOLERANCE` at the tightest: where
+    a kink makes the Jacobian jump, no step size would satisfy less.
     """
     d = y.size
     m = forcing.shape[1]
@@ -139,8 +141,9 @@ def step(f, x, y, h, k, w, new, forcing, rtol, atol, controlled):
     call_kernel(f, x + h, w, k, 12 * d)
     fifth = 0.0
     third = 0.0
-    for i in range(controlled):
-        scale = 1.0 / (atol + rtol * max(abs(y[i]), abs(new[i])))
+    for i in range(d):
+        tolerance = 1.0 if i < controlled else max(1.0, TANGENT_TOLERANCE / rtol)
+        scale = 1.0 / (tolerance * (atol + rtol * max(abs(y[i]), abs(new[i]))))
         e5 = scale * (
             t.E5_1 * k[0, i] + t.E5_6 * k[5, i] + t.E5_7 * k[6, i] + t.E5_8 * k[7, i]
             + t.E5_9 * k[8, i] + t.E5_10 * k[9, i] + t.E5_11 * k[10, i]
@@ -156,7 +159,7 @@ def step(f, x, y, h, k, w, new, forcing, rtol, atol, controlled):
         third += 0.0 * k[12, i]  # the slope at the new point must be finite too
     if fifth == 0.0 and third == 0.0:
         return 0.0
-    return abs(h) * fifth / np.sqrt((fifth + 0.01 * third) * controlled)
+    return abs(h) * fifth / np.sqrt((fifth + 0.01 * third) * d)
 
 
 @_jit
@@ -282,7 +285,7 @@ def integrate(f, x0, y, span, h, out, dt, rtol, atol, bound, max_steps, controll
         rtol, atol: tolerances on the local error.
         bound: a state beyond it in magnitude has escaped.
         max_steps: budget of step attempts.
-        controlled: components that the step control watches, the first ones of the state.
+        controlled: number of components before the tangent vectors; see `step`.
 
     Returns:
         status, elapsed time, the step size to continue with, attempted steps.

@@ -21,27 +21,26 @@ def orthonormalise(y, d, count, logs):
     Modified Gram–Schmidt on the columns of ``(d, count)`` that follow the state, with a second
     pass, which restores orthogonality when neighbours were nearly parallel.
     """
+    basis = np.ascontiguousarray(y[d:].reshape(d, count).T)
     for c in range(count):
-        norm = 0.0
-        for sweep in range(2):
+        logs[c] = 0.0
+        for _ in range(2):
             for b in range(c):
                 dot = 0.0
                 for i in range(d):
-                    dot += y[d + i * count + b] * y[d + i * count + c]
+                    dot += basis[b, i] * basis[c, i]
                 for i in range(d):
-                    y[d + i * count + c] -= dot * y[d + i * count + b]
+                    basis[c, i] -= dot * basis[b, i]
             norm = 0.0
             for i in range(d):
-                norm += y[d + i * count + c] ** 2
+                norm += basis[c, i] ** 2
             norm = np.sqrt(norm)
-            if sweep == 0:
-                logs[c] = np.log(norm)
-                for i in range(d):
-                    y[d + i * count + c] /= norm
-            else:
-                logs[c] += np.log(norm)
-                for i in range(d):
-                    y[d + i * count + c] /= norm
+            logs[c] += np.log(norm)
+            for i in range(d):
+                basis[c, i] /= norm
+    for c in range(count):
+        for i in range(d):
+            y[d + i * count + c] = basis[c, i]
 
 
 @_jit
@@ -53,10 +52,11 @@ def flow_growth(f, x0, y, d, count, segment, h, logs, rtol, atol, bound, control
     errors of the others: it is done again in halves, and later pieces start that short.
 
     Returns:
-        status, elapsed time, step size.
+        status, elapsed time, attempted steps.
 
     """
     empty = np.empty((0, y.size))
+    attempts = 0
     saved = np.empty(y.size)
     piece_logs = np.empty(count)
     piece = segment
@@ -71,13 +71,14 @@ def flow_growth(f, x0, y, d, count, segment, h, logs, rtol, atol, bound, control
                 span = piece
             saved[:] = y
             step_before = h
-            status, elapsed, h, _ = integrate(
+            status, elapsed, h, tried = integrate(
                 f, x0 + start + within, y, span, h, empty, segment, rtol, atol, bound,
                 10_000_000, controlled,
             )  # fmt: skip
+            attempts += tried
             time = start + within + elapsed
             if status != REACHED:
-                return status, time, h
+                return status, time, attempts
             orthonormalise(y, d, count, piece_logs)
             spread = piece_logs.max() - piece_logs.min()
             if not spread < SPREAD and piece > segment * 1e-6:
@@ -89,7 +90,7 @@ def flow_growth(f, x0, y, d, count, segment, h, logs, rtol, atol, bound, control
             within = segment if span == segment - within else within + span
             if spread < 0.25 * SPREAD and piece < segment:
                 piece = min(2.0 * piece, segment)
-    return REACHED, time, h
+    return REACHED, time, attempts
 
 
 @_jit

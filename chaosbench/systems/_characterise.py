@@ -20,11 +20,12 @@ from chaosbench.systems._simulate import attractor_orbit, dominant_period, estim
 from chaosbench.systems._system import System
 from chaosbench.trajectories import FloatArray
 
-__all__ = ["characterise", "correlation_dimension"]
+__all__ = ["characterise", "correlation_dimension", "disagreement"]
 
 GATE_PERIODS = 3000.0
 GATE_TOLERANCES = (1e-8, 1e-10, 1e-12)
 RELATIVE_STDERR = 0.005
+MOST_WORK = 400_000_000
 MOST_PERIODS = 64_000.0
 CORRELATION_POINTS = 5000
 CORRELATION_ORBITS = 8
@@ -38,7 +39,7 @@ def characterise(
     Args:
         system: name or System.
         periods: dominant periods to average over at first; quadrupled up to 64,000 until the
-            standard error of the largest exponent is half a percent.
+            standard error of the largest exponent is half a percent or it would take minutes.
         rtol: tolerance of the integrations.
         seed: chooses the starting points.
 
@@ -55,6 +56,7 @@ def characterise(
         if (
             spectrum.stderr[0] <= RELATIVE_STDERR * abs(spectrum.values[0])
             or 4 * periods > MOST_PERIODS
+            or 4 * spectrum.work > MOST_WORK
             or system.kind == "delay"
         ):
             break
@@ -132,6 +134,8 @@ def _gate(
     largest, error = float(spectrum.values[0]), float(spectrum.stderr[0])
     if not largest > 5 * error or largest * period < 1e-4:
         return f"not chaotic: largest exponent {largest:.4g} ± {error:.2g}"
+    if error > 0.1 * largest:
+        return f"the largest exponent is uncertain: {largest:.3g} ± {error:.1g}"
     if abs(largest - twin.value) > max(4 * math.hypot(error, twin.stderr), 0.02 * largest):
         return f"the two estimates disagree: {largest:.5g} and {twin.value:.5g}"
     if divergence is not None and spectrum.complete:
@@ -199,3 +203,22 @@ def _embedded(system: System, sample: object, step: float) -> FloatArray:
     width = 6 * stride
     starts = np.arange(0, len(fine) - width, per_step)
     return np.concatenate([fine[starts + j * stride] for j in range(7)], axis=1)
+
+
+def disagreement(stored: Constants, measured: Constants) -> str:
+    """Say in what a fresh measurement contradicts the stored one; nothing if it does not.
+
+    The largest exponents must agree within four combined standard errors, the periods within a
+    twentieth (a broad spectral peak wanders), and the verdict of the gate must be the same.
+    """
+    if stored.fingerprint != measured.fingerprint:
+        return f"the fingerprint is {measured.fingerprint}, stored is {stored.fingerprint}"
+    error = math.hypot(stored.lyapunov_stderr[0], measured.lyapunov_stderr[0])
+    ours, theirs = measured.lyapunov_exponents[0], stored.lyapunov_exponents[0]
+    if abs(ours - theirs) > 4 * error:
+        return f"the largest exponent is {ours:.5g}, stored is {theirs:.5g}, error {error:.2g}"
+    if abs(measured.period - stored.period) > 0.05 * stored.period:
+        return f"the period is {measured.period:.5g}, stored is {stored.period:.5g}"
+    if stored.ranked != measured.ranked:
+        return f"the gate says {measured.verdict or 'passed'}, stored is {stored.verdict!r}"
+    return ""

@@ -33,6 +33,7 @@ class LyapunovSpectrum:
         stderr: standard errors ``(k,)`` from batch means.
         length: time units that were averaged over.
         complete: whether these are all exponents of the system.
+        work: attempted steps times the size of the system, for deciding what more would cost.
 
     """
 
@@ -40,6 +41,7 @@ class LyapunovSpectrum:
     stderr: FloatArray
     length: float
     complete: bool
+    work: int
 
     @property
     def kaplan_yorke_dimension(self) -> float | None:
@@ -97,11 +99,12 @@ def lyapunov_spectrum(
     generator = np.random.default_rng((seed, 1))
     if system.kind == "delay":
         logs, segment = _delay_growth(system, orbit, count, periods, rtol)
+        work = 0
     else:
         basis, _ = np.linalg.qr(generator.standard_normal((d, count)))
         y = np.concatenate([orbit.state, basis.ravel()])
         # the tangent vectors settle on the covariant directions during the first tenth
-        warm, logs, segment = _growth(system, orbit, y, count, periods, rtol)
+        warm, logs, segment, work = _growth(system, orbit, y, count, periods, rtol)
         logs = logs[warm:]
     rates = logs / segment
     values = rates.mean(axis=0)
@@ -111,12 +114,13 @@ def lyapunov_spectrum(
         batch_stderr(rates)[order],
         len(logs) * segment,
         complete=system.kind != "delay" and count == d,
+        work=work,
     )
 
 
 def _growth(
     system: System, orbit: Orbit, y: FloatArray, count: int, periods: float, rtol: float
-) -> tuple[int, FloatArray, float]:
+) -> tuple[int, FloatArray, float, int]:
     from chaosbench.numerics._tangent import flow_growth, map_growth
 
     d = system.dimension
@@ -126,17 +130,14 @@ def _growth(
         warm = max(100, steps // 10)
         logs = np.empty((warm + steps, count))
         status, elapsed = map_growth(kernel, orbit.time, y, d, count, logs, BOUND)
-        segment = 1.0
+        segment, attempts = 1.0, len(logs)
     else:
         segment = _period(system) / SEGMENTS_PER_PERIOD
         steps = round(periods * SEGMENTS_PER_PERIOD)
         warm = max(100, steps // 10)
         logs = np.empty((warm + steps, count))
-        # where the Jacobian jumps, no step size is small enough for the tangent vectors' error
-        rough = system.tags & {"kinked", "discontinuous"}
-        controlled = d if rough else y.size
-        status, elapsed, _ = flow_growth(
-            kernel, orbit.time, y, d, count, segment, 0.0, logs, rtol, rtol, BOUND, controlled
+        status, elapsed, attempts = flow_growth(
+            kernel, orbit.time, y, d, count, segment, 0.0, logs, rtol, rtol, BOUND, d
         )
     raise_status(status, system, orbit.time + elapsed)
     if not np.isfinite(logs).all():
@@ -146,7 +147,7 @@ def _growth(
         )
     orbit.state = y[:d].copy()
     orbit.time += elapsed
-    return warm, logs, segment
+    return warm, logs, segment, attempts * y.size
 
 
 def _delay_growth(

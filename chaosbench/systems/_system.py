@@ -112,7 +112,18 @@ class System:
     @cached_property
     def trace(self) -> Trace:
         """The expression graph, with the parameter values as constants."""
+        return self._traced(Graph(), self.parameters)
+
+    @cached_property
+    def symbolic_trace(self) -> Trace:
+        """The expression graph with the parameters as symbols, for printing."""
         graph = Graph()
+        symbols = {
+            name: graph.symbol("parameter", k, name) for k, name in enumerate(self.parameters)
+        }
+        return self._traced(graph, symbols)
+
+    def _traced(self, graph: Graph, parameters: Mapping[str, Any]) -> Trace:
         d = self.dimension
         state = [graph.symbol("state", i, name) for i, name in enumerate(self.variables)]
         delayed = [
@@ -135,7 +146,7 @@ class System:
                 arguments.append(state[position])
                 position += 1
         try:
-            raw = self.function(*arguments, **self.parameters)
+            raw = self.function(*arguments, **parameters)
         except DefinitionError as error:
             raise DefinitionError(f"the system {self.name!r} cannot be traced: {error}") from error
         outputs = tuple(graph.lift(v) for v in _flatten(raw))
