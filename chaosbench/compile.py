@@ -31,6 +31,7 @@ _INTRINSICS = {
     "sqrt": "llvm.sqrt.f64", "exp": "llvm.exp.f64", "log": "llvm.log.f64",
     "sin": "llvm.sin.f64", "cos": "llvm.cos.f64", "floor": "llvm.floor.f64",
     "abs": "llvm.fabs.f64", "pow": "llvm.pow.f64",
+    "min": "llvm.minimum.f64", "max": "llvm.maximum.f64",  # which let a NaN through
 }  # fmt: skip
 _LIBM = ("tan", "sinh", "cosh", "tanh", "asin", "acos", "atan", "atan2")
 _ARITHMETIC = {"add": "fadd contract", "sub": "fsub contract", "mul": "fmul contract", "div": "fdiv"}
@@ -143,7 +144,9 @@ class _Emitter:
                 raise AssertionError(f"{role} {name} cannot be compiled")
             return self.load("%y", place(index))
         if op == "powi":
-            return self._integer_power(values[node.args[0].id], int(node.args[1].value))
+            return self._integer_power(
+                self._real(node.args[0], values), int(node.args[1].value)
+            )
         if op in ("and", "or", "not", "where"):
             return self._logic(node, values)
         args = [self._real(a, values) for a in node.args]
@@ -153,13 +156,13 @@ class _Emitter:
             return self.line(f"fcmp {_COMPARE[op]} double {args[0]}, {args[1]}")
         if op == "neg":
             return self.line(f"fneg double {args[0]}")
-        if op in ("min", "max"):
-            first = self.line(f"fcmp {'olt' if op == 'min' else 'ogt'} double {args[0]}, {args[1]}")
-            return self.line(f"select i1 {first}, double {args[0]}, double {args[1]}")
         if op == "sign":
             up = self._number(self.line(f"fcmp ogt double {args[0]}, {_literal(0.0)}"))
             down = self._number(self.line(f"fcmp olt double {args[0]}, {_literal(0.0)}"))
-            return self.line(f"fsub double {up}, {down}")
+            value = self.line(f"fsub double {up}, {down}")
+            # a NaN must not turn into a zero, or an overlong step would pass unnoticed
+            lost = self.line(f"fcmp uno double {args[0]}, {_literal(0.0)}")
+            return self.line(f"select i1 {lost}, double {args[0]}, double {value}")
         if op == "mod":
             ratio = self.line(f"fdiv double {args[0]}, {args[1]}")
             whole = self.line(f"call double @llvm.floor.f64(double {ratio})")
@@ -212,8 +215,10 @@ _SIGNATURE = "(double %t, ptr noalias nocapture readonly %y, ptr noalias nocaptu
 
 def _assemble(body: Sequence[str], inputs: int, outputs: int) -> Kernel:
     """Wrap a body into the kernel and into the loop over many states that Python calls."""
-    declarations = [f"declare double @{n}(double)" for n in _INTRINSICS.values() if "pow" not in n]
-    declarations += ["declare double @llvm.pow.f64(double, double)"]
+    declarations = []
+    for op, name in _INTRINSICS.items():
+        count = 2 if op in ("pow", "min", "max") else 1
+        declarations.append(f"declare double @{name}({', '.join(['double'] * count)})")
     for name in _LIBM:
         count = 2 if name == "atan2" else 1
         declarations.append(f"declare double @{name}({', '.join(['double'] * count)}) #1")

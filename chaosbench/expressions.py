@@ -109,7 +109,7 @@ class Graph:
         if all(a.op == "const" for a in args):
             try:
                 return self.constant(_FOLD[op](*(a.value for a in args)))
-            except (ArithmeticError, ValueError) as error:
+            except (ArithmeticError, ValueError, TypeError) as error:  # TypeError: complex
                 raise DefinitionError(
                     f"the constant expression {op}{tuple(a.value for a in args)} "
                     f"has no value: {error}"
@@ -220,6 +220,19 @@ class Expr:
     def __abs__(self) -> Expr:
         return self.graph.apply("abs", self)
 
+    def __floor__(self) -> Expr:  # NumPy's floor of an object asks for this
+        return self.graph.apply("floor", self)
+
+    __hash__ = object.__hash__
+
+    def __eq__(self, other: object) -> bool:
+        if other is self:
+            return True
+        raise DefinitionError(
+            "the equation compares a traced value with == or !=, which cannot be traced; "
+            "use where with <, <=, > or >="
+        )
+
     def __lt__(self, other: Any) -> Any:
         return self._binary("lt", self, other)
 
@@ -253,6 +266,12 @@ class Expr:
             "chaosbench.expressions instead of those of math"
         )
 
+    def __int__(self) -> int:
+        raise DefinitionError(
+            "the equation turns a traced value into an integer; use floor from "
+            "chaosbench.expressions"
+        )
+
     def _binary(self, op: str, a: Any, b: Any) -> Any:
         for other in (a, b):
             if isinstance(other, np.ndarray) and other.ndim:
@@ -265,6 +284,21 @@ class Expr:
         if self.op == "symbol":
             return str(self.value[2])
         return f"{self.op}({', '.join(map(repr, self.args))})"
+
+
+class Vector(np.ndarray[Any, Any]):
+    """An array of nodes; NumPy alone would turn its comparisons into branches."""
+
+    _COMPARISONS = frozenset({np.less, np.less_equal, np.greater, np.greater_equal})
+
+    def __array_ufunc__(
+        self, ufunc: np.ufunc, method: str, *inputs: Any, **settings: Any
+    ) -> Any:
+        plain = [v.view(np.ndarray) if isinstance(v, Vector) else v for v in inputs]
+        if ufunc in self._COMPARISONS:
+            settings["dtype"] = object
+        result = getattr(ufunc, method)(*plain, **settings)
+        return result.view(Vector) if isinstance(result, np.ndarray) else result
 
 
 def _elementary(op: str, ufunc: np.ufunc, doc: str) -> Callable[[Any], Any]:
@@ -331,6 +365,8 @@ where = _lifted("where", np.where, "Value a where the condition holds, else b.")
 
 def heaviside(x: Any) -> Any:
     """Return 1 for x > 0, else 0; a discontinuity."""
+    if isinstance(x, np.ndarray) and x.dtype == object:
+        return np.frompyfunc(heaviside, 1, 1)(x)
     return where(x > 0, 1.0, 0.0)
 
 
@@ -362,12 +398,20 @@ def differentiate(outputs: Sequence[Expr], inputs: Sequence[Expr]) -> list[dict[
         if any(rows[a.id] for a in node.args):
             for factor, arg in zip(_partials(node), node.args, strict=True):
                 for k, inner in rows[arg.id].items():
-                    term = node.graph.apply("mul", factor, inner)
+                    term = _chain(factor, inner)
                     row[k] = node.graph.apply("add", row[k], term) if k in row else term
         if node.op == "where":
             row = _where_row(node, rows)
         rows[node.id] = {k: v for k, v in row.items() if not (v.op == "const" and v.value == 0.0)}
     return [rows[node.id] for node in outputs]
+
+
+def _chain(factor: Any, inner: Expr) -> Expr:
+    """Multiply by the derivative of an argument, without ∞·0 in the branch it is zero in."""
+    if inner.op == "where" and any(b.op == "const" and b.value == 0.0 for b in inner.args[1:]):
+        condition, yes, no = inner.args
+        return inner.graph.apply("where", condition, _chain(factor, yes), _chain(factor, no))
+    return inner.graph.apply("mul", factor, inner)
 
 
 def _where_row(node: Expr, rows: dict[int, dict[int, Expr]]) -> dict[int, Expr]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -47,7 +48,10 @@ class Trajectories:
         start_times: ArrayLike | None = None,
         provenance: Mapping[str, Any] | None = None,
     ) -> None:
-        array = np.asarray(values, dtype=np.float64)
+        try:
+            array = np.asarray(values, dtype=np.float64)
+        except (TypeError, ValueError) as error:
+            raise InputError(f"trajectories are arrays of numbers: {error}") from error
         if array.ndim == 2:
             array = array[np.newaxis]
         if array.ndim != 3 or 0 in array.shape:
@@ -55,12 +59,14 @@ class Trajectories:
                 f"trajectories have shape (n, T, d) or (T, d) without empty axes; "
                 f"this array has shape {np.shape(values)}"
             )
-        if not (np.isfinite(dt) and dt > 0):
+        if not (isinstance(dt, Real) and np.isfinite(dt) and dt > 0):
             raise InputError(f"the sampling step dt must be positive and finite, not {dt!r}")
         n, _, d = array.shape
         names = tuple(variables) or tuple(f"x{i}" for i in range(d))
         if len(names) != d:
             raise InputError(f"{d} variables need {d} names, not {len(names)}: {names}")
+        if len(set(names)) != d:
+            raise InputError(f"the names of the variables must differ: {names}")
         starts = np.zeros(n) if start_times is None else np.asarray(start_times, dtype=np.float64)
         if starts.shape != (n,):
             raise InputError(f"start_times must have shape ({n},), not {starts.shape}")

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from chaosbench.errors import CorruptDataError
+from chaosbench.errors import CorruptDataError, InputError
 from chaosbench.trajectories import Trajectories
 
 __all__ = ["read_json", "read_trajectories", "sha256", "write_json", "write_trajectories"]
@@ -29,6 +29,11 @@ def write_trajectories(path: Path, trajectories: Trajectories) -> None:
     n, steps, d = trajectories.values.shape
     starts = trajectories.start_times
     assert starts is not None
+    if taken := set(INDEX) & set(trajectories.variables):
+        raise InputError(
+            f"a variable named {' or '.join(sorted(taken))} would be overwritten by the column of "
+            "that name; rename it"
+        )
     columns: dict[str, Any] = {
         "trajectory": pa.array(np.repeat(np.arange(n, dtype=np.int32), steps)),
         "step": pa.array(np.tile(np.arange(steps, dtype=np.int32), n)),
@@ -65,6 +70,9 @@ def read_trajectories(path: Path, *, dt: float, variables: tuple[str, ...]) -> T
             f"{path} has the columns {', '.join(table.column_names)} where "
             f"{', '.join((*INDEX, *variables))} were expected; it was not made from this system"
         )
+    expected = [pa.int32(), pa.int32(), *[pa.float64()] * (1 + len(variables))]
+    if table.schema.types != expected or any(table[c].null_count for c in table.column_names):
+        raise CorruptDataError(f"{path} has columns of another type, or with gaps")
     step = table["step"].to_numpy()
     length = int(step.max()) + 1 if step.size else 0
     if length == 0 or step.size % length:
@@ -91,6 +99,10 @@ def write_json(path: Path, content: Any) -> None:
     temporary.replace(path)
 
 
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is no JSON number")
+
+
 def read_json(path: Path) -> dict[str, Any]:
     """Read a JSON object.
 
@@ -99,7 +111,7 @@ def read_json(path: Path) -> dict[str, Any]:
 
     """
     try:
-        content = json.loads(path.read_text("utf-8"))
+        content = json.loads(path.read_text("utf-8"), parse_constant=_refuse)
     except (OSError, ValueError) as error:
         raise CorruptDataError(f"{path} cannot be read as JSON: {error}") from error
     if not isinstance(content, dict):

@@ -17,7 +17,7 @@ from chaosbench.datasets._files import (
 )
 from chaosbench.datasets._recipe import Dataset, Pace
 from chaosbench.errors import CorruptDataError, RecipeMismatchError
-from chaosbench.provenance import versions
+from chaosbench.provenance import digest, versions
 from chaosbench.systems import registry as systems
 from chaosbench.systems._simulate import attractor_orbit
 from chaosbench.trajectories import Trajectories
@@ -97,7 +97,13 @@ def generate(
     """
     directory = Path(directory)
     if _claim(dataset, directory):
-        return verify(directory)
+        stored = verify(directory)
+        if stored.hash != dataset.hash:
+            raise CorruptDataError(
+                f"{directory / MANIFEST} is that of the dataset {stored.hash}, its directory "
+                f"belongs to {dataset.hash}; delete the directory and generate the data again"
+            )
+        return stored
     jobs = [
         (name, split)
         for name in dataset.systems
@@ -116,12 +122,16 @@ def generate(
 
     with ThreadPoolExecutor(max_workers=max(1, workers)) as pool:
         futures = {pool.submit(make, name, split): name for name, split in jobs}
-        for done, future in enumerate(as_completed(futures), start=1):
-            relative, entry = future.result()
-            files[relative] = entry
-            if progress is not None:
-                progress(done, len(jobs), futures[future])
-    manifest = {
+        try:
+            for done, future in enumerate(as_completed(futures), start=1):
+                relative, entry = future.result()
+                files[relative] = entry
+                if progress is not None:
+                    progress(done, len(jobs), futures[future])
+        except BaseException:  # Ctrl-C too must not wait for what has not begun
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+    manifest: dict[str, Any] = {
         "hash": dataset.hash,
         "recipe": dataset.recipe(),
         "paces": {
@@ -135,8 +145,14 @@ def generate(
         "files": files,
         "provenance": {"versions": versions()},
     }
+    manifest["checksum"] = _seal(manifest)
     write_json(directory / MANIFEST, manifest)
     return StoredDataset(directory, manifest)
+
+
+def _seal(manifest: dict[str, Any]) -> str:
+    """Hash everything in a manifest but its own checksum: an edited pace must be noticed."""
+    return digest({key: value for key, value in manifest.items() if key != "checksum"}, 64)
 
 
 def _claim(dataset: Dataset, directory: Path) -> bool:
@@ -171,9 +187,9 @@ def make_split(dataset: Dataset, system: str, split: Split, pace: Pace) -> Traje
     found = systems[system]
     values, starts = [], []
     for k in range(count):
-        orbit = attractor_orbit(
-            found, key=(dataset.seed, _SPLITS.index(split), k), rtol=dataset.rtol
-        )
+        # NumPy pads short keys with zeros; the closing 1 keeps these apart from simulate's
+        key = (dataset.seed, _SPLITS.index(split), k, 1)
+        orbit = attractor_orbit(found, key=key, rtol=dataset.rtol)
         starts.append(orbit.time)
         values.append(orbit.sample(points, pace.dt))
     return Trajectories(np.stack(values), pace.dt, found.variables, starts)
@@ -183,7 +199,7 @@ def open_dataset(directory: Path | str) -> StoredDataset:
     """Open a generated dataset; its files are checked when they are read.
 
     Raises:
-        CorruptDataError: no manifest, or one whose recipe does not have its hash.
+        CorruptDataError: no manifest, or one that does not have the checksum it states.
 
     """
     directory = Path(directory)
@@ -191,12 +207,13 @@ def open_dataset(directory: Path | str) -> StoredDataset:
     if not path.is_file():
         raise CorruptDataError(f"{directory} holds no {MANIFEST}; it is no finished dataset")
     manifest = read_json(path)
-    from chaosbench.provenance import digest
-
-    if not {"hash", "recipe", "paces", "files"} <= manifest.keys() or (
-        digest(manifest["recipe"]) != manifest["hash"]
+    if not {"hash", "recipe", "paces", "files", "checksum"} <= manifest.keys() or (
+        _seal(manifest) != manifest["checksum"] or digest(manifest["recipe"]) != manifest["hash"]
     ):
-        raise CorruptDataError(f"{path} was edited: its recipe does not have the hash it states")
+        raise CorruptDataError(
+            f"{path} was edited: it does not have the checksum it states; "
+            "delete its directory and generate the data again"
+        )
     return StoredDataset(directory, manifest)
 
 

@@ -10,7 +10,8 @@ from typing import Any, Literal
 from chaosbench.errors import InputError, ParameterError
 from chaosbench.provenance import digest
 from chaosbench.systems import registry as systems
-from chaosbench.systems._constants import Constants, constants
+from chaosbench.systems._constants import Constants, constants, known_constants
+from chaosbench.systems._system import System
 
 __all__ = ["FORMAT", "Clock", "Dataset", "Pace"]
 
@@ -73,6 +74,8 @@ class Dataset:
     rtol: float = 1e-12
 
     def __post_init__(self) -> None:
+        if isinstance(self.systems, str):
+            raise ParameterError(f"systems is a tuple of names, such as ({self.systems!r},)")
         names = tuple(dict.fromkeys(systems.resolve(name) for name in self.systems))
         if not names:
             raise ParameterError("a dataset needs at least one system")
@@ -94,11 +97,12 @@ class Dataset:
             )
 
     def recipe(self) -> dict[str, Any]:
-        """Return everything that decides the bytes, fingerprints of the systems included."""
+        """Return everything that decides the bytes: settings, fingerprints, measured constants."""
         content = asdict(self)
         content["systems"] = list(self.systems)
         content["format"] = FORMAT
         content["fingerprints"] = {name: systems[name].fingerprint for name in self.systems}
+        content["constants"] = {name: _clocks(systems[name]) for name in self.systems}
         return content
 
     @cached_property
@@ -141,3 +145,11 @@ class Dataset:
         if self.clock == "fastest":
             return min(t for t in times.values() if t is not None) / self.rate
         return float(times[self.clock] or known.period) / self.rate
+
+
+def _clocks(system: System) -> str | None:
+    """Hash the measured constants that set sampling step, horizon and starting points."""
+    known = known_constants(system)
+    if known is None:
+        return None
+    return digest([known.period, known.lyapunov_time, list(known.std)])

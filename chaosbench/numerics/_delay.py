@@ -129,6 +129,8 @@ def integrate_delay(
     for j in range(m):
         w[d + j] = look_up(starts, widths, pieces, 0, count - 1, x0 - lags[j], sources[j])
     call_kernel(f, x0, w, k, 0)
+    if not np.isfinite(k[0]).all():  # no step size would help, and none could be guessed
+        return ESCAPED, 0.0, h, 0, (starts, widths, pieces)
     if h <= 0.0:
         h = min(initial_step(f, x0, y, k, w, rtol, atol), shortest)
     elapsed = 0.0

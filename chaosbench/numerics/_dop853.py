@@ -303,6 +303,8 @@ def integrate(f, x0, y, span, h, out, dt, rtol, atol, bound, max_steps, controll
         out[0] = y
         row = 1
     call_kernel(f, x0, y, k, 0)
+    if not np.isfinite(k[0]).all():  # no step size would help, and none could be guessed
+        return ESCAPED, 0.0, h, 0
     if h <= 0.0:
         h = initial_step(f, x0, y, k, w, rtol, atol)
     elapsed = 0.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 
@@ -49,7 +50,9 @@ def characterise(
     """
     from chaosbench.systems import get
 
-    system = get(system)
+    named = get(system)
+    # measured as a system nothing is known of, so that what is stored has no influence
+    system = replace(named, name=f"{named.name}, unmeasured")
     period, mean, std, divergence, scatter = _moments(system, rtol=rtol, seed=seed)
     while True:
         spectrum = lyapunov_spectrum(system, periods=periods, rtol=rtol, seed=seed)
@@ -72,8 +75,8 @@ def characterise(
         )
     verdict = _gate(system, spectrum, twin, divergence, scatter, period, seed)
     return Constants(
-        system=system.name,
-        fingerprint=system.fingerprint,
+        system=named.name,
+        fingerprint=named.fingerprint,
         period=period,
         lyapunov_exponents=tuple(spectrum.values.tolist()),
         lyapunov_stderr=tuple(spectrum.stderr.tolist()),

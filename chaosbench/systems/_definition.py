@@ -190,8 +190,10 @@ def with_dimension(system: System, d: int) -> System:
     if system.name not in _resizable or len(system.layout) != 1:
         raise DefinitionError(f"the dimension of {system.name!r} is fixed at {system.dimension}")
     ((argument, _),) = [entry for entry in system.layout if isinstance(entry, tuple)]
-    if d < 4:
-        raise DefinitionError(f"the dimension of {system.name!r} must be at least 4, not {d}")
+    if not isinstance(d, int) or d < 4:
+        raise DefinitionError(
+            f"the dimension of {system.name!r} must be an integer of at least 4, not {d!r}"
+        )
     return replace(
         system,
         variables=tuple(f"{argument}{i}" for i in range(d)),

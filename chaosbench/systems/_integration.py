@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -41,7 +42,7 @@ class Orbit:
     past: Any = None
 
     def __post_init__(self) -> None:
-        if not 1e-15 <= self.rtol <= 1e-2:
+        if not (isinstance(self.rtol, Real) and 1e-15 <= self.rtol <= 1e-2):
             raise ParameterError(f"rtol must lie between 1e-15 and 1e-2, not {self.rtol!r}")
         self.state = np.array(self.state, dtype=np.float64)
         if self.atol is None:

@@ -90,7 +90,8 @@ def lyapunov_spectrum(
     system = get(system)
     d = system.dimension
     most = DELAY_EXPONENTS_AT_MOST if system.kind == "delay" else d
-    count = count or (DELAY_EXPONENTS if system.kind == "delay" else d)
+    if count is None:
+        count = DELAY_EXPONENTS if system.kind == "delay" else d
     if not 1 <= count <= most:
         raise ParameterError(f"count must lie between 1 and {most} for {system.name!r}")
     if not (np.isfinite(periods) and periods >= 10):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -73,7 +74,7 @@ def simulate(
         raise ParameterError(f"n must be a positive integer, not {n!r}")
     if not (isinstance(seed, (int, np.integer)) and seed >= 0):
         raise ParameterError(f"seed must be a non-negative integer, not {seed!r}")
-    if transient is not None and not 0 <= transient < np.inf:
+    if transient is not None and not (isinstance(transient, Real) and 0 <= transient < np.inf):
         raise ParameterError(f"transient must be a finite time of at least 0, not {transient!r}")
     step = sampling_step(
         system,
@@ -87,8 +88,11 @@ def simulate(
             for k in range(n)
         ]
     else:
-        starts = np.atleast_2d(np.asarray(ic, dtype=np.float64))
-        orbits = [Orbit(system, system.state(start), rtol=rtol) for start in starts]
+        several = np.ndim(ic[0]) > 0 if isinstance(ic, (list, tuple)) and ic else np.ndim(ic) > 1
+        starts = [system.state(start) for start in (ic if several else [ic])]  # type: ignore[union-attr]
+        if not starts:
+            raise InputError(f"ic holds no initial state; give (d,) or (n, d), not {ic!r}")
+        orbits = [Orbit(system, start, rtol=rtol) for start in starts]
         for orbit in orbits:
             orbit.advance(transient or 0.0)
     start_times = [orbit.time for orbit in orbits]
@@ -158,7 +162,7 @@ def sampling_step(
         if value is not None
     }
     for name, value in given.items():
-        if not (np.isfinite(value) and value > 0):
+        if not (isinstance(value, Real) and np.isfinite(value) and value > 0):
             raise ParameterError(f"{name} must be positive and finite, not {value!r}")
     if len(given) > 1:
         raise ParameterError(f"give one of {' and '.join(given)}, not both")

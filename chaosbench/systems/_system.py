@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from chaosbench.errors import DefinitionError, InputError, ParameterError, suggestion
-from chaosbench.expressions import Expr, Graph, reachable
+from chaosbench.expressions import Expr, Graph, Vector, reachable
 from chaosbench.trajectories import FloatArray
 
 __all__ = ["Delay", "Kind", "System", "Trace"]
@@ -134,7 +134,7 @@ class System:
         position = 0
         for entry in self.layout:
             if isinstance(entry, tuple):
-                vector = np.empty(entry[1], dtype=object)
+                vector = np.empty(entry[1], dtype=object).view(Vector)
                 vector[:] = state[position : position + entry[1]]
                 arguments.append(vector)
                 position += entry[1]
@@ -149,6 +149,11 @@ class System:
             raw = self.function(*arguments, **parameters)
         except DefinitionError as error:
             raise DefinitionError(f"the system {self.name!r} cannot be traced: {error}") from error
+        except (TypeError, AttributeError) as error:  # a function that knows no symbols
+            raise DefinitionError(
+                f"the system {self.name!r} cannot be traced: {error}; "
+                "use the functions of chaosbench.expressions"
+            ) from error
         outputs = tuple(graph.lift(v) for v in _flatten(raw))
         if len(outputs) != d:
             raise DefinitionError(
@@ -208,7 +213,7 @@ class System:
                 )
             try:
                 finite = math.isfinite(value)
-            except TypeError:
+            except (TypeError, ValueError, OverflowError):
                 finite = False
             if not finite:
                 raise ParameterError(
@@ -240,12 +245,16 @@ class System:
 
     def state(self, u: ArrayLike) -> FloatArray:
         """Check that `u` is a finite state ``(d,)`` and return it as an array."""
-        array = np.asarray(u, dtype=np.float64)
+        wanted = (
+            f"a state of {self.name!r} is {self.dimension} finite numbers "
+            f"({', '.join(self.variables[:6])})"
+        )
+        try:
+            array = np.asarray(u, dtype=np.float64)
+        except (TypeError, ValueError) as error:
+            raise InputError(f"{wanted}, not {u!r}") from error
         if array.shape != (self.dimension,) or not np.isfinite(array).all():
-            raise InputError(
-                f"a state of {self.name!r} is {self.dimension} finite numbers "
-                f"({', '.join(self.variables[:6])}); this one has shape {array.shape}: {u!r}"
-            )
+            raise InputError(f"{wanted}; this one has shape {array.shape}: {u!r}")
         return array
 
     # ---------------------------------------------------------------- evaluation
@@ -325,27 +334,37 @@ class System:
     def _arguments(
         self, t: ArrayLike, u: ArrayLike, delayed: ArrayLike | None
     ) -> tuple[FloatArray, FloatArray, bool]:
-        states = np.asarray(u, dtype=np.float64)
+        try:
+            states, times = np.asarray(u, dtype=np.float64), np.asarray(t, dtype=np.float64)
+        except (TypeError, ValueError) as error:
+            raise InputError(f"{self.name!r} needs numbers for time and state: {error}") from error
         single = states.ndim == 1
-        states = np.atleast_2d(states)
-        if states.ndim != 2 or states.shape[1] != self.dimension:
+        if states.ndim not in (1, 2) or states.shape[-1] != self.dimension:
             raise InputError(
                 f"states of {self.name!r} have shape ({self.dimension},) or "
-                f"(n, {self.dimension}), not {np.shape(u)}"
+                f"(n, {self.dimension}), not {states.shape}"
+            )
+        states = np.atleast_2d(states)
+        if times.shape not in ((), (1,), (len(states),)):
+            raise InputError(
+                f"the time of {len(states)} states of {self.name!r} is a number or has shape "
+                f"({len(states)},), not {times.shape}"
             )
         if self.delays:
             if delayed is None:
                 names = ", ".join(delay.name for delay in self.delays)
                 raise InputError(f"the delay system {self.name!r} needs the values of {names}")
-            past = np.broadcast_to(
-                np.atleast_2d(np.asarray(delayed, dtype=np.float64)),
-                (len(states), len(self.delays)),
-            )
+            past = np.atleast_2d(np.asarray(delayed, dtype=np.float64))
+            if past.shape not in ((1, len(self.delays)), (len(states), len(self.delays))):
+                raise InputError(
+                    f"the delayed values of {self.name!r} have shape ({len(self.delays)},) or "
+                    f"({len(states)}, {len(self.delays)}), not {np.shape(delayed)}"
+                )
+            past = np.broadcast_to(past, (len(states), len(self.delays)))
             states = np.concatenate([states, past], axis=1)
         elif delayed is not None:
             raise InputError(f"{self.name!r} is no delay system and takes no delayed values")
-        times = np.broadcast_to(np.asarray(t, dtype=np.float64), (len(states),))
-        return times, states, single
+        return np.broadcast_to(times, (len(states),)), states, single
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _restore, (self.name, dict(self.parameters), self.ic, self.dimension)

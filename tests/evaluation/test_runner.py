@@ -1,0 +1,241 @@
+"""Runs: the verb evaluate, resuming, the ceiling, and what a Record says."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import chaosbench as cb
+from chaosbench.errors import InputError, UnknownNameError
+from chaosbench.evaluation import Budget, plan, run, spec_of
+from chaosbench.evaluation._ceiling import perfect_forecast
+from chaosbench.evaluation._score import Exam, score
+from chaosbench.tasks import registry
+
+FAULTY = Path(__file__).parent / "faulty.py"
+HENON = "forecast/henon-v1"
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("CHAOSBENCH_CACHE", str(tmp_path / "cache"))
+
+
+def small(name):
+    """Return a task with little data, for tests that are not about the numbers."""
+    task = registry[name]
+    return replace(
+        task, dataset=replace(task.dataset, train_points=500, windows=3, context=64)
+    )
+
+
+def test_evaluate_gives_one_record_with_everything():
+    (record,) = cb.evaluate("nvar", HENON, seed=0)
+    assert record.status == "ok"
+    assert (record.task, record.system, record.forecaster) == (HENON, "henon", "nvar")
+    assert len(record.window_scores["vpt@0.4"]) == 20
+    assert {"smape@1", "nrmse@2", "mase", "d_stsp", "d_h", "smape", "nrmse"} <= set(record.scores)
+    assert record.fit_seconds >= 0
+    assert record.peak_memory_mib > 10
+    assert record.provenance["dataset"] == registry[HENON].dataset.hash
+    assert record.provenance["fingerprint"] == cb.systems["henon"].fingerprint
+    assert record.provenance["versions"]["numpy"] == np.__version__
+    # quadratic features contain the Hénon map exactly
+    assert np.median(record.window_scores["vpt@0.4"]) == pytest.approx(
+        record.provenance["horizon_lyapunov"]
+    )
+
+
+def test_the_same_seed_gives_the_same_scores_and_another_exam_others():
+    first, again = (cb.evaluate("nvar", HENON)[0] for _ in range(2))
+    assert first.scores == again.scores
+    fresh = cb.evaluate("parroting", HENON, exam_seed=1)[0]
+    assert fresh.exam_seed == 1
+    assert fresh.scores != cb.evaluate("parroting", HENON)[0].scores
+
+
+def test_scores_are_those_of_the_stored_forecast(tmp_path):
+    """Recompute a Record from the forecast on disk and the truth on disk."""
+    from chaosbench.datasets import open_dataset
+    from chaosbench.datasets._files import read_trajectories
+    from chaosbench.evaluation._runner import load_exam
+
+    task = registry[HENON]
+    (record,) = cb.evaluate("local_linear", HENON, directory=tmp_path / "run")
+    exam = load_exam(open_dataset(tmp_path / "run/data/forecast-henon-v1"), task)
+    (path,) = (tmp_path / "run/forecasts").glob("*.parquet")
+    forecast = read_trajectories(path, dt=1.0, variables=("x", "y"))
+    scores, windows = score(task, exam, forecast.values)
+    assert scores == record.scores
+    assert windows == record.window_scores
+
+
+def test_a_failure_is_a_record_and_the_run_goes_on(tmp_path):
+    cells = plan(
+        [small(HENON), small("forecast/logistic-v1")],
+        [spec_of(n, plugins=[FAULTY]) for n in ("segfaults", "hangs", "good")],
+    )
+    records = run(cells, directory=tmp_path / "run", budget=Budget(seconds=3.0), workers=2)
+    by_name = {}
+    for record in records:
+        by_name.setdefault(record.forecaster, []).append(record.status)
+    assert by_name["segfaults"] == ["crashed"] * 2
+    assert by_name["hangs"] == ["timeout"] * 2
+    assert by_name["good"] == ["ok"] * 2
+    assert by_name["perfect model"] == ["ok"] * 2
+    assert set(by_name) == {
+        "segfaults", "hangs", "good", "persistence", "climatology", "parroting", "perfect model",
+    }  # fmt: skip
+    failed = [r for r in records if r.status != "ok"]
+    assert all(not r.scores and r.message for r in failed)
+
+
+def test_a_late_divergence_keeps_the_scores_of_its_beginning():
+    (record,) = cb.evaluate("blows_up", small(HENON), plugins=[FAULTY])
+    assert record.status == "diverged"
+    assert len(record.window_scores["vpt@0.4"]) == 3
+    assert record.scores["smape"] > 100.0  # half of it is the worst, 200
+
+
+def test_a_run_resumes_and_does_not_repeat(tmp_path):
+    cells = plan([small(HENON)], [spec_of("nvar")])
+    first = run(cells, directory=tmp_path / "run")
+    stamps = {p: p.stat().st_mtime_ns for p in (tmp_path / "run").rglob("*.parquet")}
+    victim = next(p for p in stamps if "nvar" in p.name and "records" in str(p))
+    victim.unlink()
+    second = run(cells, directory=tmp_path / "run")
+    assert victim.is_file()
+    assert [r.scores for r in first] == [r.scores for r in second]
+    kept = {p for p, t in stamps.items() if p.exists() and p.stat().st_mtime_ns == t}
+    assert {p for p in stamps if "nvar" not in p.name} <= kept
+
+
+def test_workers_do_not_change_the_scores():
+    cells = plan([small(HENON), small("forecast/logistic-v1")], [spec_of("nvar")])
+    one, three = run(cells, workers=1), run(cells, workers=3)
+    assert [r.window_scores for r in one] == [r.window_scores for r in three]
+
+
+def test_an_outside_executor_runs_the_cells():
+    from concurrent.futures import ThreadPoolExecutor
+
+    cells = plan([small(HENON)], [spec_of("nvar")])
+    with ThreadPoolExecutor(2) as pool:
+        records = run(cells, executor=pool)
+    assert [r.status for r in records] == ["ok"] * len(cells)
+
+
+def test_progress_is_reported():
+    seen = []
+    cells = plan([small(HENON)], [spec_of("nvar")])
+    run(cells, progress=lambda done, total, note: seen.append((done, total, note)))
+    assert seen[0] == (0, len(cells), "")
+    assert [done for done, _, _ in seen] == list(range(len(cells) + 1))
+
+
+def test_an_interrupted_run_ends_its_processes_and_keeps_what_it_has(tmp_path):
+    cells = plan(
+        [small(HENON)], [spec_of(n, plugins=[FAULTY]) for n in ("good", "hangs")], baselines=False
+    )
+
+    def stop(done, total, note):
+        if done == 1:
+            raise KeyboardInterrupt
+
+    start = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        run(cells, directory=tmp_path / "run", progress=stop, budget=Budget(seconds=60.0))
+    assert time.monotonic() - start < 20.0
+    (record,) = cb.read_records(tmp_path / "run")
+    assert record.forecaster == "good"
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "words"),
+    [
+        (lambda: cb.evaluate("esn", "forecast/lorentz-v1"), UnknownNameError, "lorenz"),
+        (lambda: cb.evaluate("esm", HENON), UnknownNameError, "esn"),
+        (lambda: run([]), InputError, "nothing to run"),
+        (
+            lambda: run(
+                plan([registry[HENON], registry[HENON].with_seed(1)], [], baselines=True)
+            ),
+            InputError,
+            "one exam seed",
+        ),
+    ],
+)
+def test_bad_input_is_one_sentence(call, error, words):
+    with pytest.raises(error, match=words):
+        call()
+
+
+# ------------------------------------------------------------------------------- the ceiling
+
+
+@pytest.mark.parametrize("name", ["lorenz", "duffing", "henon", "mackey_glass"])
+def test_the_ceiling_outlives_five_lyapunov_times(name):
+    """Single precision in, so at least ln(0.4 / 1e-7) = 15 Lyapunov times in theory for a flow.
+
+    A delay system's past lies between the samples; its reconstruction costs a part.
+    """
+    (record,) = cb.evaluate("perfect model", f"forecast/{name}-v1")
+    assert record.privileged
+    assert record.status == "ok"
+    assert min(record.window_scores["vpt@0.4"]) > 5.0
+
+
+def test_the_ceiling_of_a_driven_system_needs_its_time():
+    system = cb.systems["duffing"]
+    truth = cb.simulate(system, points=400, points_per_period=30, seed=5)
+    context, future = truth.values[:, :200], truth.values[:, 200:]
+    end = truth.start_times + 199 * truth.dt
+    right = perfect_forecast(system, context, end, truth.dt, 100)
+    wrong = perfect_forecast(system, context, end + 1.0, truth.dt, 100)
+    assert np.abs(right - future[:, :100]).max() < 1e-3
+    assert np.abs(wrong - future[:, :100]).max() > 0.1
+
+
+# --------------------------------------------------------------------------------- the scores
+
+
+def exam(truth, context=None, lyapunov_exponent=1.0):
+    context = truth[:, :5] if context is None else context
+    return Exam(
+        train=np.random.default_rng(0).standard_normal((1, 1000, truth.shape[2])),
+        context=context, truth=truth, context_end=np.zeros(len(truth)), dt=0.1,
+        lyapunov_exponent=lyapunov_exponent, period=2.0,
+    )  # fmt: skip
+
+
+def test_a_perfect_forecast_scores_perfectly():
+    truth = np.random.default_rng(1).standard_normal((4, 100, 2)).cumsum(axis=1)
+    scores, windows = score(registry[HENON], exam(truth), truth.copy())
+    assert windows["vpt@0.4"] == pytest.approx((10.0,) * 4)
+    assert windows["censored@0.4"] == (1.0,) * 4
+    assert scores["smape"] == scores["nrmse"] == scores["mase"] == 0.0
+    assert scores["d_stsp"] == pytest.approx(0.0, abs=1e-9)
+    assert scores["d_h"] == pytest.approx(0.0, abs=1e-9)
+
+
+def test_a_hopeless_forecast_scores_the_worst_and_raises_nothing():
+    truth = np.random.default_rng(1).standard_normal((4, 100, 2))
+    scores, windows = score(registry[HENON], exam(truth), np.full_like(truth, np.nan))
+    assert windows["vpt@0.4"] == (0.0,) * 4
+    assert scores["smape"] == 200.0
+    assert scores["d_h"] == 1.0
+    assert all(np.isfinite(v) for v in scores.values())
+
+
+def test_horizons_are_in_lyapunov_times():
+    truth = np.zeros((1, 100, 1))
+    truth[0, :, 0] = np.arange(1, 101)
+    forecast = truth.copy()
+    forecast[0, 19, 0] = -20.0  # two Lyapunov times after the context: step 20 of 0.1
+    scores, _ = score(registry[HENON], exam(truth), forecast)
+    assert scores["smape@2"] == 200.0
+    assert scores["smape@1"] == 0.0

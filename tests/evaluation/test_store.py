@@ -1,0 +1,105 @@
+"""Records on disk."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chaosbench.errors import CorruptDataError, RecipeMismatchError
+from chaosbench.evaluation import STATUSES, Record, Records, read_records
+from chaosbench.evaluation._store import RunDirectory, read_file, write_file
+from chaosbench.trajectories import Trajectories
+
+RECORD = Record(
+    task="forecast/lorenz-v1", system="lorenz", forecaster="esn:units=10", config={"units": 10},
+    seed=0, exam_seed=3, status="ok", scores={"d_stsp": 1.5, "mase": float("inf")},
+    window_scores={"vpt@0.4": (1.0, 2.0), "censored@0.4": (0.0, 1.0)}, fit_seconds=0.5,
+    predict_seconds=0.25, cpu_seconds=0.7, peak_memory_mib=100.0,
+    provenance={"versions": {"numpy": "2"}, "budget": {"seconds": 1.0}},
+)  # fmt: skip
+
+numbers = st.floats(allow_nan=False)
+records = st.builds(
+    replace,
+    st.just(RECORD),
+    status=st.sampled_from(STATUSES),
+    message=st.text(max_size=40),
+    privileged=st.booleans(),
+    seed=st.integers(0, 2**40),
+    scores=st.dictionaries(st.text(min_size=1, max_size=8), numbers, max_size=4),
+    window_scores=st.dictionaries(
+        st.text(min_size=1, max_size=8), st.lists(numbers, max_size=5).map(tuple), max_size=3
+    ),
+)
+
+
+@given(st.lists(records, min_size=1, max_size=4))
+def test_records_survive_the_disk(tmp_path_factory, made):
+    path = tmp_path_factory.mktemp("records") / "records.parquet"
+    write_file(path, made)
+    assert list(read_file(path)) == made
+
+
+def test_a_failed_record_without_scores_survives(tmp_path):
+    failed = replace(RECORD, status="timeout", scores={}, window_scores={}, message="too slow")
+    write_file(tmp_path / "r.parquet", [failed])
+    (back,) = read_file(tmp_path / "r.parquet")
+    assert back == failed
+
+
+def test_a_run_directory_keeps_cells(tmp_path):
+    home = RunDirectory(tmp_path / "run", exam_seed=3)
+    assert not home.has("cell")
+    home.put("cell", RECORD, Trajectories(np.zeros((2, 3, 1)), 0.1))
+    assert home.has("cell")
+    assert home.get("cell") == RECORD
+    assert (tmp_path / "run/forecasts/cell.parquet").is_file()
+    assert read_records(tmp_path / "run") == Records([RECORD])
+    assert not list((tmp_path / "run").rglob(".*"))  # no temporary files stay
+
+
+def test_a_directory_of_another_exam_is_refused(tmp_path):
+    RunDirectory(tmp_path / "run", exam_seed=3)
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(RecipeMismatchError, match=r"exam seed 3.*exam seed 4"):
+        RunDirectory(tmp_path / "run", exam_seed=4)
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_foreign_directory_is_refused(tmp_path):
+    (tmp_path / "thesis.tex").write_text("x")
+    with pytest.raises(RecipeMismatchError, match="nothing was changed"):
+        RunDirectory(tmp_path, exam_seed=0)
+    assert [p.name for p in tmp_path.iterdir()] == ["thesis.tex"]
+
+
+@pytest.mark.parametrize("damage", ["truncate", "foreign", "text"])
+def test_a_damaged_record_file_is_named(tmp_path, damage):
+    path = tmp_path / "cell.parquet"
+    write_file(path, [RECORD])
+    if damage == "truncate":
+        path.write_bytes(path.read_bytes()[:-100])
+    elif damage == "text":
+        path.write_text("not a table")
+    else:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        pq.write_table(pa.table({"x": [1.0]}), path)
+    with pytest.raises(CorruptDataError, match=r"cell\.parquet"):
+        read_records(path)
+
+
+def test_nothing_to_read_is_said(tmp_path):
+    with pytest.raises(CorruptDataError, match="holds no records"):
+        read_records(tmp_path)
+
+
+def test_the_frame_has_a_column_a_score():
+    frame = Records([RECORD, replace(RECORD, status="crashed", scores={})]).to_frame()
+    assert frame["d_stsp"].iloc[0] == 1.5
+    assert frame["d_stsp"].isna().tolist() == [False, True]
