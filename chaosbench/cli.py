@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 import warnings
 from collections.abc import Callable, Iterator
@@ -56,16 +57,25 @@ plugin = _group("plugin", "Your own forecasters.")
 board = _group("leaderboard", "Rank records.")
 
 
+class _Interrupted(BaseException):
+    """Ctrl-C, under a name that typer does not turn into an exit of its own."""
+
+
+def _interrupt(*_: Any) -> None:
+    raise _Interrupted
+
+
 def main() -> None:
     """Run the command line; bad input is one sentence and exit code 2, a failure 1."""
     warnings.showwarning = _show_warning
+    signal.signal(signal.SIGINT, _interrupt)
     try:
         app()
     except InputError as error:
         _fail(str(error), 2)
     except ChaosbenchError as error:
         _fail(str(error), 1)
-    except KeyboardInterrupt:
+    except _Interrupted:
         _fail("interrupted; what was finished is on disk, the same command goes on from there", 130)
     except BrokenPipeError:  # the reader of a pipe had seen enough
         sys.stderr.close()

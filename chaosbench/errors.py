@@ -24,6 +24,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from typing import Any
 
 __all__ = [
     "ChaosbenchError",
@@ -46,6 +47,18 @@ __all__ = [
 
 class ChaosbenchError(Exception):
     """Base of every exception raised on purpose."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # the constructors take more than the message, and pools of processes send errors back
+        return _rebuild, (type(self), self.args, self.__dict__)
+
+
+def _rebuild(
+    kind: type[ChaosbenchError], args: tuple[Any, ...], state: dict[str, Any]
+) -> ChaosbenchError:
+    error = kind.__new__(kind, *args)
+    error.__dict__.update(state)
+    return error
 
 
 class InputError(ChaosbenchError, ValueError):

@@ -349,9 +349,10 @@ def check_follows_the_context(forecaster: Forecaster, *, d: int) -> None:
     first = forecast[:, 0]
     to_truth = np.linalg.norm((first - truth[:, 0]) / scale, axis=1)
     to_end = np.linalg.norm((first - end) / scale, axis=1)
+    # A weak forecaster may be far from both; one that continues the training data is near its end.
     _require(
-        bool((to_truth < to_end)[apart].all()),
-        "began its forecast nearer to the end of the training data than to the context's own",
+        not apart.any() or float((2 * to_end < to_truth)[apart].mean()) <= 0.5,
+        "began its forecasts at the end of the training data and not at that of the contexts",
     )
 
 

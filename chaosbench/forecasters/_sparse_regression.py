@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 __all__ = ["SparseRegression", "polynomial_powers"]
 
 _LEAST_ROWS = 5000
+# An equation with more terms than this is not sparse, and costs STLSQ seconds.
+_MOST_TERMS_PER_EQUATION = 100
 
 
 def polynomial_powers(d: int, degree: int) -> NDArray[np.int64]:
@@ -87,8 +89,8 @@ class SparseRegression:
     def sparse(self, threshold: float) -> Polynomial:
         """Run sequentially thresholded least squares [brunton2016], pysindy's `STLSQ`.
 
-        The first round, which uses all terms, is one solve for all equations; from then on each
-        equation has few terms and STLSQ continues on those.
+        The first round, which uses all terms, is one solve for all equations. STLSQ continues with
+        what each equation has left, at most the 100 terms of the largest shares.
         """
         with warnings.catch_warnings():
             # STLSQ warns when an equation loses all its terms, which is an answer: du/dt = 0.
@@ -98,7 +100,9 @@ class SparseRegression:
             dense = _solve(self.triangle, self.targets)
             support = np.zeros(dense.shape, dtype=np.bool_)
             for i in range(dense.shape[1]):
-                kept = np.flatnonzero(np.abs(dense[:, i]) >= threshold)
+                share = np.abs(dense[:, i])
+                largest = np.argsort(share)[-_MOST_TERMS_PER_EQUATION:]
+                kept = np.sort(largest[share[largest] >= threshold])
                 if kept.size:
                     optimiser = STLSQ(threshold=threshold, alpha=1e-12, unbias=False)
                     optimiser.fit(self.triangle[:, kept], self.targets[:, [i]])

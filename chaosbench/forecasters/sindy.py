@@ -34,6 +34,7 @@ __all__ = ["SINDy"]
 _THRESHOLDS = (0.1, 0.03, 0.01, 0.001)
 # A candidate whose one-step error on held-out data is this many times the least is not rolled out.
 _HOPELESS = 100.0
+_ROLLED_OUT = 6
 _FINALISTS = 3
 # One step of the integrator may be wrong by this many standard deviations.
 _STEP_TOLERANCE = 1e-9
@@ -58,8 +59,9 @@ class SINDy:
     whether the refinement helped (on noisy data it does not). Of equals the sparser wins; its
     coefficients are fitted again to all training data.
 
-    The number of terms p = C(d + k, k) is bounded by `max_terms` through a lower degree k: 2 from
-    17 variables on, 1 from 44 on at the default. The forecast integrates the equation for all
+    The number of terms p = C(d + k, k) is bounded by `max_terms`, and by half the number of training
+    points, through a lower degree k: 2 from 17 variables on, 1 from 44 on at the default; and no
+    equation keeps more than 100 terms. The forecast integrates the equation for all
     windows together with DOP853 steps, as many a sampling step as make halving them irrelevant;
     pysindy's own `simulate` is not used.
 
@@ -131,12 +133,13 @@ class SINDy:
         d = u.shape[2]
         kinds = (False, True) if self.discrete is None else (self.discrete,)
         thresholds = _THRESHOLDS if self.threshold is None else (self.threshold,)
-        affordable = [k for k in range(1, self.degree + 1) if comb(d + k, k) <= self.max_terms]
-        if not affordable:
+        if d + 1 > self.max_terms:
             raise ParameterError(
                 f"SINDy: a linear equation of {d} variables has {d + 1} terms; "
                 f"raise max_terms={self.max_terms}"
             )
+        bound = min(self.max_terms, u.shape[0] * u.shape[1] // 2)
+        affordable = [k for k in range(1, self.degree + 1) if comb(d + k, k) <= bound] or [1]
         found: dict[tuple[object, ...], _Candidate] = {}
         for discrete in kinds:
             for degree in affordable[-2:]:
@@ -161,15 +164,16 @@ class SINDy:
             return candidates[int(np.argmin(errors))]
         states = np.concatenate([held_out.context[:, -1:], held_out.truth], axis=1)
         errors = [_one_step_error(c.model, states[:, :-1], states[:, 1:]) for c in candidates]
-        least = min(errors)
-        hopeful = [
-            c for c, e in zip(candidates, errors, strict=True) if e <= _HOPELESS * least
-        ] or candidates[:1]
-        ranked = sorted(hopeful, key=lambda c: _merit(c, held_out), reverse=True)
+        order = np.argsort(errors, kind="stable")[:_ROLLED_OUT]
+        hopeful = [candidates[i] for i in order if errors[i] <= _HOPELESS * errors[order[0]]]
+        scored = [(_merit(c, held_out), c) for c in hopeful or candidates[:1]]
+        scored.sort(key=lambda pair: pair[0], reverse=True)
         if self.refine:
-            finalists = ranked[:_FINALISTS]
-            ranked += [c.after_refinement(u) for c in finalists if not c.model.discrete]
-        return max(ranked, key=lambda c: _merit(c, held_out))
+            refined = [
+                c.after_refinement(u) for _, c in scored[:_FINALISTS] if not c.model.discrete
+            ]
+            scored += [(_merit(c, held_out), c) for c in refined]
+        return max(scored, key=lambda pair: pair[0])[1]
 
 
 @dataclass(frozen=True, eq=False)

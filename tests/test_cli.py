@@ -1,0 +1,211 @@
+"""The command line as a user meets it: what it prints, what it refuses, what it exits with."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+FAULTY = Path(__file__).parent / "evaluation" / "faulty.py"
+
+
+def chaosbench(*args, cwd=None, **environment):
+    return subprocess.run(
+        [sys.executable, "-m", "chaosbench.cli", *map(str, args)],
+        capture_output=True, text=True, cwd=cwd, timeout=300,
+        env={**os.environ, "COLUMNS": "100", **environment},
+    )  # fmt: skip
+
+
+def printed_json(*args, **kwargs):
+    result = chaosbench(*args, "--format", "json", **kwargs)
+    assert result.returncode == 0, result.stderr
+    return json.loads(result.stdout)
+
+
+def test_help_imports_nothing_heavy():
+    code = (
+        "import sys\n"
+        "sys.argv = ['chaosbench', '--help']\n"
+        "from chaosbench.cli import main\n"
+        "try:\n"
+        "    main()\n"
+        "except SystemExit as e:\n"
+        "    assert e.code == 0, e.code\n"
+        "heavy = {'numpy', 'numba', 'llvmlite', 'scipy', 'pandas', 'pyarrow', 'darts', 'torch'}\n"
+        "loaded = heavy & set(sys.modules)\n"
+        "assert not loaded, loaded\n"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    assert "systems" in result.stdout
+
+
+def test_systems_list_is_json_with_the_promised_fields():
+    rows = printed_json("systems", "list")
+    assert len(rows) >= 20
+    for row in rows:
+        assert {"name", "kind", "dimension", "aliases", "tags", "ranked"} <= row.keys()
+    kinds = {row["kind"] for row in rows}
+    assert kinds == {"flow", "delay", "map"}
+    by_name = {row["name"]: row for row in rows}
+    assert by_name["lorenz"]["aliases"] == ["Lorenz"]
+    assert by_name["lorenz96"]["dimension"] == 40
+
+
+def test_systems_list_filters():
+    assert {r["kind"] for r in printed_json("systems", "list", "--kind", "map")} == {"map"}
+    driven = printed_json("systems", "list", "--tag", "driven")
+    assert "duffing" in {r["name"] for r in driven}
+
+
+def test_systems_show_fits_on_one_screen_and_says_everything():
+    result = chaosbench("systems", "show", "Lorenz")
+    assert result.returncode == 0, result.stderr
+    assert len(result.stdout.splitlines()) <= 40
+    for part in ("x' = sigma (y - x)", "rho = 28", "Lyapunov spectrum", "±", "fingerprint", "rtol"):
+        assert part in result.stdout
+    shown = printed_json("systems", "show", "lorenz")
+    assert shown["parameters"]["rho"] == 28.0
+    assert shown["constants"]["fingerprint"] == shown["fingerprint"]
+
+
+def test_systems_simulate_writes_parquet_and_does_not_overwrite(tmp_path):
+    out = tmp_path / "lorenz.parquet"
+    args = ("systems", "simulate", "lorenz", "--points", 50, "-p", "rho=30", "--n", 2, "--out", out)
+    facts = printed_json(*args)
+    assert facts["trajectories"] == 2
+    before = out.read_bytes()
+    again = chaosbench(*args)
+    assert again.returncode == 2
+    assert "--force" in again.stderr
+    assert out.read_bytes() == before
+    assert chaosbench(*args, "--force").returncode == 0
+    assert out.read_bytes() == before  # the same seed, the same bytes
+    import pyarrow.parquet as pq
+
+    assert pq.read_table(out).column_names == ["trajectory", "step", "time", "x", "y", "z"]
+
+
+def test_systems_characterise_writes_constants(tmp_path):
+    rows = printed_json("systems", "characterise", "logistic", "--out", tmp_path)
+    stored = json.loads((tmp_path / "logistic.json").read_text())
+    assert rows == [stored]
+    assert stored["lyapunov_exponents"][0] == pytest.approx(0.693147, rel=1e-3)
+
+
+def test_systems_characterise_checks_what_is_stored():
+    result = chaosbench("systems", "characterise", "henon", "logistic", "lorenz", "--check")
+    assert result.returncode == 0, result.stderr
+
+
+def test_data_generate_and_verify(tmp_path):
+    out = tmp_path / "data"
+    args = ("data", "generate", "henon", "logistic", "--train-points", 100, "--windows", 2)
+    manifest = printed_json(*args, "--out", out)
+    assert set(manifest["files"]) == {
+        f"{s}/{p}.parquet" for s in ("henon", "logistic") for p in ("train", "test")
+    }
+    assert chaosbench("data", "verify", out).returncode == 0
+    other = chaosbench(*args, "--seed", 1, "--out", out)
+    assert other.returncode == 2
+    assert "nothing was changed" in other.stderr
+    victim = out / "henon" / "test.parquet"
+    victim.write_bytes(victim.read_bytes()[:-8])
+    broken = chaosbench("data", "verify", out)
+    assert broken.returncode == 2
+    assert "henon/test.parquet" in broken.stderr
+
+
+def test_tasks_list_and_show():
+    rows = printed_json("tasks", "list")
+    assert "lite-v1" in next(r for r in rows if r["id"] == "forecast/lorenz-v1")["suites"]
+    words = chaosbench("tasks", "show", "forecast/lorenz-v1").stdout
+    for part in ("10,000 samples", "512", "20 forecasts", "Lyapunov times", "ε = 0.4"):
+        assert part in " ".join(words.split())
+    suite = printed_json("tasks", "show", "lite")
+    assert len(suite["tasks"]) == 8
+
+
+def test_forecasters_list_and_show():
+    names = {row["name"] for row in printed_json("forecasters", "list")}
+    assert {
+        "persistence", "climatology", "parroting", "linear_regression", "random_forest", "esn",
+        "nvar", "sindy", "local_linear",
+    } <= names  # fmt: skip
+    shown = printed_json("forecasters", "show", "esn")
+    assert {"setting": "units", "type": "int", "default": 500} in shown["settings"]
+
+
+def test_a_run_ranks_and_a_failed_run_exits_with_1(tmp_path):
+    out = tmp_path / "run"
+    args = ("run", "forecast/henon-v1", "-f", "nvar", "--out", out, "--workers", 2)
+    good = chaosbench(*args)
+    assert good.returncode == 0, good.stderr
+    assert "nvar" in good.stdout
+    bad = chaosbench(*args, "-f", "raises", "--plugin", FAULTY)
+    assert bad.returncode == 1
+    assert "raises on forecast/henon-v1: crashed. ZeroDivisionError" in bad.stderr
+    assert "Traceback" not in bad.stderr
+    rows = printed_json("leaderboard", "show", out)
+    assert {"forecaster", "rank", "score", "ci_low", "ci_high", "failures"} <= rows[0].keys()
+    by_name = {row["forecaster"]: row for row in rows}
+    assert by_name["raises"]["failures"] == 1
+    assert by_name["perfect model"]["rank"] is None
+    assert by_name["nvar"]["rank"] == 1
+    built = chaosbench("leaderboard", "build", out)
+    assert built.returncode == 0
+    assert (out / "index.html").read_text("utf-8").count("<table") >= 1
+
+
+def test_a_broken_plugin_is_a_warning_and_the_rest_works(tmp_path):
+    broken = tmp_path / "broken.py"
+    broken.write_text("import a_library_nobody_has\n")
+    result = chaosbench("forecasters", "list", "--plugin", broken)
+    assert result.returncode == 0
+    assert "warning:" in result.stderr
+    assert "broken.py" in result.stderr
+    assert "persistence" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        (("systems", "show", "lorentz"), "did you mean 'lorenz'"),
+        (("systems", "simulate", "lorenz", "-p", "rh=3"), "did you mean 'rho'"),
+        (("systems", "simulate", "lorenz", "-p", "rho=nan"), "finite"),
+        (("systems", "simulate", "lorenz", "-p", "rho"), "name=number"),
+        (("systems", "simulate", "lorenz", "--points", "0"), "positive integer"),
+        (("systems", "simulate", "lorenz", "--ic", "1,2"), "3 finite numbers"),
+        (("systems", "simulate", "lorenz", "--ic", "a,b,c"), "1,2,3"),
+        (("systems", "simulate", "lorenz", "--rtol", "1"), "rtol"),
+        (("systems", "list", "--kind", "fow"), "flow"),
+        (("tasks", "show", "forecast/lorenz"), "forecast/lorenz-v1"),
+        (("forecasters", "show", "esm"), "did you mean 'esn'"),
+        (("run", "lite", "-f", "esn:unit=3", "--out", "x"), "did you mean 'units'"),
+        (("run", "light", "--out", "x"), "lite"),
+        (("run", "lite", "--plugin", "nowhere.py", "--out", "x"), "nowhere.py"),
+        (("leaderboard", "show", "nowhere"), "holds no records"),
+        (("data", "verify", "nowhere"), "nowhere"),
+        (("plugin", "new", "My-Method"), "lower case"),
+        (("data", "generate", "lorenz", "--clock", "wall", "--out", "x"), "clock"),
+    ],
+)
+def test_bad_input_is_one_sentence_and_exit_code_2(tmp_path, args, words):
+    result = chaosbench(*args, cwd=tmp_path)
+    assert result.returncode == 2, result.stdout + result.stderr
+    assert words in result.stderr
+    assert "Traceback" not in result.stderr
+    assert len(result.stderr.strip().splitlines()) == 1
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_escape_says_when_and_exits_with_1():
+    result = chaosbench("systems", "simulate", "henon", "--ic", "5,5")
+    assert result.returncode == 1
+    assert "escaped after" in result.stderr
+    assert "Traceback" not in result.stderr
