@@ -7,7 +7,7 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from enum import Enum
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,7 +18,7 @@ from chaosbench.errors import ChaosbenchError, InputError
 __all__ = ["app", "main"]
 
 
-class Format(str, Enum):
+class Format(StrEnum):
     """How lists and facts are printed."""
 
     table = "table"
@@ -103,6 +103,11 @@ def _console() -> Any:
     return Console(highlight=False)
 
 
+def _say(text: Any, *, markup: bool = False) -> None:
+    """Print to standard output; paths and sentences are never wrapped."""
+    _console().print(text, markup=markup, soft_wrap=True)
+
+
 def _table(title: str, columns: dict[str, str], rows: list[list[str]]) -> None:
     """Print a table; `columns` maps headings to alignments."""
     from rich.box import SIMPLE_HEAD
@@ -121,7 +126,11 @@ def _progress(what: str) -> Iterator[Callable[[int, int, str], None]]:
     """Show a progress bar on the error stream while something long goes on."""
     from rich.console import Console
     from rich.progress import (
-        BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn,
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
     )  # fmt: skip
 
     columns = (
@@ -166,7 +175,7 @@ def systems_list(
             "reference": system.reference,
             "description": system.description,
         }
-        wanted = kind in (None, row["kind"]) and (tag is None or tag in row["tags"])
+        wanted = kind in (None, system.kind) and (tag is None or tag in system.tags)
         if wanted and (row["ranked"] or not ranked):
             rows.append(row)
     if format is Format.json:
@@ -203,26 +212,28 @@ def systems_show(
     system = registry[name]
     known = known_constants(system)
     if format is Format.json:
-        return _print_json({
-            "name": system.name,
-            "kind": system.kind,
-            "dimension": system.dimension,
-            "aliases": list(system.aliases),
-            "tags": sorted(system.tags),
-            "ranked": bool(known and known.ranked),
-            "variables": list(system.variables),
-            "parameters": dict(system.parameters),
-            "ic": list(system.ic),
-            "reference": system.reference,
-            "description": system.description,
-            "equation": equation_text(system),
-            "latex": equation_latex(system),
-            "fingerprint": system.fingerprint,
-            "constants": asdict(known) if known else None,
-        })
+        return _print_json(
+            {
+                "name": system.name,
+                "kind": system.kind,
+                "dimension": system.dimension,
+                "aliases": list(system.aliases),
+                "tags": sorted(system.tags),
+                "ranked": bool(known and known.ranked),
+                "variables": list(system.variables),
+                "parameters": dict(system.parameters),
+                "ic": list(system.ic),
+                "reference": system.reference,
+                "description": system.description,
+                "equation": equation_text(system),
+                "latex": equation_latex(system),
+                "fingerprint": system.fingerprint,
+                "constants": asdict(known) if known else None,
+            }
+        )
     from chaosbench.systems._card import card
 
-    return _console().print(card(system, known))
+    return _say(card(system, known))
 
 
 def _parameters(text: list[str] | None) -> dict[str, float]:
@@ -309,7 +320,7 @@ def systems_simulate(
         {"variable": "left", "mean": "right", "std": "right", "min": "right", "max": "right"},
         rows,
     )
-    return _console().print(f"written to {out}" if out else "give --out FILE.parquet to keep it")
+    return _say(f"written to {out}" if out else "give --out FILE.parquet to keep it")
 
 
 @systems.command("characterise")
@@ -407,7 +418,7 @@ def data_generate(
         stored = generate(recipe, out, workers=workers, progress=report)
     if format is Format.json:
         return _print_json({"directory": str(out), **stored.manifest})
-    return _console().print(
+    return _say(
         f"{len(stored.manifest['files'])} files of {len(recipe.systems)} systems in {out}, "
         f"recipe {stored.hash}"
     )
@@ -419,7 +430,7 @@ def data_verify(directory: Annotated[Path, typer.Argument(help="A generated data
     from chaosbench.datasets import verify
 
     stored = verify(directory)
-    _console().print(f"{len(stored.manifest['files'])} files are what recipe {stored.hash} made")
+    _say(f"{len(stored.manifest['files'])} files are what recipe {stored.hash} made")
 
 
 # --------------------------------------------------------------------------------------- tasks
@@ -464,12 +475,12 @@ def tasks_show(
         if format is Format.json:
             return _print_json(asdict(suite))
         lines = [f"{suite.id}: {suite.description}", *(f"  {task}" for task in suite.tasks)]
-        return _console().print("\n".join(lines))
+        return _say("\n".join(lines))
     (task,) = select([name])
     if format is Format.json:
         pace = asdict(task.dataset.pace(task.system))
         return _print_json(asdict(task) | pace | {"description": task.describe()})
-    return _console().print(f"{task.id}: {task.describe()}")
+    return _say(f"{task.id}: {task.describe()}")
 
 
 # --------------------------------------------------------------------------------- forecasters
@@ -509,9 +520,7 @@ def forecasters_list(
                      "summary": summary})  # fmt: skip
     if format is Format.json:
         return _print_json(rows)
-    return _table(
-        "", {"name": "left", "what": "left"}, [[r["name"], r["summary"]] for r in rows]
-    )
+    return _table("", {"name": "left", "what": "left"}, [[r["name"], r["summary"]] for r in rows])
 
 
 @forecasters.command("show")
@@ -559,7 +568,7 @@ def plugin_new(
     from chaosbench.scaffold import write_plugin
 
     folder = write_plugin(name, out)
-    _console().print(
+    _say(
         f"{folder} holds a working forecaster and its test. Next:\n"
         f"  pip install -e {folder}\n"
         f"  pytest {folder}\n"
@@ -605,7 +614,7 @@ def run_command(
         )
     _show_board(records, format)
     if format is Format.table:
-        _console().print(f"records in {out}; page: chaosbench leaderboard build {out}")
+        _say(f"records in {out}; page: chaosbench leaderboard build {out}")
     _report_failures(records)
 
 
@@ -659,7 +668,7 @@ def leaderboard_build(
 
     path = out or (runs[0] / "index.html" if runs[0].is_dir() else Path("index.html"))
     write_page(_read(runs), path, title=title)
-    _console().print(f"{path}", soft_wrap=True)
+    _say(path)
 
 
 # ---------------------------------------------------------------------------------------- demo
@@ -688,7 +697,7 @@ def demo(
     write_page(records, page, title="chaosbench: lite suite")
     console = _console()
     console.print(f"records    {out / 'records'}\nforecasts  {out / 'forecasts'}")
-    console.print(f"data       {out / 'data'}\npage       {page}", soft_wrap=True)
+    console.print(f"data       {out / 'data'}\npage       {page}")
 
 
 @app.command("version")

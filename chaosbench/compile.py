@@ -34,7 +34,9 @@ _INTRINSICS = {
     "min": "llvm.minimum.f64", "max": "llvm.maximum.f64",  # which let a NaN through
 }  # fmt: skip
 _LIBM = ("tan", "sinh", "cosh", "tanh", "asin", "acos", "atan", "atan2")
-_ARITHMETIC = {"add": "fadd contract", "sub": "fsub contract", "mul": "fmul contract", "div": "fdiv"}
+_ARITHMETIC = {
+    "add": "fadd contract", "sub": "fsub contract", "mul": "fmul contract", "div": "fdiv",
+}  # fmt: skip
 _COMPARE = {"lt": "olt", "le": "ole"}
 _LOOP_ABOVE = 4  # tangent vectors beyond which the product with the Jacobian is a loop
 
@@ -130,9 +132,7 @@ class _Emitter:
             values[node.id] = self._node(node, values, place)
         return [self._real(node, values) for node in outputs]
 
-    def _node(
-        self, node: Expr, values: dict[int, str], place: Callable[[int], int]
-    ) -> str:
+    def _node(self, node: Expr, values: dict[int, str], place: Callable[[int], int]) -> str:
         op = node.op
         if op == "const":
             return _literal(node.value)
@@ -144,9 +144,7 @@ class _Emitter:
                 raise AssertionError(f"{role} {name} cannot be compiled")
             return self.load("%y", place(index))
         if op == "powi":
-            return self._integer_power(
-                self._real(node.args[0], values), int(node.args[1].value)
-            )
+            return self._integer_power(self._real(node.args[0], values), int(node.args[1].value))
         if op in ("and", "or", "not", "where"):
             return self._logic(node, values)
         args = [self._real(a, values) for a in node.args]

@@ -111,7 +111,7 @@ class StepSizeError(IntegrationError):
     """The step size underflowed or the step budget ran out."""
 
 
-class ForecastFailure(ChaosbenchError):  # noqa: N818 - a failure is an outcome, not a bug
+class ForecastFailure(ChaosbenchError):
     """Raised inside ``fit`` or ``predict`` to end as a typed status instead of a crash."""
 
     status = "crashed"

@@ -26,7 +26,7 @@ __all__ = [
 
 _COMMUTATIVE = frozenset({"add", "mul", "min", "max", "and", "or"})
 
-_FOLD: dict[str, Callable[..., float]] = {
+_FOLD: dict[str, Any] = {
     "add": lambda a, b: a + b,
     "sub": lambda a, b: a - b,
     "mul": lambda a, b: a * b,
@@ -170,7 +170,12 @@ class Expr:
     __slots__ = ("args", "graph", "id", "op", "value")
 
     def __init__(
-        self, graph: Graph, id: int, op: str, args: tuple[Expr, ...], value: Any  # noqa: A002
+        self,
+        graph: Graph,
+        id: int,  # noqa: A002
+        op: str,
+        args: tuple[Expr, ...],
+        value: Any,
     ) -> None:
         self.graph = graph
         self.id = id
@@ -291,9 +296,7 @@ class Vector(np.ndarray[Any, Any]):
 
     _COMPARISONS = frozenset({np.less, np.less_equal, np.greater, np.greater_equal})
 
-    def __array_ufunc__(
-        self, ufunc: np.ufunc, method: str, *inputs: Any, **settings: Any
-    ) -> Any:
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **settings: Any) -> Any:
         plain = [v.view(np.ndarray) if isinstance(v, Vector) else v for v in inputs]
         if ufunc in self._COMPARISONS:
             settings["dtype"] = object
@@ -486,7 +489,7 @@ def evaluate(outputs: Sequence[Expr], values: dict[int, Any]) -> list[Any]:
 
     A slow second implementation of the compiled kernels, for tests and for complex steps.
     """
-    numpy_names = {
+    numpy_names: dict[str, Callable[..., Any]] = {
         "asin": np.arcsin, "acos": np.arccos, "atan": np.arctan, "atan2": np.arctan2,
         "add": np.add, "sub": np.subtract, "mul": np.multiply, "div": np.divide,
         "neg": np.negative, "pow": np.power, "powi": np.power, "abs": np.abs, "sign": np.sign,

@@ -23,11 +23,12 @@ from typing import Any
 
 import numpy as np
 
+from chaosbench._system_checks import check_system, system_checks
 from chaosbench.errors import ForecastFailure
 from chaosbench.forecasters import Forecast, Forecaster, Predictor
 from chaosbench.trajectories import FloatArray, Trajectories
 
-__all__ = ["check_forecaster", "forecaster_checks"]
+__all__ = ["check_forecaster", "check_system", "forecaster_checks", "system_checks"]
 
 Check = Callable[..., None]
 

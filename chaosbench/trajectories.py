@@ -79,7 +79,7 @@ class Trajectories:
     @property
     def time(self) -> FloatArray:
         """Time since the first sample, ``(T,)``, in time units."""
-        return np.arange(self.values.shape[1]) * self.dt
+        return np.asarray(np.arange(self.values.shape[1]) * self.dt, dtype=np.float64)
 
     def __len__(self) -> int:
         return int(self.values.shape[0])

@@ -178,9 +178,18 @@ STEPS = SimpleNamespace(
     **{
         name: _analytic(getattr(cmath, cname))
         for name, cname in {
-            "sin": "sin", "cos": "cos", "tan": "tan", "sinh": "sinh", "cosh": "cosh",
-            "tanh": "tanh", "arcsin": "asin", "arccos": "acos", "arctan": "atan", "exp": "exp",
-            "log": "log", "sqrt": "sqrt",
+            "sin": "sin",
+            "cos": "cos",
+            "tan": "tan",
+            "sinh": "sinh",
+            "cosh": "cosh",
+            "tanh": "tanh",
+            "arcsin": "asin",
+            "arccos": "acos",
+            "arctan": "atan",
+            "exp": "exp",
+            "log": "log",
+            "sqrt": "sqrt",
         }.items()
     },  # fmt: skip
     absolute=lambda z: z if z > 0.0 else -z,

@@ -160,7 +160,9 @@ def test_every_system_against_numpy(name):
     )
     times = generator.uniform(0, 10, size=20)
     zero = outputs[0].graph.constant(0.0)
-    slopes = [row.get(j, zero) for row in differentiate(outputs, inputs) for j in range(len(inputs))]
+    slopes = [
+        row.get(j, zero) for row in differentiate(outputs, inputs) for j in range(len(inputs))
+    ]
     values = {s.id: points[:, i] for i, s in enumerate(inputs)}
     values |= {
         node.id: times

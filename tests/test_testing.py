@@ -37,7 +37,7 @@ class Good:
     gain: float = 1.0
     kind: ClassVar[type[Repeat]] = Repeat
 
-    def fit(self, train: Trajectories, *, seed: int) -> Repeat:  # noqa: ARG002
+    def fit(self, train: Trajectories, *, seed: int) -> Repeat:
         return self.kind(self, train)
 
 
@@ -202,7 +202,7 @@ def test_every_check_has_its_own_name_and_says_what_it_wants() -> None:
 
 def test_every_check_can_fail() -> None:
     class Broken:
-        def fit(self, train, *, seed):  # noqa: ARG002
+        def fit(self, train, *, seed):
             raise ZeroDivisionError("always")
 
     for check in forecaster_checks():

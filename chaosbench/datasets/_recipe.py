@@ -86,7 +86,9 @@ class Dataset:
         }.items():  # fmt: skip
             value = getattr(self, name)
             if not isinstance(value, int) or isinstance(value, bool) or value < least:
-                raise ParameterError(f"{name} must be an integer of at least {least}, not {value!r}")
+                raise ParameterError(
+                    f"{name} must be an integer of at least {least}, not {value!r}"
+                )
         for name in ("horizon_lyapunov", "rate", "rtol"):
             value = getattr(self, name)
             if not (isinstance(value, (int, float)) and math.isfinite(value) and value > 0):

@@ -82,9 +82,7 @@ def reconstruct_pasts(
         s = (when - lag - grid[position]) / h
         a, b = values[:, position, i], values[:, position + 1, i]
         fa, fb = h * slopes[:, position, i], h * slopes[:, position + 1, i]
-        return np.asarray(
-            a + s * (b - a + (1 - s) * (fa - (b - a) + s * (2 * (b - a) - fa - fb)))
-        )
+        return np.asarray(a + s * (b - a + (1 - s) * (fa - (b - a) + s * (2 * (b - a) - fa - fb))))
 
     def slope(when: float, state: FloatArray) -> FloatArray:
         delayed = [past(when, lag, i) for lag, i in zip(lags, sources, strict=True)]

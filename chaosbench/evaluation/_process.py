@@ -21,7 +21,10 @@ from chaosbench.trajectories import FloatArray
 
 __all__ = ["Budget", "Outcome", "WorkerProcess"]
 
-START_SECONDS = 60.0
+_THREADS = (
+    "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS", "NUMEXPR_NUM_THREADS",
+)  # fmt: skip
 POLL_SECONDS = 0.1
 
 
@@ -72,9 +75,7 @@ class WorkerProcess:
         try:
             # point values and at most a thousand samples of them
             wanted = 1001.0 * context.shape[0] * job["horizon"] * context.shape[2]
-            header, arrays = read_message(
-                self._source, deadline=deadline, numbers_at_most=wanted
-            )
+            header, arrays = read_message(self._source, deadline=deadline, numbers_at_most=wanted)
         except TimeoutError:
             self.close()
             return Outcome("timeout", f"fit and predict took longer than {self.budget.seconds:g} s")
@@ -213,14 +214,11 @@ def _environment() -> dict[str, str]:
         for name, value in os.environ.items()
         if not name.startswith("CHAOSBENCH_") and name != "PYTHONWARNINGS"
     }
-    threads = {
-        name: "1"
-        for name in (
-            "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS",
-            "VECLIB_MAXIMUM_THREADS", "NUMEXPR_NUM_THREADS",
-        )
-    }  # fmt: skip
-    return kept | threads | {"HF_HUB_OFFLINE": "1", "PYTHONHASHSEED": "0", "TQDM_DISABLE": "1"}
+    return (
+        kept
+        | dict.fromkeys(_THREADS, "1")
+        | {"HF_HUB_OFFLINE": "1", "PYTHONHASHSEED": "0", "TQDM_DISABLE": "1"}
+    )
 
 
 def _listen(stream: Any, words: deque[str]) -> None:

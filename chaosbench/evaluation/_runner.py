@@ -179,7 +179,7 @@ def run(
     return Records(done[cell.id] for cell in cells)
 
 
-class _Stopped(Exception):  # noqa: N818 - not an error
+class _Stopped(Exception):
     """The run was interrupted; the cell did not happen."""
 
 

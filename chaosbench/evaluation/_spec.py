@@ -39,9 +39,7 @@ class ForecasterSpec:
     plugins: tuple[tuple[str, str], ...] = ()
 
 
-def spec_of(
-    forecaster: object, *, plugins: Sequence[Path | str] = ()
-) -> ForecasterSpec:
+def spec_of(forecaster: object, *, plugins: Sequence[Path | str] = ()) -> ForecasterSpec:
     """Return the spec of a text, a registered class or an instance.
 
     Args:
@@ -72,9 +70,7 @@ def spec_of(
     used = tuple(
         (str(path), plugin_digest(path)) for path, names in loaded.items() if name in names
     )
-    return ForecasterSpec(
-        name, config, f"{name}:{','.join(changed)}" if changed else name, used
-    )
+    return ForecasterSpec(name, config, f"{name}:{','.join(changed)}" if changed else name, used)
 
 
 def _show(value: Any) -> str:
@@ -144,8 +140,7 @@ def _parse(name: str, text: str) -> dict[str, Any]:
             )
     except (SyntaxError, ValueError, AssertionError) as error:
         raise ParameterError(
-            f"the settings {text!r} of {name!r} cannot be read; "
-            "write them as name=value,name=value"
+            f"the settings {text!r} of {name!r} cannot be read; write them as name=value,name=value"
         ) from error
     return found
 
@@ -155,14 +150,14 @@ def _checked(name: str, chosen: Any, settings: dict[str, Any]) -> dict[str, Any]
     known = {f.name for f in _fields(chosen)}
     for key in settings:
         if key not in known:
-            hint = suggestion(key, known) if known else "it has none"
-            raise ParameterError(f"the forecaster {name!r} has no setting {key!r}; {hint}")
+            near = suggestion(key, known) if known else "it has none"
+            raise ParameterError(f"the forecaster {name!r} has no setting {key!r}; {near}")
     try:
         hints = typing.get_type_hints(chosen)
     except NameError:
         hints = {}
     for key, value in settings.items():
-        hint = hints.get(key)
+        hint: Any = hints.get(key)
         if hint is float and isinstance(value, int) and not isinstance(value, bool):
             settings[key] = float(value)
         elif hint is not None and not _fits(value, hint):
@@ -201,5 +196,3 @@ def _fits(value: Any, hint: Any) -> bool:
 
 def _name(hint: Any) -> str:
     return hint.__name__ if isinstance(hint, type) else str(hint).replace("typing.", "")
-
-

@@ -34,7 +34,7 @@ def write_message(fd: int, header: dict[str, Any], **arrays: FloatArray) -> None
     text = json.dumps({**header, "arrays": shapes}).encode()
     _write(fd, _LENGTH.pack(len(text)) + text)
     for array in content.values():
-        _write(fd, memoryview(array).cast("B") if array.size else b"")
+        _write(fd, array.tobytes())
 
 
 def read_message(

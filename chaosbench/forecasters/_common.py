@@ -47,6 +47,8 @@ def single_threaded(function: Callable[P, R]) -> Callable[P, R]:
 
     @functools.wraps(function)
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
+        # scipy brings a BLAS of its own; one that is loaded later would escape the limit.
+        import scipy.linalg  # noqa: F401
         from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # has no types
 
         with threadpool_limits(limits=1, user_api="blas"):

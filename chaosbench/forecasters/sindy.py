@@ -59,11 +59,11 @@ class SINDy:
     whether the refinement helped (on noisy data it does not). Of equals the sparser wins; its
     coefficients are fitted again to all training data.
 
-    The number of terms p = C(d + k, k) is bounded by `max_terms`, and by half the number of training
-    points, through a lower degree k: 2 from 17 variables on, 1 from 44 on at the default; and no
-    equation keeps more than 100 terms. The forecast integrates the equation for all
-    windows together with DOP853 steps, as many a sampling step as make halving them irrelevant;
-    pysindy's own `simulate` is not used.
+    The number of terms p = C(d + k, k) is bounded by `max_terms`, and by half the number of
+    training points, through a lower degree k: at the default 2 from 17 variables on, 1 from 44 on.
+    No equation keeps more than 100 terms. The forecast integrates the equation for all windows
+    together with DOP853 steps, as many a sampling step as make halving them irrelevant; pysindy's
+    own `simulate` is not used.
 
     Cost: O(min(nT, 6p) p²) time and O(p² + nTd) memory to fit, with 12 evaluations of the terms
     left, O(active terms · d), a substep and window to forecast. It fails where the equation is not

@@ -1,0 +1,1 @@
+"""Integrators and tangent space in numba; they see kernels and arrays, never a System."""

@@ -45,68 +45,68 @@ def step(f, x, y, h, k, w, new, forcing, rtol, atol, controlled):
     d = y.size
     m = forcing.shape[1]
     for i in range(d):
-        w[i] = y[i] + h * (
-            t.A_2_1 * k[0, i]
-        )
+        w[i] = y[i] + h * (t.A_2_1 * k[0, i])
     for j in range(m):
         w[d + j] = forcing[1, j]
     call_kernel(f, x + t.C_2 * h, w, k, 1 * d)
     for i in range(d):
-        w[i] = y[i] + h * (
-            t.A_3_1 * k[0, i] + t.A_3_2 * k[1, i]
-        )
+        w[i] = y[i] + h * (t.A_3_1 * k[0, i] + t.A_3_2 * k[1, i])
     for j in range(m):
         w[d + j] = forcing[2, j]
     call_kernel(f, x + t.C_3 * h, w, k, 2 * d)
     for i in range(d):
-        w[i] = y[i] + h * (
-            t.A_4_1 * k[0, i] + t.A_4_3 * k[2, i]
-        )
+        w[i] = y[i] + h * (t.A_4_1 * k[0, i] + t.A_4_3 * k[2, i])
     for j in range(m):
         w[d + j] = forcing[3, j]
     call_kernel(f, x + t.C_4 * h, w, k, 3 * d)
     for i in range(d):
-        w[i] = y[i] + h * (
-            t.A_5_1 * k[0, i] + t.A_5_3 * k[2, i] + t.A_5_4 * k[3, i]
-        )
+        w[i] = y[i] + h * (t.A_5_1 * k[0, i] + t.A_5_3 * k[2, i] + t.A_5_4 * k[3, i])
     for j in range(m):
         w[d + j] = forcing[4, j]
     call_kernel(f, x + t.C_5 * h, w, k, 4 * d)
     for i in range(d):
-        w[i] = y[i] + h * (
-            t.A_6_1 * k[0, i] + t.A_6_4 * k[3, i] + t.A_6_5 * k[4, i]
-        )
+        w[i] = y[i] + h * (t.A_6_1 * k[0, i] + t.A_6_4 * k[3, i] + t.A_6_5 * k[4, i])
     for j in range(m):
         w[d + j] = forcing[5, j]
     call_kernel(f, x + t.C_6 * h, w, k, 5 * d)
     for i in range(d):
         w[i] = y[i] + h * (
-            t.A_7_1 * k[0, i] + t.A_7_4 * k[3, i] + t.A_7_5 * k[4, i]
-            + t.A_7_6 * k[5, i]
+            t.A_7_1 * k[0, i] + t.A_7_4 * k[3, i] + t.A_7_5 * k[4, i] + t.A_7_6 * k[5, i]
         )
     for j in range(m):
         w[d + j] = forcing[6, j]
     call_kernel(f, x + t.C_7 * h, w, k, 6 * d)
     for i in range(d):
         w[i] = y[i] + h * (
-            t.A_8_1 * k[0, i] + t.A_8_4 * k[3, i] + t.A_8_5 * k[4, i]
-            + t.A_8_6 * k[5, i] + t.A_8_7 * k[6, i]
+            t.A_8_1 * k[0, i]
+            + t.A_8_4 * k[3, i]
+            + t.A_8_5 * k[4, i]
+            + t.A_8_6 * k[5, i]
+            + t.A_8_7 * k[6, i]
         )
     for j in range(m):
         w[d + j] = forcing[7, j]
     call_kernel(f, x + t.C_8 * h, w, k, 7 * d)
     for i in range(d):
         w[i] = y[i] + h * (
-            t.A_9_1 * k[0, i] + t.A_9_4 * k[3, i] + t.A_9_5 * k[4, i]
-            + t.A_9_6 * k[5, i] + t.A_9_7 * k[6, i] + t.A_9_8 * k[7, i]
+            t.A_9_1 * k[0, i]
+            + t.A_9_4 * k[3, i]
+            + t.A_9_5 * k[4, i]
+            + t.A_9_6 * k[5, i]
+            + t.A_9_7 * k[6, i]
+            + t.A_9_8 * k[7, i]
         )
     for j in range(m):
         w[d + j] = forcing[8, j]
     call_kernel(f, x + t.C_9 * h, w, k, 8 * d)
     for i in range(d):
         w[i] = y[i] + h * (
-            t.A_10_1 * k[0, i] + t.A_10_4 * k[3, i] + t.A_10_5 * k[4, i]
-            + t.A_10_6 * k[5, i] + t.A_10_7 * k[6, i] + t.A_10_8 * k[7, i]
+            t.A_10_1 * k[0, i]
+            + t.A_10_4 * k[3, i]
+            + t.A_10_5 * k[4, i]
+            + t.A_10_6 * k[5, i]
+            + t.A_10_7 * k[6, i]
+            + t.A_10_8 * k[7, i]
             + t.A_10_9 * k[8, i]
         )
     for j in range(m):
@@ -114,26 +114,43 @@ def step(f, x, y, h, k, w, new, forcing, rtol, atol, controlled):
     call_kernel(f, x + t.C_10 * h, w, k, 9 * d)
     for i in range(d):
         w[i] = y[i] + h * (
-            t.A_11_1 * k[0, i] + t.A_11_4 * k[3, i] + t.A_11_5 * k[4, i]
-            + t.A_11_6 * k[5, i] + t.A_11_7 * k[6, i] + t.A_11_8 * k[7, i]
-            + t.A_11_9 * k[8, i] + t.A_11_10 * k[9, i]
+            t.A_11_1 * k[0, i]
+            + t.A_11_4 * k[3, i]
+            + t.A_11_5 * k[4, i]
+            + t.A_11_6 * k[5, i]
+            + t.A_11_7 * k[6, i]
+            + t.A_11_8 * k[7, i]
+            + t.A_11_9 * k[8, i]
+            + t.A_11_10 * k[9, i]
         )
     for j in range(m):
         w[d + j] = forcing[10, j]
     call_kernel(f, x + t.C_11 * h, w, k, 10 * d)
     for i in range(d):
         w[i] = y[i] + h * (
-            t.A_12_1 * k[0, i] + t.A_12_4 * k[3, i] + t.A_12_5 * k[4, i]
-            + t.A_12_6 * k[5, i] + t.A_12_7 * k[6, i] + t.A_12_8 * k[7, i]
-            + t.A_12_9 * k[8, i] + t.A_12_10 * k[9, i] + t.A_12_11 * k[10, i]
+            t.A_12_1 * k[0, i]
+            + t.A_12_4 * k[3, i]
+            + t.A_12_5 * k[4, i]
+            + t.A_12_6 * k[5, i]
+            + t.A_12_7 * k[6, i]
+            + t.A_12_8 * k[7, i]
+            + t.A_12_9 * k[8, i]
+            + t.A_12_10 * k[9, i]
+            + t.A_12_11 * k[10, i]
         )
     for j in range(m):
         w[d + j] = forcing[11, j]
     call_kernel(f, x + t.C_12 * h, w, k, 11 * d)
     for i in range(d):
         new[i] = y[i] + h * (
-            t.B_1 * k[0, i] + t.B_6 * k[5, i] + t.B_7 * k[6, i] + t.B_8 * k[7, i]
-            + t.B_9 * k[8, i] + t.B_10 * k[9, i] + t.B_11 * k[10, i] + t.B_12 * k[11, i]
+            t.B_1 * k[0, i]
+            + t.B_6 * k[5, i]
+            + t.B_7 * k[6, i]
+            + t.B_8 * k[7, i]
+            + t.B_9 * k[8, i]
+            + t.B_10 * k[9, i]
+            + t.B_11 * k[10, i]
+            + t.B_12 * k[11, i]
         )
         w[i] = new[i]
     for j in range(m):
@@ -145,13 +162,23 @@ def step(f, x, y, h, k, w, new, forcing, rtol, atol, controlled):
         tolerance = 1.0 if i < controlled else max(1.0, TANGENT_TOLERANCE / rtol)
         scale = 1.0 / (tolerance * (atol + rtol * max(abs(y[i]), abs(new[i]))))
         e5 = scale * (
-            t.E5_1 * k[0, i] + t.E5_6 * k[5, i] + t.E5_7 * k[6, i] + t.E5_8 * k[7, i]
-            + t.E5_9 * k[8, i] + t.E5_10 * k[9, i] + t.E5_11 * k[10, i]
+            t.E5_1 * k[0, i]
+            + t.E5_6 * k[5, i]
+            + t.E5_7 * k[6, i]
+            + t.E5_8 * k[7, i]
+            + t.E5_9 * k[8, i]
+            + t.E5_10 * k[9, i]
+            + t.E5_11 * k[10, i]
             + t.E5_12 * k[11, i]
         )
         e3 = scale * (
-            t.E3_1 * k[0, i] + t.E3_6 * k[5, i] + t.E3_7 * k[6, i] + t.E3_8 * k[7, i]
-            + t.E3_9 * k[8, i] + t.E3_10 * k[9, i] + t.E3_11 * k[10, i]
+            t.E3_1 * k[0, i]
+            + t.E3_6 * k[5, i]
+            + t.E3_7 * k[6, i]
+            + t.E3_8 * k[7, i]
+            + t.E3_9 * k[8, i]
+            + t.E3_10 * k[9, i]
+            + t.E3_11 * k[10, i]
             + t.E3_12 * k[11, i]
         )
         fifth += e5 * e5
@@ -169,27 +196,42 @@ def dense(f, x, y, h, k, w, new, forcing, r):
     m = forcing.shape[1]
     for i in range(d):
         w[i] = y[i] + h * (
-            t.A_14_1 * k[0, i] + t.A_14_7 * k[6, i] + t.A_14_8 * k[7, i]
-            + t.A_14_9 * k[8, i] + t.A_14_10 * k[9, i] + t.A_14_11 * k[10, i]
-            + t.A_14_12 * k[11, i] + t.A_14_13 * k[12, i]
+            t.A_14_1 * k[0, i]
+            + t.A_14_7 * k[6, i]
+            + t.A_14_8 * k[7, i]
+            + t.A_14_9 * k[8, i]
+            + t.A_14_10 * k[9, i]
+            + t.A_14_11 * k[10, i]
+            + t.A_14_12 * k[11, i]
+            + t.A_14_13 * k[12, i]
         )
     for j in range(m):
         w[d + j] = forcing[13, j]
     call_kernel(f, x + t.C_14 * h, w, k, 13 * d)
     for i in range(d):
         w[i] = y[i] + h * (
-            t.A_15_1 * k[0, i] + t.A_15_6 * k[5, i] + t.A_15_7 * k[6, i]
-            + t.A_15_8 * k[7, i] + t.A_15_11 * k[10, i] + t.A_15_12 * k[11, i]
-            + t.A_15_13 * k[12, i] + t.A_15_14 * k[13, i]
+            t.A_15_1 * k[0, i]
+            + t.A_15_6 * k[5, i]
+            + t.A_15_7 * k[6, i]
+            + t.A_15_8 * k[7, i]
+            + t.A_15_11 * k[10, i]
+            + t.A_15_12 * k[11, i]
+            + t.A_15_13 * k[12, i]
+            + t.A_15_14 * k[13, i]
         )
     for j in range(m):
         w[d + j] = forcing[14, j]
     call_kernel(f, x + t.C_15 * h, w, k, 14 * d)
     for i in range(d):
         w[i] = y[i] + h * (
-            t.A_16_1 * k[0, i] + t.A_16_6 * k[5, i] + t.A_16_7 * k[6, i]
-            + t.A_16_8 * k[7, i] + t.A_16_9 * k[8, i] + t.A_16_13 * k[12, i]
-            + t.A_16_14 * k[13, i] + t.A_16_15 * k[14, i]
+            t.A_16_1 * k[0, i]
+            + t.A_16_6 * k[5, i]
+            + t.A_16_7 * k[6, i]
+            + t.A_16_8 * k[7, i]
+            + t.A_16_9 * k[8, i]
+            + t.A_16_13 * k[12, i]
+            + t.A_16_14 * k[13, i]
+            + t.A_16_15 * k[14, i]
         )
     for j in range(m):
         w[d + j] = forcing[15, j]
@@ -201,28 +243,60 @@ def dense(f, x, y, h, k, w, new, forcing, r):
         r[2, i] = h * k[0, i] - change
         r[3, i] = 2.0 * change - h * (k[0, i] + k[12, i])
         r[4, i] = h * (
-            t.D_1_1 * k[0, i] + t.D_1_6 * k[5, i] + t.D_1_7 * k[6, i]
-            + t.D_1_8 * k[7, i] + t.D_1_9 * k[8, i] + t.D_1_10 * k[9, i]
-            + t.D_1_11 * k[10, i] + t.D_1_12 * k[11, i] + t.D_1_13 * k[12, i]
-            + t.D_1_14 * k[13, i] + t.D_1_15 * k[14, i] + t.D_1_16 * k[15, i]
+            t.D_1_1 * k[0, i]
+            + t.D_1_6 * k[5, i]
+            + t.D_1_7 * k[6, i]
+            + t.D_1_8 * k[7, i]
+            + t.D_1_9 * k[8, i]
+            + t.D_1_10 * k[9, i]
+            + t.D_1_11 * k[10, i]
+            + t.D_1_12 * k[11, i]
+            + t.D_1_13 * k[12, i]
+            + t.D_1_14 * k[13, i]
+            + t.D_1_15 * k[14, i]
+            + t.D_1_16 * k[15, i]
         )
         r[5, i] = h * (
-            t.D_2_1 * k[0, i] + t.D_2_6 * k[5, i] + t.D_2_7 * k[6, i]
-            + t.D_2_8 * k[7, i] + t.D_2_9 * k[8, i] + t.D_2_10 * k[9, i]
-            + t.D_2_11 * k[10, i] + t.D_2_12 * k[11, i] + t.D_2_13 * k[12, i]
-            + t.D_2_14 * k[13, i] + t.D_2_15 * k[14, i] + t.D_2_16 * k[15, i]
+            t.D_2_1 * k[0, i]
+            + t.D_2_6 * k[5, i]
+            + t.D_2_7 * k[6, i]
+            + t.D_2_8 * k[7, i]
+            + t.D_2_9 * k[8, i]
+            + t.D_2_10 * k[9, i]
+            + t.D_2_11 * k[10, i]
+            + t.D_2_12 * k[11, i]
+            + t.D_2_13 * k[12, i]
+            + t.D_2_14 * k[13, i]
+            + t.D_2_15 * k[14, i]
+            + t.D_2_16 * k[15, i]
         )
         r[6, i] = h * (
-            t.D_3_1 * k[0, i] + t.D_3_6 * k[5, i] + t.D_3_7 * k[6, i]
-            + t.D_3_8 * k[7, i] + t.D_3_9 * k[8, i] + t.D_3_10 * k[9, i]
-            + t.D_3_11 * k[10, i] + t.D_3_12 * k[11, i] + t.D_3_13 * k[12, i]
-            + t.D_3_14 * k[13, i] + t.D_3_15 * k[14, i] + t.D_3_16 * k[15, i]
+            t.D_3_1 * k[0, i]
+            + t.D_3_6 * k[5, i]
+            + t.D_3_7 * k[6, i]
+            + t.D_3_8 * k[7, i]
+            + t.D_3_9 * k[8, i]
+            + t.D_3_10 * k[9, i]
+            + t.D_3_11 * k[10, i]
+            + t.D_3_12 * k[11, i]
+            + t.D_3_13 * k[12, i]
+            + t.D_3_14 * k[13, i]
+            + t.D_3_15 * k[14, i]
+            + t.D_3_16 * k[15, i]
         )
         r[7, i] = h * (
-            t.D_4_1 * k[0, i] + t.D_4_6 * k[5, i] + t.D_4_7 * k[6, i]
-            + t.D_4_8 * k[7, i] + t.D_4_9 * k[8, i] + t.D_4_10 * k[9, i]
-            + t.D_4_11 * k[10, i] + t.D_4_12 * k[11, i] + t.D_4_13 * k[12, i]
-            + t.D_4_14 * k[13, i] + t.D_4_15 * k[14, i] + t.D_4_16 * k[15, i]
+            t.D_4_1 * k[0, i]
+            + t.D_4_6 * k[5, i]
+            + t.D_4_7 * k[6, i]
+            + t.D_4_8 * k[7, i]
+            + t.D_4_9 * k[8, i]
+            + t.D_4_10 * k[9, i]
+            + t.D_4_11 * k[10, i]
+            + t.D_4_12 * k[11, i]
+            + t.D_4_13 * k[12, i]
+            + t.D_4_14 * k[13, i]
+            + t.D_4_15 * k[14, i]
+            + t.D_4_16 * k[15, i]
         )
 
 
@@ -231,9 +305,7 @@ def interpolate(r, s, i):
     """Evaluate variable `i` of a dense output at the fraction `s` of its step."""
     u = 1.0 - s
     inner = r[5, i] + u * (r[6, i] + s * r[7, i])
-    return r[0, i] + s * (
-        r[1, i] + u * (r[2, i] + s * (r[3, i] + u * (r[4, i] + s * inner)))
-    )
+    return r[0, i] + s * (r[1, i] + u * (r[2, i] + s * (r[3, i] + u * (r[4, i] + s * inner))))
 
 
 @_jit

@@ -5,7 +5,6 @@ Published with Hairer, Nørsett and Wanner, *Solving Ordinary Differential Equat
 16 serve the dense output only. Plain module floats, because numba compiles those to constants.
 """
 
-# ruff: noqa: E501
 C_2 = 0.05260015195876773
 A_2_1 = 0.05260015195876773
 C_3 = 0.0789002279381516

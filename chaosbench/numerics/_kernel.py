@@ -11,15 +11,15 @@ __all__ = ["call_kernel"]
 
 
 @intrinsic
-def call_kernel(typingctx, address, time, y, out, offset):  # type: ignore[no-untyped-def]  # noqa: ARG001
+def call_kernel(typingctx, address, time, y, out, offset):  # noqa: ARG001
     """Call ``void kernel(double t, double *y, double *out + offset)``.
 
     `y` and `out` are contiguous float64 arrays; the kernel's own sizes decide what it touches.
     """
     signature = types.void(types.int64, types.float64, y, out, types.int64)
 
-    def codegen(context, builder, signature, args):  # type: ignore[no-untyped-def]
-        def data(position):  # type: ignore[no-untyped-def]
+    def codegen(context, builder, signature, args):
+        def data(position):
             array = context.make_array(signature.args[position])(context, builder, args[position])
             return array.data
 

@@ -58,28 +58,26 @@ def _facts(system: System, known: Constants) -> list[tuple[str, str]]:
         ("twin trajectories", f"{known.largest_twin:.4g} ± {known.largest_twin_stderr:.1g}"),
     ]
     if known.lyapunov_time is not None:
-        facts.append((
-            "Lyapunov time",
-            f"{known.lyapunov_time:.5g} {unit}, {known.lyapunov_time / known.period:.3g} periods",
-        ))
+        periods = known.lyapunov_time / known.period
+        facts.append(("Lyapunov time", f"{known.lyapunov_time:.5g} {unit}, {periods:.3g} periods"))
     if known.kaplan_yorke_dimension is not None:
         facts.append(("Kaplan–Yorke dim.", f"{known.kaplan_yorke_dimension:.4f}"))
     if known.correlation_dimension is not None:
-        facts.append((
-            "correlation dim.",
-            f"{known.correlation_dimension:.3f} ± {known.correlation_dimension_stderr:.1g}",
-        ))
+        facts.append(
+            (
+                "correlation dim.",
+                f"{known.correlation_dimension:.3f} ± {known.correlation_dimension_stderr:.1g}",
+            )
+        )
     if known.mean_divergence is not None:
         facts.append(("mean divergence", f"{known.mean_divergence:.5g}"))
     moments = zip(system.variables, known.mean, known.std, strict=True)
     text = ", ".join(f"{v}: {m:.3g} ± {s:.3g}" for v, m, s in list(moments)[:4])
     facts.append(("mean ± std", text + (", …" if system.dimension > 4 else "")))
     made = known.provenance
-    facts.append((
-        "measured",
-        f"{made.get('integrator')}, rtol {made.get('rtol'):g}, {made.get('periods'):g} periods, "
-        f"seed {made.get('seed')}, chaosbench {made.get('versions', {}).get('chaosbench')}",
-    ))
+    how = f"{made['integrator']}, rtol {made['rtol']:g}, {made['periods']:g} periods"
+    maker = f"seed {made['seed']}, chaosbench {made['versions']['chaosbench']}"
+    facts.append(("measured", f"{how}, {maker}"))
     facts.append(("ranked", "yes" if known.ranked else "no"))
     return facts
 

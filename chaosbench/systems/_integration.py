@@ -8,7 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from chaosbench.errors import IntegrationError, ParameterError, StepSizeError, TrajectoryEscapedError
+from chaosbench.errors import (
+    IntegrationError,
+    ParameterError,
+    StepSizeError,
+    TrajectoryEscapedError,
+)
 from chaosbench.systems._system import System
 from chaosbench.trajectories import FloatArray
 

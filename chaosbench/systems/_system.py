@@ -126,9 +126,7 @@ class System:
     def _traced(self, graph: Graph, parameters: Mapping[str, Any]) -> Trace:
         d = self.dimension
         state = [graph.symbol("state", i, name) for i, name in enumerate(self.variables)]
-        delayed = [
-            graph.symbol("state", d + j, delay.name) for j, delay in enumerate(self.delays)
-        ]
+        delayed = [graph.symbol("state", d + j, delay.name) for j, delay in enumerate(self.delays)]
         lookup = {delay.name: node for delay, node in zip(self.delays, delayed, strict=True)}
         arguments: list[Any] = []
         position = 0
@@ -222,9 +220,7 @@ class System:
                 )
         merged = {**self.parameters, **values}
         lags = _lags(self.function, merged)
-        delays = tuple(
-            replace(delay, lag=lags.get(delay.name, delay.lag)) for delay in self.delays
-        )
+        delays = tuple(replace(delay, lag=lags.get(delay.name, delay.lag)) for delay in self.delays)
         for delay in delays:
             if not delay.lag > 0:
                 raise ParameterError(
@@ -282,9 +278,7 @@ class System:
         from chaosbench.compile import compile_tangent
 
         if count not in self._tangents:
-            self._tangents[count] = compile_tangent(
-                self.trace.outputs, self.trace.inputs, count
-            )
+            self._tangents[count] = compile_tangent(self.trace.outputs, self.trace.inputs, count)
         return self._tangents[count]
 
     def delay_tangent_kernel(self, count: int) -> Any:
@@ -327,8 +321,8 @@ class System:
         For a delay system the columns of the `m` delayed arguments follow: ``(d, d + m)``.
         """
         times, states, single = self._arguments(t, u, delayed)
-        out = self.jacobian_kernel(times, states)
-        out = out.reshape(len(states), self.dimension, states.shape[1])
+        flat: FloatArray = self.jacobian_kernel(times, states)
+        out = flat.reshape(len(states), self.dimension, states.shape[1])
         return out[0] if single else out
 
     def _arguments(

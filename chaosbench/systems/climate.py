@@ -15,6 +15,6 @@ def _nudged(d: int) -> list[float]:
 
 
 @flow(dim=40, ic=_nudged, reference="lorenz1996", tags={"dissipative", "climate", "spatiotemporal"})
-def lorenz96(u, *, F=8.0):  # noqa: N803 - the field's symbol
+def lorenz96(u, *, F=8.0):
     """Weather on a circle of latitude: advection, damping and forcing at each site."""
     return (np.roll(u, -1) - np.roll(u, 2)) * np.roll(u, 1) - u + F

@@ -12,7 +12,9 @@ __all__ = ["hindmarsh_rose"]
     reference="hindmarsh1984",
     tags={"dissipative", "neuron"},
 )
-def hindmarsh_rose(x, y, z, *, a=1.0, b=3.0, c=1.0, d=5.0, r=0.006, s=4.0, x_rest=-1.6, current=3.2):
+def hindmarsh_rose(
+    x, y, z, *, a=1.0, b=3.0, c=1.0, d=5.0, r=0.006, s=4.0, x_rest=-1.6, current=3.2
+):
     """A bursting neuron: fast spikes, modulated by a slow adaptation current."""
     return (
         y - a * x**3 + b * x**2 - z + current,

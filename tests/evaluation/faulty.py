@@ -88,7 +88,6 @@ class Diverges(Good):
 @dataclass(frozen=True)
 class BlowsUp(Good):
     def predict(self, context, horizon):
-        n, _, d = context.shape
         values = np.repeat(context[:, -1:], horizon, axis=1)
         values[:, horizon // 2 :] = np.nan
         return Forecast(values)

@@ -28,9 +28,7 @@ def cache(tmp_path, monkeypatch):
 def small(name):
     """Return a task with little data, for tests that are not about the numbers."""
     task = registry[name]
-    return replace(
-        task, dataset=replace(task.dataset, train_points=500, windows=3, context=64)
-    )
+    return replace(task, dataset=replace(task.dataset, train_points=500, windows=3, context=64))
 
 
 def test_evaluate_gives_one_record_with_everything():
@@ -161,9 +159,7 @@ def test_an_interrupted_run_ends_its_processes_and_keeps_what_it_has(tmp_path):
         (lambda: cb.evaluate("esm", HENON), UnknownNameError, "esn"),
         (lambda: run([]), InputError, "nothing to run"),
         (
-            lambda: run(
-                plan([registry[HENON], registry[HENON].with_seed(1)], [], baselines=True)
-            ),
+            lambda: run(plan([registry[HENON], registry[HENON].with_seed(1)], [], baselines=True)),
             InputError,
             "one exam seed",
         ),

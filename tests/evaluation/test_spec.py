@@ -67,7 +67,7 @@ def test_a_forecaster_defined_in_a_file_can_be_given_as_an_object():
         def fit(self, train, *, seed):
             return self
 
-    with pytest.raises(InputError, match="top level|defines no forecaster"):
+    with pytest.raises(InputError, match=r"top level|defines no forecaster"):
         spec_of(Local())
 
 

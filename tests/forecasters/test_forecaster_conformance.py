@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -10,7 +11,7 @@ import pytest
 
 import chaosbench.forecasters as forecasters
 from chaosbench.errors import DivergedError, InvalidForecastError
-from chaosbench.testing import forecaster_checks
+from chaosbench.testing import check_forecaster, forecaster_checks
 from chaosbench.trajectories import Trajectories
 
 BUILT_IN = [
@@ -131,6 +132,31 @@ def test_a_model_that_learns_growth_gives_up_where_it_left_the_data(name: str) -
     assert np.isnan(values[-1])
 
 
+def test_the_number_of_threads_changes_no_bit() -> None:
+    # In a fresh process: the libraries that bring BLAS are loaded by the first fit.
+    code = (
+        "import hashlib, numpy as np, chaosbench.forecasters as f\n"
+        "from chaosbench.trajectories import Trajectories\n"
+        "x = np.random.default_rng(0).normal(size=(600, 3)).cumsum(axis=0)\n"
+        "for name in ('esn', 'nvar', 'sindy'):\n"
+        "    p = f.registry[name]().fit(Trajectories(x, 1.0), seed=0)\n"
+        "    y = p.predict(x[np.newaxis, :100], 5).values\n"
+        "    print(name, hashlib.sha256(y.tobytes()).hexdigest())\n"
+    )
+    outputs = set()
+    for threads in ("1", "2"):
+        environment = {**os.environ, "OPENBLAS_NUM_THREADS": threads, "OMP_NUM_THREADS": threads}
+        done = subprocess.run(
+            [sys.executable, "-c", code],
+            capture_output=True,
+            text=True,
+            check=True,
+            env=environment,
+        )
+        outputs.add(done.stdout)
+    assert len(outputs) == 1
+
+
 def test_importing_the_adapters_imports_no_library() -> None:
     code = (
         "import sys, importlib, pkgutil, chaosbench.forecasters as f\n"
@@ -141,3 +167,10 @@ def test_importing_the_adapters_imports_no_library() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("d", [2, 40])
+@pytest.mark.parametrize("name", BUILT_IN)
+def test_conformance_in_few_and_many_variables(name: str, d: int) -> None:
+    check_forecaster(forecasters.registry[name](), d=d)

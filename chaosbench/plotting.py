@@ -1,0 +1,159 @@
+"""Pictures: attractors, forecasts against the truth, error growth."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from chaosbench.evaluation import Record
+from chaosbench.systems import System, get
+from chaosbench.systems._constants import constants
+from chaosbench.systems._simulate import simulate
+from chaosbench.trajectories import FloatArray
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = ["plot_attractors", "plot_error_growth", "plot_forecast", "save"]
+
+INK, MUTED, ACCENT = "#1b1b1f", "#8a8a94", "#1f5fae"
+
+
+def plot_attractors(systems: Sequence[str | System], *, columns: int = 4, seed: int = 0) -> Figure:
+    """Draw one panel a system: flows and maps in their two liveliest variables.
+
+    A delay system is drawn against its own past, a spatially extended one as a space–time field.
+    """
+    rows = -(-len(systems) // columns)
+    figure = _figure(2.6 * columns, 2.8 * rows)
+    for k, name in enumerate(systems, start=1):
+        axes = figure.add_subplot(rows, columns, k)
+        _attractor(axes, get(name), seed)
+    figure.tight_layout()
+    return figure
+
+
+def plot_forecast(
+    truth: FloatArray,
+    forecasts: dict[str, FloatArray],
+    *,
+    dt: float,
+    lyapunov_exponent: float,
+    variables: Sequence[str],
+) -> Figure:
+    """Draw one window's truth ``(H, d)`` and forecasts ``(H, d)`` against Lyapunov times."""
+    d = truth.shape[1]
+    figure = _figure(8.0, 1.5 * d + 0.6)
+    time = dt * lyapunov_exponent * np.arange(1, len(truth) + 1)
+    colours = _colours(len(forecasts))
+    first = None
+    for i in range(d):
+        axes = first = figure.add_subplot(d, 1, i + 1, sharex=first)
+        axes.plot(time, truth[:, i], color=INK, lw=1.4, label="truth")
+        low, high = truth[:, i].min(), truth[:, i].max()
+        for (name, values), colour in zip(forecasts.items(), colours, strict=True):
+            axes.plot(time, values[:, i], color=colour, lw=1.0, label=name)
+        axes.set_ylim(low - 0.2 * (high - low), high + 0.2 * (high - low))
+        axes.set_ylabel(variables[i], rotation=0, ha="right")
+        _plain(axes)
+    assert first is not None
+    first.set_xlabel("Lyapunov times")
+    figure.axes[0].legend(ncols=4, frameon=False, loc="lower left", bbox_to_anchor=(0, 1))
+    figure.tight_layout()
+    return figure
+
+
+def plot_error_growth(records: Sequence[Record]) -> Figure:
+    """Draw the median error in standard deviations against Lyapunov times, on a log axis."""
+    curves: dict[str, dict[float, list[float]]] = {}
+    for record in records:
+        for name, value in record.scores.items():
+            metric, _, horizon = name.partition("@")
+            if metric == "nrmse" and horizon:
+                points = curves.setdefault(record.forecaster, {})
+                points.setdefault(float(horizon), []).append(value)
+    figure = _figure(7.0, 4.2)
+    axes = figure.add_subplot()
+    for (name, points), colour in zip(curves.items(), _colours(len(curves)), strict=True):
+        times = sorted(points)
+        axes.semilogy(times, [float(np.median(points[t])) for t in times], color=colour, label=name)
+    axes.axhline(0.4, color=MUTED, ls=":", lw=1)
+    axes.set_xlabel("Lyapunov times")
+    axes.set_ylabel("error in σ")
+    axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
+    _plain(axes)
+    figure.tight_layout()
+    return figure
+
+
+def save(figure: Figure, path: Path | str) -> None:
+    """Write PNG or SVG by the file's suffix; equal figures give equal bytes."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    metadata: dict[str, Any] = {"Software": None} if path.suffix == ".png" else {"Date": None}
+    figure.savefig(path, dpi=110, metadata=metadata)
+
+
+def _figure(width: float, height: float) -> Figure:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), facecolor="white")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def _colours(count: int) -> list[Any]:
+    from matplotlib import colormaps
+
+    return [colormaps["viridis"](x) for x in np.linspace(0.1, 0.85, max(count, 1))][:count]
+
+
+def _plain(axes: Axes) -> None:
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
+    axes.tick_params(labelsize=8)
+
+
+def _attractor(axes: Axes, system: System, seed: int) -> None:
+    known = constants(system)
+    axes.set_title(system.name, fontsize=9, color=INK)
+    axes.set_xticks([])
+    axes.set_yticks([])
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+    if system.kind == "map":
+        values = simulate(system, points=20_000, seed=seed).values[0]
+        x, y = (values[:-1, 0], values[1:, 0]) if system.dimension == 1 else values[:, :2].T
+        axes.plot(x, y, ",", color=ACCENT, alpha=0.5)
+    elif system.dimension > 8:
+        values = simulate(system, points=300, dt=known.period / 30, seed=seed).values[0]
+        axes.imshow(values.T, aspect="auto", cmap="viridis", interpolation="bilinear")
+    else:
+        periods = 60 if system.dimension > 1 else 40
+        made = simulate(system, points=200 * periods, points_per_period=200, seed=seed)
+        values = made.values[0]
+        if system.kind == "delay" and system.dimension == 1:
+            lag = round(system.delays[0].lag / made.dt)
+            x, y = values[lag:, 0], values[:-lag, 0]
+        else:
+            i, j = _liveliest(values)
+            x, y = values[:, i], values[:, j]
+        axes.plot(x, y, color=ACCENT, lw=0.4, alpha=0.8)
+
+
+def _liveliest(values: FloatArray) -> tuple[int, int]:
+    """Return the two variables whose plane the orbit fills most, in cells of a 40 × 40 grid."""
+    d = values.shape[1]
+    low, high = values.min(axis=0), values.max(axis=0)
+    cells = np.minimum(40 * (values - low) / np.where(high > low, high - low, 1), 39).astype(int)
+    filled = {
+        (i, j): len(np.unique(40 * cells[:, i] + cells[:, j]))
+        for i in range(d)
+        for j in range(i + 1, d)
+    }
+    return max(filled, key=lambda pair: filled[pair])
