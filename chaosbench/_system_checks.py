@@ -13,6 +13,7 @@ from chaosbench.errors import InputError, ParameterError
 from chaosbench.expressions import evaluate
 from chaosbench.systems import System
 from chaosbench.systems._integration import Orbit
+from chaosbench.systems._system import _flatten
 from chaosbench.trajectories import FloatArray
 
 __all__ = ["check_system", "system_checks"]
@@ -168,7 +169,7 @@ def check_plain_function(system: System) -> None:
                 arguments.append(float(times[n]))
             else:
                 arguments.append(float(next(past if entry in names else values)))
-        plain = np.hstack(system.function(*arguments, **system.parameters))
+        plain = np.array(_flatten(system.function(*arguments, **system.parameters)), float)
         _require(
             bool(np.allclose(plain, compiled[n], rtol=1e-12, atol=scale)),
             f"gives {plain} as a Python function and {compiled[n]} compiled, at {states[n]}",
@@ -191,7 +192,8 @@ def check_jacobian(system: System) -> None:
         shifted = {clock.id: times} | {
             node.id: points[:, k] + (h if k == j else 0.0) for k, node in enumerate(inputs)
         }
-        columns = evaluate(outputs, shifted)
+        with np.errstate(all="ignore"):  # branches that are not taken are evaluated too
+            columns = evaluate(outputs, shifted)
         return np.stack([np.broadcast_to(c, _STATES) for c in columns], axis=1)
 
     for j in range(len(inputs)):

@@ -1,0 +1,110 @@
+"""Every registered system, whatever it is."""
+
+from __future__ import annotations
+
+import pickle
+import re
+from importlib import resources
+
+import numpy as np
+import pytest
+
+from chaosbench.systems import registry
+from chaosbench.systems._constants import _stored, constants, constants_path
+from chaosbench.testing import check_system, system_checks
+
+NAMES = list(registry)
+REFERENCES = (resources.files("chaosbench.systems") / "references.bib").read_text("utf-8")
+
+
+@pytest.mark.parametrize("check", system_checks(), ids=lambda check: check.__name__)
+@pytest.mark.parametrize("name", NAMES)
+def test_conformance(name, check):
+    check(registry[name])
+    assert check in system_checks()
+
+
+def test_all_checks_at_once():
+    assert check_system(registry["lorenz"]) is None
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_reference_is_listed(name):
+    assert re.search(rf"^@\w+\{{{registry[name].reference},$", REFERENCES, re.MULTILINE)
+
+
+def test_references_are_complete():
+    entries = re.findall(r"^@(\w+)\{(\w+),\n(.*?)^\}", REFERENCES, re.MULTILINE | re.DOTALL)
+    keys = [key for _, key, _ in entries]
+    assert keys == sorted(set(keys)), "sorted, and each once"
+    assert set(keys) == {registry[name].reference for name in NAMES}, "no more than are used"
+    for kind, key, body in entries:
+        fields = dict(re.findall(r"^  (\w+) = \{(.*)\},?$", body, re.MULTILINE))
+        where = {"article": "journal", "book": "publisher", "inproceedings": "booktitle"}[kind]
+        assert {"author", "title", "year", where} <= fields.keys(), key
+        assert key.endswith(fields["year"]), key
+        assert fields.get("doi", "10.").startswith("10."), key
+
+
+def test_names_and_aliases_are_unique():
+    everything = [n for name in NAMES for n in (name, *registry[name].aliases)]
+    assert len(everything) == len(set(everything))
+    for name in NAMES:
+        assert registry[name].name == name
+        for alias in registry[name].aliases:
+            assert registry[alias] is registry[name]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_fingerprint_is_that_of_its_constants(name):
+    """The gate: whoever changes an equation has to measure it again."""
+    path = constants_path(name)
+    assert path.is_file(), f"run `chaosbench systems characterise {name}`"
+    stored = _stored(name)
+    assert stored is not None
+    assert stored.fingerprint == registry[name].fingerprint, (
+        f"{path} belongs to another equation, parameters or initial state; "
+        f"run `chaosbench systems characterise {name}`"
+    )
+    assert stored.system == name
+
+
+def test_no_constants_without_a_system():
+    assert {path.stem for path in constants_path("lorenz").parent.glob("*")} == set(NAMES)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_constants_make_sense(name):
+    system, known = registry[name], constants(name)
+    d = system.dimension
+    assert len(known.mean) == len(known.std) == d
+    assert min(known.std) > 0
+    assert len(known.lyapunov_exponents) == len(known.lyapunov_stderr)
+    assert len(known.lyapunov_exponents) == (4 if system.kind == "delay" else d)
+    assert list(known.lyapunov_exponents) == sorted(known.lyapunov_exponents, reverse=True)
+    assert known.period > 0
+    assert known.period == 1 or system.kind != "map"
+    assert known.ranked is (known.verdict == "")
+    if known.ranked:
+        assert known.lyapunov_time == pytest.approx(1 / known.largest_lyapunov_exponent)
+    assert type(known).from_json(known.to_json()) == known
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_pickling(name):
+    system = registry[name]
+    assert pickle.loads(pickle.dumps(system)) == system
+    changed = system.with_ic(np.array(system.ic) * 1.5 + 0.1)
+    if system.parameters:
+        parameter, value = next(iter(system.parameters.items()))
+        changed = changed.with_params(**{parameter: 1.5 * value})
+    back = pickle.loads(pickle.dumps(changed))
+    assert back == changed
+    assert back != system
+    assert (back.parameters, back.ic) == (changed.parameters, changed.ic)
+
+
+def test_kinds_of_the_lite_suite_are_there():
+    kinds = {registry[name].kind for name in NAMES}
+    assert kinds == {"flow", "delay", "map"}
+    assert len(NAMES) >= 20
