@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
+
+from chaosbench.datasets._corruption import corrupt
 from chaosbench.datasets._files import (
     read_json,
     read_trajectories,
@@ -19,13 +22,14 @@ from chaosbench.datasets._recipe import Dataset, Pace
 from chaosbench.errors import CorruptDataError, RecipeMismatchError
 from chaosbench.provenance import digest, versions
 from chaosbench.systems import registry as systems
+from chaosbench.systems._constants import constants
 from chaosbench.systems._simulate import attractor_orbit
 from chaosbench.trajectories import Trajectories
 
 __all__ = ["Split", "StoredDataset", "generate", "open_dataset", "verify"]
 
-Split = Literal["train", "test"]
-_SPLITS: tuple[Split, Split] = ("train", "test")
+Split = Literal["train", "test", "context"]
+_SPLITS: tuple[Split, ...] = ("train", "test", "context")
 MANIFEST, RECIPE = "manifest.json", "recipe.json"
 
 
@@ -108,7 +112,8 @@ def generate(
         (name, split)
         for name in dataset.systems
         for split in _SPLITS
-        if split == "train" or dataset.windows
+        if split == "train"
+        or (dataset.windows and (split == "test" or dataset.corrupted))
     ]
     paces = {name: dataset.pace(name) for name in dataset.systems}
     files: dict[str, dict[str, Any]] = {}
@@ -178,9 +183,26 @@ def _claim(dataset: Dataset, directory: Path) -> bool:
 
 
 def make_split(dataset: Dataset, system: str, split: Split, pace: Pace) -> Trajectories:
-    """Integrate one split of one system; its trajectories depend on seed, split and index only."""
-    import numpy as np
+    """Make one split of one system; its trajectories depend on seed, split and index only.
 
+    ``train`` and ``context`` are what forecasters see, noise and gaps included; ``test`` is the
+    clean truth, contexts and futures.
+    """
+    made = _integrate(dataset, system, "train" if split == "train" else "test", pace)
+    if split == "test" or not dataset.corrupted:
+        return made
+    values = made.values if split == "train" else made.values[:, : dataset.context]
+    seen = corrupt(
+        values,
+        scale=np.array(constants(system).std),
+        noise=dataset.noise,
+        missing=dataset.missing,
+        key=(dataset.seed, 2 + _SPLITS.index(split)),
+    )
+    return Trajectories(seen, made.dt, made.variables, made.start_times)
+
+
+def _integrate(dataset: Dataset, system: str, split: Split, pace: Pace) -> Trajectories:
     train = split == "train"
     count = dataset.train_trajectories if train else dataset.windows
     points = dataset.train_points if train else dataset.context + pace.horizon

@@ -55,6 +55,10 @@ class Dataset:
             faster of the two. Maps are sampled at every iteration.
         rate: samples per clock.
         rtol: tolerance of the integration.
+        noise: standard deviation of the observation noise, in standard deviations of each
+            variable on the attractor. It is on what forecasters see; the truth stays clean.
+        missing: share of the seen samples that are lost (all variables of a sample at once); the
+            last sample of a context is always there.
 
     Raises:
         UnknownNameError, ParameterError: when made from values that cannot be.
@@ -72,6 +76,8 @@ class Dataset:
     clock: Clock = "fastest"
     rate: float = 30.0
     rtol: float = 1e-12
+    noise: float = 0.0
+    missing: float = 0.0
 
     def __post_init__(self) -> None:
         if isinstance(self.systems, str):
@@ -93,6 +99,10 @@ class Dataset:
             value = getattr(self, name)
             if not (isinstance(value, (int, float)) and math.isfinite(value) and value > 0):
                 raise ParameterError(f"{name} must be positive and finite, not {value!r}")
+        for name, limit in {"noise": 10.0, "missing": 0.9}.items():
+            value = getattr(self, name)
+            if not (isinstance(value, (int, float)) and 0 <= value <= limit):
+                raise ParameterError(f"{name} must lie between 0 and {limit:g}, not {value!r}")
         if self.clock not in ("fastest", "period", "lyapunov"):
             raise ParameterError(
                 f"clock must be 'fastest', 'period' or 'lyapunov', not {self.clock!r}"
@@ -111,6 +121,11 @@ class Dataset:
     def hash(self) -> str:
         """Hash of the recipe, 16 hexadecimal digits."""
         return digest(self.recipe())
+
+    @property
+    def corrupted(self) -> bool:
+        """Whether what forecasters see differs from the truth."""
+        return self.noise > 0 or self.missing > 0
 
     def only(self, system: str) -> Dataset:
         """Return the same recipe for one of its systems; its numbers stay the same."""

@@ -74,7 +74,11 @@ class Predictor(Protocol):
 
 @runtime_checkable
 class Forecaster(Protocol):
-    """A frozen dataclass of settings; all randomness comes from `seed`."""
+    """A frozen dataclass of settings; all randomness comes from `seed`.
+
+    A class attribute ``libraries: ClassVar[tuple[str, ...]]`` may name modules to import before
+    the clock starts, so that an import does not count as fitting.
+    """
 
     __dataclass_fields__: ClassVar[dict[str, Any]]
 

@@ -6,7 +6,7 @@ import logging
 import warnings
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -47,6 +47,8 @@ class LinearRegression:
         lags: number of past steps p.
 
     """
+
+    libraries: ClassVar[tuple[str, ...]] = ("scipy.linalg", "darts.models")
 
     lags: int = 10
 
@@ -101,6 +103,8 @@ class RandomForest:
         max_columns: bound on the columns tried at a split, which keeps 40 variables affordable.
 
     """
+
+    libraries: ClassVar[tuple[str, ...]] = ("scipy.linalg", "darts.models")
 
     lags: int = 10
     trees: int = 50

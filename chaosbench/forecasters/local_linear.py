@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -54,6 +54,8 @@ class LocalLinear:
         ridge: λ relative to the variance of the neighbourhood.
 
     """
+
+    libraries: ClassVar[tuple[str, ...]] = ("scipy.spatial",)
 
     neighbours: int = 20
     delays: int = 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from itertools import combinations_with_replacement
 from math import comb
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
@@ -66,6 +66,8 @@ class NVAR:
         max_features: `fit` raises `ParameterError` beyond this many features.
 
     """
+
+    libraries: ClassVar[tuple[str, ...]] = ("scipy.linalg",)
 
     delay: int = 2
     order: int = 2

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from math import comb
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
@@ -79,6 +79,8 @@ class SINDy:
         max_terms: bound on the number of monomials.
 
     """
+
+    libraries: ClassVar[tuple[str, ...]] = ("scipy.integrate", "pysindy")
 
     degree: int = 3
     threshold: float | None = None

@@ -45,6 +45,7 @@ class Orbit:
     step: float = 0.0
     attempts: int = 0
     past: Any = None
+    kink: float = -np.inf
 
     def __post_init__(self) -> None:
         if not (isinstance(self.rtol, Real) and 1e-15 <= self.rtol <= 1e-2):
@@ -52,6 +53,13 @@ class Orbit:
         self.state = np.array(self.state, dtype=np.float64)
         if self.atol is None:
             self.atol = self.rtol
+        if self.system.kind == "delay" and self.past is None:
+            from chaosbench.numerics._delay import constant_history
+
+            longest = max(delay.lag for delay in self.system.delays)
+            starts, widths, pieces = constant_history(self.state, 1.01 * longest)
+            self.past = (starts + self.time, widths, pieces)
+            self.kink = self.time
 
     def advance(self, span: float) -> None:
         """Move on by `span` time units (iterations)."""
@@ -90,14 +98,10 @@ class Orbit:
     def _run_delay(
         self, address: int, span: float, out: FloatArray, dt: float
     ) -> tuple[int, float]:
-        from chaosbench.numerics._delay import constant_history, integrate_delay
+        from chaosbench.numerics._delay import integrate_delay
 
         lags = np.array([delay.lag for delay in self.system.delays])
         sources = np.array([delay.source for delay in self.system.delays])
-        if self.past is None:
-            starts, widths, pieces = constant_history(self.state, 1.01 * lags.max())
-            self.past = (starts + self.time, widths, pieces)
-            self.kink = self.time
         status, elapsed, self.step, attempts, self.past = integrate_delay(
             address, self.time, self.state, self.past, lags, sources, self.kink, span,
             self.step, out, dt, self.rtol, self.atol, BOUND, MAX_STEPS,
