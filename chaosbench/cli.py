@@ -28,6 +28,9 @@ class Format(StrEnum):
 FormatOption = Annotated[Format, typer.Option("--format", help="A table, or only JSON.")]
 SeedOption = Annotated[int, typer.Option(min=0, help="Seed; the same seed gives the same bytes.")]
 WorkersOption = Annotated[int, typer.Option(min=1, help="How many to work on at a time.")]
+TrackOption = Annotated[
+    str | None, typer.Option(help="Only this track; needed for a page where there are several.")
+]
 PluginOption = Annotated[
     list[Path] | None, typer.Option("--plugin", help="A Python file that defines forecasters.")
 ]
@@ -618,13 +621,19 @@ def run_command(
     _report_failures(records)
 
 
-def _show_board(records: Any, format: Format) -> None:  # noqa: A002
+def _show_board(records: Any, format: Format, track: str | None = None) -> None:  # noqa: A002
+    """Print one leaderboard a track."""
     from chaosbench.leaderboard import build, show
+    from chaosbench.leaderboard._exam import track_of
 
-    made = build(records)
+    tracks = [track] if track else sorted({track_of(record) for record in records})
+    boards = [build(records, track=name) for name in tracks]
     if format is Format.json:
-        print(made.to_json())  # noqa: T201
-    else:
+        _print_json([row for made in boards for row in made.rows()])
+        return
+    for made in boards:
+        if len(boards) > 1:
+            _say(f"\n{made.track}")
         show(made)
 
 
@@ -651,10 +660,11 @@ def _read(paths: list[Path]) -> Any:
 @board.command("show")
 def leaderboard_show(
     runs: Annotated[list[Path], typer.Argument(help="Directories of runs, or record files.")],
+    track: TrackOption = None,
     format: FormatOption = Format.table,  # noqa: A002
 ) -> None:
-    """Rank the records of one or more runs."""
-    _show_board(_read(runs), format)
+    """Rank the records of one or more runs, each track by itself."""
+    _show_board(_read(runs), format, track)
 
 
 @board.command("build")
@@ -662,12 +672,13 @@ def leaderboard_build(
     runs: Annotated[list[Path], typer.Argument(help="Directories of runs, or record files.")],
     out: Annotated[Path | None, typer.Option(help="HTML file; by default RUN/index.html.")] = None,
     title: Annotated[str, typer.Option(help="Heading of the page.")] = "chaosbench leaderboard",
+    track: TrackOption = None,
 ) -> None:
     """Write one self-contained HTML page."""
     from chaosbench.leaderboard import write_page
 
     path = out or (runs[0] / "index.html" if runs[0].is_dir() else Path("index.html"))
-    write_page(_read(runs), path, title=title)
+    write_page(_read(runs), path, title=title, track=track)
     _say(path)
 
 

@@ -506,5 +506,7 @@ def evaluate(outputs: Sequence[Expr], values: dict[int, Any]) -> list[Any]:
             raise DefinitionError(f"no value was given for the symbol {node!r}")
         else:
             function = numpy_names.get(node.op) or getattr(np, node.op)
-            done[node.id] = function(*(done[a.id] for a in node.args))
+            value = function(*(done[a.id] for a in node.args))
+            # NumPy adds truth values to truth values; here they are numbers
+            done[node.id] = np.multiply(value, 1.0) if node.op in BOOLEAN else value
     return [done[node.id] for node in outputs]

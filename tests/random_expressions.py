@@ -174,24 +174,15 @@ def _floor(z):
     return Step(below)
 
 
+ANALYTIC = {
+    "sin": "sin", "cos": "cos", "tan": "tan", "sinh": "sinh", "cosh": "cosh", "tanh": "tanh",
+    "arcsin": "asin", "arccos": "acos", "arctan": "atan", "exp": "exp", "log": "log",
+    "sqrt": "sqrt",
+}  # fmt: skip
+"""NumPy's names of the elementary functions, and those of cmath."""
+
 STEPS = SimpleNamespace(
-    **{
-        name: _analytic(getattr(cmath, cname))
-        for name, cname in {
-            "sin": "sin",
-            "cos": "cos",
-            "tan": "tan",
-            "sinh": "sinh",
-            "cosh": "cosh",
-            "tanh": "tanh",
-            "arcsin": "asin",
-            "arccos": "acos",
-            "arctan": "atan",
-            "exp": "exp",
-            "log": "log",
-            "sqrt": "sqrt",
-        }.items()
-    },  # fmt: skip
+    **{name: _analytic(getattr(cmath, other)) for name, other in ANALYTIC.items()},
     absolute=lambda z: z if z > 0.0 else -z,
     minimum=lambda a, b: a if a < b else b,
     maximum=lambda a, b: a if a > b else Step(b),

@@ -75,7 +75,7 @@ class TestFolding:
             (lambda x: x * -1, "neg(x)"),
             (lambda x: 0 / x, "0.0"),
             (lambda x: x / 1, "x"),
-            (lambda x: -(-x), "x"),
+            (lambda x: 0 - (-x), "x"),
             (lambda x: x**0, "1.0"),
             (lambda x: x**1, "x"),
             (lambda x: x**0.5, "sqrt(x)"),
@@ -179,6 +179,13 @@ class TestWhatCannotBeTraced:
             _ = system.trace
         assert isinstance(caught.value, InputError)
         assert "untraceable" in str(caught.value) or "equation" in str(caught.value)
+
+    def test_truth_values_are_numbers(self, xy):
+        x, y = xy
+        values = {x.id: np.array([1.0, 1.0]), y.id: np.array([1.0, -1.0])}
+        total, negative = evaluate([(x > 0) + (y > 0), -(x > 0)], values)
+        assert total.tolist() == [2.0, 1.0]
+        assert negative.tolist() == [-1.0, -1.0]
 
     def test_a_symbol_without_value(self, xy):
         with pytest.raises(DefinitionError, match="no value was given for the symbol y"):

@@ -6,7 +6,7 @@ import os
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor, as_completed
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -245,22 +245,38 @@ def cache_directory() -> Path:
 
 def load_exam(stored: StoredDataset, task: Task) -> Exam:
     """Read and check a task's data and split it into what is seen and what is asked."""
-    return _read_exam(str(stored.directory), stored.hash, task.system)
+    exam = _read_exam(str(stored.directory), stored.hash, task.system)
+    if task.observed is None:
+        return exam
+    names = systems[task.system].variables
+    chosen = [names.index(name) for name in task.observed]
+    return replace(
+        exam,
+        train=exam.train[..., chosen],
+        context=exam.context[..., chosen],
+        truth=exam.truth[..., chosen],
+        observed=tuple(chosen),
+    )
 
 
 @lru_cache(maxsize=4)
 def _read_exam(directory: str, hash_: str, system: str) -> Exam:
     stored = open_dataset(directory)
     assert stored.hash == hash_
-    dataset = stored.manifest["recipe"]
+    recipe = stored.manifest["recipe"]
     train, test = stored.load(system, "train"), stored.load(system, "test")
-    seen = int(dataset["context"])
+    seen = int(recipe["context"])
     assert test.start_times is not None
     known = constants(system)
+    past = np.ascontiguousarray(test.values[:, :seen])
+    corrupted = f"{system}/context.parquet" in stored.manifest["files"]
     return Exam(
         train=train.values,
-        context=np.ascontiguousarray(test.values[:, :seen]),
+        context=stored.load(system, "context").values if corrupted else past,
         truth=np.ascontiguousarray(test.values[:, seen:]),
+        clean_context=past,
+        observed=tuple(range(past.shape[2])),
+        noise=float(recipe["noise"]) * np.array(known.std),
         context_end=test.start_times + (seen - 1) * test.dt,
         dt=test.dt,
         lyapunov_exponent=stored.manifest["paces"][system]["lyapunov_exponent"],
@@ -274,6 +290,7 @@ def _job(cell: Cell, exam: Exam) -> dict[str, Any]:
         "config": dict(cell.spec.config),
         "plugins": [path for path, _ in cell.spec.plugins],
         "seed": cell.seed,
+        "learn": cell.task.learn,
         "dt": exam.dt,
         "horizon": exam.horizon,
     }
@@ -281,9 +298,23 @@ def _job(cell: Cell, exam: Exam) -> dict[str, Any]:
 
 def _ceiling(task: Task, exam: Exam) -> Outcome:
     values = perfect_forecast(
-        systems[task.system], exam.context, exam.context_end, exam.dt, exam.horizon
-    )
+        systems[task.system],
+        _privileged_context(exam),
+        exam.context_end,
+        exam.dt,
+        exam.horizon,
+        noise=exam.noise,
+    )[..., list(exam.observed)]
     return Outcome("ok" if np.isfinite(values).all() else "diverged", values=values)
+
+
+def _privileged_context(exam: Exam) -> FloatArray:
+    """What the ceiling starts from: all variables, with the noise that forecasters have.
+
+    Clean observations of one variable determine the rest (Takens), so a partial view costs the
+    true equation nothing; gaps leave the last sample, which is all that a clean state takes.
+    """
+    return exam.context if exam.noise.any() else exam.clean_context
 
 
 def _record(
@@ -295,10 +326,11 @@ def _record(
     forecast = None
     if values is not None:
         scores, windows = score(cell.task, exam, values)
+        names = systems[cell.task.system].variables
         forecast = Trajectories(
             values,
             exam.dt,
-            systems[cell.task.system].variables,
+            tuple(names[i] for i in exam.observed),
             exam.context_end + exam.dt,
         )
     record = Record(

@@ -18,9 +18,12 @@ class Exam:
     """Everything a cell needs; only `train`, `context`, `dt` and `horizon` leave this process.
 
     Attributes:
-        train: ``(n, T, d)``.
-        context: ``(w, C, d)``.
-        truth: ``(w, H, d)``, what follows the contexts.
+        train: ``(n, T, d)``, as observed: noise, and NaN where a sample was lost.
+        context: ``(w, C, d)``, as observed.
+        truth: ``(w, H, d)``, what follows the contexts, clean.
+        clean_context: ``(w, C, D)``, the true past in all `D` variables of the system.
+        observed: indices of the `d` observed variables among the `D`.
+        noise: ``(D,)`` standard deviation of the observation noise.
         context_end: ``(w,)`` absolute time of the last context sample.
         dt: sampling step in time units.
         lyapunov_exponent: per time unit; None unless the system is chaotic.
@@ -31,6 +34,9 @@ class Exam:
     train: FloatArray
     context: FloatArray
     truth: FloatArray
+    clean_context: FloatArray
+    observed: tuple[int, ...]
+    noise: FloatArray
     context_end: FloatArray
     dt: float
     lyapunov_exponent: float | None
@@ -57,8 +63,9 @@ def score(
     `nrmse` without an ``@`` are means over the whole forecast. D_stsp compares the pooled states
     of all windows, D_H is the mean over windows.
     """
-    scale = exam.train.std(axis=(0, 1))
-    scale = np.where(scale > 0, scale, 1.0)
+    past = exam.clean_context[..., list(exam.observed)]
+    # where nothing is trained on, what is known of the spread is in the contexts
+    scale = np.nanstd(exam.train if task.learn == "train" else past, axis=(0, 1))
     windows: dict[str, tuple[float, ...]] = {}
     for threshold in task.thresholds:
         steps = metrics.valid_prediction_steps(
@@ -79,7 +86,7 @@ def score(
             step = round(horizon / exam.clock) - 1
             if 0 <= step < exam.horizon:
                 scores[f"{name}@{horizon:g}"] = float(np.median(curve[:, step]))
-    mase = metrics.mase(exam.truth, forecast, exam.context)
+    mase = metrics.mase(exam.truth, forecast, past)
     windows["mase"] = tuple(mase.tolist())
     scores["mase"] = float(np.median(mase))
     d = exam.truth.shape[2]

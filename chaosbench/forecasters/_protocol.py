@@ -77,7 +77,9 @@ class Forecaster(Protocol):
     """A frozen dataclass of settings; all randomness comes from `seed`.
 
     A class attribute ``libraries: ClassVar[tuple[str, ...]]`` may name modules to import before
-    the clock starts, so that an import does not count as fitting.
+    the clock starts, so that an import does not count as fitting. Samples that were lost are
+    interpolated linearly before `fit` and `predict`, unless ``handles_gaps: ClassVar[bool] = True``
+    says that NaN is welcome.
     """
 
     __dataclass_fields__: ClassVar[dict[str, Any]]

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from chaosbench.leaderboard._columns import columns
-from chaosbench.leaderboard._exam import Exam, prepare
+from chaosbench.leaderboard._exam import Exam, prepare, track_of
 from chaosbench.leaderboard.ranking import Standing, standings
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ class Leaderboard:
         standings: one line a forecaster.
         metric: window score that ranks.
         exam_seed: seed of the exam.
+        track: the question that was asked.
         tasks: ranked tasks.
         systems: their systems, each once.
         cells: number of records.
@@ -40,6 +41,7 @@ class Leaderboard:
     standings: tuple[Standing, ...]
     metric: str
     exam_seed: int
+    track: str
     tasks: tuple[str, ...]
     systems: tuple[str, ...]
     cells: int
@@ -52,6 +54,7 @@ class Leaderboard:
             standings=lines,
             metric=exam.metric,
             exam_seed=exam.exam_seed,
+            track=track_of(exam.records[0]),
             tasks=exam.tasks,
             systems=tuple(sorted(set(exam.systems))),
             cells=len(exam.records),
@@ -77,7 +80,7 @@ class Leaderboard:
         return (
             f"{count(len(self.standings), 'forecaster')}, {count(len(self.systems), 'system')}, "
             f"{count(self.cells, 'run')} ({self.failures:,} failed), exam seed {self.exam_seed}, "
-            f"ranked by {self.metric}"
+            f"track {self.track}, ranked by {self.metric}"
         )
 
     def __repr__(self) -> str:
@@ -104,7 +107,10 @@ class Leaderboard:
 
     def rows(self) -> list[dict[str, Any]]:
         """Return one plain dictionary a standing; NaN and infinity, which JSON lacks, are None."""
-        return [_plain(asdict(line) | {"incomplete": line.incomplete}) for line in self.standings]
+        return [
+            _plain(asdict(line) | {"incomplete": line.incomplete, "track": self.track})
+            for line in self.standings
+        ]
 
     def to_json(self) -> str:
         """Return an array of objects, one a standing, with every field of `Standing`."""
@@ -142,7 +148,8 @@ def build(
     bootstrap: int = 1000,
     seed: int = 0,
     exam_seed: int | None = None,
+    track: str | None = None,
 ) -> Leaderboard:
     """Rank `records` and return the `Leaderboard`; the settings are those of `rank`."""
-    exam = prepare(records, metric, exam_seed)
+    exam = prepare(records, metric, exam_seed, track)
     return Leaderboard.of(exam, standings(exam, bootstrap=bootstrap, seed=seed))

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from chaosbench.evaluation._record import Record
     from chaosbench.trajectories import FloatArray
 
-__all__ = ["FALLBACK", "Exam", "Windows", "base", "prepare"]
+__all__ = ["FALLBACK", "Exam", "Windows", "base", "prepare", "track_of"]
 
 FALLBACK = "climatology"
 
@@ -193,12 +193,14 @@ def _finite(value: float | None) -> float | None:
     return value if value is not None and not math.isnan(value) else None
 
 
-def prepare(records: Iterable[Record], metric: str, exam_seed: int | None = None) -> Exam:
+def prepare(
+    records: Iterable[Record], metric: str, exam_seed: int | None = None, track: str | None = None
+) -> Exam:
     """Check that the records belong together and put them in order.
 
     Raises:
-        InputError: no records, several exam seeds or task versions, two unlike records of one
-            cell, or none that has the metric.
+        InputError: no records, several exam seeds, tracks or task versions, two unlike records of
+            one cell, or none that has the metric.
 
     """
     chosen = list(records)
@@ -214,6 +216,7 @@ def prepare(records: Iterable[Record], metric: str, exam_seed: int | None = None
     chosen = [record for record in chosen if record.exam_seed == seed]
     if not chosen:
         raise InputError(f"no record has exam seed {seed}; there are {', '.join(map(str, seeds))}")
+    chosen = _one_track(chosen, track)
     _check_versions({record.task for record in chosen})
     _check_data(chosen)
     chosen = _distinct(chosen)
@@ -234,6 +237,24 @@ def prepare(records: Iterable[Record], metric: str, exam_seed: int | None = None
         tasks=tuple(tasks),
         systems=tuple(ranked[task] for task in tasks),
     )
+
+
+def _one_track(records: list[Record], track: str | None) -> list[Record]:
+    """Keep the records of one track: different questions have no common answer."""
+    tracks = sorted({track_of(record) for record in records})
+    if track is None and len(tracks) > 1:
+        raise InputError(
+            f"the records belong to several tracks, {', '.join(tracks)}, which ask different "
+            f"questions; choose one with track="
+        )
+    if track is not None and track not in tracks:
+        raise InputError(f"no record is of the track {track!r}; there are {', '.join(tracks)}")
+    return [record for record in records if track in (None, track_of(record))]
+
+
+def track_of(record: Record) -> str:
+    """Return the question behind a record: ``forecast`` of ``forecast/lorenz-v1``."""
+    return record.task.partition("/")[0]
 
 
 def _ranked(records: list[Record], metric: str) -> dict[str, str]:

@@ -41,6 +41,7 @@ def write_page(
     bootstrap: int = 1000,
     seed: int = 0,
     exam_seed: int | None = None,
+    track: str | None = None,
     generated: str = "",
 ) -> Path:
     """Write the leaderboard of `records` to `path` as one HTML file; see `render_page`."""
@@ -51,6 +52,7 @@ def write_page(
         bootstrap=bootstrap,
         seed=seed,
         exam_seed=exam_seed,
+        track=track,
         generated=generated,
     )
     target = Path(path)
@@ -66,6 +68,7 @@ def render_page(
     bootstrap: int = 1000,
     seed: int = 0,
     exam_seed: int | None = None,
+    track: str | None = None,
     generated: str = "",
 ) -> str:
     """Return the leaderboard as HTML; the same records give the same bytes.
@@ -77,6 +80,7 @@ def render_page(
         bootstrap: replicates behind the intervals.
         seed: seed of the bootstrap.
         exam_seed: which exam to show, where the records hold several.
+        track: which track, likewise.
         generated: a date or build to print in the footer; nothing by default, so that the page
             depends on the records alone.
 
@@ -84,7 +88,7 @@ def render_page(
         InputError: records that may not be pooled, or none.
 
     """
-    exam = prepare(records, metric, exam_seed)
+    exam = prepare(records, metric, exam_seed, track)
     board = Leaderboard.of(exam, standings(exam, bootstrap=bootstrap, seed=seed))
     lines = board.standings
     shown = columns(lines)

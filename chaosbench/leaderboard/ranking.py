@@ -93,6 +93,7 @@ def rank(
     bootstrap: int = 1000,
     seed: int = 0,
     exam_seed: int | None = None,
+    track: str | None = None,
 ) -> tuple[Standing, ...]:
     """Rank the forecasters of one exam.
 
@@ -111,6 +112,7 @@ def rank(
         bootstrap: replicates behind the interval; 0 for none.
         seed: seed of the bootstrap, the same draws of systems and windows for every forecaster.
         exam_seed: which exam to rank, needed where the records hold several.
+        track: which track, likewise.
 
     Returns:
         Standings in order of rank, ceilings last.
@@ -122,7 +124,7 @@ def rank(
         kaplan1958; efron1981 for the bootstrap of censored data.
 
     """
-    return standings(prepare(records, metric, exam_seed), bootstrap=bootstrap, seed=seed)
+    return standings(prepare(records, metric, exam_seed, track), bootstrap=bootstrap, seed=seed)
 
 
 def standings(exam: Exam, *, bootstrap: int = 1000, seed: int = 0) -> tuple[Standing, ...]:

@@ -1,4 +1,4 @@
-"""Checks that every metric shares: shapes, finite truth, and what an error in σ means."""
+"""What metrics share: checks of shapes and of finite truth, errors in σ, cells of histograms."""
 
 from __future__ import annotations
 
@@ -13,7 +13,31 @@ if TYPE_CHECKING:
 
     from chaosbench.trajectories import FloatArray
 
-__all__ = ["certified", "normalised_error", "per_variable", "positive", "real", "windows"]
+__all__ = [
+    "CEILING",
+    "CONSTANT",
+    "ROUNDING",
+    "capped_ratio",
+    "cells",
+    "certified",
+    "ensemble",
+    "normalised_error",
+    "own_scale",
+    "per_variable",
+    "positive",
+    "real",
+    "series",
+    "standardised",
+    "thinned",
+    "whole",
+    "windows",
+]
+
+# A forecast a million σ away is as useless as one at infinity, and a finite ceiling keeps means
+# and medians defined.
+CEILING = 1e6
+# A series whose range is below this fraction of its magnitude holds only rounding, no signal.
+CONSTANT = 1e-12
 
 # An error in a variable that never varies cannot be measured in σ = 0. Up to this fraction of the
 # magnitudes at hand it is rounding and counts as none; beyond it, it is infinitely many σ.
@@ -48,6 +72,31 @@ def windows(
     if not known.all():
         raise InputError("the truth must be finite wherever it is certified; mend the dataset")
     return y, yhat
+
+
+def series(truth: ArrayLike, forecast: ArrayLike) -> tuple[FloatArray, FloatArray]:
+    """Return truth and forecast as ``(T, d)`` and ``(T', d)``, the truth finite."""
+    y = real(truth, axes="T, d", what="truth")
+    yhat = real(forecast, axes="T, d", what="forecast")
+    if y.shape[1] != yhat.shape[1]:
+        raise InputError(
+            f"truth has {y.shape[1]} variables and forecast {yhat.shape[1]}; they must agree"
+        )
+    if not np.isfinite(y).all():
+        raise InputError("the truth must be finite; mend the dataset")
+    return y, yhat
+
+
+def ensemble(
+    truth: ArrayLike, samples: ArrayLike, *, certified_steps: ArrayLike | None = None
+) -> tuple[FloatArray, FloatArray]:
+    """Return truth ``(n, H, d)`` and samples ``(m, n, H, d)``; a point forecast has m = 1."""
+    x = np.asarray(samples)
+    if x.ndim == 3:
+        x = x[np.newaxis]
+    x = real(x, axes="m, n, H, d", what="samples")
+    y, _ = windows(truth, x[0], certified_steps=certified_steps)
+    return y, x
 
 
 def certified(steps: ArrayLike | None, shape: tuple[int, ...]) -> NDArray[np.int64]:
@@ -85,13 +134,89 @@ def positive(value: float, *, what: str, zero: bool = False) -> float:
     return number
 
 
+def whole(value: int, *, what: str, least: int = 1) -> int:
+    """Return `value` if it is a whole number of at least `least`."""
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
+        raise InputError(f"{what} must be a whole number of at least {least}, not {value!r}")
+    return int(value)
+
+
+def own_scale(truth: FloatArray, *, axis: int) -> FloatArray:
+    """Return the standard deviation along `axis`, exactly 0 where nothing varies."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return np.where(np.ptp(truth, axis=axis) > 0, truth.std(axis=axis), 0.0)
+
+
+def capped_ratio(
+    error: FloatArray, scale: FloatArray, *, negligible: FloatArray | float = 0.0
+) -> FloatArray:
+    """Divide an error ≥ 0 by a scale ≥ 0, at most 10⁶, which NaN and infinity also get.
+
+    0/0 is 0; where the scale is 0, so is what does not exceed `negligible`.
+    """
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        ratio = error / scale
+    ratio = np.where((error == 0) | ((scale == 0) & (error <= negligible)), 0.0, ratio)
+    return np.minimum(np.where(np.isnan(ratio), CEILING, ratio), CEILING)
+
+
+def standardised(
+    truth: FloatArray, forecast: FloatArray, scale: ArrayLike | None
+) -> tuple[FloatArray, FloatArray]:
+    """Return both series about the truth's mean in units of σ, the truth's own by default.
+
+    In a variable that never varies, a forecast that differs beyond rounding is at infinity.
+    """
+    sigma = own_scale(truth, axis=0)
+    if scale is not None:
+        given = per_variable(scale, truth.shape[1], what="scale")
+        sigma = np.where(given > 0, given, sigma)
+    still = sigma == 0
+    centre = np.where(still, truth[0], truth.mean(axis=0))
+    unit = np.where(still, 1.0, sigma)
+    with np.errstate(over="ignore", invalid="ignore"):
+        y, yhat = (truth - centre) / unit, (forecast - centre) / unit
+    near = np.abs(yhat[:, still]) <= ROUNDING * np.abs(centre[still])
+    yhat[:, still] = np.where(near, 0.0, np.inf)
+    return y, yhat
+
+
+def thinned(points: FloatArray, most: int) -> FloatArray:
+    """Keep at most `most` evenly spaced rows, so that the whole run is seen."""
+    if len(points) <= most:
+        return points
+    rows: FloatArray = points[np.linspace(0, len(points) - 1, most).astype(np.int64)]
+    return rows
+
+
+def cells(values: FloatArray, low: FloatArray, high: FloatArray, bins: int) -> NDArray[np.int64]:
+    """Number the bin of each value along the last axis; -1 outside and where not finite.
+
+    `low` and `high` have the shape of `values` without its last axis. Bins are those of
+    `numpy.histogram`: closed below, the last one also above.
+    """
+    edges = np.linspace(low, high, bins + 1, axis=-1).reshape(-1, bins + 1)
+    rows = np.ascontiguousarray(values).reshape(len(edges), -1)
+    first, last = edges[:, :1], edges[:, -1:]
+    with np.errstate(over="ignore", invalid="ignore"):
+        inside = (rows >= first) & (rows <= last)
+        share = (np.where(inside, rows, first) - first) * (bins / (last - first))
+    guess = np.clip(np.nan_to_num(share), 0, bins - 1).astype(np.int64)
+    # The product above may round across an edge; the edges themselves decide.
+    flat = edges.ravel()
+    start = (np.arange(len(edges)) * (bins + 1))[:, np.newaxis]
+    guess -= (rows < flat[start + guess]) & (guess > 0)
+    guess += (rows >= flat[start + guess + 1]) & (guess < bins - 1)
+    return np.where(inside, guess, -1).reshape(values.shape)
+
+
 def normalised_error(truth: FloatArray, forecast: FloatArray, scale: FloatArray) -> FloatArray:
     """Root mean square over variables of the error in σ, ``(n, H)``; infinite where not finite."""
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         error = np.abs(forecast - truth)
         ratio = error / scale
         if (scale == 0).any():
-            rounding = ROUNDING * (np.abs(truth) + scale.max())
+            rounding = ROUNDING * (np.abs(truth) + scale.max(axis=-1, keepdims=True))
             exact = np.where(error <= rounding, 0.0, np.inf)
             ratio = np.where(scale > 0, ratio, exact)
         curve = np.sqrt(np.mean(ratio**2, axis=-1))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from chaosbench.errors import InputError
-from chaosbench.metrics._arrays import normalised_error, per_variable, real, windows
+from chaosbench.metrics._arrays import CEILING, normalised_error, per_variable, real, windows
 from chaosbench.metrics._metadata import metric
 
 if TYPE_CHECKING:
@@ -16,10 +16,6 @@ if TYPE_CHECKING:
     from chaosbench.trajectories import FloatArray
 
 __all__ = ["mae", "mase", "mse", "nrmse", "prefix_mean", "rmse", "smape"]
-
-# A forecast a million σ away is as useless as one at infinity, and a finite ceiling keeps means
-# and medians defined.
-CEILING = 1e6
 
 
 @metric(

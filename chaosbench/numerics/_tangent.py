@@ -8,6 +8,9 @@ from numba import njit
 from chaosbench.numerics._dop853 import ESCAPED, REACHED, integrate
 from chaosbench.numerics._kernel import call_kernel
 
+LOST = 1e-13
+"""Share of a tangent vector left by the projections below which only rounding is left of it."""
+
 SPREAD = 9.0
 """Log of the ratio of tangent lengths beyond which the shortest are no longer trusted."""
 
@@ -19,11 +22,16 @@ def orthonormalise(y, d, count, logs):
     """Replace the tangent vectors in `y` by an orthonormal basis; write their log growths.
 
     Modified Gram–Schmidt on the columns of ``(d, count)`` that follow the state, with a second
-    pass, which restores orthogonality when neighbours were nearly parallel.
+    pass, which restores orthogonality when neighbours were nearly parallel. A vector that depends
+    on those before it to rounding has the log growth of minus infinity.
     """
     basis = np.ascontiguousarray(y[d:].reshape(d, count).T)
     for c in range(count):
         logs[c] = 0.0
+        length = 0.0
+        for i in range(d):
+            length += basis[c, i] ** 2
+        length = np.sqrt(length)
         for _ in range(2):
             for b in range(c):
                 dot = 0.0
@@ -35,7 +43,8 @@ def orthonormalise(y, d, count, logs):
             for i in range(d):
                 norm += basis[c, i] ** 2
             norm = np.sqrt(norm)
-            logs[c] += np.log(norm)
+            logs[c] += np.log(norm) if norm > LOST * length else -np.inf
+            length = 1.0
             for i in range(d):
                 basis[c, i] /= norm
     for c in range(count):

@@ -17,7 +17,12 @@ from chaosbench.systems._lyapunov import (
     lyapunov_spectrum,
     twin_exponent,
 )
-from chaosbench.systems._simulate import attractor_orbit, dominant_period, estimate_period
+from chaosbench.systems._simulate import (
+    attractor_orbit,
+    dominant_period,
+    estimate_period,
+    stationary,
+)
 from chaosbench.systems._system import System
 from chaosbench.trajectories import FloatArray
 
@@ -111,7 +116,9 @@ def _moments(
     step = 1.0 if system.kind == "map" else estimate_period(system) / 32
     start = orbit.time
     samples = orbit.sample(2**17, step)
-    period = 1.0 if system.kind == "map" else dominant_period(samples, step)
+    period = (
+        1.0 if system.kind == "map" else dominant_period(stationary(system, samples), step)
+    )
     divergence, scatter = None, 0.0
     if system.kind != "delay":
         jacobians = system.jacobian(start + step * np.arange(len(samples)), samples)

@@ -16,7 +16,7 @@ from chaosbench.systems._integration import Orbit
 from chaosbench.systems._system import System
 from chaosbench.trajectories import FloatArray, Trajectories
 
-__all__ = ["attractor_orbit", "sampling_step", "simulate"]
+__all__ = ["attractor_orbit", "sampling_step", "simulate", "stationary"]
 
 JITTER = 1e-6
 """Perturbation of the initial state in standard deviations; chaos makes it a different orbit."""
@@ -194,7 +194,7 @@ def estimate_period(system: System) -> float:
     span = 100.0 * max(1e-6, float(np.abs(orbit.state).max()) / max(float(rate), 1e-12))
     step = span / 4096
     for _ in range(6):
-        samples = orbit.sample(4096, step)
+        samples = stationary(system, orbit.sample(4096, step))
         slopes = np.gradient(samples, step, axis=0)
         spread = samples.std(axis=0)
         moving = spread > 1e-9 * max(float(np.abs(samples).max()), 1e-300)
@@ -207,8 +207,17 @@ def estimate_period(system: System) -> float:
         if 16 <= rice / step <= 512:
             break
         step = rice / 64
-    samples = orbit.sample(2**16, rice / 32)
+    samples = stationary(system, orbit.sample(2**16, rice / 32))
     return dominant_period(samples, rice / 32)
+
+
+def stationary(system: System, samples: FloatArray) -> FloatArray:
+    """Return what has a spectrum: the samples, or their increments where a variable is unbounded.
+
+    The spread of a phase that turns or wanders grows with the time it is watched, and its spectrum
+    peaks at the lowest frequency there is: neither tells a period, however long the span.
+    """
+    return np.diff(samples, axis=0) if "unbounded" in system.declared_tags else samples
 
 
 def _slopes(system: System, orbit: Orbit) -> FloatArray:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from chaosbench.datasets import Dataset
 from chaosbench.errors import ParameterError
@@ -23,6 +24,8 @@ class Task:
         metrics: names of the metrics that are reported.
         thresholds: of the valid prediction time; the first is the ranked one.
         horizons: Lyapunov times at which pointwise errors are reported.
+        observed: variables that are seen, forecast and scored; None for all.
+        learn: ``train``, or ``context`` where nothing but the context of each window is given.
 
     """
 
@@ -31,6 +34,8 @@ class Task:
     metrics: tuple[str, ...]
     thresholds: tuple[float, ...] = (0.4, 0.3, 0.5)
     horizons: tuple[float, ...] = (0.5, 1.0, 2.0, 5.0, 10.0)
+    observed: tuple[str, ...] | None = None
+    learn: Literal["train", "context"] = "train"
 
     def __post_init__(self) -> None:
         if not _ID.match(self.id):
@@ -59,11 +64,22 @@ class Task:
         span = ""
         if pace.lyapunov_exponent is not None:
             span = f" ({pace.horizon * pace.dt * pace.lyapunov_exponent:.3g} Lyapunov times)"
-        return (
+        what = "all variables" if self.observed is None else ", ".join(self.observed)
+        learned = (
             f"Trained on {data.train_trajectories} trajectory of {data.train_points:,} samples, "
-            f"{pace.dt:.4g} time units apart. Sees the last {data.context} samples before each of "
-            f"{data.windows} forecasts, each from a starting point of its own on the attractor. "
-            f"Forecasts the next {pace.horizon:,} samples{span} of all variables. Scored by valid "
+            f"{pace.dt:.4g} time units apart."
+            if self.learn == "train"
+            else f"Not trained: learns from each context alone, sampled every {pace.dt:.4g} units."
+        )
+        seen = ""
+        if data.noise:
+            seen = f" What is seen has noise of {100 * data.noise:g}% of σ; the truth is clean."
+        if data.missing:
+            seen += f" {100 * data.missing:g}% of what is seen is lost at random."
+        return (
+            f"{learned} Sees the last {data.context} samples before each of "
+            f"{data.windows} forecasts, each from a starting point of its own on the attractor."
+            f"{seen} Forecasts the next {pace.horizon:,} samples{span} of {what}. Scored by valid "
             f"prediction time at ε = {', '.join(f'{t:g}' for t in self.thresholds)} "
             f"(the first is ranked), in Lyapunov times, and by {', '.join(self.metrics[1:])}."
         )

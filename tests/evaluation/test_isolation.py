@@ -18,8 +18,8 @@ HORIZON = 10
 
 def job(name, **config):
     return {
-        "forecaster": name, "config": config, "plugins": [FAULTY], "seed": 0, "dt": 0.1,
-        "horizon": HORIZON,
+        "forecaster": name, "config": config, "plugins": [FAULTY], "seed": 0, "learn": "train",
+        "dt": 0.1, "horizon": HORIZON,
     }  # fmt: skip
 
 

@@ -203,7 +203,8 @@ def exam(truth, context=None, lyapunov_exponent=1.0):
     context = truth[:, :5] if context is None else context
     return Exam(
         train=np.random.default_rng(0).standard_normal((1, 1000, truth.shape[2])),
-        context=context, truth=truth, context_end=np.zeros(len(truth)), dt=0.1,
+        context=context, truth=truth, clean_context=context, noise=np.zeros(truth.shape[2]),
+        observed=tuple(range(truth.shape[2])), context_end=np.zeros(len(truth)), dt=0.1,
         lyapunov_exponent=lyapunov_exponent, period=2.0,
     )  # fmt: skip
 
@@ -235,3 +236,76 @@ def test_horizons_are_in_lyapunov_times():
     scores, _ = score(registry[HENON], exam(truth), forecast)
     assert scores["smape@2"] == 200.0
     assert scores["smape@1"] == 0.0
+
+
+# --------------------------------------------------------------------------------- the tracks
+
+
+def test_noise_is_on_what_is_seen_and_not_on_the_truth(tmp_path):
+    from chaosbench.datasets import open_dataset
+    from chaosbench.evaluation._runner import load_exam
+
+    for track in ("forecast", "noisy-20"):
+        cb.evaluate("persistence", small(f"{track}/henon-v1"), directory=tmp_path / track)
+    clean, noisy = (
+        load_exam(open_dataset(tmp_path / t / f"data/{t}-henon-v1"), small(f"{t}/henon-v1"))
+        for t in ("forecast", "noisy-20")
+    )
+    np.testing.assert_array_equal(clean.truth, noisy.truth)
+    np.testing.assert_array_equal(clean.clean_context, noisy.clean_context)
+    std = np.array(cb.constants("henon").std)
+    off = (noisy.context - clean.context) / std
+    assert off.std() == pytest.approx(0.2, rel=0.15)  # 3 × 64 × 2 draws
+    assert ((noisy.train - clean.train) / std).std() == pytest.approx(0.2, rel=0.1)
+
+
+def test_gaps_are_lost_and_filled_for_those_who_cannot_take_them(tmp_path):
+    from chaosbench.datasets import open_dataset
+    from chaosbench.datasets._corruption import fill_gaps
+    from chaosbench.evaluation._runner import load_exam
+
+    task = small("gaps/henon-v1")
+    (record,) = cb.evaluate("local_linear", task, directory=tmp_path)
+    assert record.status == "ok"
+    exam = load_exam(open_dataset(tmp_path / "data/gaps-henon-v1"), task)
+    lost = np.isnan(exam.train).all(axis=-1)
+    assert (np.isnan(exam.train).any(axis=-1) == lost).all()
+    assert lost.mean() == pytest.approx(0.3, abs=0.07)
+    assert np.isfinite(exam.context[:, -1]).all()
+    assert np.isfinite(exam.truth).all()
+    line = np.array([[[1.0], [np.nan], [np.nan], [4.0]]])
+    np.testing.assert_allclose(fill_gaps(line)[0, :, 0], [1.0, 2.0, 3.0, 4.0])
+
+
+def test_a_partial_view_is_one_variable_and_the_ceiling_keeps_its_height(tmp_path):
+    (record,) = cb.evaluate("local_linear", "partial/lorenz-v1", directory=tmp_path)
+    import pyarrow.parquet as pq
+
+    (path,) = (tmp_path / "forecasts").glob("*.parquet")
+    assert pq.read_table(path).column_names == ["trajectory", "step", "time", "x"]
+    assert record.status == "ok"
+    ceiling = cb.evaluate("perfect model", "partial/lorenz-v1")[0]
+    assert min(ceiling.window_scores["vpt@0.4"]) > 9.0
+
+
+def test_zero_shot_learns_from_each_context_alone():
+    """Nothing of another window, or of a training trajectory, can change a forecast."""
+    task = small("zero-shot/lorenz-v1")
+    (one,) = cb.evaluate("nvar", replace(task, dataset=replace(task.dataset, windows=1)))
+    (three,) = cb.evaluate("nvar", task)
+    assert one.window_scores["vpt@0.4"][0] == three.window_scores["vpt@0.4"][0]
+    other = replace(task, dataset=replace(task.dataset, train_points=50))
+    assert cb.evaluate("nvar", other)[0].window_scores == three.window_scores
+
+
+@pytest.mark.parametrize(
+    "track", ["few", "noisy-5", "noisy-20", "gaps", "partial", "zero-shot", "forecast"]
+)
+def test_every_track_says_in_words_what_it_is(track):
+    words = registry[f"{track}/lorenz-v1"].describe()
+    telling = {
+        "few": "1,000 samples", "noisy-5": "noise of 5%", "noisy-20": "noise of 20%",
+        "gaps": "30% of what is seen is lost", "partial": "of x.", "zero-shot": "Not trained",
+        "forecast": "10,000 samples",
+    }  # fmt: skip
+    assert telling[track] in words

@@ -108,7 +108,7 @@ def test_order():
         past = (np.array(starts), np.array(widths), np.array(pieces))
         count = round(3.0 / lag)
         out = np.empty((count + 1, 1))
-        status, elapsed, _, attempts, _ = integrate_delay(
+        status, _, _, attempts, _ = integrate_delay(
             follower.kernel.address, 0.0, np.array([1.0]), past, np.array([lag]), np.array([0]),
             -np.inf, count * lag, lag, out, lag, 1e3, 1e3, 1e9, 10**6,
         )  # fmt: skip

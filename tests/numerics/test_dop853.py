@@ -130,40 +130,39 @@ def test_the_tableau_is_consistent():
         assert moment == pytest.approx(1 / (power + 1), abs=1e-14)
 
 
+CASES = {
+    "lorenz": (registry["lorenz"], 2.21),
+    "rossler": (registry["rossler"], 28.0),
+    "lorenz96": (registry["lorenz96"].with_dimension(4).with_params(F=20.0), 1.6),
+}
+EQUATIONS = {
+    "lorenz": lambda x, y, z: (10 * (y - x), x * (28 - z) - y, x * y - 8 / 3 * z),
+    "rossler": lambda x, y, z: (-y - z, x + 0.2 * y, 0.2 + z * (x - 5.7)),
+    "lorenz96": lambda *u: [(u[(i + 1) % 4] - u[i - 2]) * u[i - 1] - u[i] + 20 for i in range(4)],
+}
+
+
 class TestAgainstPeers:
     """Two Lyapunov times, 501 samples, errors in standard deviations of the attractor.
 
-    At rtol 1e-12 the local errors of N ≈ 180 to 500 steps add up and grow by e² ≈ 7 (more on the
-    way). N · rtol · max|u|/σ · e² ≈ 180 · 1e-12 · 5 · 7 ≈ 6e-9 σ would be the worst case, with every
+    At rtol 1e-12 the local errors of N ≈ 180 to 500 steps add up and grow by e² ≈ 7 (more on
+    the way). N · rtol · max|u|/σ · e² ≈ 180 · 1e-12 · 5 · 7 ≈ 6e-9 σ would be the worst case, with every
     local error at its tolerance and all aligned; the estimate is pessimistic by a factor of ten
     and more, and errors do not align: 1e-9 σ holds what was measured, 1.6e-10 (Lorenz), 8e-11
     (Rössler) and 3e-12 (Lorenz-96), nearly all of it the dense output's, which is scipy's too.
     """
 
-    CASES = {
-        "lorenz": (registry["lorenz"], 2.21),
-        "rossler": (registry["rossler"], 28.0),
-        "lorenz96": (registry["lorenz96"].with_dimension(4).with_params(F=20.0), 1.6),
-    }
-    EQUATIONS = {
-        "lorenz": lambda x, y, z: (10 * (y - x), x * (28 - z) - y, x * y - 8 / 3 * z),
-        "rossler": lambda x, y, z: (-y - z, x + 0.2 * y, 0.2 + z * (x - 5.7)),
-        "lorenz96": lambda *u: [
-            (u[(i + 1) % 4] - u[i - 2]) * u[i - 1] - u[i] + 20 for i in range(4)
-        ],
-    }
-
     def heyoka(self, name, ic, grid, **settings):
         hy = pytest.importorskip("heyoka")
-        names = hy.make_vars(*self.CASES[name][0].variables)
+        names = hy.make_vars(*CASES[name][0].variables)
         names = names if isinstance(names, (list, tuple)) else [names]
-        equations = list(zip(names, self.EQUATIONS[name](*names), strict=True))
+        equations = list(zip(names, EQUATIONS[name](*names), strict=True))
         integrator = hy.taylor_adaptive(equations, list(ic), **settings)
         return integrator.propagate_grid(list(grid))[-1]
 
     def scipy(self, name, ic, grid, rtol):
         def rhs(t, u):
-            return np.array(self.EQUATIONS[name](*u))
+            return np.array(EQUATIONS[name](*u))
 
         return solve_ivp(
             rhs, (0, grid[-1]), ic, method="DOP853", rtol=rtol, atol=rtol, t_eval=grid
@@ -171,7 +170,7 @@ class TestAgainstPeers:
 
     @pytest.mark.parametrize("name", CASES)
     def test_errors(self, name):
-        system, span = self.CASES[name]
+        system, span = CASES[name]
         orbit = Orbit(system, np.array(system.ic))
         orbit.advance(50.0)
         ic = orbit.state.copy()

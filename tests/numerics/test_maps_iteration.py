@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -13,7 +15,7 @@ def test_iterates_are_exact():
     """The same operations in the same order as Python's, one rounding each."""
     system = registry["henon"].with_params(a=1.375, b=0.25)  # exact products do not matter, bits do
     samples = Orbit(system, np.array([0.125, 0.25])).sample(12, 1.0)
-    for now, after in zip(samples[:-1], samples[1:], strict=True):
+    for now, after in pairwise(samples):
         assert np.array_equal(system.rhs(0, now), after)
     x, y = samples[0]
     for row in samples[1:4]:

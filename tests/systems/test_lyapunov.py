@@ -20,6 +20,7 @@ from chaosbench.systems._lyapunov import (
     lyapunov_spectrum,
     twin_exponent,
 )
+from chaosbench.systems._simulate import simulate
 
 LITERATURE = {
     "logistic": (math.log(2), "conjugate to the tent map, exact"),
@@ -27,9 +28,7 @@ LITERATURE = {
     "lorenz": (0.9056, "Viswanath 1998: 0.90566"),
     "rossler": (0.0714, "Sprott 2003"),
 }
-RANKED = [
-    name for name in registry if constants(name).ranked and registry[name].kind != "delay"
-]
+RANKED = [name for name in registry if constants(name).ranked and registry[name].kind != "delay"]
 
 
 class TestLiterature:
@@ -100,7 +99,7 @@ class TestKnownSpectra:
         monkeypatch.setattr(lyapunov, "_period", lambda system: 4.0)
         spectrum = lyapunov_spectrum(linear.with_params(a=a), periods=200, count=4, transient=0.0)
         branches = [lambertw(-a, k) for k in (0, -1, 1, -2, 2, -3)]
-        roots = sorted({round(r.real, 12): 1 for r in branches} and [r.real for r in branches])[::-1]
+        roots = sorted((root.real for root in branches), reverse=True)
         # the norm of a rotating pair wobbles: bounded over a length of 800
         np.testing.assert_allclose(spectrum.values, roots[:4], atol=0.02)
         assert spectrum.values[0] == pytest.approx(roots[0], abs=5e-3)
@@ -114,7 +113,19 @@ class TestDivergence:
     def test_is_the_sum_of_the_stored_exponents(self, name):
         known = constants(name)
         total, scale = sum(known.lyapunov_exponents), np.abs(known.lyapunov_exponents).sum()
-        allowed = max(1e-3 * scale, 4 * math.hypot(*known.lyapunov_stderr))
+        # the scatter of a mean over 4,096 periods (131,072 iterations), as the constants' is
+        system = registry[name]
+        data = simulate(system, points=2**17, points_per_period=32, seed=9)
+        times = data.start_times[0] + data.time
+        rates = np.empty(2**17)
+        for part in np.split(np.arange(2**17), 32):  # a Jacobian of 40 variables is large
+            jacobians = system.jacobian(times[part], data.values[0, part])
+            if system.kind == "map":
+                rates[part] = np.log(np.abs(np.linalg.det(jacobians)))
+            else:
+                rates[part] = np.trace(jacobians, axis1=1, axis2=2)
+        scatter = batch_stderr(rates[:, None])[0]
+        allowed = max(1e-4 * scale, 4 * math.hypot(scatter, *known.lyapunov_stderr))
         assert abs(total - known.mean_divergence) < allowed
 
     @pytest.mark.parametrize("name", RANKED)
@@ -147,10 +158,12 @@ class TestDivergence:
         states = Orbit(system, state, time=start, rtol=1e-12).sample(grid, times[1])
         rates = np.trace(system.jacobian(start + times, states), axis1=1, axis2=2)
         expected = simpson(rates, x=times)
-        # 1e-9 is what the tangents are held to, per step and relative to each; a kink in the
-        # divergence costs Simpson's rule the square of its step, once a crossing
+        # 1e-9 is what the tangents are held to, per step and relative to each
         scale = np.abs(logs).sum() + np.abs(rates).mean() * span
-        assert abs(logs.sum() - expected) < 1e-5 * scale + 1e-6
+        allowed = 1e-5 * scale + 1e-6
+        if "kinked" in system.tags:  # the divergence jumps, which no rule resolves within a step
+            allowed += times[1] * np.abs(np.diff(rates)).sum()
+        assert abs(logs.sum() - expected) < allowed
 
 
 class TestDelay:

@@ -5,7 +5,6 @@ import pytest
 
 from chaosbench.errors import (
     InputError,
-    ParameterError,
     StaleConstantsError,
     TrajectoryEscapedError,
     UnknownNameError,

@@ -1,0 +1,269 @@
+"""Association of a forecast with the truth: correlations and mutual information."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from chaosbench.metrics._arrays import CONSTANT, whole, windows
+from chaosbench.metrics._metadata import metric
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import ArrayLike, NDArray
+
+    from chaosbench.trajectories import FloatArray
+
+__all__ = ["kendall", "mutual_information", "pearson", "spearman"]
+
+BLOCK = 2**21  # entries of a block of pairwise comparisons: a few megabytes
+
+
+def _rows(truth: ArrayLike, forecast: ArrayLike) -> tuple[FloatArray, FloatArray, tuple[int, int]]:
+    """Return truth and forecast as one row ``(H,)`` for each window and variable."""
+    y, yhat = windows(truth, forecast)
+    n, horizon, d = y.shape
+    flat = tuple(a.transpose(0, 2, 1).reshape(n * d, horizon) for a in (y, yhat))
+    return flat[0], flat[1], (n, d)
+
+
+def _constant(rows: FloatArray) -> NDArray[np.bool_]:
+    with np.errstate(over="ignore"):
+        flat: NDArray[np.bool_] = np.ptp(rows, axis=1) <= CONSTANT * np.abs(rows).max(axis=1)
+    return flat
+
+
+def _correlation(
+    truth: ArrayLike,
+    forecast: ArrayLike,
+    coefficient: Callable[[FloatArray, FloatArray], FloatArray],
+) -> FloatArray:
+    """Average a coefficient of rows over variables, with the cases that it does not define."""
+    x, y, shape = _rows(truth, forecast)
+    value = np.full(len(x), -1.0)
+    finite = np.isfinite(y).all(axis=1)
+    still = np.zeros((2, len(x)), dtype=np.bool_)
+    still[0], still[1, finite] = _constant(x), _constant(y[finite])
+    defined = finite & ~still.any(axis=0)
+    value[finite & still.any(axis=0)] = 0.0
+    value[finite & still.all(axis=0)] = 1.0
+    if defined.any():
+        value[defined] = np.clip(coefficient(x[defined], y[defined]), -1.0, 1.0)
+    average: FloatArray = value.reshape(shape).mean(axis=1)
+    return average
+
+
+def _product_moment(x: FloatArray, y: FloatArray) -> FloatArray:
+    # Dividing by the largest keeps squares finite and changes no correlation.
+    x, y = (a / np.abs(a).max(axis=1, keepdims=True) for a in (x, y))
+    x, y = (a - a.mean(axis=1, keepdims=True) for a in (x, y))
+    x, y = (a / np.abs(a).max(axis=1, keepdims=True) for a in (x, y))
+    squares = np.sum(x * x, axis=1) * np.sum(y * y, axis=1)
+    return np.sum(x * y, axis=1) / np.sqrt(squares)
+
+
+def _ranks(rows: FloatArray) -> FloatArray:
+    """Rank each row from 0, ties sharing the mean of their ranks."""
+    order = np.argsort(rows, axis=1)
+    ordered = np.take_along_axis(rows, order, axis=1)
+    place = np.broadcast_to(np.arange(rows.shape[1]), rows.shape)
+    new = np.ones(rows.shape, dtype=np.bool_)
+    new[:, 1:] = ordered[:, 1:] != ordered[:, :-1]
+    first = np.maximum.accumulate(np.where(new, place, 0), axis=1)
+    end = np.ones(rows.shape, dtype=np.bool_)
+    end[:, :-1] = new[:, 1:]
+    last = np.minimum.accumulate(np.where(end, place, rows.shape[1])[:, ::-1], axis=1)[:, ::-1]
+    ranks = np.empty(rows.shape)
+    np.put_along_axis(ranks, order, (first + last) / 2, axis=1)
+    return ranks
+
+
+@metric(
+    unit="",
+    direction="higher",
+    worst=-1.0,
+    limits=(-1.0, 1.0),
+    digits=3,
+    label="Pearson r",
+    source="gilpin2023",
+)
+def pearson(truth: ArrayLike, forecast: ArrayLike) -> FloatArray:
+    """Pearson's correlation of forecast and truth over the window, averaged over variables.
+
+    Undefined for a series that never varies: 0 if one of the two does not, 1 if neither does.
+    (dysts returns Spearman's coefficient under this name where d = 1.)
+
+    Args:
+        truth: ``(n, H, d)``, finite.
+        forecast: ``(n, H, d)``; a variable with NaN or infinity counts -1.
+
+    Returns:
+        ``(n,)`` from -1 (worst) to 1; higher is better. Level and size are not seen.
+
+    Raises:
+        InputError: wrong shapes or a truth that is not finite.
+
+    References:
+        gilpin2023.
+
+    """
+    return _correlation(truth, forecast, _product_moment)
+
+
+@metric(
+    unit="",
+    direction="higher",
+    worst=-1.0,
+    limits=(-1.0, 1.0),
+    digits=3,
+    label="Spearman ρ",
+    source="gilpin2023",
+)
+def spearman(truth: ArrayLike, forecast: ArrayLike) -> FloatArray:
+    """Spearman's rank correlation over the window, ties at mean ranks, averaged over variables.
+
+    Undefined for a series that never varies: 0 if one of the two does not, 1 if neither does.
+
+    Args:
+        truth: ``(n, H, d)``, finite.
+        forecast: ``(n, H, d)``; a variable with NaN or infinity counts -1.
+
+    Returns:
+        ``(n,)`` from -1 (worst) to 1; higher is better.
+
+    Raises:
+        InputError: wrong shapes or a truth that is not finite.
+
+    References:
+        gilpin2023.
+
+    """
+    return _correlation(truth, forecast, lambda x, y: _product_moment(_ranks(x), _ranks(y)))
+
+
+@metric(
+    unit="",
+    direction="higher",
+    worst=-1.0,
+    limits=(-1.0, 1.0),
+    digits=3,
+    label="Kendall τ",
+    source="gilpin2023",
+)
+def kendall(truth: ArrayLike, forecast: ArrayLike) -> FloatArray:
+    """Kendall's τ_b over the window, averaged over variables.
+
+    Of all pairs of steps, those that truth and forecast order alike less those they order
+    otherwise, over the geometric mean of the pairs that each does not tie. Undefined for a series
+    that never varies: 0 if one of the two does not, 1 if neither does. Time grows with H².
+
+    Args:
+        truth: ``(n, H, d)``, finite.
+        forecast: ``(n, H, d)``; a variable with NaN or infinity counts -1.
+
+    Returns:
+        ``(n,)`` from -1 (worst) to 1; higher is better.
+
+    Raises:
+        InputError: wrong shapes or a truth that is not finite.
+
+    References:
+        gilpin2023.
+
+    """
+    return _correlation(truth, forecast, _tau)
+
+
+def _tau(x: FloatArray, y: FloatArray) -> FloatArray:
+    horizon = x.shape[1]
+    # Twice a mean rank is whole, and whole numbers compare faster than doubles.
+    kind = np.int16 if horizon < 2**14 else np.int64
+    x, y = ((2 * _ranks(a)).astype(kind) for a in (x, y))
+    value = np.empty(len(x))
+    step = max(1, BLOCK // horizon)
+    for i, (a, b) in enumerate(zip(x, y, strict=True)):
+        alike = other = untied_x = untied_y = 0
+        for start in range(0, horizon, step):
+            above = a[start : start + step, np.newaxis] > a
+            greater = b[start : start + step, np.newaxis] > b
+            less = b[start : start + step, np.newaxis] < b
+            untied_x += np.count_nonzero(above)
+            untied_y += np.count_nonzero(greater)
+            alike += np.count_nonzero(above & greater)
+            other += np.count_nonzero(above & less)
+        value[i] = (alike - other) / np.sqrt(float(untied_x) * float(untied_y))
+    return value
+
+
+@metric(
+    unit="nats",
+    direction="higher",
+    worst=0.0,
+    limits=(0.0, np.inf),
+    digits=2,
+    label="MI",
+    source="kraskov2004",
+)
+def mutual_information(
+    truth: ArrayLike, forecast: ArrayLike, *, neighbours: int = 3
+) -> FloatArray:
+    """Mutual information of forecast and truth over the window, averaged over variables.
+
+    First estimator of kraskov2004 with `neighbours` nearest neighbours in the largest of the two
+    distances, each variable in units of its standard deviation, negative estimates set to 0. It
+    is at most ``ψ(H) - ψ(k)``. Where more than k pairs coincide, the ties are counted as by
+    gao2017 instead of being broken by noise, as scikit-learn and dysts do. Time grows with H².
+
+    Args:
+        truth: ``(n, H, d)``, finite; one that never varies has nothing to share: 0.
+        forecast: ``(n, H, d)``; a variable with NaN or infinity counts 0.
+        neighbours: k, at most ``H - 1`` of which are used.
+
+    Returns:
+        ``(n,)`` nats from 0 (worst); higher is better. Any one-to-one distortion of the forecast
+        scores as high as the truth itself.
+
+    Raises:
+        InputError: wrong shapes, a truth that is not finite, `neighbours` below 1.
+
+    References:
+        kraskov2004, gao2017.
+
+    """
+    x, y, shape = _rows(truth, forecast)
+    k = min(whole(neighbours, what="neighbours"), x.shape[1] - 1)
+    value = np.zeros(len(x))
+    finite = np.isfinite(y).all(axis=1)
+    varies = finite.copy()
+    varies[finite] = ~_constant(x[finite]) & ~_constant(y[finite])
+    for i in np.flatnonzero(varies):
+        value[i] = _shared(x[i], y[i], k)
+    average: FloatArray = np.maximum(value, 0.0).reshape(shape).mean(axis=1)
+    return average
+
+
+def _shared(x: FloatArray, y: FloatArray, k: int) -> float:
+    horizon = len(x)
+    # ψ(n) + γ are the harmonic numbers; the constant γ cancels below.
+    psi = np.concatenate([[np.nan, 0.0], np.cumsum(1.0 / np.arange(1, horizon))])
+    x, y = (a / np.abs(a).max() for a in (x, y))
+    x, y = x / x.std(), y / y.std()
+    total = 0.0
+    step = max(1, BLOCK // 8 // horizon)
+    for start in range(0, horizon, step):
+        dx = np.abs(x[start : start + step, np.newaxis] - x)
+        dy = np.abs(y[start : start + step, np.newaxis] - y)
+        joint = np.maximum(dx, dy)
+        radius = np.partition(joint, k, axis=1)[:, k, np.newaxis]  # the nearest is itself
+        tied = radius[:, 0] == 0
+        near_x = np.count_nonzero(dx < radius, axis=1)
+        near_y = np.count_nonzero(dy < radius, axis=1)
+        near = np.full(len(joint), k)
+        if tied.any():
+            near_x[tied] = np.count_nonzero(dx[tied] == 0, axis=1)
+            near_y[tied] = np.count_nonzero(dy[tied] == 0, axis=1)
+            near[tied] = np.count_nonzero(joint[tied] == 0, axis=1)
+        total += float(np.sum(psi[near] - psi[near_x] - psi[near_y]))
+    return float(psi[horizon]) + total / horizon

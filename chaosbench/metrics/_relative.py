@@ -1,0 +1,344 @@
+"""Relative errors of a window: per cent of the truth, of its range, its mean or its variance."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from chaosbench.metrics._arrays import (
+    CEILING,
+    ROUNDING,
+    capped_ratio,
+    normalised_error,
+    own_scale,
+    per_variable,
+    windows,
+)
+from chaosbench.metrics._metadata import metric
+from chaosbench.metrics._pointwise import smape
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+    from chaosbench.trajectories import FloatArray
+
+__all__ = [
+    "coefficient_of_variation",
+    "mape",
+    "marre",
+    "r2",
+    "rmsle",
+    "wape",
+    "window_nrmse",
+    "window_smape",
+]
+
+
+@metric(
+    unit="%",
+    direction="lower",
+    worst=200.0,
+    limits=(0.0, 200.0),
+    digits=1,
+    label="sMAPE (window)",
+    source="gilpin2021",
+)
+def window_smape(truth: ArrayLike, forecast: ArrayLike) -> FloatArray:
+    """Symmetric mean absolute percentage error over the whole window: the mean of `smape`.
+
+    dysts prints half of it unless told ``scaled=False``, and adds 1e-10 to each denominator.
+
+    Args:
+        truth: ``(n, H, d)``, finite.
+        forecast: ``(n, H, d)``; the share of an entry that is NaN or infinite is 1, its largest.
+
+    Returns:
+        ``(n,)`` from 0 to 200 (worst); lower is better.
+
+    Raises:
+        InputError: wrong shapes or a truth that is not finite.
+
+    References:
+        gilpin2021.
+
+    """
+    return smape(truth, forecast).mean(axis=1)
+
+
+@metric(
+    unit="σ",
+    direction="lower",
+    worst=CEILING,
+    limits=(0.0, CEILING),
+    digits=3,
+    label="NRMSE (window)",
+    source="gilpin2023",
+)
+def window_nrmse(
+    truth: ArrayLike, forecast: ArrayLike, *, scale: ArrayLike | None = None
+) -> FloatArray:
+    """Root mean square error over steps and variables in units of σ.
+
+    Args:
+        truth: ``(n, H, d)``, finite.
+        forecast: ``(n, H, d)``.
+        scale: σ of each variable, ``(d,)``; by default that of the truth in each window, as in
+            dysts (which adds 1e-10 to σ²). An error in a variable with σ = 0 counts as none up to
+            rounding and as infinite beyond.
+
+    Returns:
+        ``(n,)`` from 0 to 10⁶ (worst: any NaN or infinity); lower is better.
+
+    Raises:
+        InputError: wrong shapes, a truth that is not finite, a negative σ.
+
+    References:
+        gilpin2023.
+
+    """
+    y, yhat = windows(truth, forecast)
+    if scale is None:
+        sigma = own_scale(y, axis=1)[:, np.newaxis]
+    else:
+        sigma = per_variable(scale, y.shape[2], what="scale")
+    with np.errstate(over="ignore"):
+        value = np.sqrt(np.mean(normalised_error(y, yhat, sigma) ** 2, axis=1))
+    return np.minimum(value, CEILING)
+
+
+def _capped_mean(ratio: FloatArray, axis: int | tuple[int, ...]) -> FloatArray:
+    capped: FloatArray = np.minimum(ratio.mean(axis=axis), CEILING)  # a mean of caps may round up
+    return capped
+
+
+@metric(
+    unit="%",
+    direction="lower",
+    worst=CEILING,
+    limits=(0.0, CEILING),
+    digits=1,
+    label="MARRE",
+    source="gilpin2023",
+)
+def marre(truth: ArrayLike, forecast: ArrayLike) -> FloatArray:
+    """Mean absolute ranged relative error: ``100 · mean_H|y - ŷ| / (max y - min y)``.
+
+    Each variable has its own range over the window; then variables are averaged. (dysts divides
+    all variables by one range over all of them, so that the largest variable hides the others.)
+
+    Args:
+        truth: ``(n, H, d)``, finite; where it never varies an error counts as none up to
+            rounding and as infinite beyond.
+        forecast: ``(n, H, d)``.
+
+    Returns:
+        ``(n,)`` per cent from 0 to 10⁶; lower is better. NaN and infinity make a variable 10⁶,
+        the worst.
+
+    Raises:
+        InputError: wrong shapes or a truth that is not finite.
+
+    References:
+        gilpin2023; one variable: equal to darts' ``marre``.
+
+    """
+    y, yhat = windows(truth, forecast)
+    with np.errstate(over="ignore", invalid="ignore"):
+        error = 100 * np.abs(y - yhat).mean(axis=1)
+        spread = np.ptp(y, axis=1)
+        negligible = 100 * ROUNDING * np.abs(y).max(axis=1)
+    return _capped_mean(capped_ratio(error, spread, negligible=negligible), 1)
+
+
+@metric(
+    unit="%",
+    direction="lower",
+    worst=CEILING,
+    limits=(0.0, CEILING),
+    digits=1,
+    label="MAPE",
+    source="gilpin2023",
+)
+def mape(truth: ArrayLike, forecast: ArrayLike) -> FloatArray:
+    """Mean absolute percentage error: ``100 · mean(|y - ŷ| / |y|)`` over steps and variables.
+
+    0/0 is 0, and each entry is at most 10⁶ %, so that one zero of the truth does not decide
+    alone; on series that cross zero it remains a poor score. (dysts adds 1e-10 to the signed
+    denominator.)
+
+    Args:
+        truth: ``(n, H, d)``, finite.
+        forecast: ``(n, H, d)``; an entry that is NaN or infinite counts 10⁶.
+
+    Returns:
+        ``(n,)`` per cent from 0 to 10⁶ (worst); lower is better.
+
+    Raises:
+        InputError: wrong shapes or a truth that is not finite.
+
+    References:
+        gilpin2023.
+
+    """
+    y, yhat = windows(truth, forecast)
+    with np.errstate(over="ignore", invalid="ignore"):
+        error = 100 * np.abs(y - yhat)
+    return _capped_mean(capped_ratio(error, np.abs(y)), (1, 2))
+
+
+@metric(
+    unit="%",
+    direction="lower",
+    worst=CEILING,
+    limits=(0.0, CEILING),
+    digits=1,
+    label="WAPE",
+    source="gilpin2023",
+)
+def wape(truth: ArrayLike, forecast: ArrayLike) -> FloatArray:
+    """Weighted absolute percentage error: ``100 · Σ|y - ŷ| / Σ|y|`` over steps and variables.
+
+    Args:
+        truth: ``(n, H, d)``, finite; if it is zero throughout, only zeros are right.
+        forecast: ``(n, H, d)``.
+
+    Returns:
+        ``(n,)`` per cent from 0 to 10⁶ (worst: any NaN or infinity); lower is better.
+
+    Raises:
+        InputError: wrong shapes or a truth that is not finite.
+
+    References:
+        gilpin2023.
+
+    """
+    y, yhat = windows(truth, forecast)
+    with np.errstate(over="ignore", invalid="ignore"):
+        # Means, not sums: the sum of huge numbers overflows sooner.
+        error = 100 * np.abs(y - yhat).mean(axis=(1, 2))
+        return capped_ratio(error, np.abs(y).mean(axis=(1, 2)))
+
+
+@metric(
+    unit="%",
+    direction="lower",
+    worst=CEILING,
+    limits=(0.0, CEILING),
+    digits=1,
+    label="CV",
+    source="gilpin2023",
+    aliases=("cv",),
+)
+def coefficient_of_variation(truth: ArrayLike, forecast: ArrayLike) -> FloatArray:
+    """Coefficient of variation of the RMSE: ``100 · RMSE / |mean y|``, averaged over variables.
+
+    It means little for variables whose mean is near zero. (dysts divides the standard deviation
+    of the error, which forgives any constant bias, by the signed mean over all variables, so that
+    a negative mean makes a large error the best.)
+
+    Args:
+        truth: ``(n, H, d)``, finite.
+        forecast: ``(n, H, d)``.
+
+    Returns:
+        ``(n,)`` per cent from 0 to 10⁶; lower is better. NaN and infinity make a variable 10⁶,
+        the worst.
+
+    Raises:
+        InputError: wrong shapes or a truth that is not finite.
+
+    References:
+        gilpin2023.
+
+    """
+    y, yhat = windows(truth, forecast)
+    with np.errstate(over="ignore", invalid="ignore"):
+        error = 100 * np.sqrt(np.mean((y - yhat) ** 2, axis=1))
+        return _capped_mean(capped_ratio(error, np.abs(y.mean(axis=1))), 1)
+
+
+@metric(
+    unit="log data units",
+    direction="lower",
+    worst=np.inf,
+    limits=(0.0, np.inf),
+    digits=4,
+    label="RMSLE",
+    source="gilpin2023",
+)
+def rmsle(truth: ArrayLike, forecast: ArrayLike) -> FloatArray:
+    """Root mean squared log error of what exceeds the truth's minimum.
+
+    With ``u = y - min y`` of each variable in its window and ``v = ŷ - min y``, it is the root
+    mean square of ``log(1 + u) - sign(v)·log(1 + |v|)`` over steps and variables, defined also
+    where the forecast falls below the minimum. (dysts shifts truth and forecast each by its own
+    minimum, so that a forecast that is wrong by any constant scores 0.)
+
+    Args:
+        truth: ``(n, H, d)``, finite.
+        forecast: ``(n, H, d)``.
+
+    Returns:
+        ``(n,)`` from 0 to infinity (worst: any NaN or infinity); lower is better. It depends on
+        the units of the data.
+
+    Raises:
+        InputError: wrong shapes or a truth that is not finite.
+
+    References:
+        gilpin2023.
+
+    """
+    y, yhat = windows(truth, forecast)
+    low = y.min(axis=1, keepdims=True)
+    with np.errstate(over="ignore", invalid="ignore"):
+        above = yhat - low
+        error = np.log1p(y - low) - np.sign(above) * np.log1p(np.abs(above))
+        value = np.sqrt(np.mean(error**2, axis=(1, 2)))
+    return np.where(np.isnan(value), np.inf, value)
+
+
+@metric(
+    unit="",
+    direction="higher",
+    worst=-CEILING,
+    limits=(-CEILING, 1.0),
+    digits=3,
+    label="R²",
+    source="gilpin2023",
+)
+def r2(truth: ArrayLike, forecast: ArrayLike) -> FloatArray:
+    """Coefficient of determination: ``1 - Σ(y - ŷ)² / Σ(y - mean y)²``, averaged over variables.
+
+    0 is the score of the window's own mean. (dysts subtracts one mean over all variables, so that
+    variables that merely differ in level look explained; scikit-learn agrees with ours, except
+    that it gives 0 to any error in a variable that never varies.)
+
+    Args:
+        truth: ``(n, H, d)``, finite; where it never varies an error counts as none up to
+            rounding and as infinite beyond.
+        forecast: ``(n, H, d)``.
+
+    Returns:
+        ``(n,)`` from -10⁶ to 1 (perfect); higher is better. NaN and infinity make a variable
+        -10⁶, the worst.
+
+    Raises:
+        InputError: wrong shapes or a truth that is not finite.
+
+    References:
+        gilpin2023.
+
+    """
+    y, yhat = windows(truth, forecast)
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        error = np.mean((y - yhat) ** 2, axis=1)
+        variance = own_scale(y, axis=1) ** 2
+        negligible = (ROUNDING * np.abs(y).max(axis=1)) ** 2
+        # one beyond the ceiling, so that 1 - ratio ends at -10⁶ exactly
+        ratio = np.where(
+            (error == 0) | ((variance == 0) & (error <= negligible)), 0.0, error / variance
+        )
+        ratio = np.where(np.isnan(ratio), np.inf, ratio)
+    return np.maximum(np.mean(1.0 - np.minimum(ratio, CEILING + 1.0), axis=1), -CEILING)

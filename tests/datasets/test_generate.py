@@ -1,0 +1,296 @@
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from chaosbench.datasets import Dataset, StoredDataset, generate, open_dataset, verify
+from chaosbench.datasets import _generate as module
+from chaosbench.errors import CorruptDataError, RecipeMismatchError, UnknownNameError
+from chaosbench.provenance import digest
+from chaosbench.systems import registry
+from chaosbench.systems._constants import constants
+from chaosbench.systems._simulate import simulate
+
+RECIPE = Dataset(
+    systems=("lorenz", "henon", "duffing", "mackey_glass"),
+    train_points=200,
+    train_trajectories=2,
+    windows=3,
+    context=20,
+    horizon_lyapunov=1.0,
+    seed=3,
+)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory) -> StoredDataset:
+    return generate(RECIPE, tmp_path_factory.mktemp("made") / "data", workers=1)
+
+
+@pytest.fixture
+def copy(made, tmp_path) -> Path:
+    import shutil
+
+    return Path(shutil.copytree(made.directory, tmp_path / "copy"))
+
+
+def listing(directory: Path) -> dict[str, tuple[int, bytes]]:
+    return {
+        str(p.relative_to(directory)): (p.stat().st_mtime_ns, p.read_bytes())
+        for p in sorted(directory.rglob("*"))
+        if p.is_file()
+    }
+
+
+def contents(directory: Path) -> dict[str, bytes]:
+    return {name: data for name, (_, data) in listing(directory).items()}
+
+
+class TestFiles:
+    def test_listing(self, made):
+        expected = {f"{s}/{split}.parquet" for s in RECIPE.systems for split in ("train", "test")}
+        assert set(contents(made.directory)) == expected | {"manifest.json", "recipe.json"}
+        assert set(made.manifest["files"]) == expected
+
+    @pytest.mark.parametrize("name", RECIPE.systems)
+    def test_arrays(self, made, name):
+        system, pace = registry[name], RECIPE.pace(name)
+        train, test = made.load(name, "train"), made.load(name, "test")
+        assert train.values.shape == (2, 200, system.dimension)
+        assert test.values.shape == (3, 20 + pace.horizon, system.dimension)
+        assert train.dt == test.dt == pace.dt
+        assert train.variables == test.variables == system.variables
+        for data in (train, test):
+            assert np.isfinite(data.values).all()
+
+    def test_columns_are_the_systems_own_variables(self, made):
+        table = pq.read_table(made.directory / "duffing" / "train.parquet")
+        assert table.column_names == ["trajectory", "step", "time", "x", "v"]
+
+    @pytest.mark.parametrize("name", RECIPE.systems)
+    def test_samples_follow_the_equation(self, made, name):
+        """Integrated again from the first sample, at the absolute time it was taken."""
+        system = registry[name]
+        if system.kind == "delay":
+            pytest.skip("a delay system's past is not in its samples")
+        from chaosbench.systems._integration import Orbit
+
+        train = made.load(name, "train")
+        points = 20 if system.kind == "map" else 60
+        orbit = Orbit(system, train.values[1, 0], time=train.start_times[1], rtol=1e-12)
+        again = orbit.sample(points, train.dt)
+        np.testing.assert_allclose(again, train.values[1, :points], rtol=1e-7, atol=1e-7)
+
+    @pytest.mark.parametrize("name", RECIPE.systems)
+    def test_every_trajectory_starts_elsewhere(self, made, name):
+        sigma = np.array(constants(name).std)
+        starts = np.concatenate([made.load(name, s).values[:, 0] for s in ("train", "test")])
+        apart = np.abs(starts[:, None] - starts[None, :]).max(axis=2) / sigma.max()
+        assert (apart[~np.eye(5, dtype=bool)] > 1e-3).all()
+
+    def test_the_exam_is_not_what_simulate_gives_for_the_same_seed(self, made):
+        """NumPy pads seeds with zeros: (3, 1) and (3, 1, 0) would be one generator."""
+        simulated = simulate("henon", points=5, n=4, seed=RECIPE.seed).values[:, 0]
+        exam = np.concatenate([made.load("henon", s).values[:, 0] for s in ("train", "test")])
+        assert np.abs(simulated[:, None] - exam[None]).max(axis=2).min() > 1e-6
+
+
+class TestBytes:
+    def test_do_not_depend_on_the_workers(self, made, tmp_path):
+        generate(RECIPE, tmp_path / "four", workers=4)
+        assert contents(tmp_path / "four") == contents(made.directory)
+
+    def test_do_not_depend_on_the_other_systems(self, made, tmp_path):
+        generate(RECIPE.only("duffing"), tmp_path / "one")
+        for split in ("train", "test"):
+            relative = f"duffing/{split}.parquet"
+            assert (tmp_path / "one" / relative).read_bytes() == (
+                made.directory / relative
+            ).read_bytes()
+
+    def test_depend_on_the_seed(self, made, tmp_path):
+        other = generate(dataclasses.replace(RECIPE, seed=4).only("henon"), tmp_path / "other")
+        assert not np.array_equal(
+            other.load("henon", "train").values, made.load("henon", "train").values
+        )
+
+    def test_more_trajectories_leave_the_first_ones_alone(self, made, tmp_path):
+        more = dataclasses.replace(RECIPE, train_trajectories=4, windows=5).only("lorenz")
+        stored = generate(more, tmp_path / "more")
+        for split, n in (("train", 2), ("test", 3)):
+            assert np.array_equal(
+                stored.load("lorenz", split).values[:n], made.load("lorenz", split).values
+            )
+
+    def test_without_windows_there_is_no_exam(self, tmp_path):
+        stored = generate(dataclasses.replace(RECIPE, windows=0).only("henon"), tmp_path / "none")
+        assert set(stored.manifest["files"]) == {"henon/train.parquet"}
+        with pytest.raises(CorruptDataError, match=r"lists no henon/test\.parquet"):
+            stored.load("henon", "test")
+
+
+class TestAgain:
+    def test_a_complete_directory_is_verified_and_left_alone(self, copy):
+        before = listing(copy)
+        stored = generate(RECIPE, copy)
+        assert listing(copy) == before
+        assert stored.hash == RECIPE.hash
+        assert open_dataset(copy).manifest == verify(copy).manifest == stored.manifest
+
+    def test_progress(self, tmp_path):
+        seen = []
+        generate(RECIPE.only("henon"), tmp_path / "p", progress=lambda *args: seen.append(args))
+        assert seen == [(1, 2, "henon"), (2, 2, "henon")]
+
+    @pytest.mark.parametrize("after", [1, 3])
+    def test_an_interrupted_generation_resumes(self, made, tmp_path, after):
+        def interrupt(done, total, what):
+            if done == after:
+                raise KeyboardInterrupt
+
+        directory = tmp_path / "data"
+        with pytest.raises(KeyboardInterrupt):
+            generate(RECIPE, directory, workers=2, progress=interrupt)
+        assert not (directory / "manifest.json").exists()
+        with pytest.raises(CorruptDataError, match="no finished dataset"):
+            open_dataset(directory)
+        generate(RECIPE, directory)
+        assert contents(directory) == contents(made.directory)
+
+    def test_an_interruption_cancels_what_has_not_begun(self, tmp_path, monkeypatch):
+        started = []
+        original = module.make_split
+
+        def counting(dataset, name, split, pace):
+            started.append((name, split))
+            return original(dataset, name, split, pace)
+
+        def interrupt(done, total, what):
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(module, "make_split", counting)
+        with pytest.raises(KeyboardInterrupt):
+            generate(RECIPE, tmp_path / "data", workers=1, progress=interrupt)
+        assert len(started) < 8
+
+
+class TestMismatch:
+    def refuse(self, directory, message, recipe=RECIPE):
+        before = listing(directory)
+        with pytest.raises(RecipeMismatchError, match=message):
+            generate(recipe, directory)
+        assert listing(directory) == before
+
+    def test_another_recipe(self, copy):
+        self.refuse(copy, "holds the dataset", dataclasses.replace(RECIPE, seed=9))
+
+    def test_an_unfinished_one_of_another_recipe(self, copy):
+        (copy / "manifest.json").unlink()
+        self.refuse(copy, "holds the dataset", dataclasses.replace(RECIPE, seed=9))
+
+    def test_foreign_content(self, tmp_path):
+        (tmp_path / "thesis.tex").write_text("ten years of work")
+        self.refuse(tmp_path, "is not empty and holds no chaosbench dataset")
+
+    def test_a_file(self, tmp_path):
+        path = tmp_path / "file"
+        path.write_text("text")
+        with pytest.raises(RecipeMismatchError, match="is a file"):
+            generate(RECIPE, path)
+        assert path.read_text() == "text"
+
+    def test_an_empty_directory_is_fine(self, tmp_path):
+        assert generate(RECIPE.only("henon"), tmp_path).hash == RECIPE.only("henon").hash
+
+
+class TestCorruption:
+    def refused(self, directory, name, *, load=True):
+        for act in [
+            lambda: verify(directory),
+            lambda: generate(RECIPE, directory),
+            *([lambda: open_dataset(directory).load("lorenz", "train")] if load else []),
+        ]:
+            with pytest.raises(CorruptDataError, match=name):
+                act()
+
+    def test_a_truncated_file(self, copy):
+        path = copy / "lorenz" / "train.parquet"
+        path.write_bytes(path.read_bytes()[:-100])
+        self.refused(copy, r"lorenz/train\.parquet")
+
+    def test_an_edited_file(self, copy):
+        path = copy / "lorenz" / "train.parquet"
+        data = bytearray(path.read_bytes())
+        data[len(data) // 2] ^= 1
+        path.write_bytes(bytes(data))
+        self.refused(copy, r"lorenz/train\.parquet")
+
+    def test_a_foreign_file(self, copy):
+        path = copy / "lorenz" / "train.parquet"
+        path.write_bytes((copy / "lorenz" / "test.parquet").read_bytes())
+        self.refused(copy, r"lorenz/train\.parquet")
+
+    def test_a_missing_file(self, copy):
+        (copy / "lorenz" / "train.parquet").unlink()
+        self.refused(copy, r"lorenz/train\.parquet is missing")
+
+    @pytest.mark.parametrize(
+        "edit",
+        [
+            lambda m: m["recipe"].update(seed=77),
+            lambda m: m.update(hash="0" * 16),
+            lambda m: m["paces"]["lorenz"].update(dt=0.5),
+            lambda m: m["files"]["lorenz/train.parquet"].update(sha256="0" * 64),
+            lambda m: m["files"].pop("lorenz/train.parquet"),
+            lambda m: m.pop("files"),
+            lambda m: m.pop("checksum"),
+            lambda m: m["provenance"]["versions"].update(numpy="1.0"),
+        ],
+        ids=["recipe", "hash", "pace", "sum", "file", "files", "checksum", "provenance"],
+    )
+    def test_an_edited_manifest(self, copy, edit):
+        path = copy / "manifest.json"
+        manifest = json.loads(path.read_text())
+        edit(manifest)
+        path.write_text(json.dumps(manifest))
+        self.refused(copy, r"manifest\.json was edited")
+
+    @pytest.mark.parametrize("text", ["", "{", "[]", '{"hash": NaN}'])
+    def test_a_broken_manifest(self, copy, text):
+        (copy / "manifest.json").write_text(text)
+        self.refused(copy, r"manifest\.json")
+
+    def test_a_manifest_of_another_dataset(self, made, copy, tmp_path):
+        other = generate(dataclasses.replace(RECIPE, seed=9).only("henon"), tmp_path / "other")
+        for path in other.directory.rglob("*.parquet"):
+            (copy / path.relative_to(other.directory)).write_bytes(path.read_bytes())
+        (copy / "manifest.json").write_bytes((other.directory / "manifest.json").read_bytes())
+        with pytest.raises(CorruptDataError, match=r"manifest\.json is that of the dataset"):
+            generate(RECIPE, copy)
+
+    def test_a_broken_claim(self, copy):
+        (copy / "recipe.json").write_text("{")
+        with pytest.raises(CorruptDataError, match=r"recipe\.json"):
+            generate(RECIPE, copy)
+
+    def test_nothing_there(self, tmp_path):
+        with pytest.raises(CorruptDataError, match="no finished dataset"):
+            open_dataset(tmp_path / "nowhere")
+
+
+def test_the_manifest_says_how_it_came_to_be(made):
+    manifest = json.loads((made.directory / "manifest.json").read_text())
+    assert manifest["hash"] == digest(manifest["recipe"]) == RECIPE.hash
+    assert manifest["recipe"] == json.loads(json.dumps(RECIPE.recipe()))
+    assert {"chaosbench", "numpy", "numba"} <= manifest["provenance"]["versions"].keys()
+    assert manifest["files"]["lorenz/train.parquet"]["rows"] == 400
+
+
+def test_an_unknown_system_suggests(made):
+    with pytest.raises(UnknownNameError, match="did you mean 'lorenz'"):
+        made.load("lorentz", "train")
