@@ -61,6 +61,8 @@ class WorkerProcess:
         self._process: subprocess.Popen[bytes] | None = None
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._last_words: deque[str] = deque(maxlen=4)
+        self._lock = threading.Lock()
+        self._retired = False
 
     def run(self, job: dict[str, Any], train: FloatArray, context: FloatArray) -> Outcome:
         """Fit and predict in the process; every ending is an `Outcome`."""
@@ -85,12 +87,18 @@ class WorkerProcess:
             watch.stop()
         return _outcome(header, arrays)
 
+    def retire(self) -> None:
+        """End the process from another thread; the one in `run` notices and cleans up."""
+        with self._lock:  # or a process could start between the look and the kill
+            self._retired = True
+            if self._process is not None:
+                _kill(self._process.pid)
+
     def close(self) -> None:
         """End the process and everything it started."""
         process, self._process = self._process, None
         if process is not None:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(process.pid, signal.SIGKILL)
+            _kill(process.pid)
             process.wait()
             self._listener.join(timeout=1.0)
             if process.stderr is not None and not self._listener.is_alive():
@@ -110,6 +118,12 @@ class WorkerProcess:
         if self._process is not None and self._process.poll() is None:
             return
         self.close()
+        with self._lock:
+            if self._retired:
+                raise ProtocolError("the run was stopped")
+            self._spawn()
+
+    def _spawn(self) -> None:
         job_read, self._sink = os.pipe()
         self._source, result_write = os.pipe()
         self._folder = tempfile.TemporaryDirectory(prefix="chaosbench-")
@@ -168,13 +182,17 @@ class _MemoryWatch:
         while not self._stop.wait(POLL_SECONDS):
             if resident_mib(pid) > limit_mib:
                 self.exceeded = True
-                with contextlib.suppress(ProcessLookupError, PermissionError):
-                    os.killpg(pid, signal.SIGKILL)
+                _kill(pid)
                 return
 
     def stop(self) -> None:
         self._stop.set()
         self._thread.join()
+
+
+def _kill(group: int) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(group, signal.SIGKILL)
 
 
 def resident_mib(pid: int) -> float:

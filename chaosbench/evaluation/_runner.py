@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import Executor, Future, ThreadPoolExecutor, as_completed
+from concurrent.futures import Executor, Future, ThreadPoolExecutor, as_completed, wait
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -163,8 +163,8 @@ def run(
     crew = _Crew(budget, home)
     pool = executor or ThreadPoolExecutor(max_workers=max(1, workers))
     total = len(cells)
+    futures: dict[Future[Record], Cell] = {pool.submit(crew.work, c): c for c in todo}
     try:
-        futures: dict[Future[Record], Cell] = {pool.submit(crew.work, c): c for c in todo}
         if progress is not None:
             progress(len(done), total, "")
         for future in as_completed(futures):
@@ -174,8 +174,12 @@ def run(
                 progress(len(done), total, f"{cell.spec.label} on {cell.task.id}")
     finally:
         crew.stop()
+        for future in futures:
+            future.cancel()
+        wait(futures)
         if executor is None:
-            pool.shutdown(wait=True, cancel_futures=True)
+            pool.shutdown()
+        crew.close()
     return Records(done[cell.id] for cell in cells)
 
 
@@ -198,6 +202,11 @@ class _Crew:
     def stop(self) -> None:
         """End every process; cells under way are given up."""
         self._stopping.set()
+        for worker in self._workers:
+            worker.retire()
+
+    def close(self) -> None:
+        """Clean up behind the processes, once no thread uses them any more."""
         for worker in self._workers:
             worker.close()
 
@@ -224,7 +233,10 @@ class _Crew:
     def _worker(self) -> WorkerProcess:
         if not hasattr(self._local, "worker"):
             self._local.worker = WorkerProcess(self.budget)
-            self._workers.append(self._local.worker)
+            with self._guard:
+                self._workers.append(self._local.worker)
+                if self._stopping.is_set():
+                    raise _Stopped
         worker: WorkerProcess = self._local.worker
         return worker
 
@@ -276,6 +288,7 @@ def _read_exam(directory: str, hash_: str, system: str) -> Exam:
         truth=np.ascontiguousarray(test.values[:, seen:]),
         clean_context=past,
         observed=tuple(range(past.shape[2])),
+        spread=np.array(known.std),
         noise=float(recipe["noise"]) * np.array(known.std),
         context_end=test.start_times + (seen - 1) * test.dt,
         dt=test.dt,

@@ -23,6 +23,7 @@ class Exam:
         truth: ``(w, H, d)``, what follows the contexts, clean.
         clean_context: ``(w, C, D)``, the true past in all `D` variables of the system.
         observed: indices of the `d` observed variables among the `D`.
+        spread: ``(D,)`` standard deviation of each variable on the attractor.
         noise: ``(D,)`` standard deviation of the observation noise.
         context_end: ``(w,)`` absolute time of the last context sample.
         dt: sampling step in time units.
@@ -36,6 +37,7 @@ class Exam:
     truth: FloatArray
     clean_context: FloatArray
     observed: tuple[int, ...]
+    spread: FloatArray
     noise: FloatArray
     context_end: FloatArray
     dt: float
@@ -64,8 +66,9 @@ def score(
     of all windows, D_H is the mean over windows.
     """
     past = exam.clean_context[..., list(exam.observed)]
-    # where nothing is trained on, what is known of the spread is in the contexts
-    scale = np.nanstd(exam.train if task.learn == "train" else past, axis=(0, 1))
+    # where nothing is trained on, the spread is that of the attractor
+    known = exam.spread[list(exam.observed)]
+    scale = np.nanstd(exam.train, axis=(0, 1)) if task.learn == "train" else known
     windows: dict[str, tuple[float, ...]] = {}
     for threshold in task.thresholds:
         steps = metrics.valid_prediction_steps(

@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import sys
 
-from chaosbench.metrics._attractor import spectral_hellinger, state_space_divergence
+from chaosbench.metrics._attractor import mixture_divergence, state_space_divergence
 from chaosbench.metrics._metadata import Metric, registry
 from chaosbench.metrics._pointwise import mae, mase, mse, nrmse, prefix_mean, rmse, smape
+from chaosbench.metrics._spectrum import spectral_hellinger
 from chaosbench.metrics._valid_prediction_time import (
     valid_prediction_steps,
     valid_prediction_time,

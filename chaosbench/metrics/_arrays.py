@@ -26,6 +26,7 @@ __all__ = [
     "per_variable",
     "positive",
     "real",
+    "runs",
     "series",
     "standardised",
     "thinned",
@@ -85,6 +86,23 @@ def series(truth: ArrayLike, forecast: ArrayLike) -> tuple[FloatArray, FloatArra
     if not np.isfinite(y).all():
         raise InputError("the truth must be finite; mend the dataset")
     return y, yhat
+
+
+def runs(truth: ArrayLike, forecast: ArrayLike) -> tuple[FloatArray, FloatArray, bool]:
+    """Return `series` as one window each, or the windows given; and whether it was one series."""
+    if np.ndim(truth) == 2:
+        y, yhat = series(truth, forecast)
+        return y[np.newaxis], yhat[np.newaxis], True
+    y = real(truth, axes="n, T, d", what="truth")
+    yhat = real(forecast, axes="n, T, d", what="forecast")
+    if (len(y), y.shape[2]) != (len(yhat), yhat.shape[2]):
+        raise InputError(
+            "truth and forecast must have the same windows and variables (n, T, d), "
+            f"not {y.shape} and {yhat.shape}"
+        )
+    if not np.isfinite(y).all():
+        raise InputError("the truth must be finite; mend the dataset")
+    return y, yhat, False
 
 
 def ensemble(
@@ -198,7 +216,7 @@ def cells(values: FloatArray, low: FloatArray, high: FloatArray, bins: int) -> N
     edges = np.linspace(low, high, bins + 1, axis=-1).reshape(-1, bins + 1)
     rows = np.ascontiguousarray(values).reshape(len(edges), -1)
     first, last = edges[:, :1], edges[:, -1:]
-    with np.errstate(over="ignore", invalid="ignore"):
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         inside = (rows >= first) & (rows <= last)
         share = (np.where(inside, rows, first) - first) * (bins / (last - first))
     guess = np.clip(np.nan_to_num(share), 0, bins - 1).astype(np.int64)

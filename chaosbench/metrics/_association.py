@@ -214,7 +214,7 @@ def mutual_information(
     First estimator of kraskov2004 with `neighbours` nearest neighbours in the largest of the two
     distances, each variable in units of its standard deviation, negative estimates set to 0. It
     is at most ``ψ(H) - ψ(k)``. Where more than k pairs coincide, the ties are counted as by
-    gao2017 instead of being broken by noise, as scikit-learn and dysts do. Time grows with H².
+    mesner2021 instead of being broken by noise, as scikit-learn and dysts do. Time grows with H².
 
     Args:
         truth: ``(n, H, d)``, finite; one that never varies has nothing to share: 0.
@@ -229,7 +229,7 @@ def mutual_information(
         InputError: wrong shapes, a truth that is not finite, `neighbours` below 1.
 
     References:
-        kraskov2004, gao2017.
+        kraskov2004, mesner2021.
 
     """
     x, y, shape = _rows(truth, forecast)

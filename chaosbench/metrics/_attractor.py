@@ -1,4 +1,4 @@
-"""Whether a free-running forecast has the right attractor: where it goes and how it oscillates."""
+"""Whether a free-running forecast goes where the truth goes: divergence of state distributions."""
 
 from __future__ import annotations
 
@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from chaosbench.errors import InputError
-from chaosbench.metrics._arrays import ROUNDING, per_variable, positive, real
+from chaosbench.metrics._arrays import (
+    ROUNDING,
+    cells,
+    own_scale,
+    per_variable,
+    runs,
+    thinned,
+    whole,
+    windows,
+)
 from chaosbench.metrics._metadata import metric
 
 if TYPE_CHECKING:
@@ -15,7 +24,7 @@ if TYPE_CHECKING:
 
     from chaosbench.trajectories import FloatArray
 
-__all__ = ["spectral_hellinger", "state_space_divergence"]
+__all__ = ["mixture_divergence", "state_space_divergence"]
 
 LAPLACE = 1e-5
 MARGIN = 0.1  # of σ, on both sides of the truth's range
@@ -24,20 +33,6 @@ MIXTURE_POINTS = 10_000
 MIXTURE_SAMPLES = 1_000
 # Far beyond what either estimator gives to a finite forecast that is merely bad (30 nats binned).
 WORST_DIVERGENCE = 1_000.0
-# A series whose range is below this fraction of its magnitude holds only rounding, no signal.
-CONSTANT = 1e-12
-
-
-def _series(truth: ArrayLike, forecast: ArrayLike) -> tuple[FloatArray, FloatArray]:
-    y = real(truth, axes="T, d", what="truth")
-    yhat = real(forecast, axes="T, d", what="forecast")
-    if y.shape[1] != yhat.shape[1]:
-        raise InputError(
-            f"truth has {y.shape[1]} variables and forecast {yhat.shape[1]}; they must agree"
-        )
-    if not np.isfinite(y).all():
-        raise InputError("the truth must be finite; mend the dataset")
-    return y, yhat
 
 
 @metric(
@@ -57,7 +52,7 @@ def state_space_divergence(
     bins: int = 30,
     scale: ArrayLike | None = None,
     seed: int = 0,
-) -> float:
+) -> float | FloatArray:
     """Kullback–Leibler divergence between where truth and forecast spend their time, D_stsp.
 
     Up to five variables: histograms of `bins` cells a variable over the truth's range widened by
@@ -71,15 +66,15 @@ def state_space_divergence(
     without one finite row gets the worst value.
 
     Args:
-        truth: ``(T, d)``, finite.
-        forecast: ``(T', d)``, the free run; its length may differ.
+        truth: ``(T, d)``, finite, or windows ``(n, T, d)``, each for itself.
+        forecast: ``(T', d)``, the free run, or ``(n, T', d)``; its length may differ.
         bins: cells for each variable.
         scale: σ of each variable, ``(d,)``; the truth's own by default and where σ = 0. In a
             variable that never varies, a forecast that differs beyond rounding lies outside.
         seed: seed of the Monte Carlo samples; only for six variables or more.
 
     Returns:
-        Nats from 0 (identical) to 1,000 (worst); lower is better.
+        Nats from 0 (identical) to 1,000 (worst); lower is better. Windows give ``(n,)``.
 
     Raises:
         InputError: wrong shapes, a truth that is not finite, `bins` that is no positive number or
@@ -89,66 +84,155 @@ def state_space_divergence(
         hess2023, brenner2022; the mixture is that of hershey2007.
 
     """
-    y, yhat = _series(truth, forecast)
-    d = y.shape[1]
-    if not isinstance(bins, int | np.integer) or bins < 1:
-        raise InputError(f"bins must be a whole number of at least 1, not {bins!r}")
+    y, yhat, single = runs(truth, forecast)
+    n, _, d = y.shape
+    count = whole(bins, what="bins")
+    if d > LARGEST_BINNED_DIMENSION:
+        value = _mixtures(y, yhat, scale, seed)
+    elif count**d > 2**62:
+        raise InputError(f"{count} bins for each of {d} variables are too many cells to count")
+    else:
+        value = np.empty(n)
+        together = max(1, 2**62 // count**d)  # windows whose cells fit one 64-bit numbering
+        for start in range(0, n, together):
+            part = slice(start, start + together)
+            value[part] = _binned(y[part], yhat[part], scale, count)
+    return float(value[0]) if single else value
+
+
+@metric(
+    unit="nats",
+    direction="lower",
+    worst=WORST_DIVERGENCE,
+    limits=(0.0, WORST_DIVERGENCE),
+    digits=2,
+    label="KL (mixture)",
+    source="hershey2007",
+    aliases=("kl_divergence",),
+)
+def mixture_divergence(
+    truth: ArrayLike, forecast: ArrayLike, *, scale: ArrayLike | None = None, seed: int = 0
+) -> FloatArray:
+    """Kullback–Leibler divergence of window and forecast as mixtures of Gaussians on their states.
+
+    The estimator that `state_space_divergence` uses from six variables, for windows of any number
+    of variables, too short for histograms: unit Gaussians on the points in units of σ, compared
+    on 1,000 samples of the truth's mixture, the same for every window. (dysts takes σ = 1 in the
+    units of the data, so that its value depends on them, and draws from numpy's global state.)
+
+    Args:
+        truth: ``(n, H, d)``, finite.
+        forecast: ``(n, H, d)``; rows that are not finite stay in the count, as in
+            `state_space_divergence`.
+        scale: σ of each variable, ``(d,)``; the truth's own in each window by default and where
+            σ = 0. In a variable that never varies, a forecast beyond rounding lies outside.
+        seed: seed of the Monte Carlo samples.
+
+    Returns:
+        ``(n,)`` nats from 0 (identical) to 1,000 (worst: no finite row); lower is better.
+
+    Raises:
+        InputError: wrong shapes or a truth that is not finite.
+
+    References:
+        hershey2007; gilpin2023 for windows.
+
+    """
+    y, yhat = windows(truth, forecast)
+    return _mixtures(y, yhat, scale, seed)
+
+
+def _sigma(truth: FloatArray, scale: ArrayLike | None) -> FloatArray:
+    """Return σ of each window and variable, ``(n, d)``; 0 only where the truth never varies."""
+    sigma = own_scale(truth, axis=1)
+    if scale is not None:
+        given = per_variable(scale, truth.shape[2], what="scale")
+        sigma = np.where(given > 0, given, sigma)
+    return sigma
+
+
+def _inside(truth: FloatArray, forecast: FloatArray, still: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Rows ``(n, T')`` that are finite and match every variable that never varies."""
+    level = truth[:, :1]
     with np.errstate(over="ignore", invalid="ignore"):
-        sigma = np.where(np.ptp(y, axis=0) > 0, y.std(axis=0), 0.0)
-        if scale is not None:
-            given = per_variable(scale, d, what="scale")
-            sigma = np.where(given > 0, given, sigma)
-        inside = np.isfinite(yhat).all(axis=1)
-        if not inside.any():
-            return WORST_DIVERGENCE
-        still = sigma == 0
-        off = np.abs(yhat[:, still] - y[0, still]) > ROUNDING * np.abs(y[0, still])
-        inside &= ~off.any(axis=1)
-        y, inner, sigma = y[:, ~still], yhat[inside][:, ~still], sigma[~still]
-        if d <= LARGEST_BINNED_DIMENSION:
-            value = _binned(y, inner, len(yhat), sigma, int(bins))
-        else:
-            value = _mixture(y, inner, len(yhat), sigma, np.random.default_rng(seed))
+        off = np.abs(forecast - level) > ROUNDING * np.abs(level)
+    matched: NDArray[np.bool_] = ~(off & still[:, np.newaxis]).any(axis=2)
+    return matched & np.isfinite(forecast).all(axis=2)
+
+
+def _clipped(value: FloatArray) -> FloatArray:
     # Only overflow in absurdly large truths leaves a NaN.
-    return WORST_DIVERGENCE if np.isnan(value) else float(np.clip(value, 0.0, WORST_DIVERGENCE))
+    return np.where(np.isnan(value), WORST_DIVERGENCE, np.clip(value, 0.0, WORST_DIVERGENCE))
 
 
 def _binned(
-    truth: FloatArray, inner: FloatArray, total: int, sigma: FloatArray, bins: int
-) -> float:
-    """Divergence of two smoothed histograms without allocating their ``bins**d`` cells.
-
-    `inner` holds those of the forecast's `total` rows that can be inside the bins at all.
-    """
-    d = truth.shape[1]
-    cells = bins**d
-    if cells > 2**62:
-        raise InputError(f"{bins} bins for each of {d} variables are too many cells to count")
-    low, high = truth.min(axis=0) - MARGIN * sigma, truth.max(axis=0) + MARGIN * sigma
-    p_cells, p_counts = np.unique(_cells(truth, low, high, bins), return_counts=True)
-    found = _cells(inner, low, high, bins)
-    q_cells, q_counts = np.unique(found[found >= 0], return_counts=True)
-    occupied = np.union1d(p_cells, q_cells)
-    p, q = np.full(len(occupied), LAPLACE), np.full(len(occupied), LAPLACE)
-    p[np.searchsorted(occupied, p_cells)] += p_counts
-    q[np.searchsorted(occupied, q_cells)] += q_counts
-    p_total, q_total = len(truth) + LAPLACE * cells, total + LAPLACE * cells
+    truth: FloatArray, forecast: FloatArray, scale: ArrayLike | None, bins: int
+) -> FloatArray:
+    """Divergence of smoothed histograms, ``(n,)``, without allocating their ``bins**d`` cells."""
+    n, length, d = truth.shape
+    with np.errstate(over="ignore", invalid="ignore"):
+        sigma = _sigma(truth, scale)
+        low, high = truth.min(axis=1) - MARGIN * sigma, truth.max(axis=1) + MARGIN * sigma
+    still = sigma == 0
+    inside = _inside(truth, forecast, still)
+    total = forecast.shape[1]
+    p_keys, p_counts = _occupied(truth, low, high, still, np.ones((n, length), np.bool_), bins)
+    q_keys, q_counts = _occupied(forecast, low, high, still, inside, bins)
+    keys = np.union1d(p_keys, q_keys)
+    p, q = np.full(len(keys), LAPLACE), np.full(len(keys), LAPLACE)
+    p[np.searchsorted(keys, p_keys)] += p_counts
+    q[np.searchsorted(keys, q_keys)] += q_counts
+    volume = float(bins) ** (~still).sum(axis=1)  # cells of each window
+    p_total, q_total = length + LAPLACE * volume, total + LAPLACE * volume
+    window = keys // bins**d
+    p, q = p / p_total[window], q / q_total[window]
+    value = np.bincount(window, p * np.log(p / q), minlength=n)
     # Every cell that neither visits holds the same two numbers.
-    empty = (cells - len(occupied)) * LAPLACE / p_total * np.log(q_total / p_total)
-    return float(np.sum(p / p_total * np.log((p / p_total) / (q / q_total))) + empty)
+    empty = volume - np.bincount(window, minlength=n)
+    value += empty * LAPLACE / p_total * np.log(q_total / p_total)
+    lost = ~np.isfinite(forecast).all(axis=2).any(axis=1)
+    return _clipped(np.where(lost, WORST_DIVERGENCE, value))
 
 
-def _cells(points: FloatArray, low: FloatArray, high: FloatArray, bins: int) -> NDArray[np.int64]:
-    """Number the cell of each point, ``(T,)``; -1 outside. The last edge belongs to its cell."""
-    index = np.zeros(len(points), dtype=np.int64)
-    outside = np.zeros(len(points), dtype=np.bool_)
-    for column, start, stop in zip(points.T, low, high, strict=True):
-        edges = np.linspace(start, stop, bins + 1)
-        position = np.searchsorted(edges, column, side="right") - 1
-        position[column == edges[-1]] = bins - 1
-        outside |= (position < 0) | (position >= bins)
+def _occupied(
+    points: FloatArray,
+    low: FloatArray,
+    high: FloatArray,
+    still: NDArray[np.bool_],
+    inside: NDArray[np.bool_],
+    bins: int,
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Number the cells visited, window by window, and count the visits."""
+    n, length, d = points.shape
+    index = np.zeros((n, length), dtype=np.int64)
+    for j in range(d):
+        position = cells(points[:, :, j], low[:, j], high[:, j], bins)
+        position = np.where(still[:, j, np.newaxis], 0, position)
+        inside = inside & (position >= 0)
         index = index * bins + position
-    return np.where(outside, -1, index)
+    index += np.arange(n)[:, np.newaxis] * bins**d
+    keys, counts = np.unique(index[inside], return_counts=True)
+    return keys, counts
+
+
+def _mixtures(
+    truth: FloatArray, forecast: FloatArray, scale: ArrayLike | None, seed: int
+) -> FloatArray:
+    sigma = _sigma(truth, scale)
+    still = sigma == 0
+    inside = _inside(truth, forecast, still)
+    value = np.full(len(truth), WORST_DIVERGENCE)
+    with np.errstate(over="ignore", invalid="ignore"):
+        for i in np.flatnonzero(inside.any(axis=1)):
+            moving = ~still[i]
+            value[i] = _mixture(
+                truth[i][:, moving],
+                forecast[i][inside[i]][:, moving],
+                forecast.shape[1],
+                sigma[i, moving],
+                np.random.default_rng(seed),
+            )
+    return _clipped(value)
 
 
 def _mixture(
@@ -160,7 +244,7 @@ def _mixture(
 ) -> float:
     """Monte Carlo divergence of two mixtures of unit Gaussians centred on standardised points."""
     centre = truth.mean(axis=0)
-    p_points = _thin((truth - centre) / sigma)
+    p_points = thinned((truth - centre) / sigma, MIXTURE_POINTS)
     q_points = (inner - centre) / sigma
     # A Gaussian a million σ away adds exp(-5e11) and would only cost digits below.
     q_points = q_points[(np.abs(q_points) < 1e6).all(axis=1)]
@@ -169,16 +253,8 @@ def _mixture(
         return WORST_DIVERGENCE
     chosen = p_points[generator.integers(len(p_points), size=MIXTURE_SAMPLES)]
     samples = chosen + generator.standard_normal(chosen.shape)
-    log_ratio = _log_density(samples, p_points) - _log_density(samples, _thin(q_points))
+    log_ratio = _log_density(samples, p_points) - _log_density(samples, thinned(q_points, MIXTURE_POINTS))
     return float(log_ratio.mean() + lost)
-
-
-def _thin(points: FloatArray) -> FloatArray:
-    """Keep at most 10,000 evenly spaced rows, so that the whole run is seen."""
-    if len(points) <= MIXTURE_POINTS:
-        return points
-    rows: FloatArray = points[np.linspace(0, len(points) - 1, MIXTURE_POINTS).astype(np.int64)]
-    return rows
 
 
 def _log_density(samples: FloatArray, points: FloatArray) -> FloatArray:
@@ -194,81 +270,3 @@ def _log_density(samples: FloatArray, points: FloatArray) -> FloatArray:
     return logs
 
 
-@metric(
-    unit="",
-    direction="lower",
-    worst=1.0,
-    limits=(0.0, 1.0),
-    digits=3,
-    label="D_H",
-    source="hess2023",
-    aliases=("d_h",),
-)
-def spectral_hellinger(truth: ArrayLike, forecast: ArrayLike, *, smoothing: float = 20.0) -> float:
-    """Hellinger distance between the smoothed power spectra of truth and forecast, D_H.
-
-    Each variable is z-scored, ``|rFFT|²`` is smoothed over frequency by a Gaussian of `smoothing`
-    bins (mirrored ends, cut at four widths) and normalised to sum 1; the distance is
-    ``‖√p - √q‖ / √2``, averaged over variables. Mean and size are scaled away: only the shape of
-    the spectrum counts.
-
-    Args:
-        truth: ``(T, d)``, finite.
-        forecast: ``(T, d)``, of the same length.
-        smoothing: width of the Gaussian in frequency bins; 0 leaves the spectra as they are. It
-            may exceed the number of bins.
-
-    Returns:
-        From 0 (same spectrum) to 1 (worst: any NaN or infinity, or one of the two constant);
-        lower is better. Two constant variables agree: 0.
-
-    Raises:
-        InputError: wrong shapes, a truth that is not finite, a negative `smoothing`.
-
-    References:
-        hess2023, mikhaeil2022.
-
-    """
-    y, yhat = _series(truth, forecast)
-    width = positive(smoothing, what="smoothing", zero=True)
-    if len(y) != len(yhat):
-        raise InputError(
-            f"spectra can be compared only over one length, not {len(y)} and {len(yhat)} rows"
-        )
-    if not np.isfinite(yhat).all():
-        return 1.0
-    distances = [
-        _hellinger(_spectrum(y[:, i], width), _spectrum(yhat[:, i], width))
-        for i in range(y.shape[1])
-    ]
-    return float(np.mean(distances))
-
-
-def _spectrum(series: FloatArray, smoothing: float) -> FloatArray | None:
-    """Normalised, smoothed power spectrum ``(T // 2 + 1,)``; None of a constant series."""
-    largest = np.abs(series).max()
-    if largest == 0:
-        return None
-    shape = series / largest  # the square of a huge number is infinite, and only shape matters
-    if np.ptp(shape) <= CONSTANT:
-        return None
-    shape = shape - shape.mean()
-    power = np.abs(np.fft.rfft(shape / shape.std())) ** 2
-    if smoothing > 0:
-        power = _smooth(power, smoothing)
-    spectrum: FloatArray = power / power.sum()
-    return spectrum
-
-
-def _smooth(values: FloatArray, width: float) -> FloatArray:
-    """Gaussian filter with mirrored ends, the same as `scipy.ndimage.gaussian_filter1d`."""
-    radius = int(4.0 * width + 0.5)
-    kernel = np.exp(-0.5 * (np.arange(-radius, radius + 1) / width) ** 2)
-    padded = np.pad(values, radius, mode="symmetric")
-    return np.convolve(padded, kernel / kernel.sum(), mode="valid")
-
-
-def _hellinger(p: FloatArray | None, q: FloatArray | None) -> float:
-    if p is None or q is None:
-        return 0.0 if p is q else 1.0
-    return min(1.0, float(np.linalg.norm(np.sqrt(p) - np.sqrt(q)) / np.sqrt(2.0)))

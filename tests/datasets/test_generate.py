@@ -72,12 +72,13 @@ class TestFiles:
         table = pq.read_table(made.directory / "duffing" / "train.parquet")
         assert table.column_names == ["trajectory", "step", "time", "x", "v"]
 
-    @pytest.mark.parametrize("name", RECIPE.systems)
+    @pytest.mark.parametrize("name", ["lorenz", "henon", "duffing"])
     def test_samples_follow_the_equation(self, made, name):
-        """Integrated again from the first sample, at the absolute time it was taken."""
+        """Integrated again from the first sample, at the absolute time it was taken.
+
+        Not so for a delay system, whose past is not in its samples.
+        """
         system = registry[name]
-        if system.kind == "delay":
-            pytest.skip("a delay system's past is not in its samples")
         from chaosbench.systems._integration import Orbit
 
         train = made.load(name, "train")

@@ -204,6 +204,7 @@ def exam(truth, context=None, lyapunov_exponent=1.0):
     return Exam(
         train=np.random.default_rng(0).standard_normal((1, 1000, truth.shape[2])),
         context=context, truth=truth, clean_context=context, noise=np.zeros(truth.shape[2]),
+        spread=np.ones(truth.shape[2]),
         observed=tuple(range(truth.shape[2])), context_end=np.zeros(len(truth)), dt=0.1,
         lyapunov_exponent=lyapunov_exponent, period=2.0,
     )  # fmt: skip

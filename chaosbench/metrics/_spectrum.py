@@ -1,0 +1,129 @@
+"""Whether a free-running forecast oscillates as the truth does."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from chaosbench.errors import InputError
+from chaosbench.metrics._arrays import CONSTANT, positive, runs
+from chaosbench.metrics._metadata import metric
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+    from chaosbench.trajectories import FloatArray
+
+__all__ = ["spectral_hellinger"]
+
+# Up to this many frequencies one matrix smooths all spectra at once (8 MB).
+MATRIX = 1024
+
+
+@metric(
+    unit="",
+    direction="lower",
+    worst=1.0,
+    limits=(0.0, 1.0),
+    digits=3,
+    label="D_H",
+    source="hess2023",
+    aliases=("d_h",),
+)
+def spectral_hellinger(
+    truth: ArrayLike, forecast: ArrayLike, *, smoothing: float = 20.0
+) -> float | FloatArray:
+    """Hellinger distance between the smoothed power spectra of truth and forecast, D_H.
+
+    Each variable is z-scored, ``|rFFT|²`` is smoothed over frequency by a Gaussian of `smoothing`
+    bins (mirrored ends, cut at four widths) and normalised to sum 1; the distance is
+    ``‖√p - √q‖ / √2``, averaged over variables. Mean and size are scaled away: only the shape of
+    the spectrum counts.
+
+    With ``smoothing=0`` this is what dysts' ``hellinger`` means to be. dysts keeps the mean of
+    the series in its spectrum, where it outweighs all else, and only the first 100 of `T`
+    frequencies, negative ones among them where T < 199.
+
+    Args:
+        truth: ``(T, d)``, finite, or windows ``(n, T, d)``, each for itself.
+        forecast: of the same shape.
+        smoothing: width of the Gaussian in frequency bins; 0 leaves the spectra as they are. It
+            may exceed the number of bins.
+
+    Returns:
+        From 0 (same spectrum) to 1 (worst: any NaN or infinity, or one of the two constant);
+        lower is better. Two constant variables agree: 0. Windows give ``(n,)``.
+
+    Raises:
+        InputError: wrong shapes, a truth that is not finite, a negative `smoothing`.
+
+    References:
+        hess2023, mikhaeil2022.
+
+    """
+    y, yhat, single = runs(truth, forecast)
+    width = positive(smoothing, what="smoothing", zero=True)
+    if y.shape[1] != yhat.shape[1]:
+        raise InputError(
+            "spectra can be compared only over one length, "
+            f"not {y.shape[1]} and {yhat.shape[1]} rows"
+        )
+    usable = np.isfinite(yhat).all(axis=(1, 2))
+    value = np.ones(len(y))
+    if usable.any():
+        p, flat_p = _spectra(y[usable], width)
+        q, flat_q = _spectra(yhat[usable], width)
+        distance = np.linalg.norm(np.sqrt(p) - np.sqrt(q), axis=2) / np.sqrt(2.0)
+        distance = np.where(flat_p | flat_q, np.where(flat_p & flat_q, 0.0, 1.0), distance)
+        value[usable] = np.minimum(distance, 1.0).mean(axis=1)
+    return float(value[0]) if single else value
+
+
+def _spectra(windows: FloatArray, smoothing: float) -> tuple[FloatArray, NDArray[np.bool_]]:
+    """Normalised, smoothed power spectra ``(n, d, T // 2 + 1)``, and which series are constant."""
+    rows = windows.transpose(0, 2, 1)
+    largest = np.abs(rows).max(axis=2, keepdims=True)
+    # the square of a huge number is infinite, and only shape matters
+    shape = rows / np.where(largest > 0, largest, 1.0)
+    flat = np.ptp(shape, axis=2) <= CONSTANT
+    shape -= shape.mean(axis=2, keepdims=True)
+    shape /= np.where(flat[..., np.newaxis], 1.0, shape.std(axis=2, keepdims=True))
+    power = np.abs(np.fft.rfft(shape, axis=2)) ** 2
+    if smoothing > 0:
+        power = _smooth(power, smoothing)
+    total = power.sum(axis=2, keepdims=True)
+    spectra: FloatArray = power / np.where(flat[..., np.newaxis], 1.0, total)
+    return spectra, flat
+
+
+def _smooth(power: FloatArray, width: float) -> FloatArray:
+    """Gaussian filter with mirrored ends, the same as `scipy.ndimage.gaussian_filter1d`."""
+    length = power.shape[2]
+    if length <= MATRIX:
+        return power @ _smoothing_matrix(length, width)
+    kernel = _kernel(width)
+    smooth = np.empty_like(power)
+    for index in np.ndindex(power.shape[:2]):
+        padded = np.pad(power[index], len(kernel) // 2, mode="symmetric")
+        smooth[index] = np.convolve(padded, kernel, mode="valid")
+    return smooth
+
+
+def _kernel(width: float) -> FloatArray:
+    radius = int(4.0 * width + 0.5)
+    kernel = np.exp(-0.5 * (np.arange(-radius, radius + 1) / width) ** 2)
+    normalised: FloatArray = kernel / kernel.sum()
+    return normalised
+
+
+@lru_cache(maxsize=8)
+def _smoothing_matrix(length: int, width: float) -> FloatArray:
+    """Return the filter as a matrix ``(length, length)`` to multiply rows with from the right."""
+    kernel = _kernel(width)
+    source = np.pad(np.arange(length), len(kernel) // 2, mode="symmetric")
+    matrix = np.zeros((length, length))
+    for offset, weight in enumerate(kernel):
+        np.add.at(matrix, (source[offset : offset + length], np.arange(length)), weight)
+    return matrix
