@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -64,6 +65,7 @@ def test_a_killed_run_resumes_to_the_same_bytes(tmp_path, blow):
         assert running.returncode == 130
         assert b"goes on from there" in words
         assert b"Traceback" not in words
+    assert not workers_of(running.pid)  # nothing of the killed run goes on working
     finished = {p: p.stat().st_mtime_ns for p in broken.glob("records/*.parquet")}
     assert 1 <= len(finished) < 12
 
@@ -71,6 +73,21 @@ def test_a_killed_run_resumes_to_the_same_bytes(tmp_path, blow):
     assert again.returncode == 0, again.stderr
     assert all(p.stat().st_mtime_ns == t for p, t in finished.items())  # nothing was done twice
     compare(whole, broken)
+
+
+def workers_of(pid):
+    """Find forecaster processes whose harness is gone."""
+    time.sleep(0.5)
+    left = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            words = (folder / "cmdline").read_bytes()
+            parent = int((folder / "stat").read_text().rsplit(")", 1)[1].split()[1])
+        except (OSError, IndexError):
+            continue
+        if b"chaosbench.evaluation._worker" in words and parent in (1, pid):
+            left.append(folder.name)
+    return left
 
 
 def compare(one, other):
@@ -126,8 +143,6 @@ def test_a_plugin_package_installs_passes_its_test_and_gets_a_rank(tmp_path):
 
 def test_the_readmes_forecaster_in_twenty_lines_works(tmp_path):
     """The example in the README, cut out of it and run."""
-    from pathlib import Path
-
     text = (Path(__file__).parents[1] / "README.md").read_text("utf-8")
     source = text.split("```python\n# my_method.py\n", 1)[1].split("```", 1)[0]
     assert len(source.strip().splitlines()) <= 20
