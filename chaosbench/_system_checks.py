@@ -85,7 +85,8 @@ def _sample(system: System) -> tuple[FloatArray, FloatArray, FloatArray | None]:
     delayed = None
     if system.delays:  # any states of the past will do
         delayed = np.stack([np.roll(states[:, d.source], 1) for d in system.delays], axis=1)
-    return step * np.arange(_STATES), states, delayed
+    times = np.asarray(step * np.arange(_STATES), dtype=np.float64)
+    return times, states, delayed
 
 
 @_check

@@ -46,7 +46,8 @@ def assimilate(
         lyapunov_exponent: largest exponent per time unit; sets the stretch that is fitted.
 
     """
-    best, best_cost = context[-1], math.inf
+    best: FloatArray = context[-1]
+    best_cost = math.inf
     for share in (1.0, 0.5, 0.25):
         steps = math.ceil(share * STRETCH / (lyapunov_exponent * dt))
         steps = max(2, min(steps, len(context) - 1))

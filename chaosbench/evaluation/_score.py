@@ -102,5 +102,5 @@ def score(
         metrics.spectral_hellinger(true, made)
         for true, made in zip(exam.truth, forecast, strict=True)
     ]
-    scores["d_h"] = float(np.mean(hellinger))
+    scores["d_h"] = float(np.mean(np.array(hellinger)))
     return scores, windows

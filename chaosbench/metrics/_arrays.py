@@ -21,6 +21,7 @@ __all__ = [
     "cells",
     "certified",
     "ensemble",
+    "everywhere",
     "normalised_error",
     "own_scale",
     "per_variable",
@@ -139,6 +140,11 @@ def per_variable(values: ArrayLike, d: int, *, what: str) -> FloatArray:
     if not (np.isfinite(array) & (array >= 0)).all():
         raise InputError(f"{what} must be finite and not negative, not {values!r}")
     return np.broadcast_to(array, (d,)).astype(np.float64)
+
+
+def everywhere(mask: NDArray[np.bool_], axis: int | tuple[int, ...]) -> NDArray[np.bool_]:
+    """Return ``mask.all(axis)`` as an array."""
+    return np.asarray(mask.all(axis=axis), dtype=np.bool_)
 
 
 def positive(value: float, *, what: str, zero: bool = False) -> float:

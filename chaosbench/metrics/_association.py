@@ -206,9 +206,7 @@ def _tau(x: FloatArray, y: FloatArray) -> FloatArray:
     label="MI",
     source="kraskov2004",
 )
-def mutual_information(
-    truth: ArrayLike, forecast: ArrayLike, *, neighbours: int = 3
-) -> FloatArray:
+def mutual_information(truth: ArrayLike, forecast: ArrayLike, *, neighbours: int = 3) -> FloatArray:
     """Mutual information of forecast and truth over the window, averaged over variables.
 
     First estimator of kraskov2004 with `neighbours` nearest neighbours in the largest of the two

@@ -253,7 +253,9 @@ def _mixture(
         return WORST_DIVERGENCE
     chosen = p_points[generator.integers(len(p_points), size=MIXTURE_SAMPLES)]
     samples = chosen + generator.standard_normal(chosen.shape)
-    log_ratio = _log_density(samples, p_points) - _log_density(samples, thinned(q_points, MIXTURE_POINTS))
+    log_ratio = _log_density(samples, p_points) - _log_density(
+        samples, thinned(q_points, MIXTURE_POINTS)
+    )
     return float(log_ratio.mean() + lost)
 
 
@@ -268,5 +270,3 @@ def _log_density(samples: FloatArray, points: FloatArray) -> FloatArray:
         top = exponent.max(axis=1, keepdims=True)
         logs[start : start + 100] = top[:, 0] + np.log(np.exp(exponent - top).mean(axis=1))
     return logs
-
-

@@ -371,12 +371,16 @@ def integrate(f, x0, y, span, h, out, dt, rtol, atol, bound, max_steps, controll
     forcing = np.empty((STAGES, 0))
     rows = out.shape[0]
     row = 0
+    # element by element: to compile one array assignment takes numba two seconds, because its
+    # error message formats the shapes
     if rows > 0:
-        out[0] = y
+        for i in range(d):
+            out[0, i] = y[i]
         row = 1
     call_kernel(f, x0, y, k, 0)
-    if not np.isfinite(k[0]).all():  # no step size would help, and none could be guessed
-        return ESCAPED, 0.0, h, 0
+    for i in range(d):
+        if not np.isfinite(k[0, i]):  # no step size would help, and none could be guessed
+            return ESCAPED, 0.0, h, 0
     if h <= 0.0:
         h = initial_step(f, x0, y, k, w, rtol, atol)
     elapsed = 0.0

@@ -1,0 +1,111 @@
+"""What the commands share: options, JSON, tables, progress."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+__all__ = [
+    "Format", "FormatOption", "PluginOption", "SeedOption", "TrackOption", "WorkersOption",
+    "console", "group", "load_plugins", "print_json", "progress", "say", "table",
+]  # fmt: skip
+
+
+class Format(StrEnum):
+    """How lists and facts are printed."""
+
+    table = "table"
+    json = "json"
+
+
+FormatOption = Annotated[Format, typer.Option("--format", help="A table, or only JSON.")]
+SeedOption = Annotated[int, typer.Option(min=0, help="Seed; the same seed gives the same bytes.")]
+WorkersOption = Annotated[int, typer.Option(min=1, help="How many to work on at a time.")]
+TrackOption = Annotated[
+    str | None, typer.Option(help="Only this track; needed for a page where there are several.")
+]
+PluginOption = Annotated[
+    list[Path] | None, typer.Option("--plugin", help="A Python file that defines forecasters.")
+]
+
+
+def group(text: str) -> typer.Typer:
+    """Make a group of commands."""
+    return typer.Typer(help=text, no_args_is_help=True, rich_markup_mode=None)
+
+
+def print_json(value: Any) -> None:
+    import json
+
+    print(json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False))  # noqa: T201
+
+
+def console() -> Any:
+    from rich.console import Console
+
+    return Console(highlight=False)
+
+
+def say(text: Any, *, markup: bool = False) -> None:
+    """Print to standard output; paths and sentences are never wrapped."""
+    console().print(text, markup=markup, soft_wrap=True)
+
+
+def table(title: str, columns: dict[str, str], rows: list[list[str]]) -> None:
+    """Print a table; `columns` maps headings to alignments."""
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    table = Table(title=title or None, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    for heading, align in columns.items():
+        table.add_column(heading, justify=align, overflow="fold")  # type: ignore[arg-type]
+    for row in rows:
+        table.add_row(*row)
+    console().print(table)
+
+
+@contextmanager
+def progress(what: str) -> Iterator[Callable[[int, int, str], None]]:
+    """Show a progress bar on the error stream while something long goes on."""
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+    )  # fmt: skip
+
+    columns = (
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
+        TextColumn("[dim]{task.fields[note]}"),
+    )  # fmt: skip
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task(what, total=None, note="")
+        yield lambda done, total, note: bar.update(task, completed=done, total=total, note=note)
+
+
+def load_plugins(paths: list[Path] | None) -> list[Path]:
+    """Register the forecasters of plugin files; a broken one is a warning."""
+    import warnings
+
+    from chaosbench.errors import InputError
+    from chaosbench.evaluation._plugins import load_plugin
+    from chaosbench.registry import PluginWarning
+
+    loaded = []
+    for path in paths or []:
+        if not path.is_file():
+            raise InputError(f"there is no plugin file {path}")
+        try:
+            load_plugin(path.resolve())
+        except InputError as error:
+            warnings.warn(str(error), PluginWarning, stacklevel=1)
+        else:
+            loaded.append(path.resolve())
+    return loaded

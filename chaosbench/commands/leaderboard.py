@@ -1,0 +1,68 @@
+"""chaosbench leaderboard: rank records."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from chaosbench.commands._output import (
+    Format,
+    FormatOption,
+    TrackOption,
+    group,
+    print_json,
+    say,
+)
+
+__all__ = ["app"]
+
+app = group("Rank records.")
+
+
+def show_board(records: Any, format: Format, track: str | None = None) -> None:  # noqa: A002
+    """Print one leaderboard a track."""
+    from chaosbench.leaderboard import build, show
+    from chaosbench.leaderboard._exam import track_of
+
+    tracks = [track] if track else sorted({track_of(record) for record in records})
+    boards = [build(records, track=name) for name in tracks]
+    if format is Format.json:
+        print_json([row for made in boards for row in made.rows()])
+        return
+    for made in boards:
+        if len(boards) > 1:
+            say(f"\n{made.track}")
+        show(made)
+
+
+def _read(paths: list[Path]) -> Any:
+    from chaosbench.evaluation import Records, read_records
+
+    return Records(record for path in paths for record in read_records(path))
+
+
+@app.command("show")
+def leaderboard_show(
+    runs: Annotated[list[Path], typer.Argument(help="Directories of runs, or record files.")],
+    track: TrackOption = None,
+    format: FormatOption = Format.table,  # noqa: A002
+) -> None:
+    """Rank the records of one or more runs, each track by itself."""
+    show_board(_read(runs), format, track)
+
+
+@app.command("build")
+def leaderboard_build(
+    runs: Annotated[list[Path], typer.Argument(help="Directories of runs, or record files.")],
+    out: Annotated[Path | None, typer.Option(help="HTML file; by default RUN/index.html.")] = None,
+    title: Annotated[str, typer.Option(help="Heading of the page.")] = "chaosbench leaderboard",
+    track: TrackOption = None,
+) -> None:
+    """Write one self-contained HTML page."""
+    from chaosbench.leaderboard import write_page
+
+    path = out or (runs[0] / "index.html" if runs[0].is_dir() else Path("index.html"))
+    write_page(_read(runs), path, title=title, track=track)
+    say(path)

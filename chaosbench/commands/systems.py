@@ -1,0 +1,257 @@
+"""chaosbench systems: the catalogue."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from chaosbench.commands._output import (
+    Format,
+    FormatOption,
+    SeedOption,
+    group,
+    print_json,
+    progress,
+    say,
+    table,
+)
+from chaosbench.errors import ChaosbenchError, InputError
+
+__all__ = ["app"]
+
+app = group("The catalogue of chaotic systems.")
+
+
+@app.command("list")
+def systems_list(
+    kind: Annotated[str | None, typer.Option(help="Only flow, delay or map.")] = None,
+    tag: Annotated[str | None, typer.Option(help="Only systems with this tag.")] = None,
+    ranked: Annotated[bool, typer.Option("--ranked", help="Only ranked systems.")] = False,
+    format: FormatOption = Format.table,  # noqa: A002
+) -> None:
+    """List the catalogue."""
+    from chaosbench.systems import registry
+    from chaosbench.systems._constants import known_constants
+
+    if kind not in (None, "flow", "delay", "map"):
+        raise InputError(f"there is no kind {kind!r}; expected one of: delay, flow, map")
+    rows: list[dict[str, Any]] = []
+    for name in registry:
+        system = registry[name]
+        known = known_constants(system)
+        row = {
+            "name": name,
+            "kind": system.kind,
+            "dimension": system.dimension,
+            "aliases": list(system.aliases),
+            "tags": sorted(system.tags),
+            "ranked": bool(known and known.ranked),
+            "period": known.period if known else None,
+            "largest_lyapunov_exponent": known.lyapunov_exponents[0] if known else None,
+            "largest_lyapunov_stderr": known.lyapunov_stderr[0] if known else None,
+            "reference": system.reference,
+            "description": system.description,
+        }
+        wanted = kind in (None, system.kind) and (tag is None or tag in system.tags)
+        if wanted and (row["ranked"] or not ranked):
+            rows.append(row)
+    if format is Format.json:
+        return print_json(rows)
+    lines = []
+    for r in rows:
+        exponent = r["largest_lyapunov_exponent"]
+        lines.append([
+            r["name"], r["kind"], str(r["dimension"]),
+            "–" if exponent is None else f"{exponent:.4g} ± {r['largest_lyapunov_stderr']:.1g}",
+            "–" if r["period"] is None else f"{r['period']:.4g}",
+            "yes" if r["ranked"] else "no",
+            ", ".join(r["tags"]),
+        ])  # fmt: skip
+    columns = {
+        "name": "left", "kind": "left", "d": "right", "λ₁ ± error": "right", "period": "right",
+        "ranked": "left", "tags": "left",
+    }  # fmt: skip
+    return table("", columns, lines)
+
+
+@app.command("show")
+def systems_show(
+    name: Annotated[str, typer.Argument(help="Name or alias.")],
+    format: FormatOption = Format.table,  # noqa: A002
+) -> None:
+    """Show one system: equation, parameters, facts with errors, provenance, warnings."""
+    from dataclasses import asdict
+
+    from chaosbench.systems import registry
+    from chaosbench.systems._constants import known_constants
+    from chaosbench.systems._equation import equation_latex, equation_text
+
+    system = registry[name]
+    known = known_constants(system)
+    if format is Format.json:
+        return print_json(
+            {
+                "name": system.name,
+                "kind": system.kind,
+                "dimension": system.dimension,
+                "aliases": list(system.aliases),
+                "tags": sorted(system.tags),
+                "ranked": bool(known and known.ranked),
+                "variables": list(system.variables),
+                "parameters": dict(system.parameters),
+                "ic": list(system.ic),
+                "reference": system.reference,
+                "description": system.description,
+                "equation": equation_text(system),
+                "latex": equation_latex(system),
+                "fingerprint": system.fingerprint,
+                "constants": asdict(known) if known else None,
+            }
+        )
+    from chaosbench.systems._card import card
+
+    return say(card(system, known))
+
+
+def _parameters(text: list[str] | None) -> dict[str, float]:
+    found = {}
+    for item in text or []:
+        name, equals, value = item.partition("=")
+        try:
+            found[name.strip()] = float(value)
+        except ValueError:
+            equals = ""
+        if not equals:
+            raise InputError(f"a parameter is given as name=number, not {item!r}")
+    return found
+
+
+@app.command("simulate")
+def systems_simulate(
+    name: Annotated[str, typer.Argument(help="Name or alias.")],
+    points: Annotated[int, typer.Option(help="Samples of each trajectory.")] = 1000,
+    points_per_period: Annotated[float | None, typer.Option(help="Samples a period.")] = None,
+    points_per_lyapunov: Annotated[
+        float | None, typer.Option(help="Samples a Lyapunov time.")
+    ] = None,
+    dt: Annotated[float | None, typer.Option(help="Sampling step in time units.")] = None,
+    n: Annotated[int, typer.Option(help="Trajectories.")] = 1,
+    seed: SeedOption = 0,
+    transient: Annotated[
+        float | None, typer.Option(help="Time units dropped before the first sample.")
+    ] = None,
+    rtol: Annotated[float, typer.Option(help="Tolerance of the local error.")] = 1e-10,
+    ic: Annotated[str | None, typer.Option(help="Initial state, as 1,2,3.")] = None,
+    param: Annotated[
+        list[str] | None, typer.Option("--param", "-p", help="A parameter, as rho=30; repeatable.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Parquet file to write.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite the file.")] = False,
+    format: FormatOption = Format.table,  # noqa: A002
+) -> None:
+    """Integrate a system; print what came out, and write it to a Parquet file if asked."""
+    from chaosbench.systems import registry
+    from chaosbench.systems._simulate import simulate
+
+    system = registry[name].with_params(**_parameters(param))
+    start = None
+    if ic is not None:
+        try:
+            start = [float(v) for v in ic.split(",")]
+        except ValueError:
+            raise InputError(f"an initial state is given as 1,2,3, not {ic!r}") from None
+    if out is not None and out.exists() and not force:
+        raise InputError(f"{out} exists already; give --force to overwrite it")
+    made = simulate(
+        system, points=points, points_per_period=points_per_period,
+        points_per_lyapunov=points_per_lyapunov, dt=dt, n=n, seed=seed, transient=transient,
+        rtol=rtol, ic=start,
+    )  # fmt: skip
+    if out is not None:
+        from chaosbench.datasets._files import write_trajectories
+
+        write_trajectories(out, made)
+    flat = made.values.reshape(-1, made.values.shape[2])
+    facts = {
+        "system": system.name,
+        "trajectories": made.values.shape[0],
+        "points": made.values.shape[1],
+        "dt": made.dt,
+        "variables": {
+            v: {"mean": m, "std": s, "min": low, "max": high}
+            for v, m, s, low, high in zip(
+                made.variables, flat.mean(axis=0).tolist(), flat.std(axis=0).tolist(),
+                flat.min(axis=0).tolist(), flat.max(axis=0).tolist(), strict=True,
+            )
+        },
+        "file": str(out) if out else None,
+    }  # fmt: skip
+    if format is Format.json:
+        return print_json(facts)
+    rows = [
+        [v, *(f"{f[k]:.5g}" for k in ("mean", "std", "min", "max"))]
+        for v, f in facts["variables"].items()
+    ]
+    table(
+        f"{system.name}: {facts['trajectories']} × {facts['points']} points, dt = {made.dt:.6g}",
+        {"variable": "left", "mean": "right", "std": "right", "min": "right", "max": "right"},
+        rows,
+    )
+    return say(f"written to {out}" if out else "give --out FILE.parquet to keep it")
+
+
+@app.command("characterise")
+def systems_characterise(
+    names: Annotated[list[str], typer.Argument(help="Names or aliases, or 'all'.")],
+    periods: Annotated[float, typer.Option(help="Periods to average over at first.")] = 4000.0,
+    seed: SeedOption = 0,
+    check: Annotated[
+        bool, typer.Option("--check", help="Compare with what is stored; write nothing.")
+    ] = False,
+    out: Annotated[
+        Path | None, typer.Option(help="Directory to write to instead of the package.")
+    ] = None,
+    format: FormatOption = Format.table,  # noqa: A002
+) -> None:
+    """Measure period, exponents and dimensions, and write the constants JSON."""
+    from dataclasses import asdict
+
+    from chaosbench.systems import registry
+    from chaosbench.systems._characterise import characterise, disagreement
+    from chaosbench.systems._constants import constants, constants_path
+
+    wanted = list(registry) if names == ["all"] else [registry.resolve(name) for name in names]
+    found, troubles = [], []
+    with progress("characterise") as report:
+        for k, name in enumerate(wanted):
+            report(k, len(wanted), name)
+            measured = characterise(name, periods=periods, seed=seed)
+            found.append(measured)
+            if check:
+                trouble = disagreement(constants(name), measured)
+                troubles += [f"{name}: {trouble}"] if trouble else []
+            else:
+                path = out / f"{name}.json" if out else constants_path(name)
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_text(measured.to_json(), "utf-8")
+            report(k + 1, len(wanted), name)
+    if format is Format.json:
+        print_json([asdict(c) for c in found])
+    else:
+        table(
+            "",
+            {"system": "left", "period": "right", "λ₁": "right", "twin": "right", "gate": "left"},
+            [
+                [
+                    c.system, f"{c.period:.5g}",
+                    f"{c.lyapunov_exponents[0]:.5g} ± {c.lyapunov_stderr[0]:.1g}",
+                    f"{c.largest_twin:.5g} ± {c.largest_twin_stderr:.1g}",
+                    c.verdict or "passed",
+                ]
+                for c in found
+            ],
+        )  # fmt: skip
+    if troubles:
+        raise ChaosbenchError("; ".join(troubles))

@@ -1,0 +1,295 @@
+"""Invariants of an attractor: correlation dimension of a series, errors against known constants."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from chaosbench.errors import InputError
+from chaosbench.metrics._arrays import (
+    CEILING,
+    CONSTANT,
+    capped_ratio,
+    positive,
+    real,
+    series,
+    whole,
+)
+from chaosbench.metrics._metadata import metric
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+    from chaosbench.trajectories import FloatArray
+
+__all__ = [
+    "CorrelationDimension",
+    "correlation_dimension",
+    "correlation_dimension_error",
+    "invariant_error",
+    "invariant_z_score",
+]
+
+LEAST_ROWS = 100
+MOST_ROWS = 20_000
+LEAST_PAIRS = 100
+SAMPLED_PAIRS = 200_000
+BLOCKS = 8
+
+
+class CorrelationDimension(NamedTuple):
+    """A correlation dimension and what it was measured from.
+
+    Attributes:
+        value: the dimension.
+        stderr: its standard error, from eight blocks of the series.
+        radius: upper end of the scaling region, in σ.
+        theiler: pairs at most this many rows apart were left out.
+        pairs: pairs inside the scaling region.
+
+    """
+
+    value: float
+    stderr: float
+    radius: float
+    theiler: int
+    pairs: int
+
+
+def correlation_dimension(
+    states: ArrayLike, *, fraction: float = 1 / 500, theiler: int | None = None, seed: int = 0
+) -> CorrelationDimension:
+    """Measure the correlation dimension of a series by Takens' estimator.
+
+    Variables are divided by their standard deviations, those that never vary left out. Of all
+    pairs of rows more than `theiler` rows apart, those closer than a radius `r` are taken, `r`
+    being chosen so that it holds `fraction` of the pairs (at least 100 pairs): the scaling
+    region is everything below. The estimate is ``-1 / mean ln(distance / r)``, the maximum
+    likelihood for ``C(r) ~ r^D``. Series that return to finitely many states have dimension 0.
+    Beyond ``2 log₁₀ T`` no series of `T` rows can show a dimension (eckmann1992).
+
+    Args:
+        states: ``(T, d)``, finite, at least 100 rows; of more than 20,000 every second, third, …
+            is taken. A scalar series has to be embedded first.
+        fraction: share of the pairs inside the scaling region.
+        theiler: Theiler window in rows; by default three times the first lag at which the
+            autocorrelation of every variable has fallen below 1/e, at most a tenth of the series.
+        seed: seed of the 200,000 pairs that estimate `r`.
+
+    Returns:
+        The dimension with its standard error over eight blocks, radius, window and pairs.
+
+    Raises:
+        InputError: wrong shape, too few rows, states that are not finite, settings out of range.
+
+    References:
+        takens1985, grassberger1983, theiler1986.
+
+    """
+    from scipy.spatial import cKDTree
+
+    x = real(states, axes="T, d", what="states")
+    if len(x) < LEAST_ROWS or not np.isfinite(x).all():
+        raise InputError(
+            f"a correlation dimension needs at least {LEAST_ROWS} finite rows, not {len(x)} rows "
+            "of which some may not be finite"
+        )
+    share = positive(fraction, what="fraction")
+    if share > 1:
+        raise InputError(f"fraction must be at most 1, not {fraction!r}")
+    stride = -(-len(x) // MOST_ROWS)
+    x = x[::stride]
+    x = x / np.maximum(np.abs(x).max(axis=0), 1e-300)
+    x = x[:, np.ptp(x, axis=0) > CONSTANT]
+    if x.shape[1] == 0:
+        return CorrelationDimension(0.0, 0.0, 0.0, 0, 0)
+    x = (x - x.mean(axis=0)) / x.std(axis=0)
+    if theiler is None:
+        apart = min(3 * _memory(x), len(x) // 10)
+    else:
+        apart = -(-whole(theiler, what="theiler", least=0) // stride)
+    if apart > len(x) // 2:
+        raise InputError(f"theiler must be at most half of the series, not {theiler}")
+    possible = (len(x) - apart) * (len(x) - apart - 1) / 2
+    generator = np.random.default_rng(seed)
+    i, j = generator.integers(0, len(x), size=(2, SAMPLED_PAIRS))
+    far = np.abs(i - j) > apart
+    distances = np.linalg.norm(x[i[far]] - x[j[far]], axis=1)
+    radius = float(np.quantile(distances, min(1.0, max(share, LEAST_PAIRS / possible))))
+    if radius == 0:
+        return CorrelationDimension(0.0, 0.0, 0.0, apart, 0)
+    pairs = cKDTree(x).query_pairs(radius, output_type="ndarray")
+    pairs = pairs[pairs[:, 1] - pairs[:, 0] > apart]
+    near = np.linalg.norm(x[pairs[:, 0]] - x[pairs[:, 1]], axis=1)
+    pairs, near = pairs[near > 0], near[near > 0]
+    logs = np.log(radius / near)
+    if not logs.any():
+        return CorrelationDimension(0.0, 0.0, radius, apart, len(pairs))
+    value = len(logs) / logs.sum()
+    block = pairs.ravel() * BLOCKS // len(x)
+    members = np.bincount(block, minlength=BLOCKS)
+    sums = np.bincount(block, np.repeat(logs, 2), minlength=BLOCKS)
+    estimates = members[sums > 0] / sums[sums > 0]
+    error = np.std(estimates, ddof=1) / np.sqrt(len(estimates)) if len(estimates) > 1 else np.inf
+    return CorrelationDimension(float(value), float(error), radius, apart, len(pairs))
+
+
+def _memory(x: FloatArray) -> int:
+    """First lag at which the autocorrelation of every variable has fallen below 1/e."""
+    length = len(x)
+    power = np.abs(np.fft.rfft(x, 2 * length, axis=0)) ** 2
+    correlation = np.fft.irfft(power, axis=0)[:length]
+    below = correlation < correlation[0] / np.e
+    first = np.where(below.any(axis=0), np.argmax(below, axis=0), length)
+    return int(first.max())
+
+
+@metric(
+    unit="",
+    direction="lower",
+    worst=CEILING,
+    limits=(0.0, CEILING),
+    digits=3,
+    label="ΔD₂",
+    source="grassberger1983",
+)
+def correlation_dimension_error(
+    truth: ArrayLike,
+    forecast: ArrayLike,
+    *,
+    fraction: float = 1 / 500,
+    theiler: int | None = None,
+    seed: int = 0,
+) -> float:
+    """Relative error of the correlation dimension of a free run, ``|D̂ - D| / D``.
+
+    Both dimensions are those of `correlation_dimension`, by the same settings, so that its bias
+    largely cancels.
+
+    Args:
+        truth: ``(T, d)``, finite, at least 100 rows.
+        forecast: ``(T', d)``; its length may differ.
+        fraction: share of the pairs inside the scaling region.
+        theiler: Theiler window in rows; see `correlation_dimension`.
+        seed: seed of the pairs that choose the radius.
+
+    Returns:
+        From 0 through 1 (a run that collapsed to a point) to 10⁶ (worst: any NaN or infinity, or
+        fewer than 100 rows); lower is better. If the truth's dimension is 0, so must the run's.
+
+    Raises:
+        InputError: wrong shapes, a truth that is not finite or too short.
+
+    References:
+        grassberger1983, takens1985.
+
+    """
+    y, yhat = series(truth, forecast)
+    true = correlation_dimension(y, fraction=fraction, theiler=theiler, seed=seed)
+    if len(yhat) < LEAST_ROWS or not np.isfinite(yhat).all():
+        return CEILING
+    made = correlation_dimension(yhat, fraction=fraction, theiler=theiler, seed=seed)
+    return float(invariant_error(true.value, made.value))
+
+
+def _numbers(truth: ArrayLike, estimate: ArrayLike) -> tuple[FloatArray, FloatArray]:
+    pair = [np.asarray(value) for value in (truth, estimate)]
+    for array, what in zip(pair, ("truth", "estimate"), strict=True):
+        if array.dtype.kind not in "fiu" or array.size == 0:
+            raise InputError(f"{what} must be one real number or several, not {array.dtype}")
+    try:
+        known, found = np.broadcast_arrays(*pair)
+    except ValueError as error:
+        raise InputError(
+            f"truth and estimate must have one shape, not {pair[0].shape} and {pair[1].shape}"
+        ) from error
+    if not np.isfinite(known).all():
+        raise InputError("the true value of an invariant must be finite")
+    return known.astype(np.float64), found.astype(np.float64)
+
+
+@metric(
+    unit="",
+    direction="lower",
+    worst=CEILING,
+    limits=(0.0, CEILING),
+    digits=3,
+    label="relative error",
+    source="pathak2017",
+)
+def invariant_error(truth: ArrayLike, estimate: ArrayLike) -> FloatArray:
+    """Relative error of an invariant, ``|λ̂ - λ| / |λ|``: an exponent, or a dimension.
+
+    Args:
+        truth: the known value, ``()`` or any shape.
+        estimate: that of the trained predictor or of its free run, of the same shape.
+
+    Returns:
+        Of the same shape, from 0 to 10⁶ (worst: NaN or infinity, or an error in a value that is
+        0); lower is better.
+
+    Raises:
+        InputError: shapes that differ, a true value that is not finite.
+
+    References:
+        pathak2017.
+
+    """
+    known, found = _numbers(truth, estimate)
+    with np.errstate(over="ignore", invalid="ignore"):
+        return capped_ratio(np.abs(found - known), np.abs(known))
+
+
+@metric(
+    unit="standard errors",
+    direction="lower",
+    worst=CEILING,
+    limits=(0.0, CEILING),
+    digits=1,
+    label="z",
+    source="pathak2017",
+)
+def invariant_z_score(
+    truth: ArrayLike,
+    estimate: ArrayLike,
+    *,
+    stderr: ArrayLike,
+    estimate_stderr: ArrayLike = 0.0,
+) -> FloatArray:
+    """Error of an invariant in its standard error, ``|λ̂ - λ| / √(s² + ŝ²)``.
+
+    What the reference and the measurement leave uncertain is not held against a predictor: up to
+    about 2 the two values agree.
+
+    Args:
+        truth: the known value, ``()`` or any shape.
+        estimate: that of the trained predictor or of its free run, of the same shape.
+        stderr: standard error of `truth`, of its shape or one for all.
+        estimate_stderr: standard error of `estimate`; 0 if it is exact, infinity or NaN if it is
+            useless, which gets the worst value.
+
+    Returns:
+        Of the same shape, from 0 to 10⁶ (worst: NaN or infinity, or an error where nothing is
+        uncertain); lower is better.
+
+    Raises:
+        InputError: shapes that differ, a true value or its standard error that is not finite.
+
+    References:
+        pathak2017, for the comparison; the normalisation is ours.
+
+    """
+    known, found = _numbers(truth, estimate)
+    errors = []
+    for value, what in ((stderr, "stderr"), (estimate_stderr, "estimate_stderr")):
+        array = np.asarray(value)
+        if array.dtype.kind not in "fiu" or array.shape not in ((), known.shape):
+            raise InputError(f"{what} must be one number, or of the shape {known.shape}")
+        if (array < 0).any() or (what == "stderr" and not np.isfinite(array).all()):
+            raise InputError(f"{what} must not be negative, and that of the truth finite")
+        errors.append(array.astype(np.float64))
+    with np.errstate(over="ignore", invalid="ignore"):
+        error = np.abs(found - known)
+        ratio = capped_ratio(error, np.hypot(*errors))
+    return np.where(np.isfinite(errors[1]), ratio, CEILING)
