@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["plot_attractors", "plot_error_growth", "plot_forecast", "save"]
+__all__ = [
+    "plot_attractors", "plot_error_growth", "plot_forecast", "plot_system", "save", "write_gallery",
+]  # fmt: skip
 
 INK, MUTED, ACCENT = "#1b1b1f", "#8a8a94", "#1f5fae"
 
@@ -35,6 +37,95 @@ def plot_attractors(systems: Sequence[str | System], *, columns: int = 4, seed: 
         _attractor(axes, get(name), seed)
     figure.tight_layout()
     return figure
+
+
+def plot_system(system: str | System, *, seed: int = 0) -> Figure:
+    """Draw one system: its attractor, its variables in time and their power spectra."""
+    system = get(system)
+    known = constants(system)
+    figure = _figure(9.6, 4.4)
+    grid = figure.add_gridspec(2, 2, width_ratios=(1, 1.35), hspace=0.5)
+    _attractor(figure.add_subplot(grid[:, 0]), system, seed)
+    discrete = system.kind == "map"
+    made = simulate(system, points=2**14, points_per_period=50, seed=seed)
+    shown = min(system.dimension, 4)
+    standard = (made.values[0] - known.mean) / np.where(np.array(known.std) > 0, known.std, 1.0)
+    colours = _colours(shown)
+    series, spectrum = figure.add_subplot(grid[0, 1]), figure.add_subplot(grid[1, 1])
+    length = 100 if discrete else 600
+    frequency = np.fft.rfftfreq(2**11, made.dt)[1:]
+    for i in range(shown):
+        series.plot(
+            made.time[:length], standard[:length, i] + 4.0 * (shown - 1 - i), color=colours[i],
+            lw=0.9, marker="." if discrete else None, ms=3, label=system.variables[i],
+        )  # fmt: skip
+        pieces = standard[:, i].reshape(8, -1) * np.hanning(2**11)
+        power = (np.abs(np.fft.rfft(pieces, axis=1)) ** 2).mean(axis=0)[1:]
+        spectrum.semilogy(frequency, np.maximum(power, 1e-12 * power.max()), color=colours[i], lw=1)
+    if not discrete:
+        spectrum.axvline(1 / known.period, color=MUTED, ls=":", lw=1)
+        spectrum.set_xlim(0, 8 / known.period)
+    series.set_xlabel("iterations" if discrete else "time", fontsize=8)
+    series.set_yticks([])
+    series.legend(
+        frameon=False, fontsize=7, ncols=shown, loc="lower right", bbox_to_anchor=(1, 0.97)
+    )
+    spectrum.set_xlabel("frequency", fontsize=8)
+    for axes in (series, spectrum):
+        _plain(axes)
+    largest, error = known.lyapunov_exponents[0], known.lyapunov_stderr[0]
+    facts = f"λ₁ = {largest:.4g} ± {error:.1g}    period {known.period:.4g}"
+    if known.kaplan_yorke_dimension is not None:
+        facts += f"    D_KY = {known.kaplan_yorke_dimension:.3f}"
+    figure.subplots_adjust(left=0.03, right=0.98, top=0.92, bottom=0.14)
+    figure.text(0.03, 0.02, facts, fontsize=9, color=MUTED)
+    return figure
+
+
+def write_gallery(
+    folder: Path | str,
+    systems: Sequence[str],
+    *,
+    progress: Callable[[int, int, str], None] | None = None,
+) -> Path:
+    """Write one picture a system and an index page; return the page."""
+    import html
+
+    folder = Path(folder)
+    cards = []
+    for k, name in enumerate(systems):
+        if progress is not None:
+            progress(k, len(systems), name)
+        system = get(name)
+        save(plot_system(system), folder / f"{name}.png")
+        tags = ", ".join(sorted(system.tags))
+        cards.append(
+            f'<figure><a href="{name}.png"><img src="{name}.png" loading="lazy" '
+            f'alt="{name}: attractor, time series and spectrum"></a><figcaption><b>{name}</b> '
+            f"{html.escape(system.description)}<br><small>{html.escape(tags)}</small>"
+            "</figcaption></figure>"
+        )
+    if progress is not None:
+        progress(len(systems), len(systems), "")
+    page = folder / "index.html"
+    page.write_text(_GALLERY.replace("CARDS", "\n".join(cards)), "utf-8")
+    return page
+
+
+_GALLERY = """<!doctype html>
+<html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<title>chaosbench: gallery of systems</title>
+<style>
+body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 80rem; padding: 0 1rem }
+main { display: grid; gap: 2rem; grid-template-columns: repeat(auto-fill, minmax(26rem, 1fr)) }
+figure { margin: 0 } img { width: 100%; border: 1px solid #ddd } small { color: #666 }
+</style>
+<h1>Systems</h1>
+<main>
+CARDS
+</main>
+</html>
+"""
 
 
 def plot_forecast(

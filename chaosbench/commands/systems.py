@@ -255,3 +255,42 @@ def systems_characterise(
         )  # fmt: skip
     if troubles:
         raise ChaosbenchError("; ".join(troubles))
+
+
+@app.command("plot")
+def systems_plot(
+    name: Annotated[str, typer.Argument(help="Name or alias.")],
+    out: Annotated[Path | None, typer.Option(help="PNG or SVG; by default NAME.png.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite the file.")] = False,
+) -> None:
+    """Draw a system: attractor, time series, spectrum."""
+    from chaosbench.plotting import plot_system, save
+    from chaosbench.systems import registry
+
+    system = registry[name]
+    path = out or Path(f"{system.name}.png")
+    if path.suffix not in (".png", ".svg"):
+        raise InputError(f"a picture ends in .png or .svg, not {path.name!r}")
+    if path.exists() and not force:
+        raise InputError(f"{path} exists already; give --force to overwrite it")
+    save(plot_system(system), path)
+    say(path)
+
+
+@app.command("gallery")
+def systems_gallery(
+    out: Annotated[Path, typer.Option(help="Directory to write to.")] = Path("gallery"),
+    names: Annotated[list[str] | None, typer.Argument(help="By default all measured.")] = None,
+) -> None:
+    """Draw every system and an index page."""
+    from chaosbench.plotting import write_gallery
+    from chaosbench.systems import registry
+    from chaosbench.systems._constants import known_constants
+
+    wanted = [registry.resolve(name) for name in names or registry]
+    wanted = [name for name in wanted if known_constants(registry[name]) is not None]
+    if not wanted:
+        raise InputError("none of these systems has constants; characterise them first")
+    with progress("gallery") as report:
+        page = write_gallery(out, wanted, progress=report)
+    say(page)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from chaosbench.metrics._arrays import CONSTANT, whole, windows
+from chaosbench.metrics._arrays import CONSTANT, everywhere, whole, windows
 from chaosbench.metrics._metadata import metric
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def _correlation(
     """Average a coefficient of rows over variables, with the cases that it does not define."""
     x, y, shape = _rows(truth, forecast)
     value = np.full(len(x), -1.0)
-    finite = np.isfinite(y).all(axis=1)
+    finite = everywhere(np.isfinite(y), 1)
     still = np.zeros((2, len(x)), dtype=np.bool_)
     still[0], still[1, finite] = _constant(x), _constant(y[finite])
     defined = finite & ~still.any(axis=0)
@@ -61,7 +61,8 @@ def _product_moment(x: FloatArray, y: FloatArray) -> FloatArray:
     x, y = (a - a.mean(axis=1, keepdims=True) for a in (x, y))
     x, y = (a / np.abs(a).max(axis=1, keepdims=True) for a in (x, y))
     squares = np.sum(x * x, axis=1) * np.sum(y * y, axis=1)
-    return np.sum(x * y, axis=1) / np.sqrt(squares)
+    correlation: FloatArray = np.sum(x * y, axis=1) / np.sqrt(squares)
+    return correlation
 
 
 def _ranks(rows: FloatArray) -> FloatArray:
@@ -180,19 +181,19 @@ def _tau(x: FloatArray, y: FloatArray) -> FloatArray:
     horizon = x.shape[1]
     # Twice a mean rank is whole, and whole numbers compare faster than doubles.
     kind = np.int16 if horizon < 2**14 else np.int64
-    x, y = ((2 * _ranks(a)).astype(kind) for a in (x, y))
+    doubled = [(2 * _ranks(a)).astype(kind) for a in (x, y)]
     value = np.empty(len(x))
     step = max(1, BLOCK // horizon)
-    for i, (a, b) in enumerate(zip(x, y, strict=True)):
+    for i, (a, b) in enumerate(zip(*doubled, strict=True)):
         alike = other = untied_x = untied_y = 0
         for start in range(0, horizon, step):
             above = a[start : start + step, np.newaxis] > a
             greater = b[start : start + step, np.newaxis] > b
             less = b[start : start + step, np.newaxis] < b
-            untied_x += np.count_nonzero(above)
-            untied_y += np.count_nonzero(greater)
-            alike += np.count_nonzero(above & greater)
-            other += np.count_nonzero(above & less)
+            untied_x += int(np.count_nonzero(above))
+            untied_y += int(np.count_nonzero(greater))
+            alike += int(np.count_nonzero(above & greater))
+            other += int(np.count_nonzero(above & less))
         value[i] = (alike - other) / np.sqrt(float(untied_x) * float(untied_y))
     return value
 
@@ -233,7 +234,7 @@ def mutual_information(truth: ArrayLike, forecast: ArrayLike, *, neighbours: int
     x, y, shape = _rows(truth, forecast)
     k = min(whole(neighbours, what="neighbours"), x.shape[1] - 1)
     value = np.zeros(len(x))
-    finite = np.isfinite(y).all(axis=1)
+    finite = everywhere(np.isfinite(y), 1)
     varies = finite.copy()
     varies[finite] = ~_constant(x[finite]) & ~_constant(y[finite])
     for i in np.flatnonzero(varies):

@@ -10,6 +10,7 @@ from chaosbench.errors import InputError
 from chaosbench.metrics._arrays import (
     ROUNDING,
     cells,
+    everywhere,
     own_scale,
     per_variable,
     runs,
@@ -52,7 +53,7 @@ def state_space_divergence(
     bins: int = 30,
     scale: ArrayLike | None = None,
     seed: int = 0,
-) -> float | FloatArray:
+) -> FloatArray:
     """Kullback–Leibler divergence between where truth and forecast spend their time, D_stsp.
 
     Up to five variables: histograms of `bins` cells a variable over the truth's range widened by
@@ -97,7 +98,8 @@ def state_space_divergence(
         for start in range(0, n, together):
             part = slice(start, start + together)
             value[part] = _binned(y[part], yhat[part], scale, count)
-    return float(value[0]) if single else value
+    result: FloatArray = value[0] if single else value
+    return result
 
 
 @metric(
@@ -156,8 +158,8 @@ def _inside(truth: FloatArray, forecast: FloatArray, still: NDArray[np.bool_]) -
     level = truth[:, :1]
     with np.errstate(over="ignore", invalid="ignore"):
         off = np.abs(forecast - level) > ROUNDING * np.abs(level)
-    matched: NDArray[np.bool_] = ~(off & still[:, np.newaxis]).any(axis=2)
-    return matched & np.isfinite(forecast).all(axis=2)
+    matched = everywhere(~off | ~still[:, np.newaxis], 2)
+    return matched & everywhere(np.isfinite(forecast), 2)
 
 
 def _clipped(value: FloatArray) -> FloatArray:
@@ -190,7 +192,7 @@ def _binned(
     # Every cell that neither visits holds the same two numbers.
     empty = volume - np.bincount(window, minlength=n)
     value += empty * LAPLACE / p_total * np.log(q_total / p_total)
-    lost = ~np.isfinite(forecast).all(axis=2).any(axis=1)
+    lost = everywhere(~everywhere(np.isfinite(forecast), 2), 1)
     return _clipped(np.where(lost, WORST_DIVERGENCE, value))
 
 
@@ -251,6 +253,7 @@ def _mixture(
     lost = np.log(total) - np.log(max(len(q_points), 1))
     if not len(q_points):
         return WORST_DIVERGENCE
+    q_points = thinned(q_points, MIXTURE_POINTS)
     chosen = p_points[generator.integers(len(p_points), size=MIXTURE_SAMPLES)]
     samples = chosen + generator.standard_normal(chosen.shape)
     log_ratio = _log_density(samples, p_points) - _log_density(

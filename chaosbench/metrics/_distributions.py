@@ -145,10 +145,7 @@ def maximum_mean_discrepancy(
     """
     y, yhat = standardised(*series(truth, forecast), scale)
     y, yhat = thinned(y, KERNEL_POINTS), thinned(yhat, KERNEL_POINTS)
-    if bandwidth is None:
-        width = _median_distance(y)
-    else:
-        width = positive(bandwidth, what="bandwidth")
+    width = _median_distance(y) if bandwidth is None else positive(bandwidth, what="bandwidth")
     near = yhat[np.isfinite(yhat).all(axis=1)]
     if not len(near):
         return 2.0

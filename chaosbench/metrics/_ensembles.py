@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from chaosbench.errors import InputError
-from chaosbench.metrics._arrays import CEILING, ROUNDING, ensemble, per_variable, positive
+from chaosbench.metrics._arrays import (
+    CEILING,
+    ROUNDING,
+    ensemble,
+    everywhere,
+    per_variable,
+    positive,
+)
 from chaosbench.metrics._metadata import metric
 from chaosbench.metrics._valid_prediction_time import valid_prediction_time
 
@@ -50,7 +57,7 @@ def _deviations(
             near = np.abs(z) <= ROUNDING * (np.abs(y) + sigma.max())
             z = np.where(still, np.where(near, 0.0, np.inf), z)
     # Beyond the square root of the largest double, squares are infinite.
-    bad = ~(np.abs(z) < 1e150).all(axis=(0, 3))
+    bad = ~everywhere(np.abs(z) < 1e150, (0, 3))
     return np.where(bad[..., np.newaxis], 0.0, z), bad
 
 
@@ -271,7 +278,7 @@ def spread_skill_ratio(truth: ArrayLike, samples: ArrayLike, *, scale: ArrayLike
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         ratio = np.sqrt(spread / skill)
     ratio = np.where(np.isnan(ratio), 1.0, ratio)
-    return np.where(bad.any(axis=1), 0.0, ratio)
+    return np.where(everywhere(~bad, 1), ratio, 0.0)
 
 
 @metric(

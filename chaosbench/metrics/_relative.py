@@ -63,7 +63,8 @@ def window_smape(truth: ArrayLike, forecast: ArrayLike) -> FloatArray:
         gilpin2021.
 
     """
-    return smape(truth, forecast).mean(axis=1)
+    average: FloatArray = smape(truth, forecast).mean(axis=1)
+    return average
 
 
 @metric(
@@ -104,7 +105,8 @@ def window_nrmse(
         sigma = per_variable(scale, y.shape[2], what="scale")
     with np.errstate(over="ignore"):
         value = np.sqrt(np.mean(normalised_error(y, yhat, sigma) ** 2, axis=1))
-    return np.minimum(value, CEILING)
+    capped: FloatArray = np.minimum(value, CEILING)
+    return capped
 
 
 def _capped_mean(ratio: FloatArray, axis: int | tuple[int, ...]) -> FloatArray:
@@ -341,4 +343,5 @@ def r2(truth: ArrayLike, forecast: ArrayLike) -> FloatArray:
             (error == 0) | ((variance == 0) & (error <= negligible)), 0.0, error / variance
         )
         ratio = np.where(np.isnan(ratio), np.inf, ratio)
-    return np.maximum(np.mean(1.0 - np.minimum(ratio, CEILING + 1.0), axis=1), -CEILING)
+    explained: FloatArray = np.mean(1.0 - np.minimum(ratio, CEILING + 1.0), axis=1)
+    return np.maximum(explained, -CEILING)

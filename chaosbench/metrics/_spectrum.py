@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from chaosbench.errors import InputError
-from chaosbench.metrics._arrays import CONSTANT, positive, runs
+from chaosbench.metrics._arrays import CONSTANT, everywhere, positive, runs
 from chaosbench.metrics._metadata import metric
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ MATRIX = 1024
 )
 def spectral_hellinger(
     truth: ArrayLike, forecast: ArrayLike, *, smoothing: float = 20.0
-) -> float | FloatArray:
+) -> FloatArray:
     """Hellinger distance between the smoothed power spectra of truth and forecast, D_H.
 
     Each variable is z-scored, ``|rFFT|²`` is smoothed over frequency by a Gaussian of `smoothing`
@@ -70,7 +70,7 @@ def spectral_hellinger(
             "spectra can be compared only over one length, "
             f"not {y.shape[1]} and {yhat.shape[1]} rows"
         )
-    usable = np.isfinite(yhat).all(axis=(1, 2))
+    usable = everywhere(np.isfinite(yhat), (1, 2))
     value = np.ones(len(y))
     if usable.any():
         p, flat_p = _spectra(y[usable], width)
@@ -78,7 +78,8 @@ def spectral_hellinger(
         distance = np.linalg.norm(np.sqrt(p) - np.sqrt(q), axis=2) / np.sqrt(2.0)
         distance = np.where(flat_p | flat_q, np.where(flat_p & flat_q, 0.0, 1.0), distance)
         value[usable] = np.minimum(distance, 1.0).mean(axis=1)
-    return float(value[0]) if single else value
+    result: FloatArray = value[0] if single else value
+    return result
 
 
 def _spectra(windows: FloatArray, smoothing: float) -> tuple[FloatArray, NDArray[np.bool_]]:

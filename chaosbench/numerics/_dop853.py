@@ -22,6 +22,9 @@ TANGENT_TOLERANCE = 1e-9
 _SAFETY, _SHRINK, _GROW = 0.9, 0.333, 6.0
 
 _jit = njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
+_inline = njit(
+    cache=True, nogil=True, error_model="numpy", fastmath={"contract"}, inline="always"
+)
 
 
 @_jit
@@ -33,7 +36,7 @@ def nodes():
     ])  # fmt: skip
 
 
-@_jit
+@_inline
 def step(f, x, y, h, k, w, new, forcing, rtol, atol, controlled):
     """Try one step from `y` at time `x`; `k[0]` holds the slope there.
 
@@ -189,7 +192,7 @@ def step(f, x, y, h, k, w, new, forcing, rtol, atol, controlled):
     return abs(h) * fifth / np.sqrt((fifth + 0.01 * third) * d)
 
 
-@_jit
+@_inline
 def dense(f, x, y, h, k, w, new, forcing, r):
     """Fill `r` ``(8, d)`` with the dense output of an accepted step (three more stages)."""
     d = y.size

@@ -204,7 +204,10 @@ def estimate_period(system: System) -> float:
             )
         # Rice's mean period of a stationary signal, of the slowest variable
         rice = float((2 * np.pi * spread[moving] / slopes.std(axis=0)[moving]).max())
-        if 16 <= rice / step <= 512:
+        # a signal that still drifts or wanders seems to have no period, or an endless one: look
+        # longer, but no more than eight times a round
+        rice = min(rice, 512 * step)
+        if 16 <= rice / step < 512:
             break
         step = rice / 64
     samples = stationary(system, orbit.sample(2**16, rice / 32))
