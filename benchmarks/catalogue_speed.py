@@ -33,7 +33,7 @@ def scipy_run(name, ic):
     grid = sampling_step(system, points_per_period=100) * np.arange(POINTS)
     vector = isinstance(system.layout[0], tuple)
 
-    def rhs(t, u):
+    def rhs(_, u):
         return system.function(*((u,) if vector else u.tolist()), **parameters)
 
     return solve_ivp(rhs, (0, grid[-1]), ic, method="DOP853", rtol=RTOL, atol=RTOL, t_eval=grid)

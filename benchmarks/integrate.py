@@ -78,7 +78,7 @@ def heyoka_run(name, system, ic, grid, **settings):
 def scipy_run(name, system, ic, grid, method):
     parameters = dict(system.parameters)
 
-    def rhs(t, u):
+    def rhs(_, u):
         return equations(name, u.tolist(), parameters)
 
     def run():
@@ -110,7 +110,7 @@ def numbalsoda_run(name, system, ic, grid):
     return lambda: numbalsoda.lsoda(address, ic, grid, rtol=RTOL, atol=RTOL)[0]
 
 
-def dysts_seconds(alias, dt):
+def dysts_seconds(alias):
     """Extrapolate from 20 points; its default is Radau at 1e-12."""
     import dysts.flows
 
@@ -152,7 +152,7 @@ def main() -> None:
         print(f"{name}  (ours at 1e-12: error {np.abs((tight - truth) / sigma).max():.1e} sd)")
         times = interleave(runs, rounds=7, inner={"chaosbench": 10, "heyoka": 10})
         report(times, "chaosbench", notes)
-        seconds = dysts_seconds(alias, dt)
+        seconds = dysts_seconds(alias)
         ours = np.median(times["chaosbench"])
         print(f"  dysts default, extrapolated: {seconds:.3g} s, x ours {seconds / ours:.3g}")
     if numbalsoda_run("lorenz", cb.systems["lorenz"], np.ones(3), np.arange(3.0)) is None:

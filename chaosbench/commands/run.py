@@ -35,6 +35,9 @@ def run_command(
     exam_seed: Annotated[
         int, typer.Option(min=0, help="Seed of the data; another one is a fresh exam.")
     ] = 0,
+    tune: Annotated[
+        int, typer.Option(min=0, help="Also choose settings among so many, on training data.")
+    ] = 0,
     seconds: Annotated[float, typer.Option(min=0.1, help="Budget of a cell, wall time.")] = 600.0,
     memory: Annotated[float, typer.Option(min=64, help="Budget of a cell, MiB.")] = 8192.0,
     format: FormatOption = Format.table,  # noqa: A002
@@ -46,7 +49,7 @@ def run_command(
     files = load_plugins(plugins)
     exams = [task.with_seed(exam_seed) for task in select(names)]
     specs = [spec_of(text, plugins=files) for text in chosen or []]
-    cells = plan(exams, specs, seeds=tuple(seed or [0]))
+    cells = plan(exams, specs, seeds=tuple(seed or [0]), tune=tune)
     with progress("evaluate") as report:
         records = run(
             cells, directory=out, budget=Budget(seconds, memory), workers=workers, progress=report

@@ -50,6 +50,8 @@ class Outcome:
     message: str = ""
     values: FloatArray | None = None
     samples: FloatArray | None = None
+    config: dict[str, Any] | None = None
+    tried: int = 0
     costs: dict[str, float] = field(default_factory=dict)
 
 
@@ -221,6 +223,8 @@ def _outcome(header: dict[str, Any], arrays: dict[str, FloatArray]) -> Outcome:
         str(header.get("message", "")),
         arrays.get("values"),
         arrays.get("samples"),
+        header["config"] if isinstance(header.get("config"), dict) else None,
+        int(header.get("tried", 0)),
         costs,
     )
 

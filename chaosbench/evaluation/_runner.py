@@ -14,13 +14,14 @@ from typing import Any
 import numpy as np
 
 from chaosbench.datasets import StoredDataset, generate, open_dataset
-from chaosbench.errors import InputError
+from chaosbench.errors import InputError, ParameterError
 from chaosbench.evaluation._ceiling import LABEL, perfect_forecast
 from chaosbench.evaluation._process import Budget, Outcome, WorkerProcess
 from chaosbench.evaluation._record import Record
 from chaosbench.evaluation._score import Exam, score
 from chaosbench.evaluation._spec import ForecasterSpec, spec_of
 from chaosbench.evaluation._store import Records, RunDirectory
+from chaosbench.forecasters import registry as forecasters
 from chaosbench.provenance import digest, environment, versions
 from chaosbench.systems import registry as systems
 from chaosbench.systems._constants import constants
@@ -40,12 +41,18 @@ Progress = Callable[[int, int, str], None]
 
 @dataclass(frozen=True)
 class Cell:
-    """One forecaster on one task with one seed."""
+    """One forecaster on one task with one seed, its settings searched among `tune` candidates."""
 
     task: Task
     spec: ForecasterSpec
     seed: int
     privileged: bool = False
+    tune: int = 0
+
+    @property
+    def label(self) -> str:
+        """What the leaderboard calls the forecaster: tuned and default are different entries."""
+        return f"{self.spec.label} (tuned {self.tune})" if self.tune else self.spec.label
 
     @property
     def id(self) -> str:
@@ -57,6 +64,7 @@ class Cell:
             "config": dict(self.spec.config),
             "plugins": [source for _, source in self.spec.plugins],
             "seed": self.seed,
+            "tune": self.tune,
         }
         return (
             f"{self.task.id.replace('/', '-')}--{self.spec.name.replace(' ', '-')}"
@@ -70,6 +78,7 @@ def evaluate(
     *,
     seed: int = 0,
     exam_seed: int | None = None,
+    tune: int = 0,
     budget: Budget | None = None,
     plugins: Sequence[Path | str] = (),
     directory: Path | str | None = None,
@@ -83,6 +92,7 @@ def evaluate(
         task: id such as ``"forecast/lorenz-v1"``, or a Task.
         seed: given to `fit`.
         exam_seed: other starting points than the task's own: a fresh exam.
+        tune: candidates to choose the settings among, on the training data alone; 0 for none.
         budget: seconds and memory.
         plugins: Python files that define forecasters.
         directory: keeps records, forecasts and data there; otherwise the data go to the cache.
@@ -99,7 +109,9 @@ def evaluate(
         found = found.with_seed(exam_seed)
     privileged = forecaster == LABEL
     spec = CEILING if privileged else spec_of(forecaster, plugins=plugins)
-    return run([Cell(found, spec, seed, privileged)], directory=directory, budget=budget)
+    if tune and (privileged or not hasattr(forecasters[spec.name], "search_space")):
+        raise ParameterError(f"{spec.name!r} declares no search_space and cannot be tuned")
+    return run([Cell(found, spec, seed, privileged, tune)], directory=directory, budget=budget)
 
 
 def plan(
@@ -107,9 +119,13 @@ def plan(
     specs: Iterable[ForecasterSpec],
     *,
     seeds: Sequence[int] = (0,),
+    tune: int = 0,
     baselines: bool = True,
 ) -> list[Cell]:
-    """List the cells of a run: every forecaster on every task, the floor and the ceiling added."""
+    """List the cells of a run: every forecaster on every task, the floor and the ceiling added.
+
+    With `tune`, forecasters that declare a search space run twice, with their defaults and tuned.
+    """
     entries = {spec.label: spec for spec in specs}
     if baselines:
         for name in BASELINES:
@@ -117,6 +133,13 @@ def plan(
     cells = []
     for task in chosen:
         cells += [Cell(task, spec, seed) for spec in entries.values() for seed in seeds]
+        if tune:
+            cells += [
+                Cell(task, spec, seed, tune=tune)
+                for spec in entries.values()
+                if hasattr(forecasters[spec.name], "search_space")
+                for seed in seeds
+            ]
         if baselines:
             cells.append(Cell(task, CEILING, seeds[0], privileged=True))
     return cells
@@ -171,7 +194,7 @@ def run(
             cell = futures[future]
             done[cell.id] = future.result()
             if progress is not None:
-                progress(len(done), total, f"{cell.spec.label} on {cell.task.id}")
+                progress(len(done), total, f"{cell.label} on {cell.task.id}")
     finally:
         crew.stop()
         for future in futures:
@@ -222,7 +245,9 @@ class _Crew:
         if cell.privileged:
             outcome = _ceiling(cell.task, exam)
         else:
-            outcome = self._worker().run(_job(cell, exam), exam.train, exam.context)
+            outcome = self._worker().run(
+                _job(cell, exam, self.budget.seconds), exam.train, exam.context
+            )
         if self._stopping.is_set():
             raise _Stopped
         record, forecast = _record(cell, exam, outcome, stored, self.budget)
@@ -297,13 +322,15 @@ def _read_exam(directory: str, hash_: str, system: str) -> Exam:
     )
 
 
-def _job(cell: Cell, exam: Exam) -> dict[str, Any]:
+def _job(cell: Cell, exam: Exam, seconds: float) -> dict[str, Any]:
     return {
         "forecaster": cell.spec.name,
         "config": dict(cell.spec.config),
         "plugins": [path for path, _ in cell.spec.plugins],
         "seed": cell.seed,
         "learn": cell.task.learn,
+        "tune": cell.tune,
+        "seconds": seconds,
         "dt": exam.dt,
         "horizon": exam.horizon,
     }
@@ -349,8 +376,8 @@ def _record(
     record = Record(
         task=cell.task.id,
         system=cell.task.system,
-        forecaster=cell.spec.label,
-        config=cell.spec.config,
+        forecaster=cell.label,
+        config=outcome.config or cell.spec.config,
         seed=cell.seed,
         exam_seed=cell.task.dataset.seed,
         status=outcome.status,
@@ -365,6 +392,7 @@ def _record(
             "lyapunov_exponent": exam.lyapunov_exponent,
             "horizon_lyapunov": exam.horizon * exam.clock,
             "budget": asdict(budget),
+            "tuned": {"asked": cell.tune, "tried": outcome.tried} if cell.tune else None,
             "plugins": dict(cell.spec.plugins),
             "versions": versions("darts", "reservoirpy", "pysindy", "scikit-learn"),
             "environment": environment(),

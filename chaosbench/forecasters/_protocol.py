@@ -79,7 +79,8 @@ class Forecaster(Protocol):
     A class attribute ``libraries: ClassVar[tuple[str, ...]]`` may name modules to import before
     the clock starts, so that an import does not count as fitting. Samples that were lost are
     interpolated linearly before `fit` and `predict`, unless ``handles_gaps: ClassVar[bool] = True``
-    says that NaN is welcome.
+    says that NaN is welcome. ``search_space: ClassVar[Mapping[str, tuple]]`` maps settings to the
+    values that tuning may try.
     """
 
     __dataclass_fields__: ClassVar[dict[str, Any]]

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 import warnings
+from collections.abc import Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -49,6 +51,9 @@ class LinearRegression:
     """
 
     libraries: ClassVar[tuple[str, ...]] = ("scipy.linalg", "darts.models")
+    search_space: ClassVar[Mapping[str, tuple[Any, ...]]] = MappingProxyType(
+        {"lags": (3, 10, 30, 60)}
+    )
 
     lags: int = 10
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -69,6 +71,14 @@ class EchoStateNetwork:
     """
 
     libraries: ClassVar[tuple[str, ...]] = ("scipy.linalg", "reservoirpy.nodes")
+    search_space: ClassVar[Mapping[str, tuple[Any, ...]]] = MappingProxyType(
+        {
+            "spectral_radius": (0.1, 0.4, 0.8, 1.1),
+            "input_scaling": (0.03, 0.1, 0.3, 1.0),
+            "leak": (0.3, 0.6, 1.0),
+            "bias": (0.3, 1.0),
+        }
+    )
 
     units: int = 500
     spectral_radius: float = 0.4

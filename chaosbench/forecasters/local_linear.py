@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -56,6 +58,9 @@ class LocalLinear:
     """
 
     libraries: ClassVar[tuple[str, ...]] = ("scipy.spatial",)
+    search_space: ClassVar[Mapping[str, tuple[Any, ...]]] = MappingProxyType(
+        {"neighbours": (8, 20, 50, 100), "delays": (1, 2, 4, 8), "stride": (1, 3)}
+    )
 
     neighbours: int = 20
     delays: int = 1

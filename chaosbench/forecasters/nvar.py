@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from itertools import combinations_with_replacement
 from math import comb
-from typing import TYPE_CHECKING, ClassVar
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -68,6 +70,9 @@ class NVAR:
     """
 
     libraries: ClassVar[tuple[str, ...]] = ("scipy.linalg",)
+    search_space: ClassVar[Mapping[str, tuple[Any, ...]]] = MappingProxyType(
+        {"delay": (1, 2, 3, 5), "stride": (1, 2, 5), "order": (2, 3)}
+    )
 
     delay: int = 2
     order: int = 2

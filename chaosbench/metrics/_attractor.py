@@ -256,9 +256,7 @@ def _mixture(
     q_points = thinned(q_points, MIXTURE_POINTS)
     chosen = p_points[generator.integers(len(p_points), size=MIXTURE_SAMPLES)]
     samples = chosen + generator.standard_normal(chosen.shape)
-    log_ratio = _log_density(samples, p_points) - _log_density(
-        samples, thinned(q_points, MIXTURE_POINTS)
-    )
+    log_ratio = _log_density(samples, p_points) - _log_density(samples, q_points)
     return float(log_ratio.mean() + lost)
 
 

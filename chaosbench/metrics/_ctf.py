@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from chaosbench.metrics._arrays import cells, everywhere, whole, windows
+from chaosbench.metrics._arrays import CONSTANT, cells, everywhere, whole, windows
 from chaosbench.metrics._metadata import metric
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ def ctf_long_time_histogram(
     with np.errstate(over="ignore"):
         finite &= np.isfinite(high - low).all(axis=1)  # a range beyond the doubles has no bins
     low, high = (np.where(finite[:, np.newaxis], a, b) for a, b in ((low, -1.0), (high, 1.0)))
-    still = low == high
+    still = high - low <= CONSTANT * np.maximum(np.abs(low), np.abs(high))
     low, high = np.where(still, low - 0.5, low), np.where(still, high + 0.5, high)
     start = count * np.arange(n * d).reshape(n, d, 1)
     histograms = []

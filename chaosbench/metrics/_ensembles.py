@@ -13,6 +13,7 @@ import numpy as np
 from chaosbench.errors import InputError
 from chaosbench.metrics._arrays import (
     CEILING,
+    CONSTANT,
     ROUNDING,
     ensemble,
     everywhere,
@@ -170,7 +171,7 @@ def _covered(truth: ArrayLike, samples: ArrayLike, level: float) -> tuple[FloatA
     if share >= 1:
         raise InputError(f"level must lie between 0 and 1, not {level!r}")
     m = len(x)
-    finite = np.isfinite(x).all(axis=0)
+    finite = everywhere(np.isfinite(x), 0)
     ordered = np.sort(np.where(finite, x, 0.0), axis=0)
     ends = []
     for probability in ((1 - share) / 2, (1 + share) / 2):
@@ -181,9 +182,10 @@ def _covered(truth: ArrayLike, samples: ArrayLike, level: float) -> tuple[FloatA
         above = min(below + 1, m - 1)
         part = place - below
         ends.append(ordered[below] * (1 - part) + ordered[above] * part)
-    inside = finite & (ends[0] <= y) & (y <= ends[1])
+    rounding = CONSTANT * np.abs(y)
+    inside = finite & (ends[0] - rounding <= y) & (y <= ends[1] + rounding)
     value = inside.mean(axis=(1, 2))
-    return np.where(finite.any(axis=(1, 2)), value, np.nan), share
+    return np.where(everywhere(~finite, (1, 2)), np.nan, value), share
 
 
 def interval_coverage(truth: ArrayLike, samples: ArrayLike, *, level: float = 0.9) -> FloatArray:

@@ -147,8 +147,8 @@ class TestAgainstPeers:
 
     At rtol 1e-12 the local errors of N ≈ 180 to 500 steps add up and grow by e² ≈ 7 (more on
     the way). N · rtol · max|u|/σ · e² ≈ 180 · 1e-12 · 5 · 7 ≈ 6e-9 σ would be the worst case, with
-    every local error at its tolerance and all aligned; the estimate is pessimistic by a factor of ten
-    and more, and errors do not align: 1e-9 σ holds what was measured, 1.6e-10 (Lorenz), 8e-11
+    every local error at its tolerance and all aligned; the estimate is pessimistic by a factor of
+    ten and more, and errors do not align: 1e-9 σ holds what was measured, 1.6e-10 (Lorenz), 8e-11
     (Rössler) and 3e-12 (Lorenz-96), nearly all of it the dense output's, which is scipy's too.
     """
 

@@ -48,6 +48,14 @@ class TestLiterature:
         assert abs(spectrum.values[0] - value) < 3 * spectrum.stderr[0] + 5e-5
         assert spectrum.stderr[0] < 0.05 * value, "too wide to tell"
 
+    @pytest.mark.slow
+    @pytest.mark.parametrize("name", LITERATURE)
+    def test_afresh_to_two_percent(self, name):
+        value, _ = LITERATURE[name]
+        spectrum = lyapunov_spectrum(name, periods=16_000, seed=21)
+        assert abs(spectrum.values[0] - value) < 3 * spectrum.stderr[0] + 5e-5
+        assert abs(spectrum.values[0] - value) < 0.02 * value
+
     @pytest.mark.parametrize("name", LITERATURE)
     def test_by_twins(self, name):
         value, _ = LITERATURE[name]
