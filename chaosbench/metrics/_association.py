@@ -221,8 +221,7 @@ def mutual_information(truth: ArrayLike, forecast: ArrayLike, *, neighbours: int
         neighbours: k, at most ``H - 1`` of which are used.
 
     Returns:
-        ``(n,)`` nats from 0 (worst); higher is better. Any one-to-one distortion of the forecast
-        scores as high as the truth itself.
+        ``(n,)`` nats from 0 (worst); higher is better. Level, size and sign are not seen.
 
     Raises:
         InputError: wrong shapes, a truth that is not finite, `neighbours` below 1.

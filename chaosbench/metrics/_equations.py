@@ -85,7 +85,7 @@ def structure_precision_recall(
         InputError: wrong shapes, true coefficients that are not finite, a negative tolerance.
 
     References:
-        delahunt2022.
+        vanrijsbergen1979.
 
     """
     a, b = _coefficients(truth, found)
@@ -106,7 +106,7 @@ def structure_precision_recall(
     limits=(0.0, 1.0),
     digits=3,
     label="structure F₁",
-    source="delahunt2022",
+    source="vanrijsbergen1979",
 )
 def structure_f1(truth: ArrayLike, found: ArrayLike, *, tolerance: float = 0.0) -> float:
     """Harmonic mean of precision and recall of the non-zero terms.
@@ -125,7 +125,7 @@ def structure_f1(truth: ArrayLike, found: ArrayLike, *, tolerance: float = 0.0) 
         InputError: wrong shapes, true coefficients that are not finite, a negative tolerance.
 
     References:
-        delahunt2022; see `structure_precision_recall` for the two parts.
+        vanrijsbergen1979; see `structure_precision_recall` for the two parts.
 
     """
     precision, recall = structure_precision_recall(truth, found, tolerance=tolerance)

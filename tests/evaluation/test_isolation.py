@@ -19,7 +19,7 @@ HORIZON = 10
 def job(name, **config):
     return {
         "forecaster": name, "config": config, "plugins": [FAULTY], "seed": 0, "learn": "train",
-        "dt": 0.1, "horizon": HORIZON,
+        "tune": 0, "dt": 0.1, "horizon": HORIZON,
     }  # fmt: skip
 
 

@@ -24,7 +24,7 @@ class Power:
 
     factor: float = 1.0
     mood: str = "calm"
-    search_space: ClassVar = MappingProxyType({"factor": (0.8, 0.9, 1.1), "mood": ("calm", "bad")})
+    search_space: ClassVar = MappingProxyType({"factor": (0.5, 0.9, 1.1), "mood": ("calm", "bad")})
 
     def fit(self, train, *, seed):
         SEEN.append(float(np.max(train.values)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import pytest
@@ -67,4 +68,4 @@ def test_every_numeric_setting_is_among_them() -> None:
     kinds = {kind for kind, _, _ in WRONG}
     for kind in kinds:
         tried = {name for k, name, _ in WRONG if k is kind}
-        assert tried == set(kind.__dataclass_fields__)
+        assert tried == {f.name for f in dataclasses.fields(kind)}
