@@ -365,7 +365,7 @@ def _record(
     windows: dict[str, tuple[float, ...]] = {}
     forecast = None
     if values is not None:
-        scores, windows = score(cell.task, exam, values)
+        scores, windows = score(cell.task, exam, values, outcome.samples)
         names = systems[cell.task.system].variables
         forecast = Trajectories(
             values,

@@ -12,6 +12,9 @@ from chaosbench.trajectories import FloatArray
 
 __all__ = ["Exam", "score"]
 
+LEVEL = 0.9
+"""Level of the central interval whose coverage is reported."""
+
 
 @dataclass(frozen=True, eq=False)
 class Exam:
@@ -57,13 +60,16 @@ class Exam:
 
 
 def score(
-    task: Task, exam: Exam, forecast: FloatArray
+    task: Task, exam: Exam, forecast: FloatArray, samples: FloatArray | None = None
 ) -> tuple[dict[str, float], dict[str, tuple[float, ...]]]:
-    """Score one forecast ``(w, H, d)``; return the cell's and the windows' numbers.
+    """Score one forecast ``(w, H, d)``, with samples ``(m, w, H, d)`` where it has them.
+
+    Returns the cell's and the windows' numbers.
 
     Pointwise errors are reported at the task's horizons and belong to one instant; `smape` and
     `nrmse` without an ``@`` are means over the whole forecast. D_stsp compares the pooled states
-    of all windows, D_H is the mean over windows.
+    of all windows, D_H is the mean over windows. CRPS and energy score take a point forecast as
+    an ensemble of one; coverage and spread–skill are only given where there are samples.
     """
     past = exam.clean_context[..., list(exam.observed)]
     # where nothing is trained on, the spread is that of the attractor
@@ -82,6 +88,9 @@ def score(
         "smape": metrics.smape(exam.truth, forecast),
         "nrmse": metrics.nrmse(exam.truth, forecast, scale=scale),
     }
+    members = forecast if samples is None else samples
+    curves["crps"] = metrics.crps(exam.truth, members, scale=scale)
+    curves["energy_score"] = metrics.energy_score(exam.truth, members, scale=scale)
     scores: dict[str, float] = {}
     for name, curve in curves.items():
         scores[name] = float(np.median(curve.mean(axis=1)))
@@ -103,4 +112,15 @@ def score(
         for true, made in zip(exam.truth, forecast, strict=True)
     ]
     scores["d_h"] = float(np.mean(np.array(hellinger)))
+    if samples is not None:
+        coverage = metrics.interval_coverage(exam.truth, samples, level=LEVEL)
+        scores[f"coverage@{LEVEL:g}"] = float(np.mean(coverage))
+        ratio = metrics.spread_skill_ratio(exam.truth, samples, scale=scale)
+        scores["spread_skill"] = float(np.median(ratio))
+        windows[f"ensemble_vpt@{task.thresholds[0]:g}"] = tuple(
+            metrics.probabilistic_valid_prediction_time(
+                exam.truth, samples, scale=scale, dt=1.0, lyapunov_exponent=exam.clock,
+                threshold=task.thresholds[0],
+            ).tolist()
+        )  # fmt: skip
     return scores, windows

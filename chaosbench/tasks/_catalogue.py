@@ -16,7 +16,7 @@ LITE = (
     "lorenz", "rossler", "thomas", "chua", "lorenz96", "duffing", "henon", "mackey_glass",
 )  # fmt: skip
 
-FORECAST_METRICS = ("vpt", "smape", "nrmse", "mase", "d_stsp", "d_h")
+FORECAST_METRICS = ("vpt", "smape", "nrmse", "mase", "crps", "energy_score", "d_stsp", "d_h")
 
 
 def _forecast(system: str) -> Task:

@@ -156,6 +156,21 @@ class LooksAround(Good):
 
 
 @dataclass(frozen=True)
+class Ensemble(Good):
+    """A Gaussian cloud around the last value, growing with the square root of time."""
+
+    members: int = 50
+    spread: float = 0.1
+
+    def predict(self, context, horizon):
+        generator = np.random.default_rng(0)
+        shape = (self.members, len(context), horizon, context.shape[2])
+        noise = self.spread * generator.standard_normal(shape).cumsum(axis=2)
+        samples = context[None, :, -1:] + noise
+        return Forecast(samples.mean(axis=0), samples)
+
+
+@dataclass(frozen=True)
 class Counts(Good):
     """Forecasts how often this process has been asked: shows that it outlives a cell."""
 

@@ -310,3 +310,31 @@ def test_every_track_says_in_words_what_it_is(track):
         "forecast": "10,000 samples",
     }  # fmt: skip
     assert telling[track] in words
+
+
+# ---------------------------------------------------------------------------------- ensembles
+
+
+def test_samples_are_scored_end_to_end():
+    (record,) = cb.evaluate("ensemble", small("forecast/lorenz-v1"), plugins=[FAULTY])
+    assert record.status == "ok"
+    assert 0.0 <= record.scores["coverage@0.9"] <= 1.0
+    assert record.scores["spread_skill"] > 0.0
+    assert len(record.window_scores["ensemble_vpt@0.4"]) == 3
+    # the mean of the samples is the point forecast here
+    assert record.window_scores["ensemble_vpt@0.4"] == pytest.approx(
+        record.window_scores["vpt@0.4"]
+    )
+    (point,) = cb.evaluate("persistence", small("forecast/lorenz-v1"))
+    assert "coverage@0.9" not in point.scores
+    # an ensemble of one is its absolute error; spread makes the same centre score better
+    assert record.scores["crps"] < point.scores["crps"]
+
+
+def test_a_calibrated_ensemble_covers_what_it_says():
+    generator = np.random.default_rng(4)
+    truth = generator.standard_normal((5, 400, 2))
+    samples = generator.standard_normal((400, 5, 400, 2))
+    scores, _ = score(registry[HENON], exam(truth), np.zeros_like(truth), samples)
+    assert scores["coverage@0.9"] == pytest.approx(0.9, abs=0.02)
+    assert scores["spread_skill"] == pytest.approx(1.0, abs=0.05)

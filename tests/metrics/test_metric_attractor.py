@@ -7,13 +7,14 @@ import tracemalloc
 import hypothesis.extra.numpy as hnp
 import numpy as np
 import pytest
+from dysts.metrics import compute_metrics
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.ndimage import gaussian_filter1d
 from scipy.special import logsumexp
 
 from chaosbench.errors import InputError
-from chaosbench.metrics import spectral_hellinger, state_space_divergence
+from chaosbench.metrics import mixture_divergence, spectral_hellinger, state_space_divergence
 
 
 def dense_divergence(truth: np.ndarray, forecast: np.ndarray, bins: int = 30) -> float:
@@ -271,3 +272,110 @@ def test_hellinger_names_lengths_and_smoothing_it_cannot_use() -> None:
         spectral_hellinger(noise(40, 2), noise(40, 2), smoothing=-1)
     with pytest.raises(InputError, match="smoothing"):
         spectral_hellinger(noise(40, 2), noise(40, 2), smoothing=np.nan)
+
+
+@pytest.mark.parametrize("d", [1, 3, 6])
+def test_windows_are_single_series_side_by_side(d: int) -> None:
+    rng = np.random.default_rng(d)
+    truth = rng.normal(size=(5, 200, d)) * [[[1.0]], [[10.0]], [[0.1]], [[1.0]], [[1.0]]]
+    forecast = truth + 0.3 * rng.normal(size=truth.shape)
+    forecast[1, 50:] = np.nan
+    forecast[2] += 1e3
+    truth[3, :, 0] = forecast[3, :, 0] = 0.1
+    forecast[4] = np.inf
+    for function in (state_space_divergence, spectral_hellinger):
+        single = [function(y, yhat) for y, yhat in zip(truth, forecast, strict=True)]
+        assert all(isinstance(value, float) for value in single)
+        np.testing.assert_allclose(function(truth, forecast), single, rtol=1e-12)
+    longer = np.concatenate([forecast, forecast], axis=1)
+    np.testing.assert_allclose(
+        state_space_divergence(truth[:3], longer[:3]),
+        [state_space_divergence(y, yhat) for y, yhat in zip(truth[:3], longer[:3], strict=True)],
+    )
+    with pytest.raises(InputError, match="same windows"):
+        state_space_divergence(truth, forecast[:4])
+
+
+def test_windows_too_many_for_one_numbering_are_taken_in_turn() -> None:
+    # (2^15)^4 cells leave room for four windows in 62 bits
+    truth = np.random.default_rng(0).normal(size=(9, 30, 4))
+    forecast = truth + 0.1
+    together = state_space_divergence(truth, forecast, bins=2**15)
+    alone = [
+        state_space_divergence(y, yhat, bins=2**15)
+        for y, yhat in zip(truth, forecast, strict=True)
+    ]
+    np.testing.assert_array_equal(together, alone)
+
+
+def test_long_spectra_are_smoothed_like_short_ones() -> None:
+    truth, forecast = noise(2047, 1).cumsum(axis=0), noise(2047, 1, seed=1)
+    longer = [np.concatenate([a, a[:100]]) for a in (truth, forecast)]  # 1,024 and 1,074 bins
+    for pair in ((truth, forecast), longer):
+        assert spectral_hellinger(*pair) == pytest.approx(dense_hellinger(*pair), rel=1e-9)
+
+
+def test_unsmoothed_spectra_agree_with_dysts_where_its_hundred_bins_fit() -> None:
+    # 198 steps have frequencies 0 to 99, and zero mean keeps the first from mattering
+    truth, forecast = (a - a.mean(axis=0) for a in (noise(198, 3), noise(198, 3, seed=1)))
+    theirs = compute_metrics(truth, forecast, include=["hellinger_distance"])
+    assert spectral_hellinger(truth, forecast, smoothing=0) == pytest.approx(
+        theirs["hellinger_distance"], rel=1e-9
+    )
+
+
+def test_dysts_hellinger_sees_little_beside_a_mean() -> None:
+    time = np.arange(198)[:, None] / 198
+    slow, fast = (100 + np.sin(2 * np.pi * f * time) for f in (3, 60))
+    theirs = compute_metrics(slow, fast, include=["hellinger_distance"])["hellinger_distance"]
+    assert theirs < 0.01
+    assert spectral_hellinger(slow, fast, smoothing=0) == pytest.approx(1.0, abs=1e-6)
+
+
+def test_dysts_hellinger_misses_what_lies_beyond_its_hundred_bins() -> None:
+    time = np.arange(600)[:, None] / 600
+    base = np.sin(2 * np.pi * 10 * time)
+    noisy = base + 3 * np.sin(2 * np.pi * 250 * time)
+    theirs = compute_metrics(base, noisy, include=["hellinger_distance"])["hellinger_distance"]
+    assert theirs < 1e-3
+    # a tenth of the power is where all of it should be: √(1 - √(1/10))
+    assert spectral_hellinger(base, noisy, smoothing=0) == pytest.approx(
+        (1 - 0.1**0.5) ** 0.5, abs=1e-6
+    )
+
+
+def test_mixtures_agree_with_dysts_in_units_of_sigma() -> None:
+    truth, forecast = noise(60, 2), noise(60, 2, seed=1) + 0.7
+    forecast = (forecast - truth.mean(axis=0)) / truth.std(axis=0)
+    truth = (truth - truth.mean(axis=0)) / truth.std(axis=0)
+    state = np.random.get_state()  # noqa: NPY002 - dysts draws from the global generator
+    np.random.seed(0)  # noqa: NPY002
+    theirs = compute_metrics(truth, forecast, include=["kl_divergence"])["kl_divergence"]
+    np.random.set_state(state)  # noqa: NPY002
+    ours = mixture_divergence(truth[None], forecast[None])[0]
+    _, spread = plain_mixture(truth, forecast, draws=2000, seed=3)
+    # a thousand samples on each side: four standard errors of the difference
+    assert ours == pytest.approx(theirs, abs=4 * spread * (2 / 1000) ** 0.5)
+
+
+def test_dysts_mixtures_depend_on_the_units_and_ours_do_not() -> None:
+    truth, forecast = noise(40, 2), noise(40, 2, seed=1) + 1.0
+    plain = mixture_divergence(truth[None], forecast[None])[0]
+    small = mixture_divergence(truth[None] / 64, forecast[None] / 64)[0]
+    assert small == pytest.approx(plain, rel=1e-9)
+    state = np.random.get_state()  # noqa: NPY002 - dysts draws from the global generator
+    theirs = [
+        compute_metrics(truth / c, forecast / c, include=["kl_divergence"])["kl_divergence"]
+        for c in (1, 64)
+    ]
+    np.random.set_state(state)  # noqa: NPY002
+    assert theirs[0] > 0.3
+    assert abs(theirs[1]) < 0.01  # a hundredth of its σ apart looks equal
+
+
+def test_mixtures_of_windows_are_those_of_the_long_run_estimator() -> None:
+    truth = np.random.default_rng(0).normal(size=(3, 50, 6))
+    forecast = truth + [[[0.1]], [[1.0]], [[np.nan]]]
+    expected = [state_space_divergence(y, yhat) for y, yhat in zip(truth, forecast, strict=True)]
+    np.testing.assert_allclose(mixture_divergence(truth, forecast), expected)
+    assert expected[0] < expected[1] < expected[2] == 1000.0
