@@ -68,6 +68,8 @@ def correlation_dimension(
     region is everything below. The estimate is ``-1 / mean ln(distance / r)``, the maximum
     likelihood for ``C(r) ~ r^D``. Series that return to finitely many states have dimension 0.
     Beyond ``2 log₁₀ T`` no series of `T` rows can show a dimension (eckmann1992).
+    On sets with wide gaps the estimate oscillates with `r`; of quasi-periodic motion sampled at
+    equal steps few distances are distinct, and the standard error is then too small.
 
     Args:
         states: ``(T, d)``, finite, at least 100 rows; of more than 20,000 every second, third, …

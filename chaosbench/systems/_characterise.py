@@ -116,9 +116,7 @@ def _moments(
     step = 1.0 if system.kind == "map" else estimate_period(system) / 32
     start = orbit.time
     samples = orbit.sample(2**17, step)
-    period = (
-        1.0 if system.kind == "map" else dominant_period(stationary(system, samples), step)
-    )
+    period = 1.0 if system.kind == "map" else dominant_period(stationary(system, samples), step)
     divergence, scatter = None, 0.0
     if system.kind != "delay":
         jacobians = system.jacobian(start + step * np.arange(len(samples)), samples)

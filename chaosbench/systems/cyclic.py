@@ -5,7 +5,9 @@ from __future__ import annotations
 from chaosbench.expressions import sin
 from chaosbench.systems._definition import flow
 
-__all__ = ["chen", "halvorsen", "rabinovich_fabrikant", "sprott_b", "thomas"]
+__all__ = [
+    "chen", "halvorsen", "rabinovich_fabrikant", "sprott_b", "thomas", "thomas_labyrinth",
+]  # fmt: skip
 
 
 @flow(
@@ -16,6 +18,17 @@ __all__ = ["chen", "halvorsen", "rabinovich_fabrikant", "sprott_b", "thomas"]
 )
 def thomas(x, y, z, *, a=1.85, b=10.0):
     """Feedback circuits of three genes: a labyrinth of sines with damping."""
+    return -a * x + b * sin(y), -a * y + b * sin(z), -a * z + b * sin(x)
+
+
+@flow(
+    ic=(-4.96, 1.03, -4.69),
+    reference="thomas1999",
+    tags={"dissipative", "biology"},
+    aliases=("ThomasLabyrinth",),
+)
+def thomas_labyrinth(x, y, z, *, a=0.5, b=10.0):
+    """Thomas's cyclic feedback with so little damping that orbits roam a labyrinth of cells."""
     return -a * x + b * sin(y), -a * y + b * sin(z), -a * z + b * sin(x)
 
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from chaosbench.systems._definition import flow
 
-__all__ = ["hadley", "lorenz", "rucklidge"]
+__all__ = [
+    "hadley", "lorenz", "lorenz_bounded", "lorenz_coupled", "lorenz_stenflo", "rayleigh_benard",
+    "rucklidge",
+]  # fmt: skip
 
 
 @flow(
@@ -45,3 +48,67 @@ def hadley(x, y, z, *, a=0.2, b=4.0, f=9.0, g=1.0):
         x * y - b * x * z - y + g,
         b * x * y + x * z - z,
     )
+
+
+@flow(
+    ic=(-13.3, -12.4, 34.2),
+    reference="sprott2015",
+    tags={"dissipative", "fluid"},
+    aliases=("LorenzBounded",),
+)
+def lorenz_bounded(x, y, z, *, beta=8 / 3, r=64.0, rho=28.0, sigma=10.0):
+    """The Lorenz system slowed near a sphere of radius ``r``, which no orbit inside can leave.
+
+    ``beta`` is 8/3 as in Lorenz's system, not the reference collection's 2.667.
+    """
+    slowing = 1 - (x**2 + y**2 + z**2) / r**2
+    return (
+        sigma * (y - x) * slowing,
+        (x * (rho - z) - y) * slowing,
+        (x * y - beta * z) * slowing,
+    )
+
+
+@flow(
+    ic=(7.09, 10.1, 25.7, 2.17, 0.961, 0.896),
+    reference="gilpin2021",
+    tags={"dissipative", "fluid"},
+    aliases=("LorenzCoupled",),
+)
+def lorenz_coupled(
+    x1, y1, z1, x2, y2, z2, *, beta=8 / 3, eps=2.85, rho1=35.0, rho2=1.15, sigma=10.0
+):
+    """A chaotic Lorenz system that drives one which would come to rest on its own.
+
+    ``beta`` is 8/3 as in Lorenz's system, not the reference collection's 2.667.
+    """
+    return (
+        sigma * (y1 - x1),
+        x1 * (rho1 - z1) - y1,
+        x1 * y1 - beta * z1,
+        sigma * (y2 - x2) + eps * (x1 - x2),
+        x2 * (rho2 - z2) - y2,
+        x2 * y2 - beta * z2,
+    )
+
+
+@flow(
+    ic=(4.23, 9.09, 21.9, -1.41),
+    reference="stenflo1996",
+    tags={"dissipative", "fluid", "climate"},
+    aliases=("LorenzStenflo",),
+)
+def lorenz_stenflo(x, y, z, w, *, a=2.0, b=0.7, c=26.0, d=1.5):
+    """Acoustic-gravity waves in a rotating atmosphere: Lorenz's modes and one of rotation."""
+    return a * (y - x) + d * w, x * (c - z) - y, x * y - b * z, -x - a * w
+
+
+@flow(
+    ic=(-15.7, -13.3, 26.9),
+    reference="yanagita1995",
+    tags={"dissipative", "fluid"},
+    aliases=("RayleighBenard",),
+)
+def rayleigh_benard(x, y, z, *, a=30.0, b=5.0, r=18.0):
+    """A three-mode caricature of convection, in form a Lü system."""
+    return a * (y - x), r * y - x * z, x * y - b * z

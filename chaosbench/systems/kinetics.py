@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from chaosbench.expressions import maximum, sqrt
+from chaosbench.expressions import cos, maximum, sqrt
 from chaosbench.systems._definition import flow
 
-__all__ = ["belousov_zhabotinsky", "hyper_rossler", "rossler"]
+__all__ = [
+    "belousov_zhabotinsky", "forced_brusselator", "hyper_rossler", "isothermal_chemical",
+    "kawczynski_strizhak", "rossler",
+]  # fmt: skip
 
 
 @flow(
@@ -51,4 +54,45 @@ def belousov_zhabotinsky(
         t0 * (c1 * x * bromide + c2 * bromide + c3 * x**2 + c4 * rate + c5 * x * z - kf * x),
         t0 * (c6 / z0 * rate + c7 * x * z + c8 * z * v + c9 * z - kf * z),
         t0 * (c10 * x * bromide + c11 * bromide + c12 * x**2 + c13 * z * v - kf * v),
+    )
+
+
+@flow(
+    ic=(0.406, 1.82),
+    reference="tomita1978",
+    tags={"dissipative", "chemistry"},
+    aliases=("ForcedBrusselator",),
+)
+def forced_brusselator(x, y, t, *, a=0.4, b=1.2, f=0.05, omega=0.81):
+    """The Brusselator, an autocatalytic reaction, with a periodic feed."""
+    return a + x**2 * y - (b + 1) * x + f * cos(omega * t), b * x - x**2 * y
+
+
+@flow(
+    ic=(0.514, 0.998, 1.006),
+    reference="petrov1992",
+    tags={"dissipative", "chemistry"},
+    aliases=("IsothermalChemical",),
+)
+def isothermal_chemical(alpha, beta, gamma, *, delta=1.0, kappa=2.5, mu=0.29786, sigma=0.013):
+    """Cubic autocatalysis at constant temperature: mixed-mode oscillations of fast and slow."""
+    made = alpha * (1 + beta**2)
+    return mu * (kappa + gamma) - made, (made - beta) / sigma, (beta - gamma) / delta
+
+
+@flow(
+    ic=(-1.16, 5.86, -1.2),
+    reference="strizhak1995",
+    tags={"dissipative", "chemistry", "regular"},
+    aliases=("KawczynskiStrizhak",),
+)
+def kawczynski_strizhak(x, y, z, *, beta=-0.4, gamma=0.49, kappa=0.2, mu=2.1):
+    """Complex oscillations of the Belousov–Zhabotinsky reaction in a closed vessel.
+
+    At the reference collection's parameters it is periodic from every initial state tried.
+    """
+    return (
+        gamma * (y - x**3 + 3 * mu * x),
+        -2 * mu * x - y - z + beta,
+        kappa * (x - z),
     )

@@ -2,10 +2,28 @@
 
 from __future__ import annotations
 
-from chaosbench.expressions import cos, exp, sin
+import math
+
+from chaosbench.expressions import (
+    absolute,
+    arccos,
+    arctan2,
+    cos,
+    exp,
+    floor,
+    mod,
+    sign,
+    sin,
+    sqrt,
+)  # fmt: skip
 from chaosbench.systems._definition import map  # noqa: A004 - the decorator is the field's word
 
-__all__ = ["gauss", "henon", "ikeda", "logistic", "tinkerbell"]
+__all__ = [
+    "baker", "bedhead", "blinking_vortex_map", "bogdanov", "chebyshev", "chirikov", "circle",
+    "de_jong", "duffing_map", "gauss", "gingerbreadman", "gumowski_mira", "henon", "hopalong",
+    "ikeda", "kaplan_yorke", "logistic", "maynard_smith", "pickover", "ricker", "svensson", "tent",
+    "tinkerbell",
+]  # fmt: skip
 
 
 @map(ic=(0.1, 0.1), reference="henon1976", tags={"dissipative"}, aliases=("Henon",))
@@ -42,3 +60,199 @@ def tinkerbell(x, y, *, a=0.9, b=-0.6013, c=2.0, d=0.5):
 def gauss(x, *, a=4.9, b=-0.5):
     """The mouse map: one bump of a Gaussian, iterated."""
     return exp(-a * x**2) + b
+
+
+@map(ic=(0.51,), reference="ricker1954", tags={"dissipative", "ecology"}, aliases=("Ricker",))
+def ricker(x, *, a=3.3):
+    """Stock and recruitment of fish: the many young of a large stock are eaten by it."""
+    return x * exp(a - x)
+
+
+@map(ic=(0.51,), reference="sprott2003", tags={"dissipative"}, aliases=("Tent",))
+def tent(x, *, mu=0.95):
+    """A straight stretch and a sharp fold; the exponent is the logarithm of the slope ``2 mu``."""
+    return mu * (1 - 2 * absolute(x - 0.5))
+
+
+@map(ic=(0.51,), reference="geisel1984", tags={"dissipative"}, aliases=("Chebyshev",))
+def chebyshev(x, *, a=6.0):
+    """A Chebyshev polynomial, iterated; its exponent is the logarithm of its degree."""
+    return cos(a * arccos(x))
+
+
+@map(ic=(0.1,), reference="arnold1965", tags={"dissipative", "unbounded"}, aliases=("Circle",))
+def circle(theta, *, k=5.7, omega=0.333):
+    """A kicked rotator with strong damping; ``theta`` counts turns and is taken modulo 1."""
+    return theta + omega + k / (2 * math.pi) * sin(2 * math.pi * theta)
+
+
+@map(
+    ic=(0.0499, 0.363),
+    reference="sprott2003",
+    tags={"conservative"},
+    aliases=("Baker",),
+)
+def baker(x, y, *, a=1.0, stretch=2 - 1e-10):
+    """The baker's transformation: stretch the dough, cut it and stack the halves.
+
+    The stretch falls short of two by so little that binary numbers do not run out of digits.
+    """
+    piece = floor(stretch * x)
+    return stretch * x - piece, (a * y + piece) / 2
+
+
+@map(
+    ic=(0.51, 0.2),
+    reference="arrowsmith1993",
+    tags={"conservative", "quasiperiodic"},
+    aliases=("Bogdanov",),
+)
+def bogdanov(x, y, *, eps=0.0, k=1.2, mu=0.0):
+    """A Bogdanov–Takens bifurcation in discrete time; area-preserving at these parameters.
+
+    Of 400 initial states all that stay bounded lie on invariant curves.
+    """
+    y = (1 + eps) * y + k * x * (x - 1) + mu * x * y
+    return x + y, y
+
+
+@map(ic=(1.78, -1.16), reference="dewdney1987", tags={"dissipative"}, aliases=("DeJong",))
+def de_jong(x, y, *, a=1.641, b=1.902, c=0.316, d=1.525):
+    """Peter de Jong's map of four sines, made for its pictures."""
+    return sin(a * y) - cos(b * x), sin(c * x) - cos(d * y)
+
+
+@map(ic=(0.5, 0.5), reference="gilpin2021", tags={"dissipative"}, aliases=("Svensson",))
+def svensson(x, y, *, a=1.5, b=-1.8, c=1.6, d=0.9):
+    """Johnny Svensson's variation on de Jong's map."""
+    return d * sin(a * x) - sin(b * y), c * cos(a * x) + cos(b * y)
+
+
+@map(ic=(0.5, 0.5), reference="gilpin2021", tags={"dissipative"}, aliases=("Bedhead",))
+def bedhead(x, y, *, a=-0.67, b=0.83):
+    """A trigonometric map that looks like hair after a night's sleep."""
+    return y * sin(x * y / b) + cos(a * x - y), x + sin(y) / b
+
+
+@map(ic=(-0.976, -1.2), reference="pickover1990", tags={"dissipative"}, aliases=("Pickover",))
+def pickover(x, y, *, a=-1.4, b=1.6, c=1.0, d=0.7):
+    """Clifford Pickover's map of four sines and cosines."""
+    return sin(a * y) + c * cos(a * x), sin(b * x) + d * cos(b * y)
+
+
+@map(
+    ic=(0.1, 0.1),
+    reference="gumowski1980",
+    tags={"dissipative", "regular"},
+    aliases=("GumowskiMira",),
+)
+def gumowski_mira(x, y, *, a=-1.1, b=-0.2):
+    """A map of Gumowski and Mira, made at CERN in a study of particles in a storage ring.
+
+    At the reference collection's parameters it is regular from every initial state tried.
+    """
+
+    def bend(u):
+        return a * u + 2 * (1 - a) * u**2 / (1 + u**2)
+
+    ahead = b * y + bend(x)
+    return ahead, bend(ahead) - x
+
+
+@map(
+    ic=(0.1, 0.1),
+    reference="dewdney1986",
+    tags={"conservative", "unbounded"},
+    aliases=("Hopalong",),
+)
+def hopalong(x, y, *, a=3.1, b=2.5, c=4.2):
+    """Barry Martin's map with a signed square root, the wallpaper of early home computers.
+
+    The orbit spreads over ever larger parts of the plane; nothing is wrapped.
+    """
+    return y - 1 - sqrt(absolute(b * x - 1 - c)) * sign(x - 1), a - x - 1
+
+
+@map(
+    ic=(0.0, 0.1),
+    reference="gilpin2021",
+    tags={"dissipative", "ecology"},
+    aliases=("MaynardSmith",),
+)
+def maynard_smith(x, y, *, a=0.87, b=0.75):
+    """A population that feels the crowding of two generations ago, in a quadratic form."""
+    return y, a * y + b - x**2
+
+
+@map(ic=(0.2, 0.2), reference="kaplan1979", tags={"dissipative"}, aliases=("KaplanYorke",))
+def kaplan_yorke(x, y, *, alpha=0.2, modulus=0.99999995):
+    """Doubling drives a contraction: the map for which the Kaplan–Yorke dimension was conceived.
+
+    The modulus falls short of one by so little that binary numbers do not run out of digits.
+    """
+    return mod(2 * x, modulus), alpha * y + cos(4 * math.pi * x)
+
+
+@map(
+    ic=(-0.1, 0.0),
+    reference="devaney1984",
+    tags={"conservative"},
+    aliases=("Gingerbreadman",),
+)
+def gingerbreadman(x, y):
+    """A piecewise linear, area-preserving map; its chaotic sea surrounds hexagons of order."""
+    return 1 - y + absolute(x), x
+
+
+@map(
+    ic=(0.51, 0.1),
+    reference="holmes1979",
+    tags={"dissipative"},
+    aliases=("DuffingMap",),
+)
+def duffing_map(x, y, *, a=2.75, b=0.2):
+    """Holmes's cubic map, a discrete likeness of the Duffing oscillator."""
+    return y, -b * x + a * y - y**3
+
+
+@map(
+    ic=(0.1, 0.1),
+    reference="chirikov1979",
+    tags={"conservative", "hamiltonian", "unbounded"},
+    aliases=("Chirikov",),
+)
+def chirikov(p, x, *, k=0.971635):
+    """The standard map, a kicked rotator, where its last torus breaks.
+
+    The angle ``x`` turns without bound and is taken modulo 2π.
+    """
+    p = p + k * sin(x)
+    return p, x + p
+
+
+@map(
+    ic=(0.161, 0.0551),
+    reference="aref1984",
+    tags={"conservative", "hamiltonian", "fluid", "smooth"},
+    aliases=("BlinkingVortexMap",),
+)
+def blinking_vortex_map(x, y, t, *, a=1.0, b=0.5, gamma=1.0, duration=1.5):
+    """Half a cycle of Aref's blinking vortex: the two places take turns, so the map reads the time.
+
+    A point moves on a circle about the vortex by Kepler's equation, which eight Newton steps solve
+    to the last digit. Cartesian coordinates, where the reference collection has polar ones.
+    """
+    turn = cos(math.pi * t)  # +1 in even iterations, -1 in odd ones
+    place, mirror = turn * b, turn * a**2 / b
+    ratio = ((x - place) ** 2 + y**2) / ((x - mirror) ** 2 + y**2)
+    centre = (place - ratio * mirror) / (1 - ratio)
+    radius = sqrt(ratio) / (1 - ratio) * (a**2 / b - b)
+    period = (2 * math.pi * radius) ** 2 / gamma * (1 + ratio) / (1 - ratio)
+    eccentricity = 2 * sqrt(ratio) / (1 + ratio)
+    start = arctan2(y, x - centre)
+    mean = start - eccentricity * sin(start) + 2 * math.pi * duration / period
+    angle = mean + 0.85 * eccentricity * sign(sin(mean))
+    for _ in range(8):
+        excess = angle - eccentricity * sin(angle) - mean
+        angle = angle - excess / (1 - eccentricity * cos(angle))
+    return centre + radius * cos(angle), radius * sin(angle)

@@ -1,10 +1,29 @@
-"""Neurons."""
+"""Neurons and neural networks."""
 
 from __future__ import annotations
 
+import numpy as np
+
+from chaosbench.expressions import absolute, exp, sin, tanh
 from chaosbench.systems._definition import flow
 
-__all__ = ["hindmarsh_rose"]
+__all__ = [
+    "beer_rnn", "cellular_neural_network", "excitable_cell", "forced_fitzhugh_nagumo",
+    "hindmarsh_rose", "hindmarsh_rose_marhl", "hopfield",
+]  # fmt: skip
+
+_BEER_TIMES = np.array([1.0, 2.5, 1.0])
+_BEER_BIASES = np.array([-4.108, -2.787, -1.114])
+_BEER_WEIGHTS = np.array([[5.422, -0.018, 2.75], [-0.24, 4.59, 1.21], [0.535, -2.25, 3.885]])
+
+_HOPFIELD_WEIGHTS = np.array([
+    [0, -1, 0, 0, -1, -1],
+    [0, 0, 0, -1, -1, -1],
+    [-1, -1, 0, 0, -1, 0],
+    [-1, -1, -1, 0, 0, 0],
+    [-1, -1, 0, -1, 0, 0],
+    [0, -1, -1, -1, 0, 0],
+])  # fmt: skip
 
 
 @flow(
@@ -21,3 +40,104 @@ def hindmarsh_rose(
         c - d * x**2 - y,
         r * (s * (x - x_rest) - z),
     )
+
+
+@flow(
+    ic=(0.0311, -0.0216, 0.0415),
+    reference="marhl2006",
+    tags={"dissipative", "neuron"},
+    aliases=("HindmarshRose",),
+)
+def hindmarsh_rose_marhl(x, y, z, *, a=0.49, b=1.0, c=0.0322, d=1.0, s=1.0, tau_x=0.03, tau_z=0.8):
+    """The Hindmarsh–Rose neuron in the variables and at the fast bursting of Marhl and Perc."""
+    return (
+        -x + (y - a * x**3 + b * x**2 + z) / tau_x,
+        -a * x**3 - (d - b) * x**2 + z,
+        (c - s * x - z) / tau_z,
+    )
+
+
+@flow(
+    ic=(-1.22, -0.0465),
+    reference="fitzhugh1961",
+    tags={"dissipative", "neuron", "quasiperiodic"},
+    aliases=("ForcedFitzHughNagumo",),
+)
+def forced_fitzhugh_nagumo(
+    v, w, t, *, a=0.7, b=0.8, current=0.965, f=0.4008225, gamma=0.08, omega=0.043650793650793655
+):
+    """An excitable membrane, voltage and recovery, under a periodic current.
+
+    At the reference collection's parameters it is quasi-periodic from every initial state tried.
+    """
+    return v - v**3 / 3 - w + current + f * sin(omega * t), gamma * (v + a - b * w)
+
+
+@flow(
+    ic=(-44.6, 0.131, 0.466),
+    reference="chay1985",
+    tags={"dissipative", "neuron"},
+    aliases=("ExcitableCell",),
+)
+def excitable_cell(
+    v, n, c, *, g_i=1800.0, g_kv=1700.0, g_kc=11.0, g_l=7.0, v_i=100.0, v_k=-75.0, v_l=-40.0,
+    v_c=100.0, k_c=0.183333, rho=0.27, pace=230.0,
+):  # fmt: skip
+    """Chay's pancreatic cell: voltage in mV, potassium channels and calcium; time in seconds."""
+    alpha_m = 0.1 * (25 + v) / (1 - exp(-0.1 * v - 2.5))
+    beta_m = 4 * exp(-(v + 50) / 18)
+    alpha_h = 0.07 * exp(-0.05 * v - 2.5)
+    beta_h = 1 / (1 + exp(-0.1 * v - 2))
+    alpha_n = 0.01 * (20 + v) / (1 - exp(-0.1 * v - 2))
+    beta_n = 0.125 * exp(-(v + 30) / 80)
+    gate = (alpha_m / (alpha_m + beta_m)) ** 3 * alpha_h / (alpha_h + beta_h)
+    return (
+        g_i * gate * (v_i - v) + (g_kv * n**4 + g_kc * c / (1 + c)) * (v_k - v) + g_l * (v_l - v),
+        pace * (alpha_n - (alpha_n + beta_n) * n),
+        rho * (gate * (v_c - v) - k_c * c),
+    )
+
+
+@flow(
+    ic=(-0.266, -0.368, -0.0731),
+    reference="arena1998",
+    tags={"dissipative", "neuron", "circuit"},
+    aliases=("CellularNeuralNetwork",),
+)
+def cellular_neural_network(x, y, z, *, a=4.4, b=3.21, c=1.1, d=1.24):
+    """Three cells with piecewise-linear saturation, coupled without symmetry."""
+
+    def saturated(v):
+        return 0.5 * (absolute(v + 1) - absolute(v - 1))
+
+    fx, fy, fz = saturated(x), saturated(y), saturated(z)
+    return (
+        -x + d * fx - b * fy - b * fz,
+        -y - b * fx + c * fy - a * fz,
+        -z - b * fx + a * fy + fz,
+    )
+
+
+@flow(
+    dim={"y": 3},
+    ic=(1.5, 2.37, 0.658),
+    reference="beer1995",
+    tags={"dissipative", "neuron"},
+    aliases=("BeerRNN",),
+)
+def beer_rnn(y):
+    """Three neurons in continuous time, each wired to all."""
+    firing = 1 / (1 + exp(-(y + _BEER_BIASES)))
+    return (_BEER_WEIGHTS @ firing - y) / _BEER_TIMES
+
+
+@flow(
+    dim={"x": 6},
+    ic=(-0.671, -0.242, -0.0557, 0.347, 0.453, 0.784),
+    reference="lewis1992",
+    tags={"dissipative", "neuron"},
+    aliases=("Hopfield",),
+)
+def hopfield(x, *, beta=0.5, eps=10.0, tau=2.5):
+    """Six neurons with asymmetric inhibition, which a symmetric Hopfield network could not do."""
+    return (1 + tanh(eps * (_HOPFIELD_WEIGHTS @ x))) / 2 - x / tau - beta
