@@ -132,7 +132,7 @@ def integrate_delay(
     if not np.isfinite(k[0]).all():  # no step size would help, and none could be guessed
         return ESCAPED, 0.0, h, 0, (starts, widths, pieces)
     if h <= 0.0:
-        h = min(initial_step(f, x0, y, k, w, rtol, atol), shortest)
+        h = min(initial_step(y, k, rtol, atol), shortest)
     elapsed = 0.0
     attempts = 0
     rejected = False
