@@ -31,7 +31,7 @@ app.add_typer(tasks.app, name="tasks")
 app.add_typer(forecasters.app, name="forecasters")
 app.add_typer(plugin.app, name="plugin")
 app.add_typer(leaderboard.app, name="leaderboard")
-app.command("run")(run.run_command)
+app.add_typer(run.app, name="run")
 app.command("demo")(run.demo)
 
 

@@ -209,3 +209,43 @@ def test_an_escape_says_when_and_exits_with_1():
     assert result.returncode == 1
     assert "escaped after" in result.stderr
     assert "Traceback" not in result.stderr
+
+
+def test_a_run_says_its_status_and_failures_can_be_retried(tmp_path):
+    flag = tmp_path / "mended"
+    plugin = tmp_path / "moody.py"
+    plugin.write_text(
+        "from dataclasses import dataclass\n"
+        "from pathlib import Path\n"
+        "import numpy as np\n"
+        "from chaosbench import Forecast\n"
+        "@dataclass(frozen=True)\n"
+        "class Moody:\n"
+        "    def fit(self, train, *, seed):\n"
+        f"        if not Path({str(flag)!r}).exists():\n"
+        "            raise RuntimeError('not today')\n"
+        "        return self\n"
+        "    def predict(self, context, horizon):\n"
+        "        return Forecast(np.repeat(context[:, -1:], horizon, axis=1))\n"
+    )
+    out = tmp_path / "run"
+    args = ("run", "forecast/henon-v1", "-f", "moody", "--plugin", plugin, "--out", out)
+    assert chaosbench(*args).returncode == 1
+    rows = {row["forecaster"]: row for row in printed_json("run", "status", out)}
+    assert rows["moody"]["crashed"] == 1
+    assert rows["persistence"]["ok"] == 1
+    kept = {p.name: p.stat().st_mtime_ns for p in (out / "records").iterdir()}
+    flag.touch()
+    done = chaosbench("run", "retry", out, "--status", "crashed")
+    assert done.returncode == 0, done.stderr
+    rows = {row["forecaster"]: row for row in printed_json("run", "status", out)}
+    assert rows["moody"] == {"forecaster": "moody", "ok": 1}
+    now = {p.name: p.stat().st_mtime_ns for p in (out / "records").iterdir()}
+    assert now.keys() == kept.keys()
+    assert {n for n in now if now[n] != kept[n]} == {n for n in now if "moody" in n}
+    nothing = chaosbench("run", "retry", out)
+    assert nothing.returncode == 2
+    assert "holds no record" in nothing.stderr
+    wrong = chaosbench("run", "retry", out, "--status", "timout")
+    assert wrong.returncode == 2
+    assert "did you mean 'timeout'" in wrong.stderr

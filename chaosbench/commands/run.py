@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from chaosbench.commands._output import (
     Format,
@@ -14,12 +15,34 @@ from chaosbench.commands._output import (
     PluginOption,
     WorkersOption,
     load_plugins,
+    print_json,
     progress,
     say,
+    table,
 )
 from chaosbench.commands.leaderboard import show_board
+from chaosbench.errors import InputError, suggestion
 
 
+class _Group(TyperGroup):
+    """Lets ``chaosbench run lite`` stand for ``chaosbench run tasks lite``."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Insert the default command unless another one, or only help, is asked for."""
+        if args and args[0] not in self.commands and args[0] not in ("-h", "--help"):
+            args = ["tasks", *args]
+        return super().parse_args(ctx, args)
+
+
+app = typer.Typer(
+    cls=_Group,
+    help="Evaluate forecasters: run TASKS… --out DIR, run status DIR, run retry DIR.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+
+@app.command("tasks")
 def run_command(
     names: Annotated[list[str], typer.Argument(help="Tasks or suites, such as lite.")],
     out: Annotated[Path, typer.Option(help="Directory of the run; an interrupted one resumes.")],
@@ -57,6 +80,58 @@ def run_command(
     show_board(records, format)
     if format is Format.table:
         say(f"records in {out}; page: chaosbench leaderboard build {out}")
+    _report_failures(records)
+
+
+@app.command("status")
+def run_status(
+    directory: Annotated[Path, typer.Argument(help="Directory of a run.")],
+    format: FormatOption = Format.table,  # noqa: A002
+) -> None:
+    """Count how the cells of a run ended, forecaster by forecaster."""
+    from collections import Counter
+
+    from chaosbench.evaluation import STATUSES, read_records
+
+    counts: dict[str, Counter[str]] = {}
+    for record in read_records(directory):
+        counts.setdefault(record.forecaster, Counter())[record.status] += 1
+    if format is Format.json:
+        return print_json([{"forecaster": f, **c} for f, c in sorted(counts.items())])
+    return table(
+        "",
+        {"forecaster": "left", **dict.fromkeys(STATUSES, "right")},
+        [[f, *(str(c[s] or "–") for s in STATUSES)] for f, c in sorted(counts.items())],
+    )
+
+
+@app.command("retry")
+def run_retry(
+    directory: Annotated[Path, typer.Argument(help="Directory of a run.")],
+    status: Annotated[
+        list[str] | None, typer.Option(help="Which failures: timeout, crashed, …; repeatable.")
+    ] = None,
+    workers: WorkersOption = 1,
+    seconds: Annotated[float, typer.Option(min=0.1, help="Budget of a cell, wall time.")] = 600.0,
+    memory: Annotated[float, typer.Option(min=64, help="Budget of a cell, MiB.")] = 8192.0,
+    format: FormatOption = Format.table,  # noqa: A002
+) -> None:
+    """Run failed cells again, with another budget if you like; their records are replaced."""
+    from chaosbench.evaluation import STATUSES, Budget, retry
+    from chaosbench.evaluation import read_records as read
+
+    for name in status or []:
+        if name not in STATUSES:
+            raise InputError(f"there is no status {name!r}; {suggestion(name, STATUSES)}")
+    with progress("retry") as report:
+        records = retry(
+            directory,
+            statuses=status or ("timeout", "out_of_memory", "crashed"),
+            budget=Budget(seconds, memory),
+            workers=workers,
+            progress=report,
+        )
+    show_board(read(directory), format)
     _report_failures(records)
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from chaosbench.evaluation._process import Budget
 from chaosbench.evaluation._record import STATUSES, Record, Status
-from chaosbench.evaluation._runner import evaluate, plan, run
+from chaosbench.evaluation._runner import evaluate, plan, retry, run
 from chaosbench.evaluation._spec import ForecasterSpec, spec_of
 from chaosbench.evaluation._store import Records, read_records
 
 __all__ = [
     "STATUSES", "Budget", "ForecasterSpec", "Record", "Records", "Status", "evaluate", "plan",
-    "read_records", "run", "spec_of",
+    "read_records", "retry", "run", "spec_of",
 ]  # fmt: skip

@@ -20,7 +20,7 @@ from chaosbench.evaluation._process import Budget, Outcome, WorkerProcess
 from chaosbench.evaluation._record import Record
 from chaosbench.evaluation._score import Exam, score
 from chaosbench.evaluation._spec import ForecasterSpec, spec_of
-from chaosbench.evaluation._store import Records, RunDirectory
+from chaosbench.evaluation._store import Records, RunDirectory, read_records
 from chaosbench.forecasters import registry as forecasters
 from chaosbench.provenance import digest, environment, versions
 from chaosbench.systems import registry as systems
@@ -29,7 +29,7 @@ from chaosbench.tasks import Task
 from chaosbench.tasks import registry as tasks
 from chaosbench.trajectories import FloatArray, Trajectories
 
-__all__ = ["BASELINES", "Cell", "cache_directory", "evaluate", "plan", "run"]
+__all__ = ["BASELINES", "Cell", "cache_directory", "evaluate", "plan", "retry", "run"]
 
 BASELINES = ("persistence", "climatology", "parroting")
 """In every run, because they are what a number means something against."""
@@ -204,6 +204,49 @@ def run(
             pool.shutdown()
         crew.close()
     return Records(done[cell.id] for cell in cells)
+
+
+def retry(
+    directory: Path | str,
+    *,
+    statuses: Iterable[str] = ("timeout", "out_of_memory", "crashed"),
+    budget: Budget | None = None,
+    workers: int = 1,
+    progress: Progress | None = None,
+) -> Records:
+    """Run the failed cells of a run again and replace their records; the others stay.
+
+    Args:
+        directory: of the run.
+        statuses: which failures to try again.
+        budget: per cell; usually a larger one than before.
+        workers, progress: as in `run`.
+
+    Raises:
+        InputError: nothing failed that way, or a plugin that was used is gone.
+
+    """
+    wanted = set(statuses) - {"ok"}
+    chosen = [r for r in read_records(directory) if r.status in wanted and not r.privileged]
+    if not chosen:
+        raise InputError(f"{directory} holds no record of status {' or '.join(sorted(wanted))}")
+    cells = [_cell_of(record) for record in chosen]
+    home = RunDirectory(directory, exam_seed=chosen[0].exam_seed)
+    for cell in cells:
+        home.remove(cell.id)
+    return run(cells, directory=directory, budget=budget, workers=workers, progress=progress)
+
+
+def _cell_of(record: Record) -> Cell:
+    """Rebuild the cell behind a record from what it says of itself."""
+    label, _, tuned = record.forecaster.partition(" (tuned ")
+    plugins = list(record.provenance.get("plugins", {}))
+    return Cell(
+        tasks[record.task].with_seed(record.exam_seed),
+        spec_of(label, plugins=plugins),
+        record.seed,
+        tune=int(tuned.rstrip(")")) if tuned else 0,
+    )
 
 
 class _Stopped(Exception):

@@ -89,6 +89,11 @@ class RunDirectory:
         (record,) = read_file(self._record(cell))
         return record
 
+    def remove(self, cell: str) -> None:
+        """Forget a cell, so that it runs again."""
+        self._record(cell).unlink(missing_ok=True)
+        (self.path / "forecasts" / f"{cell}.parquet").unlink(missing_ok=True)
+
     def put(self, cell: str, record: Record, forecast: Trajectories | None) -> None:
         """Keep a finished cell: first its forecast, then its Record, which makes it count."""
         if forecast is not None:

@@ -68,11 +68,11 @@ def windows(
         raise InputError(
             f"truth and forecast must have the same shape (n, H, d), not {y.shape} and {yhat.shape}"
         )
-    known = np.isfinite(y).all(axis=-1)
-    if certified_steps is not None:
-        known |= np.arange(y.shape[1]) >= certified(certified_steps, y.shape)[:, np.newaxis]
-    if not known.all():
-        raise InputError("the truth must be finite wherever it is certified; mend the dataset")
+    limit = certified(certified_steps, y.shape)
+    if not np.isfinite(y).all():
+        unknown = ~everywhere(np.isfinite(y), -1)
+        if (unknown & (np.arange(y.shape[1]) < limit[:, np.newaxis])).any():
+            raise InputError("the truth must be finite wherever it is certified; mend the dataset")
     return y, yhat
 
 
@@ -219,19 +219,13 @@ def cells(values: FloatArray, low: FloatArray, high: FloatArray, bins: int) -> N
     `low` and `high` have the shape of `values` without its last axis. Bins are those of
     `numpy.histogram`: closed below, the last one also above.
     """
+    from chaosbench.metrics._compiled import cell_numbers
+
     edges = np.linspace(low, high, bins + 1, axis=-1).reshape(-1, bins + 1)
     rows = np.ascontiguousarray(values).reshape(len(edges), -1)
-    first, last = edges[:, :1], edges[:, -1:]
-    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-        inside = (rows >= first) & (rows <= last)
-        share = (np.where(inside, rows, first) - first) * (bins / (last - first))
-    guess = np.clip(np.nan_to_num(share), 0, bins - 1).astype(np.int64)
-    # The product above may round across an edge; the edges themselves decide.
-    flat = edges.ravel()
-    start = (np.arange(len(edges)) * (bins + 1))[:, np.newaxis]
-    guess -= (rows < flat[start + guess]) & (guess > 0)
-    guess += (rows >= flat[start + guess + 1]) & (guess < bins - 1)
-    return np.where(inside, guess, -1).reshape(values.shape)
+    numbers = np.empty(rows.shape, dtype=np.int64)
+    cell_numbers(rows, edges, numbers)
+    return numbers.reshape(values.shape)
 
 
 def normalised_error(truth: FloatArray, forecast: FloatArray, scale: FloatArray) -> FloatArray:

@@ -18,14 +18,12 @@ if TYPE_CHECKING:
 
 __all__ = ["kendall", "mutual_information", "pearson", "spearman"]
 
-BLOCK = 2**21  # entries of a block of pairwise comparisons: a few megabytes
-
 
 def _rows(truth: ArrayLike, forecast: ArrayLike) -> tuple[FloatArray, FloatArray, tuple[int, int]]:
     """Return truth and forecast as one row ``(H,)`` for each window and variable."""
     y, yhat = windows(truth, forecast)
     n, horizon, d = y.shape
-    flat = tuple(a.transpose(0, 2, 1).reshape(n * d, horizon) for a in (y, yhat))
+    flat = [np.ascontiguousarray(a.transpose(0, 2, 1)).reshape(n * d, horizon) for a in (y, yhat)]
     return flat[0], flat[1], (n, d)
 
 
@@ -178,24 +176,11 @@ def kendall(truth: ArrayLike, forecast: ArrayLike) -> FloatArray:
 
 
 def _tau(x: FloatArray, y: FloatArray) -> FloatArray:
-    horizon = x.shape[1]
+    from chaosbench.metrics._compiled import concordance
+
     # Twice a mean rank is whole, and whole numbers compare faster than doubles.
-    kind = np.int16 if horizon < 2**14 else np.int64
-    doubled = [(2 * _ranks(a)).astype(kind) for a in (x, y)]
-    value = np.empty(len(x))
-    step = max(1, BLOCK // horizon)
-    for i, (a, b) in enumerate(zip(*doubled, strict=True)):
-        alike = other = untied_x = untied_y = 0
-        for start in range(0, horizon, step):
-            above = a[start : start + step, np.newaxis] > a
-            greater = b[start : start + step, np.newaxis] > b
-            less = b[start : start + step, np.newaxis] < b
-            untied_x += int(np.count_nonzero(above))
-            untied_y += int(np.count_nonzero(greater))
-            alike += int(np.count_nonzero(above & greater))
-            other += int(np.count_nonzero(above & less))
-        value[i] = (alike - other) / np.sqrt(float(untied_x) * float(untied_y))
-    return value
+    found = concordance(*((2 * _ranks(a)).astype(np.int32) for a in (x, y))).astype(np.float64)
+    return np.asarray(found[:, 0] / np.sqrt(found[:, 1] * found[:, 2]))
 
 
 @metric(
@@ -243,25 +228,9 @@ def mutual_information(truth: ArrayLike, forecast: ArrayLike, *, neighbours: int
 
 
 def _shared(x: FloatArray, y: FloatArray, k: int) -> float:
-    horizon = len(x)
-    # ψ(n) + γ are the harmonic numbers; the constant γ cancels below.
-    psi = np.concatenate([[np.nan, 0.0], np.cumsum(1.0 / np.arange(1, horizon))])
+    from chaosbench.metrics._compiled import shared_information
+
+    # ψ(n) + γ are the harmonic numbers; the constant γ cancels.
+    psi = np.concatenate([[np.nan, 0.0], np.cumsum(1.0 / np.arange(1, len(x)))])
     x, y = (a / np.abs(a).max() for a in (x, y))
-    x, y = x / x.std(), y / y.std()
-    total = 0.0
-    step = max(1, BLOCK // 8 // horizon)
-    for start in range(0, horizon, step):
-        dx = np.abs(x[start : start + step, np.newaxis] - x)
-        dy = np.abs(y[start : start + step, np.newaxis] - y)
-        joint = np.maximum(dx, dy)
-        radius = np.partition(joint, k, axis=1)[:, k, np.newaxis]  # the nearest is itself
-        tied = radius[:, 0] == 0
-        near_x = np.count_nonzero(dx < radius, axis=1)
-        near_y = np.count_nonzero(dy < radius, axis=1)
-        near = np.full(len(joint), k)
-        if tied.any():
-            near_x[tied] = np.count_nonzero(dx[tied] == 0, axis=1)
-            near_y[tied] = np.count_nonzero(dy[tied] == 0, axis=1)
-            near[tied] = np.count_nonzero(joint[tied] == 0, axis=1)
-        total += float(np.sum(psi[near] - psi[near_x] - psi[near_y]))
-    return float(psi[horizon]) + total / horizon
+    return float(psi[len(x)]) + shared_information(x / x.std(), y / y.std(), k, psi)

@@ -90,11 +90,12 @@ def state_space_divergence(
     count = whole(bins, what="bins")
     if d > LARGEST_BINNED_DIMENSION:
         value = _mixtures(y, yhat, scale, seed)
-    elif count**d > 2**62:
+    elif count**d > 2**61:
         raise InputError(f"{count} bins for each of {d} variables are too many cells to count")
     else:
         value = np.empty(n)
-        together = max(1, 2**62 // count**d)  # windows whose cells fit one 64-bit numbering
+        # Windows whose cells fit one 64-bit numbering, and not so many that they leave the cache.
+        together = max(1, min(32, 2**61 // count**d))
         for start in range(0, n, together):
             part = slice(start, start + together)
             value[part] = _binned(y[part], yhat[part], scale, count)
@@ -144,11 +145,11 @@ def mixture_divergence(
     return _mixtures(y, yhat, scale, seed)
 
 
-def _sigma(truth: FloatArray, scale: ArrayLike | None) -> FloatArray:
-    """Return σ of each window and variable, ``(n, d)``; 0 only where the truth never varies."""
-    sigma = own_scale(truth, axis=1)
+def _sigma(rows: FloatArray, scale: ArrayLike | None) -> FloatArray:
+    """Return σ of each window and variable of ``(n, d, T)``; 0 only where nothing varies."""
+    sigma = own_scale(rows, axis=2)
     if scale is not None:
-        given = per_variable(scale, truth.shape[2], what="scale")
+        given = per_variable(scale, rows.shape[1], what="scale")
         sigma = np.where(given > 0, given, sigma)
     return sigma
 
@@ -172,55 +173,60 @@ def _binned(
 ) -> FloatArray:
     """Divergence of smoothed histograms, ``(n,)``, without allocating their ``bins**d`` cells."""
     n, length, d = truth.shape
+    y, yhat = (np.ascontiguousarray(a.transpose(0, 2, 1)) for a in (truth, forecast))
+    sigma = _sigma(y, scale)
     with np.errstate(over="ignore", invalid="ignore"):
-        sigma = _sigma(truth, scale)
-        low, high = truth.min(axis=1) - MARGIN * sigma, truth.max(axis=1) + MARGIN * sigma
+        low, high = y.min(axis=2) - MARGIN * sigma, y.max(axis=2) + MARGIN * sigma
     still = sigma == 0
-    inside = _inside(truth, forecast, still)
-    total = forecast.shape[1]
-    p_keys, p_counts = _occupied(truth, low, high, still, np.ones((n, length), np.bool_), bins)
-    q_keys, q_counts = _occupied(forecast, low, high, still, inside, bins)
-    keys = np.union1d(p_keys, q_keys)
-    p, q = np.full(len(keys), LAPLACE), np.full(len(keys), LAPLACE)
-    p[np.searchsorted(keys, p_keys)] += p_counts
-    q[np.searchsorted(keys, q_keys)] += q_counts
+    p_keys = _visited(y, low, high, still, bins)
+    q_keys = _visited(yhat, low, high, still, bins)
+    if still.any():
+        q_keys = np.where(_inside(truth, forecast, still), q_keys, -1)
+    # One sort of all visits, the forecast's marked by a last bit, gives the cells and both counts.
+    window, total = bins**d, forecast.shape[1]
+    offset = window * np.arange(n)[:, np.newaxis]
+    visits = np.concatenate(
+        [(2 * (p_keys + offset)).ravel(), (2 * (q_keys + offset) + 1)[q_keys >= 0]]
+    )
+    visits.sort()
+    keys = visits >> 1
+    starts = np.flatnonzero(np.concatenate([[True], keys[1:] != keys[:-1]]))
+    made = np.cumsum(visits & 1)
+    ends = np.append(starts[1:], len(visits)) - 1
+    q_counts = np.diff(made[ends], prepend=0)
+    p_counts = ends - starts + 1 - q_counts
+    owner = keys[starts] // window
     volume = float(bins) ** (~still).sum(axis=1)  # cells of each window
     p_total, q_total = length + LAPLACE * volume, total + LAPLACE * volume
-    window = keys // bins**d
-    p, q = p / p_total[window], q / q_total[window]
-    value = np.bincount(window, p * np.log(p / q), minlength=n)
+    p = (p_counts + LAPLACE) / p_total[owner]
+    q = (q_counts + LAPLACE) / q_total[owner]
+    value = np.bincount(owner, p * np.log(p / q), minlength=n)
     # Every cell that neither visits holds the same two numbers.
-    empty = volume - np.bincount(window, minlength=n)
+    empty = volume - np.bincount(owner, minlength=n)
     value += empty * LAPLACE / p_total * np.log(q_total / p_total)
-    lost = everywhere(~everywhere(np.isfinite(forecast), 2), 1)
+    lost = everywhere(~everywhere(np.isfinite(yhat), 1), 1)
     return _clipped(np.where(lost, WORST_DIVERGENCE, value))
 
 
-def _occupied(
-    points: FloatArray,
-    low: FloatArray,
-    high: FloatArray,
-    still: NDArray[np.bool_],
-    inside: NDArray[np.bool_],
-    bins: int,
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Number the cells visited, window by window, and count the visits."""
-    n, length, d = points.shape
-    index = np.zeros((n, length), dtype=np.int64)
-    for j in range(d):
-        position = cells(points[:, :, j], low[:, j], high[:, j], bins)
-        position = np.where(still[:, j, np.newaxis], 0, position)
-        inside = inside & (position >= 0)
-        index = index * bins + position
-    index += np.arange(n)[:, np.newaxis] * bins**d
-    keys, counts = np.unique(index[inside], return_counts=True)
-    return keys, counts
+def _visited(
+    rows: FloatArray, low: FloatArray, high: FloatArray, still: NDArray[np.bool_], bins: int
+) -> NDArray[np.int64]:
+    """Number the cell that each step ``(n, T)`` visits; -1 outside. Still variables count none."""
+    position = cells(rows, low, high, bins)
+    if still.any():
+        position[still] = 0
+    key: NDArray[np.int64] = position[:, 0]
+    outside = key < 0
+    for j in range(1, rows.shape[1]):
+        key = key * bins + position[:, j]
+        outside |= position[:, j] < 0
+    return np.where(outside, -1, key)
 
 
 def _mixtures(
     truth: FloatArray, forecast: FloatArray, scale: ArrayLike | None, seed: int
 ) -> FloatArray:
-    sigma = _sigma(truth, scale)
+    sigma = _sigma(truth.transpose(0, 2, 1), scale)
     still = sigma == 0
     inside = _inside(truth, forecast, still)
     value = np.full(len(truth), WORST_DIVERGENCE)

@@ -84,14 +84,15 @@ def spectral_hellinger(
 
 def _spectra(windows: FloatArray, smoothing: float) -> tuple[FloatArray, NDArray[np.bool_]]:
     """Normalised, smoothed power spectra ``(n, d, T // 2 + 1)``, and which series are constant."""
-    rows = windows.transpose(0, 2, 1)
+    rows = np.ascontiguousarray(windows.transpose(0, 2, 1))
     largest = np.abs(rows).max(axis=2, keepdims=True)
     # the square of a huge number is infinite, and only shape matters
     shape = rows / np.where(largest > 0, largest, 1.0)
     flat = np.ptp(shape, axis=2) <= CONSTANT
     shape -= shape.mean(axis=2, keepdims=True)
     shape /= np.where(flat[..., np.newaxis], 1.0, shape.std(axis=2, keepdims=True))
-    power = np.abs(np.fft.rfft(shape, axis=2)) ** 2
+    transform = np.fft.rfft(shape, axis=2)
+    power = transform.real**2 + transform.imag**2
     if smoothing > 0:
         power = _smooth(power, smoothing)
     total = power.sum(axis=2, keepdims=True)
@@ -103,7 +104,8 @@ def _smooth(power: FloatArray, width: float) -> FloatArray:
     """Gaussian filter with mirrored ends, the same as `scipy.ndimage.gaussian_filter1d`."""
     length = power.shape[2]
     if length <= MATRIX:
-        return power @ _smoothing_matrix(length, width)
+        # one product of two matrices is faster than a stack of small ones
+        return (power.reshape(-1, length) @ _smoothing_matrix(length, width)).reshape(power.shape)
     kernel = _kernel(width)
     smooth = np.empty_like(power)
     for index in np.ndindex(power.shape[:2]):

@@ -297,13 +297,12 @@ def test_windows_are_single_series_side_by_side(d: int) -> None:
 
 
 def test_windows_too_many_for_one_numbering_are_taken_in_turn() -> None:
-    # (2^15)^4 cells leave room for four windows in 62 bits
+    # (2^15)^4 cells leave room for two windows in 61 bits
     truth = np.random.default_rng(0).normal(size=(9, 30, 4))
     forecast = truth + 0.1
     together = state_space_divergence(truth, forecast, bins=2**15)
     alone = [
-        state_space_divergence(y, yhat, bins=2**15)
-        for y, yhat in zip(truth, forecast, strict=True)
+        state_space_divergence(y, yhat, bins=2**15) for y, yhat in zip(truth, forecast, strict=True)
     ]
     np.testing.assert_array_equal(together, alone)
 
@@ -375,7 +374,7 @@ def test_dysts_mixtures_depend_on_the_units_and_ours_do_not() -> None:
 
 def test_mixtures_of_windows_are_those_of_the_long_run_estimator() -> None:
     truth = np.random.default_rng(0).normal(size=(3, 50, 6))
-    forecast = truth + [[[0.1]], [[1.0]], [[np.nan]]]
+    forecast = truth + np.array([0.1, 1.0, np.nan])[:, None, None]
     expected = [state_space_divergence(y, yhat) for y, yhat in zip(truth, forecast, strict=True)]
     np.testing.assert_allclose(mixture_divergence(truth, forecast), expected)
     assert expected[0] < expected[1] < expected[2] == 1000.0

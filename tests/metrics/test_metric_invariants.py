@@ -36,16 +36,20 @@ def torus(count: int) -> np.ndarray:
     return np.hstack([np.cos(angles), np.sin(angles)])
 
 
-# Twelve thousand points resolve dimensions to about a hundredth; what is left is the scaling
-# region's own bias: edges of the line and the plane (of the order of r: 2%) and, on the Cantor
-# set, the oscillation of C(r) about its power law (lacunarity).
+# What is left at twelve thousand points, beside the standard error, is the bias of the scaling
+# region. Its edges: a share of about 2r of the points on a line lacks half of its neighbours, which
+# lowers C by r/2 and the slope by as much, r = 0.02 (line) and 0.2 (plane, twice as many edges)
+# at the upper end only. On fractals C oscillates about its power law; literature values of the
+# Hénon map scatter by 0.02 themselves.
 KNOWN = {
-    "line": (np.random.default_rng(0).uniform(size=(12_000, 1)), 1.0, 0.02),
-    "plane": (np.random.default_rng(0).uniform(size=(12_000, 2)), 2.0, 0.06),
-    "torus": (torus(12_000), 2.0, 0.06),
-    "circle": (torus(12_000)[:, [0, 2]], 1.0, 0.02),
-    "Cantor 1/3": (cantor(12_000, 1 / 3), np.log(2) / np.log(3), 0.03),
-    "Hénon, grassberger1983": (henon(12_000), 1.21, 0.03),
+    "line": (np.random.default_rng(0).uniform(size=(12_000, 1)), 1.0, 0.01),
+    "plane": (np.random.default_rng(0).uniform(size=(12_000, 2)), 2.0, 0.04),
+    "torus": (torus(12_000), 2.0, 0.04),
+    "circle": (torus(12_000)[:, [0, 2]], 1.0, 0.01),
+    "Cantor 1/3": (cantor(12_000, 1 / 3), np.log(2) / np.log(3), 0.02),
+    "Cantor 1/5": (cantor(12_000, 1 / 5), np.log(2) / np.log(5), 0.02),
+    "Hénon, grassberger1983": (henon(12_000), 1.21, 0.02),
+    "Hénon from elsewhere": (henon(12_000, -0.3), 1.21, 0.02),
 }
 
 
@@ -56,20 +60,6 @@ def test_dimensions_that_are_known(name: str) -> None:
     assert found.value == pytest.approx(dimension, abs=bias + 3 * found.stderr)
     assert found.stderr < 0.05 * dimension
     assert found.pairs > 10_000
-
-
-def test_a_lacunar_set_has_the_slope_of_its_own_pairs() -> None:
-    # parts of a fifth leave gaps so wide that C(r) is a staircase: Takens' estimate depends on
-    # where the radius lies, and independent pairs say what it must be there
-    points = cantor(12_000, 1 / 5)
-    found = correlation_dimension(points)
-    digits = np.random.default_rng(9).integers(0, 2, size=(2, 1_000_000, 25), dtype=np.int8)
-    values = digits @ (0.8 * 0.2 ** np.arange(25))
-    distances = np.abs(values[0] - values[1]) / points.std()
-    near = distances[(distances < found.radius) & (distances > 0)]
-    slope = 1 / np.mean(np.log(found.radius / near))
-    assert found.value == pytest.approx(slope, abs=4 * (slope / len(near) ** 0.5 + found.stderr))
-    assert 0.8 * slope < np.log(2) / np.log(5) < 1.25 * slope
 
 
 def test_the_standard_error_is_the_scatter_of_other_samples() -> None:
@@ -84,21 +74,26 @@ def test_the_standard_error_is_the_scatter_of_other_samples() -> None:
 
 
 def test_neighbours_in_time_are_left_out() -> None:
-    # a slow walk along a curve that fills the square: near in time is near in space
-    time = np.arange(6000)[:, None]
-    slow = np.sin(2 * np.pi * time * [0.0005, 0.0005 * 2**0.5])
-    blind = correlation_dimension(slow, theiler=0)
-    seeing = correlation_dimension(slow)
+    # a smooth random walk that fills six dimensions, sampled so finely that the nearest rows are
+    # the last and the next, and these lie on a curve
+    modes = np.random.default_rng(0).normal(size=(2, 60, 6))
+    spectrum = np.zeros((4001, 6), dtype=complex)
+    spectrum[1:61] = modes[0] + 1j * modes[1]
+    walk = np.fft.irfft(spectrum, axis=0)
+    blind, seeing = correlation_dimension(walk, theiler=0), correlation_dimension(walk)
     assert seeing.theiler > 100
-    assert blind.value < 1.5 < seeing.value + 0.5
-    assert blind.value < seeing.value
+    assert seeing == correlation_dimension(walk, theiler=seeing.theiler)
+    assert blind.value < 2
+    assert seeing.value == pytest.approx(6.0, abs=4 * seeing.stderr)
 
 
 def test_dimension_has_no_units_and_ignores_what_never_varies() -> None:
     points = henon(3000)
     plain = correlation_dimension(points)
-    units = correlation_dimension(points * [1e6, 1e-6] + 3)
-    assert units.value == pytest.approx(plain.value, rel=1e-6)
+    assert correlation_dimension(points * [2.0**20, 2.0**-20]) == plain
+    # a shift rounds the last digits, which may move single pairs across a radius
+    moved = correlation_dimension(points + 3)
+    assert moved.value == pytest.approx(plain.value, abs=0.01 * plain.stderr)
     still = np.hstack([points, np.full((3000, 1), 0.1)])
     assert correlation_dimension(still).value == pytest.approx(plain.value)
     assert correlation_dimension(points) == plain
@@ -194,5 +189,5 @@ def test_z_scores_of_honest_estimates_are_standard_normal() -> None:
      {"stderr": 0.1, "estimate_stderr": -1.0}],
 )  # fmt: skip
 def test_impossible_standard_errors_are_named(settings: dict) -> None:
-    with pytest.raises(InputError, match="stderr|negative"):
+    with pytest.raises(InputError, match=r"stderr|negative"):
         invariant_z_score([1.0, 2.0], [1.0, 2.0], **settings)

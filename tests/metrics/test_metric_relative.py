@@ -89,14 +89,14 @@ def test_dysts_prints_half_of_smape() -> None:
 def test_dysts_marre_hides_small_variables_behind_large_ones() -> None:
     time = np.linspace(0, 1, 11)[:, None]
     truth = np.hstack([time, 1000 * time])[None]
-    forecast = truth + [[[1.0, 0.0]]]  # wrong by the whole range of the first variable
+    forecast = truth + np.array([1.0, 0.0])  # wrong by the whole range of the first variable
     assert marre(truth, forecast)[0] == pytest.approx(50.0)
     assert dysts("marre", truth[0], forecast[0]) == pytest.approx(0.05)
 
 
 def test_dysts_r2_calls_a_difference_of_levels_explained() -> None:
     noise = np.random.default_rng(1).normal(size=(1, 50, 2))
-    truth = noise + [0.0, 1000.0]
+    truth = noise + np.array([0.0, 1000.0])
     forecast = np.broadcast_to(truth.mean(axis=1, keepdims=True), truth.shape)  # no skill
     assert r2(truth, forecast)[0] == pytest.approx(0.0, abs=1e-9)
     assert dysts("r2_score", truth[0], forecast[0]) > 0.999
@@ -138,7 +138,8 @@ def test_known_numbers() -> None:
 
 def test_below_the_minimum_rmsle_keeps_its_sign() -> None:
     truth = np.array([[[0.0], [1.0]]])
-    up, down = rmsle(truth, truth + [[[0.5], [0.0]]]), rmsle(truth, truth - [[[0.5], [0.0]]])
+    shift = np.array([[0.5], [0.0]])
+    up, down = rmsle(truth, truth + shift), rmsle(truth, truth - shift)
     assert up == pytest.approx(np.log(1.5) / 2**0.5)
     assert down == pytest.approx(up)
     assert rmsle(truth, truth - 5)[0] > rmsle(truth, truth - 4)[0]

@@ -1,0 +1,161 @@
+"""The catalogue beside dysts: everything is there, and what dysts has wrong is mended."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+import pytest
+
+from chaosbench.systems import registry
+from chaosbench.systems._constants import constants, known_constants
+from chaosbench.systems._simulate import simulate
+
+with warnings.catch_warnings():  # imports of dysts warn about optional libraries
+    warnings.simplefilter("ignore")
+    dysts_base = pytest.importorskip("dysts.base")
+    dysts_flows = pytest.importorskip("dysts.flows")
+    dysts_maps = pytest.importorskip("dysts.maps")
+
+
+def classes(module, base):
+    named = {k: v for k, v in vars(module).items() if isinstance(v, type) and issubclass(v, base)}
+    return sorted(name for name, kind in named.items() if kind.__module__ == module.__name__)
+
+
+FLOWS = classes(dysts_flows, dysts_base.BaseDyn)
+MAPS = classes(dysts_maps, dysts_base.BaseDyn)
+OTHER_ALIAS = {"Duffing": "DuffingMap"}
+"""Names that dysts gives to a flow and to a map; the flow keeps it."""
+
+QUIET = {
+    # in dysts's list without chaos, by whatever initial state; see the docstrings
+    "bogdanov": "quasiperiodic",
+    "calcium_quasiperiodic": "quasiperiodic",
+    "circadian_rhythm": "quasiperiodic",
+    "dequan_li": "regular",
+    "forced_fitzhugh_nagumo": "quasiperiodic",
+    "gumowski_mira": "regular",
+    "hyper_lu": "transient",
+    "kawczynski_strizhak": "regular",
+    "liu_chen": "transient",
+    "pan_xu_zhou": "transient",
+    "sakarya": "transient",
+    "torus": "quasiperiodic",
+    "tsucs2": "quasiperiodic",
+}
+
+
+def test_dysts_has_as_many_systems_as_the_literature_says():
+    assert (len(FLOWS), len(MAPS)) == (135, 23)
+
+
+@pytest.mark.parametrize("alias", FLOWS)
+def test_every_flow_of_dysts_is_there(alias):
+    system = registry[alias]
+    assert system.kind == (
+        "delay" if issubclass(getattr(dysts_flows, alias), dysts_base.DynSysDelay) else "flow"
+    )
+    assert alias in system.aliases
+
+
+@pytest.mark.parametrize("alias", MAPS)
+def test_every_map_of_dysts_is_there(alias):
+    assert registry[OTHER_ALIAS.get(alias, alias)].kind == "map"
+
+
+@pytest.mark.parametrize(("name", "tag"), QUIET.items())
+def test_what_is_not_chaotic_says_so(name, tag):
+    assert tag in registry[name].tags
+    known = known_constants(registry[name])
+    assert known is None or not known.ranked or tag == "transient"
+
+
+def test_what_does_not_say_so_is_chaotic():
+    for name in registry:
+        system = registry[name]
+        known = known_constants(system)
+        if known is not None and not system.tags & {"quasiperiodic", "regular", "transient"}:
+            assert known.lyapunov_exponents[0] > 3 * known.lyapunov_stderr[0], name
+
+
+class TestEnergy:
+    """Conserved where the Hamiltonian does not depend on the time."""
+
+    @staticmethod
+    def double_pendulum(th1, th2, p1, p2):
+        s2 = np.sin(th1 - th2) ** 2
+        kinetic = (p1**2 + 2 * p2**2 - 2 * p1 * p2 * np.cos(th1 - th2)) / (2 * (1 + s2))
+        return kinetic - 9.81 * (2 * np.cos(th1) + np.cos(th2))
+
+    @staticmethod
+    def swinging_atwood(r, theta, p_r, p_theta):
+        m1, m2, g = 1.0, 4.5, 9.82
+        kinetic = p_r**2 / (2 * (m1 + m2)) + p_theta**2 / (2 * m1 * r**2)
+        return kinetic + g * r * (m2 - m1 * np.cos(theta))
+
+    @staticmethod
+    def nuclear_quadrupole(q1, q2, p1, p2):
+        b, d = 0.55, 0.4
+        r2 = q1**2 + q2**2
+        cubic = b * (3 * q1 * q2**2 - q1**3) / np.sqrt(2)
+        return (p1**2 + p2**2 + r2) / 2 + cubic + d * r2**2 / 4
+
+    @staticmethod
+    def henon_heiles(x, y, px, py):
+        return (px**2 + py**2 + x**2 + y**2) / 2 + x**2 * y - y**3 / 3
+
+    @pytest.mark.parametrize(
+        "name", ["double_pendulum", "henon_heiles", "nuclear_quadrupole", "swinging_atwood"]
+    )
+    def test_over_100_time_units(self, name):
+        system = registry[name]
+        assert {"conservative", "hamiltonian"} <= system.tags
+        orbit = simulate(system, ic=system.ic, dt=0.1, points=1001, rtol=1e-12).values[0]
+        energy = getattr(self, name)(*orbit.T)
+        assert np.abs(energy / energy[0] - 1).max() < 1e-8
+
+    def test_of_dysts_double_pendulum_drifts(self):
+        """Its equation has half of one term: along our orbit it does not conserve the energy."""
+        system = registry["double_pendulum"]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            other = dysts_flows.DoublePendulum()
+        state, step = np.array([0.3, 0.7, 1.3, -0.8]), 1e-6
+        gradient = np.array(
+            [
+                (self.double_pendulum(*(state + e)) - self.double_pendulum(*(state - e)))
+                / (2 * step)
+                for e in step * np.eye(4)
+            ]
+        )
+        assert abs(gradient @ system.rhs(0, state)) < 1e-6
+        assert abs(gradient @ np.array(other.rhs(state, 0.0))) > 1e-2
+
+
+ANCHORS = {
+    "belousov_zhabotinsky": (25.7, "recomputed from dysts's equation, whose own value is 132"),
+    "cellular_neural_network": (0.097, "recomputed from dysts's equation, whose own value is 2.33"),
+    "chebyshev": (np.log(6), "exact"),
+    "chen": (2.027, "Sprott 2003"),
+    "chua": (0.42, "recomputed from dysts's equation, whose own value is 1.23"),
+    "henon": (0.41922, "Sprott 2003"),
+    "hopfield": (0.076, "recomputed from dysts's equation, whose own value is 0.568"),
+    "kaplan_yorke": (np.log(2), "exact"),
+    "logistic": (np.log(2), "exact"),
+    "lorenz": (0.9056, "Sprott 2003"),
+    "moore_spiegel": (0.17, "recomputed from dysts's equation, whose own value is 0.70"),
+    "rossler": (0.0714, "Sprott 2003"),
+    "sprott_jerk": (0.0550, "Sprott 1997"),
+    "tent": (np.log(1.9), "exact"),
+}
+
+
+@pytest.mark.parametrize("name", ANCHORS, ids=lambda name: f"{name}: {ANCHORS[name][1]}")
+def test_largest_exponent_against_the_literature(name):
+    value, _ = ANCHORS[name]
+    known = constants(name)
+    largest, error = known.lyapunov_exponents[0], known.lyapunov_stderr[0]
+    rounding = 0.5 * 10.0 ** -len(f"{value:.12g}".partition(".")[2])  # of the digits quoted
+    assert abs(largest - value) < 3 * error + rounding
+    assert abs(largest - value) < 0.03 * value
