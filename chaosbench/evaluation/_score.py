@@ -107,11 +107,7 @@ def score(
             exam.truth.reshape(-1, d), forecast.reshape(-1, d), scale=scale
         )
     )
-    hellinger = [
-        metrics.spectral_hellinger(true, made)
-        for true, made in zip(exam.truth, forecast, strict=True)
-    ]
-    scores["d_h"] = float(np.mean(np.array(hellinger)))
+    scores["d_h"] = float(np.mean(metrics.spectral_hellinger(exam.truth, forecast)))
     if samples is not None:
         coverage = metrics.interval_coverage(exam.truth, samples, level=LEVEL)
         scores[f"coverage@{LEVEL:g}"] = float(np.mean(coverage))

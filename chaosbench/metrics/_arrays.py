@@ -17,6 +17,7 @@ __all__ = [
     "CEILING",
     "CONSTANT",
     "ROUNDING",
+    "by_variable",
     "capped_ratio",
     "cells",
     "certified",
@@ -165,10 +166,15 @@ def whole(value: int, *, what: str, least: int = 1) -> int:
     return int(value)
 
 
-def own_scale(truth: FloatArray, *, axis: int) -> FloatArray:
-    """Return the standard deviation along `axis`, exactly 0 where nothing varies."""
+def by_variable(windows: FloatArray) -> FloatArray:
+    """Return ``(n, H, d)`` as contiguous ``(n, d, H)``, over whose last axis sums are fast."""
+    return np.ascontiguousarray(windows.transpose(0, 2, 1))
+
+
+def own_scale(rows: FloatArray) -> FloatArray:
+    """Return the standard deviation along the last axis, exactly 0 where nothing varies."""
     with np.errstate(over="ignore", invalid="ignore"):
-        return np.where(np.ptp(truth, axis=axis) > 0, truth.std(axis=axis), 0.0)
+        return np.where(np.ptp(rows, axis=-1) > 0, rows.std(axis=-1), 0.0)
 
 
 def capped_ratio(
@@ -191,7 +197,7 @@ def standardised(
 
     In a variable that never varies, a forecast that differs beyond rounding is at infinity.
     """
-    sigma = own_scale(truth, axis=0)
+    sigma = own_scale(np.ascontiguousarray(truth.T))
     if scale is not None:
         given = per_variable(scale, truth.shape[1], what="scale")
         sigma = np.where(given > 0, given, sigma)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from chaosbench.metrics._arrays import CONSTANT, everywhere, whole, windows
+from chaosbench.metrics._arrays import CONSTANT, by_variable, everywhere, whole, windows
 from chaosbench.metrics._metadata import metric
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ def _rows(truth: ArrayLike, forecast: ArrayLike) -> tuple[FloatArray, FloatArray
     """Return truth and forecast as one row ``(H,)`` for each window and variable."""
     y, yhat = windows(truth, forecast)
     n, horizon, d = y.shape
-    flat = [np.ascontiguousarray(a.transpose(0, 2, 1)).reshape(n * d, horizon) for a in (y, yhat)]
+    flat = [by_variable(a).reshape(n * d, horizon) for a in (y, yhat)]
     return flat[0], flat[1], (n, d)
 
 

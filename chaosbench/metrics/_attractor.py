@@ -9,6 +9,7 @@ import numpy as np
 from chaosbench.errors import InputError
 from chaosbench.metrics._arrays import (
     ROUNDING,
+    by_variable,
     cells,
     everywhere,
     own_scale,
@@ -147,7 +148,7 @@ def mixture_divergence(
 
 def _sigma(rows: FloatArray, scale: ArrayLike | None) -> FloatArray:
     """Return σ of each window and variable of ``(n, d, T)``; 0 only where nothing varies."""
-    sigma = own_scale(rows, axis=2)
+    sigma = own_scale(rows)
     if scale is not None:
         given = per_variable(scale, rows.shape[1], what="scale")
         sigma = np.where(given > 0, given, sigma)
@@ -173,7 +174,7 @@ def _binned(
 ) -> FloatArray:
     """Divergence of smoothed histograms, ``(n,)``, without allocating their ``bins**d`` cells."""
     n, length, d = truth.shape
-    y, yhat = (np.ascontiguousarray(a.transpose(0, 2, 1)) for a in (truth, forecast))
+    y, yhat = by_variable(truth), by_variable(forecast)
     sigma = _sigma(y, scale)
     with np.errstate(over="ignore", invalid="ignore"):
         low, high = y.min(axis=2) - MARGIN * sigma, y.max(axis=2) + MARGIN * sigma
@@ -226,7 +227,7 @@ def _visited(
 def _mixtures(
     truth: FloatArray, forecast: FloatArray, scale: ArrayLike | None, seed: int
 ) -> FloatArray:
-    sigma = _sigma(truth.transpose(0, 2, 1), scale)
+    sigma = _sigma(by_variable(truth), scale)
     still = sigma == 0
     inside = _inside(truth, forecast, still)
     value = np.full(len(truth), WORST_DIVERGENCE)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from chaosbench.metrics._arrays import CONSTANT, cells, everywhere, whole, windows
+from chaosbench.metrics._arrays import CONSTANT, by_variable, cells, everywhere, whole, windows
 from chaosbench.metrics._metadata import metric
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ def ctf_long_time_histogram(
     """
     y, yhat = windows(truth, forecast)
     last, count = whole(modes, what="modes"), whole(bins, what="bins")
-    y, yhat = (a[:, -last:].transpose(0, 2, 1) for a in (y, yhat))
+    y, yhat = (by_variable(a[:, -last:]) for a in (y, yhat))
     n, d, steps = y.shape
     finite = everywhere(np.isfinite(yhat), (1, 2))
     yhat = np.where(finite[:, np.newaxis, np.newaxis], yhat, y)

@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from chaosbench.errors import InputError
-from chaosbench.metrics._arrays import CEILING, normalised_error, per_variable, real, windows
+from chaosbench.metrics._arrays import (
+    CEILING,
+    by_variable,
+    normalised_error,
+    per_variable,
+    real,
+    windows,
+)
 from chaosbench.metrics._metadata import metric
 
 if TYPE_CHECKING:
@@ -144,8 +151,8 @@ def mase(truth: ArrayLike, forecast: ArrayLike, context: ArrayLike) -> FloatArra
     if not np.isfinite(past).all():
         raise InputError("the context must be finite; mend the dataset")
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-        error = np.abs(y - yhat).mean(axis=1)
-        naive = np.abs(np.diff(past, axis=1)).mean(axis=1)
+        error = by_variable(np.abs(y - yhat)).mean(axis=2)
+        naive = by_variable(np.abs(past[:, 1:] - past[:, :-1])).mean(axis=2)
         ratio = np.where(error == 0, 0.0, error / naive)
         ratio = np.where(np.isnan(ratio), CEILING, ratio)
         capped: FloatArray = np.minimum(ratio, CEILING).mean(axis=1)

@@ -9,6 +9,7 @@ import numpy as np
 from chaosbench.metrics._arrays import (
     CEILING,
     ROUNDING,
+    by_variable,
     capped_ratio,
     normalised_error,
     own_scale,
@@ -100,7 +101,7 @@ def window_nrmse(
     """
     y, yhat = windows(truth, forecast)
     if scale is None:
-        sigma = own_scale(y, axis=1)[:, np.newaxis]
+        sigma = own_scale(by_variable(y))[:, np.newaxis]
     else:
         sigma = per_variable(scale, y.shape[2], what="scale")
     with np.errstate(over="ignore"):
@@ -145,11 +146,11 @@ def marre(truth: ArrayLike, forecast: ArrayLike) -> FloatArray:
         gilpin2023; one variable: equal to darts' ``marre``.
 
     """
-    y, yhat = windows(truth, forecast)
+    y, yhat = (by_variable(a) for a in windows(truth, forecast))
     with np.errstate(over="ignore", invalid="ignore"):
-        error = 100 * np.abs(y - yhat).mean(axis=1)
-        spread = np.ptp(y, axis=1)
-        negligible = 100 * ROUNDING * np.abs(y).max(axis=1)
+        error = 100 * np.abs(y - yhat).mean(axis=2)
+        spread = np.ptp(y, axis=2)
+        negligible = 100 * ROUNDING * np.abs(y).max(axis=2)
     return _capped_mean(capped_ratio(error, spread, negligible=negligible), 1)
 
 
@@ -254,10 +255,10 @@ def coefficient_of_variation(truth: ArrayLike, forecast: ArrayLike) -> FloatArra
         gilpin2023.
 
     """
-    y, yhat = windows(truth, forecast)
+    y, yhat = (by_variable(a) for a in windows(truth, forecast))
     with np.errstate(over="ignore", invalid="ignore"):
-        error = 100 * np.sqrt(np.mean((y - yhat) ** 2, axis=1))
-        return _capped_mean(capped_ratio(error, np.abs(y.mean(axis=1))), 1)
+        error = 100 * np.sqrt(np.mean((y - yhat) ** 2, axis=2))
+        return _capped_mean(capped_ratio(error, np.abs(y.mean(axis=2))), 1)
 
 
 @metric(
@@ -333,11 +334,11 @@ def r2(truth: ArrayLike, forecast: ArrayLike) -> FloatArray:
         gilpin2023.
 
     """
-    y, yhat = windows(truth, forecast)
+    y, yhat = (by_variable(a) for a in windows(truth, forecast))
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-        error = np.mean((y - yhat) ** 2, axis=1)
-        variance = own_scale(y, axis=1) ** 2
-        negligible = (ROUNDING * np.abs(y).max(axis=1)) ** 2
+        error = np.mean((y - yhat) ** 2, axis=2)
+        variance = own_scale(y) ** 2
+        negligible = (ROUNDING * np.abs(y).max(axis=2)) ** 2
         # one beyond the ceiling, so that 1 - ratio ends at -10⁶ exactly
         ratio = np.where(
             (error == 0) | ((variance == 0) & (error <= negligible)), 0.0, error / variance

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from chaosbench.errors import InputError
-from chaosbench.metrics._arrays import CONSTANT, everywhere, positive, runs
+from chaosbench.metrics._arrays import CONSTANT, by_variable, everywhere, positive, runs
 from chaosbench.metrics._metadata import metric
 
 if TYPE_CHECKING:
@@ -73,9 +73,10 @@ def spectral_hellinger(
     usable = everywhere(np.isfinite(yhat), (1, 2))
     value = np.ones(len(y))
     if usable.any():
-        p, flat_p = _spectra(y[usable], width)
-        q, flat_q = _spectra(yhat[usable], width)
-        distance = np.linalg.norm(np.sqrt(p) - np.sqrt(q), axis=2) / np.sqrt(2.0)
+        both, flat = _spectra(np.concatenate([y[usable], yhat[usable]]), width)
+        p, q = np.split(np.sqrt(both), 2)
+        flat_p, flat_q = np.split(flat, 2)
+        distance = np.sqrt(np.sum((p - q) ** 2, axis=2) / 2)
         distance = np.where(flat_p | flat_q, np.where(flat_p & flat_q, 0.0, 1.0), distance)
         value[usable] = np.minimum(distance, 1.0).mean(axis=1)
     result: FloatArray = value[0] if single else value
@@ -84,13 +85,12 @@ def spectral_hellinger(
 
 def _spectra(windows: FloatArray, smoothing: float) -> tuple[FloatArray, NDArray[np.bool_]]:
     """Normalised, smoothed power spectra ``(n, d, T // 2 + 1)``, and which series are constant."""
-    rows = np.ascontiguousarray(windows.transpose(0, 2, 1))
+    rows = by_variable(windows)
     largest = np.abs(rows).max(axis=2, keepdims=True)
     # the square of a huge number is infinite, and only shape matters
     shape = rows / np.where(largest > 0, largest, 1.0)
     flat = np.ptp(shape, axis=2) <= CONSTANT
-    shape -= shape.mean(axis=2, keepdims=True)
-    shape /= np.where(flat[..., np.newaxis], 1.0, shape.std(axis=2, keepdims=True))
+    shape -= shape.mean(axis=2, keepdims=True)  # dividing by σ would cancel below
     transform = np.fft.rfft(shape, axis=2)
     power = transform.real**2 + transform.imag**2
     if smoothing > 0:

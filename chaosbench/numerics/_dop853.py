@@ -392,7 +392,9 @@ def integrate(f, x0, y, span, h, out, dt, rtol, atol, bound, max_steps, controll
         if not error <= 1.0:
             h = next_step(trial, error)
             rejected = True
-            if h < 1e-14 * max(abs(x0 + elapsed), 1e-3 * span, 1e-8):
+            # measured by this call's own clock: a step across a kink or a jump may be as short as
+            # the tolerance, and how long the orbit has run before says nothing about it
+            if h < 1e-15 * max(elapsed, 1e-3 * span, 1e-8):
                 return UNDERFLOW, elapsed, h, attempts
             continue
         if row < rows and row * dt <= (span if last else elapsed + trial):

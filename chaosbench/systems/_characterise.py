@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from chaosbench.errors import IntegrationError
+from chaosbench.errors import InputError, IntegrationError
 from chaosbench.provenance import versions
 from chaosbench.systems._constants import Constants
 from chaosbench.systems._lyapunov import (
@@ -51,6 +51,7 @@ def characterise(
 
     Raises:
         IntegrationError: the trajectory escapes or cannot be integrated.
+        InputError: it settles on a fixed point.
 
     """
     from chaosbench.systems import get
@@ -117,6 +118,11 @@ def _moments(
     start = orbit.time
     samples = orbit.sample(2**17, step)
     period = 1.0 if system.kind == "map" else dominant_period(stationary(system, samples), step)
+    if not (samples.std(axis=0) > 0).all():
+        raise InputError(
+            f"{system.name!r} settles on a fixed point from its initial state; "
+            "there is nothing to measure"
+        )
     divergence, scatter = None, 0.0
     if system.kind != "delay":
         jacobians = system.jacobian(start + step * np.arange(len(samples)), samples)

@@ -36,7 +36,7 @@ def bouali(x, y, z, *, a=1.0, b=-0.3, c=0.05, g=1.0, m=1.0, n=1.0, y0=4.0):
 @flow(
     ic=(-0.794, 1.36, -0.0306),
     reference="bouali1999",
-    tags={"dissipative", "economics"},
+    tags={"conservative", "economics"},
     aliases=("Bouali2",),
 )
 def bouali2(x, y, z, *, a=3.0, b=2.2, g=1.0, m=-0.0026667, y0=1.0):

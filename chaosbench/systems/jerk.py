@@ -20,13 +20,17 @@ def arneodo(x, y, z, *, a=-5.5, b=4.5, c=1.0, d=-1.0):
 
 
 @flow(
-    ic=(0.345, 0.428, 0.087),
+    ic=(-0.4583, -0.4063, -0.0108),
     reference="arneodo1981",
     tags={"dissipative", "jerk"},
     aliases=("Coullet",),
 )
 def coullet(x, y, z, *, a=-0.8, b=1.1, c=0.45, d=-1.0):
-    """The cubic jerk system of Arnéodo, Coullet and Tresser in its weakly chaotic regime."""
+    """The cubic jerk system of Arnéodo, Coullet and Tresser in its weakly chaotic regime.
+
+    Orbits from elsewhere may be much more strongly chaotic for thousands of periods before they
+    settle here.
+    """
     return y, z, -a * x - b * y - c * z + d * x**3
 
 

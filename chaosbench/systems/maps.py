@@ -11,6 +11,8 @@ from chaosbench.expressions import (
     cos,
     exp,
     floor,
+    maximum,
+    minimum,
     mod,
     sign,
     sin,
@@ -76,14 +78,17 @@ def tent(x, *, mu=0.95):
 
 @map(ic=(0.51,), reference="geisel1984", tags={"dissipative"}, aliases=("Chebyshev",))
 def chebyshev(x, *, a=6.0):
-    """A Chebyshev polynomial, iterated; its exponent is the logarithm of its degree."""
-    return cos(a * arccos(x))
+    """A Chebyshev polynomial, iterated; its exponent is the logarithm of its degree.
+
+    Outside [-1, 1], where only roundings lead, the polynomial is continued by its border values.
+    """
+    return cos(a * arccos(maximum(-1.0, minimum(1.0, x))))
 
 
-@map(ic=(0.1,), reference="arnold1965", tags={"dissipative", "unbounded"}, aliases=("Circle",))
+@map(ic=(0.1,), reference="arnold1965", tags={"dissipative", "smooth"}, aliases=("Circle",))
 def circle(theta, *, k=5.7, omega=0.333):
     """A kicked rotator with strong damping; ``theta`` counts turns and is taken modulo 1."""
-    return theta + omega + k / (2 * math.pi) * sin(2 * math.pi * theta)
+    return mod(theta + omega + k / (2 * math.pi) * sin(2 * math.pi * theta), 1.0)
 
 
 @map(
@@ -240,7 +245,8 @@ def blinking_vortex_map(x, y, t, *, a=1.0, b=0.5, gamma=1.0, duration=1.5):
     """Half a cycle of Aref's blinking vortex: the two places take turns, so the map reads the time.
 
     A point moves on a circle about the vortex by Kepler's equation, which eight Newton steps solve
-    to the last digit. Cartesian coordinates, where the reference collection has polar ones.
+    to the last digit. Cartesian coordinates, where the reference collection has polar ones; it also
+    has the wrong phase about the left place and so does not preserve areas there.
     """
     turn = cos(math.pi * t)  # +1 in even iterations, -1 in odd ones
     place, mirror = turn * b, turn * a**2 / b
@@ -248,7 +254,7 @@ def blinking_vortex_map(x, y, t, *, a=1.0, b=0.5, gamma=1.0, duration=1.5):
     centre = (place - ratio * mirror) / (1 - ratio)
     radius = sqrt(ratio) / (1 - ratio) * (a**2 / b - b)
     period = (2 * math.pi * radius) ** 2 / gamma * (1 + ratio) / (1 - ratio)
-    eccentricity = 2 * sqrt(ratio) / (1 + ratio)
+    eccentricity = turn * 2 * sqrt(ratio) / (1 + ratio)
     start = arctan2(y, x - centre)
     mean = start - eccentricity * sin(start) + 2 * math.pi * duration / period
     angle = mean + 0.85 * eccentricity * sign(sin(mean))

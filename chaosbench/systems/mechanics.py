@@ -134,14 +134,15 @@ def newton_leipnik(x, y, z, *, a=0.4, b=0.175):
 @flow(
     ic=(-0.9, -3.35),
     reference="gilet2009",
-    tags={"dissipative", "mechanics", "fluid"},
+    tags={"dissipative", "mechanics", "fluid", "transient"},
     aliases=("FluidTrampoline",),
 )
 def fluid_trampoline(x, v, t, *, gamma=1.82, psi=0.01019, omega=1.21):
     """A drop that bounces on a vibrated soap film, a spring that only pushes.
 
     The damping sets in with a jump where the drop touches the film, which the variational
-    exponents do not see.
+    exponents do not see. Its chaos is transient: after some thousands of periods the drop bounces
+    periodically.
     """
     film = where(x < 0, x + psi * v * abs(v), 0.0)
     return v, -1 - film + gamma * cos(omega * t)

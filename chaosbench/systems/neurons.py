@@ -60,7 +60,7 @@ def hindmarsh_rose_marhl(x, y, z, *, a=0.49, b=1.0, c=0.0322, d=1.0, s=1.0, tau_
 @flow(
     ic=(-1.22, -0.0465),
     reference="fitzhugh1961",
-    tags={"dissipative", "neuron", "quasiperiodic"},
+    tags={"dissipative", "neuron", "regular"},
     aliases=("ForcedFitzHughNagumo",),
 )
 def forced_fitzhugh_nagumo(
@@ -68,7 +68,7 @@ def forced_fitzhugh_nagumo(
 ):
     """An excitable membrane, voltage and recovery, under a periodic current.
 
-    At the reference collection's parameters it is quasi-periodic from every initial state tried.
+    At the reference collection's parameters it is periodic from every initial state tried.
     """
     return v - v**3 / 3 - w + current + f * sin(omega * t), gamma * (v + a - b * w)
 

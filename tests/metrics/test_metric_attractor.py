@@ -15,6 +15,7 @@ from scipy.special import logsumexp
 
 from chaosbench.errors import InputError
 from chaosbench.metrics import mixture_divergence, spectral_hellinger, state_space_divergence
+from chaosbench.metrics._arrays import cells
 
 
 def dense_divergence(truth: np.ndarray, forecast: np.ndarray, bins: int = 30) -> float:
@@ -87,6 +88,22 @@ def test_sparse_equals_dense_on_points_that_tie_with_edges(
     assert state_space_divergence(truth, forecast, bins=bins) == pytest.approx(
         max(0.0, dense_divergence(truth, forecast, bins)), rel=1e-9, abs=1e-12
     )
+
+
+@pytest.mark.parametrize("bins", [1, 7, 30, 41])
+def test_edges_decide_where_values_lie(bins: int) -> None:
+    rng = np.random.default_rng(bins)
+    low, high = rng.normal(size=200), rng.normal(size=200) + 5
+    edges = np.linspace(low, high, bins + 1, axis=-1)
+    values = np.concatenate(
+        [np.nextafter(edges, -np.inf), edges, np.nextafter(edges, np.inf)], axis=1
+    )
+    expected = np.stack(
+        [np.searchsorted(e, v, side="right") - 1 for e, v in zip(edges, values, strict=True)]
+    )
+    expected[values == edges[:, -1:]] = bins - 1
+    expected[values > edges[:, -1:]] = -1
+    np.testing.assert_array_equal(cells(values, low, high, bins), expected)
 
 
 def test_divergence_of_two_cells_by_hand() -> None:

@@ -74,6 +74,15 @@ def test_a_state_at_infinity_is_infinitely_far(bad: float) -> None:
     assert whole < maximum_mean_discrepancy(truth, forecast) < whole + 4 / 50
 
 
+def test_lost_states_are_one_point_too_far_to_share_anything() -> None:
+    truth, lost, far = (noise(50, 2) for _ in range(3))
+    lost[20:] = np.nan
+    far[20:] = 1e6
+    found = maximum_mean_discrepancy(truth, lost)
+    assert found == maximum_mean_discrepancy(truth, far)
+    assert found > (30 * 29) / (50 * 49) - 0.01  # what thirty coinciding states share
+
+
 def plain_mmd(x: np.ndarray, y: np.ndarray, h: float) -> float:
     """The unbiased estimate with one kernel value after the other."""
 

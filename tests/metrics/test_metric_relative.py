@@ -142,6 +142,9 @@ def test_below_the_minimum_rmsle_keeps_its_sign() -> None:
     up, down = rmsle(truth, truth + shift), rmsle(truth, truth - shift)
     assert up == pytest.approx(np.log(1.5) / 2**0.5)
     assert down == pytest.approx(up)
+    # mirrored at the minimum is not right
+    mirrored = np.array([[[0.0], [-1.0]]])
+    assert rmsle(truth, mirrored)[0] == pytest.approx(2 * np.log(2) / 2**0.5)
     assert rmsle(truth, truth - 5)[0] > rmsle(truth, truth - 4)[0]
 
 
