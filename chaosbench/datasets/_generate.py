@@ -112,8 +112,7 @@ def generate(
         (name, split)
         for name in dataset.systems
         for split in _SPLITS
-        if split == "train"
-        or (dataset.windows and (split == "test" or dataset.corrupted))
+        if split == "train" or (dataset.windows and (split == "test" or dataset.corrupted))
     ]
     paces = {name: dataset.pace(name) for name in dataset.systems}
     files: dict[str, dict[str, Any]] = {}

@@ -113,9 +113,7 @@ def _fill_suites() -> None:
         "partial": "Every ranked system, one variable seen.",
         "zero-shot": "Every ranked system, nothing learned but from the context.",
     }.items():
-        members = tuple(
-            f"{track}/{name}-v1" for name in ranked if f"{track}/{name}-v1" in tasks
-        )
+        members = tuple(f"{track}/{name}-v1" for name in ranked if f"{track}/{name}-v1" in tasks)
         suites.add(f"{track}-v1", Suite(f"{track}-v1", description, members), aliases=(track,))
 
 
