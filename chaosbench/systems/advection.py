@@ -90,12 +90,13 @@ def _blinking(x, y, t, a, b, wall, sigma, tau):
 @flow(
     ic=(0.26, 0.14),
     reference="meleshko1996",
-    tags={"conservative", "hamiltonian", "fluid"},
+    tags={"conservative", "hamiltonian", "fluid", "singular"},
     aliases=("BlinkingRotlet",),
 )
 def blinking_rotlet(x, y, t, *, a=1.0, b=0.5298833894399929, sigma=-1.0, tau=3.0):
-    """Viscous fluid in a cylinder, stirred in turn by two rotating rods.
+    """Viscous fluid in a cylinder, stirred in turn by two thin rotating rods.
 
+    The velocity is infinite at the rods, which orbits come arbitrarily near.
     Cartesian coordinates, which are canonical and bounded; the reference collection has polar ones.
     """
     return _blinking(x, y, t, a, b, 1.0, sigma, tau)
@@ -104,12 +105,13 @@ def blinking_rotlet(x, y, t, *, a=1.0, b=0.5298833894399929, sigma=-1.0, tau=3.0
 @flow(
     ic=(0.26, 0.14),
     reference="aref1984",
-    tags={"conservative", "hamiltonian", "fluid"},
+    tags={"conservative", "hamiltonian", "fluid", "singular"},
     aliases=("BlinkingVortex",),
 )
 def blinking_vortex(x, y, t, *, a=1.0, b=0.5, sigma=-1.0, tau=3.0):
     """Ideal fluid in a cylinder, stirred in turn by two point vortices.
 
+    The velocity is infinite at the vortices, which orbits come arbitrarily near.
     Cartesian coordinates, which are canonical and bounded; the reference collection has polar ones.
     """
     return _blinking(x, y, t, a, b, 0.0, sigma, tau)

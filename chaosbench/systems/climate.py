@@ -18,7 +18,7 @@ def _nudged(d: int) -> list[float]:
     dim=40,
     ic=_nudged,
     reference="lorenz1996",
-    tags={"dissipative", "climate", "spatiotemporal"},
+    tags={"dissipative", "hyperchaotic", "climate", "spatiotemporal"},
     aliases=("Lorenz96",),
 )
 def lorenz96(u, *, F=8.0):

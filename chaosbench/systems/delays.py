@@ -25,7 +25,7 @@ def mackey_glass(x, x_tau, *, beta=0.2, gamma=0.1, n=10, tau=17.0):
 @delay(
     ic=(0.3,),
     reference="ikeda1987",
-    tags={"dissipative", "optics"},
+    tags={"dissipative", "hyperchaotic", "optics"},
     aliases=("IkedaDelay",),
 )
 def ikeda_delay(x, x_tau, *, c=1.0, mu=-20.0, tau=2.0, x0=0.0):
@@ -50,7 +50,7 @@ def sprott_delay(x, x_tau, *, mu=1.0, tau=5.1):
 @delay(
     ic=(0.246,),
     reference="voss2002",
-    tags={"dissipative", "circuit"},
+    tags={"dissipative", "hyperchaotic", "circuit"},
     aliases=("VossDelay",),
 )
 def voss_delay(x, x_tau, *, alpha=3.24, tau=13.28):

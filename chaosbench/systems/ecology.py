@@ -128,12 +128,12 @@ def macarthur(n, s, *, d=0.25, m=0.25, r=1.0):
 
     The growth rates have a kink where another nutrient becomes the scarcest.
     """
-    growth = []
+    limited = []
     for species in range(5):
         uptake = r * s / (_HALF_SATURATION[:, species] + s)
         scarcest = uptake[0]
         for rate in uptake[1:]:
             scarcest = minimum(scarcest, rate)
-        growth.append(scarcest)
-    growth = np.array(growth)
+        limited.append(scarcest)
+    growth = np.array(limited)
     return n * (growth - m), d * (_SUPPLY - s) - _CONTENT @ (growth * n)

@@ -106,11 +106,14 @@ def hyper_yang_chen(x, y, z, w, *, a=30.0, b=3.0, c=35.0, d=8.0):
 @flow(
     ic=(-6.58, -4.62, 17.8, 0.807),
     reference="gilpin2021",
-    tags={"dissipative", "hyperchaotic"},
+    tags={"dissipative"},
     aliases=("HyperYan",),
 )
 def hyper_yan(x, y, z, w, *, a=37.0, b=3.0, c=26.0, d=38.0):
-    """The Chen system with a fast fourth variable in its third equation."""
+    """The Chen system with a fast fourth variable in its third equation.
+
+    In spite of its usual name only one of its exponents is positive.
+    """
     return (
         a * (y - x),
         (c - a) * x - x * z + c * y,

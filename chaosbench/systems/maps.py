@@ -154,7 +154,8 @@ def pickover(x, y, *, a=-1.4, b=1.6, c=1.0, d=0.7):
 def gumowski_mira(x, y, *, a=-1.1, b=-0.2):
     """A map of Gumowski and Mira, made at CERN in a study of particles in a storage ring.
 
-    At the reference collection's parameters it is regular from every initial state tried.
+    At the reference collection's parameters every orbit tried ends on a fixed point or a cycle, so
+    that there is nothing to measure.
     """
 
     def bend(u):

@@ -63,11 +63,14 @@ def double_pendulum(theta1, theta2, p1, p2, *, g=9.81, l1=1.0, l2=1.0, m1=1.0, m
 @flow(
     ic=(0.113, 1.571, 0.11, 0.177),
     reference="tufillaro1984",
-    tags={"conservative", "hamiltonian", "mechanics"},
+    tags={"conservative", "hamiltonian", "mechanics", "unbounded"},
     aliases=("SwingingAtwood",),
 )
 def swinging_atwood(r, theta, p_r, p_theta, *, g=9.82, m1=1.0, m2=4.5):
-    """Atwood's machine whose lighter weight may swing: ``r`` is the length of its string."""
+    """Atwood's machine whose lighter weight may swing: ``r`` is the length of its string.
+
+    The weight whirls around the pulley; ``theta`` is unbounded and is taken modulo 2π.
+    """
     return (
         p_r / (m1 + m2),
         p_theta / (m1 * r**2),
@@ -159,7 +162,8 @@ def stick_slip_oscillator(
 ):
     """A mass on a moving belt: dry friction holds it until it slips.
 
-    The friction jumps where the mass moves as fast as the belt, and holds it there for a while.
+    The friction jumps where the mass moves as fast as the belt, and holds it there for a while: an
+    integrator without events then takes steps without number, and no constants are stored.
     """
     friction = t0 * sign(v - vs) - alpha * v + beta * (v - vs) ** 3
     return v, eps * (gamma * cos(omega * t) - friction) + a * x - b * x**3

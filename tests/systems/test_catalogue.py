@@ -14,6 +14,11 @@ from chaosbench.systems._constants import _stored, constants, constants_path
 from chaosbench.testing import check_system, system_checks
 
 NAMES = list(registry)
+MEASURED = [name for name in NAMES if constants_path(name).is_file()]
+EXCUSES = {"discontinuous", "regular", "singular", "transient", "unbounded"}
+"""Tags of the systems that may be without constants: their statistics do not settle, or cannot be
+computed without locating events."""
+
 REFERENCES = (resources.files("chaosbench.systems") / "references.bib").read_text("utf-8")
 
 
@@ -55,11 +60,17 @@ def test_names_and_aliases_are_unique():
             assert registry[alias] is registry[name]
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", sorted(set(NAMES) - set(MEASURED)) or ["none"])
+def test_an_unmeasured_system_says_why(name):
+    assert name == "none" or registry[name].tags & EXCUSES, (
+        f"run `chaosbench systems characterise {name}`"
+    )
+
+
+@pytest.mark.parametrize("name", MEASURED)
 def test_fingerprint_is_that_of_its_constants(name):
     """The gate: whoever changes an equation has to measure it again."""
     path = constants_path(name)
-    assert path.is_file(), f"run `chaosbench systems characterise {name}`"
     stored = _stored(name)
     assert stored is not None
     assert stored.fingerprint == registry[name].fingerprint, (
@@ -70,10 +81,11 @@ def test_fingerprint_is_that_of_its_constants(name):
 
 
 def test_no_constants_without_a_system():
-    assert {path.stem for path in constants_path("lorenz").parent.glob("*")} == set(NAMES)
+    assert {path.stem for path in constants_path("lorenz").parent.glob("*")} <= set(NAMES)
+    assert len(MEASURED) > 0.9 * len(NAMES)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", MEASURED)
 def test_constants_make_sense(name):
     system, known = registry[name], constants(name)
     d = system.dimension

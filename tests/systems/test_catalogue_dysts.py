@@ -80,6 +80,24 @@ def test_what_does_not_say_so_is_chaotic():
             assert known.lyapunov_exponents[0] > 3 * known.lyapunov_stderr[0], name
 
 
+def test_hyperchaos_is_measured():
+    for name in registry:
+        system, known = registry[name], known_constants(registry[name])
+        if known is not None and len(known.lyapunov_exponents) > 1:
+            first, second = known.lyapunov_exponents[:2]
+            clear = second > max(5 * known.lyapunov_stderr[1], 0.01 * first)
+            assert clear == ("hyperchaotic" in system.tags), name
+
+
+def test_conservative_systems_are_those_whose_exponents_cancel():
+    for name in registry:
+        system, known = registry[name], known_constants(registry[name])
+        if known is not None and system.kind != "delay" and "quasiperiodic" not in system.tags:
+            exponents = np.array(known.lyapunov_exponents)
+            cancel = abs(exponents.sum()) < 1e-3 * np.abs(exponents).sum()
+            assert cancel == ("conservative" in system.tags), name
+
+
 class TestEnergy:
     """Conserved where the Hamiltonian does not depend on the time."""
 
