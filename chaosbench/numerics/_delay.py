@@ -115,9 +115,8 @@ def integrate_delay(
     starts, widths, pieces = past
     count = starts.size
     k = np.empty((STAGES, d))
-    w = np.empty(d + m)
+    w = np.empty((STAGES, d + m))
     new = np.empty(d)
-    forcing = np.empty((STAGES, m))
     fractions = nodes()
     echoes = breakpoints(lags) + kink
     rows = out.shape[0]
@@ -125,10 +124,10 @@ def integrate_delay(
     if rows > 0:
         out[0] = y
         row = 1
-    w[:d] = y
+    w[0, :d] = y
     for j in range(m):
-        w[d + j] = look_up(starts, widths, pieces, 0, count - 1, x0 - lags[j], sources[j])
-    call_kernel(f, x0, w, k, 0)
+        w[0, d + j] = look_up(starts, widths, pieces, 0, count - 1, x0 - lags[j], sources[j])
+    call_kernel(f, x0, w, 0, k, 0)
     if not np.isfinite(k[0]).all():  # no step size would help, and none could be guessed
         return ESCAPED, 0.0, h, 0, (starts, widths, pieces)
     if h <= 0.0:
@@ -154,11 +153,11 @@ def integrate_delay(
             trial = remaining
         for j in range(m):
             for s in range(STAGES):
-                forcing[s, j] = look_up(
+                w[s, d + j] = look_up(
                     starts, widths, pieces, 0, count - 1,
                     x + fractions[s] * trial - lags[j], sources[j],
                 )  # fmt: skip
-        error = step(f, x, y, trial, k, w, new, forcing, rtol, atol, d)
+        error = step(f, x, y, trial, k, w, new, rtol, atol, d)
         if not error <= 1.0:
             h = next_step(trial, error)
             rejected = True
@@ -178,7 +177,7 @@ def integrate_delay(
             more_widths[:live] = widths[keep:count]
             more_pieces[:live] = pieces[keep:count]
             starts, widths, pieces, count = more_starts, more_widths, more_pieces, live
-        dense(f, x, y, trial, k, w, new, forcing, pieces[count])
+        dense(f, x, y, trial, k, w, new, pieces[count])
         starts[count] = x
         widths[count] = trial
         count += 1

@@ -3,7 +3,7 @@
 Order 8 with a combined error estimate of orders 5 and 3 and a dense output of order 7
 [hairer1993]. Compiled once for every system; a system enters as the address of its kernel. What
 a delay system needs of its past is known before the step, because no step exceeds the shortest
-delay, and comes in as `forcing`.
+delay; it stands in the rows of `w` behind the state.
 """
 
 from __future__ import annotations
@@ -36,8 +36,11 @@ def nodes():
 
 
 @_jit
-def step(f, x, y, h, k, w, new, forcing, rtol, atol, controlled):
+def step(f, x, y, h, k, w, new, rtol, atol, controlled):
     """Try one step from `y` at time `x`; `k[0]` holds the slope there.
+
+    Row s of `w` ``(stages, d + m)`` is what the kernel sees at stage s: the state, which is filled
+    in here, and `m` delayed values, which the caller has filled in.
 
     Fills `new` and the stages ``k[1..12]``; returns the scaled error, at most 1 to accept. A
     non-finite stage makes the error non-finite, which the caller must reject. Components beyond
@@ -45,52 +48,38 @@ def step(f, x, y, h, k, w, new, forcing, rtol, atol, controlled):
     a kink makes the Jacobian jump, no step size would satisfy less.
     """
     d = y.size
-    m = forcing.shape[1]
+    width = w.shape[1]
     for i in range(d):
-        w[i] = y[i] + h * (t.A_2_1 * k[0, i])
-    for j in range(m):
-        w[d + j] = forcing[1, j]
-    call_kernel(f, x + t.C_2 * h, w, k, 1 * d)
+        w[1, i] = y[i] + h * (t.A_2_1 * k[0, i])
+    call_kernel(f, x + t.C_2 * h, w, 1 * width, k, 1 * d)
     for i in range(d):
-        w[i] = y[i] + h * (t.A_3_1 * k[0, i] + t.A_3_2 * k[1, i])
-    for j in range(m):
-        w[d + j] = forcing[2, j]
-    call_kernel(f, x + t.C_3 * h, w, k, 2 * d)
+        w[2, i] = y[i] + h * (t.A_3_1 * k[0, i] + t.A_3_2 * k[1, i])
+    call_kernel(f, x + t.C_3 * h, w, 2 * width, k, 2 * d)
     for i in range(d):
-        w[i] = y[i] + h * (t.A_4_1 * k[0, i] + t.A_4_3 * k[2, i])
-    for j in range(m):
-        w[d + j] = forcing[3, j]
-    call_kernel(f, x + t.C_4 * h, w, k, 3 * d)
+        w[3, i] = y[i] + h * (t.A_4_1 * k[0, i] + t.A_4_3 * k[2, i])
+    call_kernel(f, x + t.C_4 * h, w, 3 * width, k, 3 * d)
     for i in range(d):
-        w[i] = y[i] + h * (t.A_5_1 * k[0, i] + t.A_5_3 * k[2, i] + t.A_5_4 * k[3, i])
-    for j in range(m):
-        w[d + j] = forcing[4, j]
-    call_kernel(f, x + t.C_5 * h, w, k, 4 * d)
+        w[4, i] = y[i] + h * (t.A_5_1 * k[0, i] + t.A_5_3 * k[2, i] + t.A_5_4 * k[3, i])
+    call_kernel(f, x + t.C_5 * h, w, 4 * width, k, 4 * d)
     for i in range(d):
-        w[i] = y[i] + h * (t.A_6_1 * k[0, i] + t.A_6_4 * k[3, i] + t.A_6_5 * k[4, i])
-    for j in range(m):
-        w[d + j] = forcing[5, j]
-    call_kernel(f, x + t.C_6 * h, w, k, 5 * d)
+        w[5, i] = y[i] + h * (t.A_6_1 * k[0, i] + t.A_6_4 * k[3, i] + t.A_6_5 * k[4, i])
+    call_kernel(f, x + t.C_6 * h, w, 5 * width, k, 5 * d)
     for i in range(d):
-        w[i] = y[i] + h * (
+        w[6, i] = y[i] + h * (
             t.A_7_1 * k[0, i] + t.A_7_4 * k[3, i] + t.A_7_5 * k[4, i] + t.A_7_6 * k[5, i]
         )
-    for j in range(m):
-        w[d + j] = forcing[6, j]
-    call_kernel(f, x + t.C_7 * h, w, k, 6 * d)
+    call_kernel(f, x + t.C_7 * h, w, 6 * width, k, 6 * d)
     for i in range(d):
-        w[i] = y[i] + h * (
+        w[7, i] = y[i] + h * (
             t.A_8_1 * k[0, i]
             + t.A_8_4 * k[3, i]
             + t.A_8_5 * k[4, i]
             + t.A_8_6 * k[5, i]
             + t.A_8_7 * k[6, i]
         )
-    for j in range(m):
-        w[d + j] = forcing[7, j]
-    call_kernel(f, x + t.C_8 * h, w, k, 7 * d)
+    call_kernel(f, x + t.C_8 * h, w, 7 * width, k, 7 * d)
     for i in range(d):
-        w[i] = y[i] + h * (
+        w[8, i] = y[i] + h * (
             t.A_9_1 * k[0, i]
             + t.A_9_4 * k[3, i]
             + t.A_9_5 * k[4, i]
@@ -98,11 +87,9 @@ def step(f, x, y, h, k, w, new, forcing, rtol, atol, controlled):
             + t.A_9_7 * k[6, i]
             + t.A_9_8 * k[7, i]
         )
-    for j in range(m):
-        w[d + j] = forcing[8, j]
-    call_kernel(f, x + t.C_9 * h, w, k, 8 * d)
+    call_kernel(f, x + t.C_9 * h, w, 8 * width, k, 8 * d)
     for i in range(d):
-        w[i] = y[i] + h * (
+        w[9, i] = y[i] + h * (
             t.A_10_1 * k[0, i]
             + t.A_10_4 * k[3, i]
             + t.A_10_5 * k[4, i]
@@ -111,11 +98,9 @@ def step(f, x, y, h, k, w, new, forcing, rtol, atol, controlled):
             + t.A_10_8 * k[7, i]
             + t.A_10_9 * k[8, i]
         )
-    for j in range(m):
-        w[d + j] = forcing[9, j]
-    call_kernel(f, x + t.C_10 * h, w, k, 9 * d)
+    call_kernel(f, x + t.C_10 * h, w, 9 * width, k, 9 * d)
     for i in range(d):
-        w[i] = y[i] + h * (
+        w[10, i] = y[i] + h * (
             t.A_11_1 * k[0, i]
             + t.A_11_4 * k[3, i]
             + t.A_11_5 * k[4, i]
@@ -125,11 +110,9 @@ def step(f, x, y, h, k, w, new, forcing, rtol, atol, controlled):
             + t.A_11_9 * k[8, i]
             + t.A_11_10 * k[9, i]
         )
-    for j in range(m):
-        w[d + j] = forcing[10, j]
-    call_kernel(f, x + t.C_11 * h, w, k, 10 * d)
+    call_kernel(f, x + t.C_11 * h, w, 10 * width, k, 10 * d)
     for i in range(d):
-        w[i] = y[i] + h * (
+        w[11, i] = y[i] + h * (
             t.A_12_1 * k[0, i]
             + t.A_12_4 * k[3, i]
             + t.A_12_5 * k[4, i]
@@ -140,9 +123,7 @@ def step(f, x, y, h, k, w, new, forcing, rtol, atol, controlled):
             + t.A_12_10 * k[9, i]
             + t.A_12_11 * k[10, i]
         )
-    for j in range(m):
-        w[d + j] = forcing[11, j]
-    call_kernel(f, x + t.C_12 * h, w, k, 11 * d)
+    call_kernel(f, x + t.C_12 * h, w, 11 * width, k, 11 * d)
     for i in range(d):
         new[i] = y[i] + h * (
             t.B_1 * k[0, i]
@@ -154,10 +135,8 @@ def step(f, x, y, h, k, w, new, forcing, rtol, atol, controlled):
             + t.B_11 * k[10, i]
             + t.B_12 * k[11, i]
         )
-        w[i] = new[i]
-    for j in range(m):
-        w[d + j] = forcing[12, j]
-    call_kernel(f, x + h, w, k, 12 * d)
+        w[12, i] = new[i]
+    call_kernel(f, x + h, w, 12 * width, k, 12 * d)
     fifth = 0.0
     third = 0.0
     for i in range(d):
@@ -192,12 +171,12 @@ def step(f, x, y, h, k, w, new, forcing, rtol, atol, controlled):
 
 
 @_jit
-def dense(f, x, y, h, k, w, new, forcing, r):
+def dense(f, x, y, h, k, w, new, r):
     """Fill `r` ``(8, d)`` with the dense output of an accepted step (three more stages)."""
     d = y.size
-    m = forcing.shape[1]
+    width = w.shape[1]
     for i in range(d):
-        w[i] = y[i] + h * (
+        w[13, i] = y[i] + h * (
             t.A_14_1 * k[0, i]
             + t.A_14_7 * k[6, i]
             + t.A_14_8 * k[7, i]
@@ -207,11 +186,9 @@ def dense(f, x, y, h, k, w, new, forcing, r):
             + t.A_14_12 * k[11, i]
             + t.A_14_13 * k[12, i]
         )
-    for j in range(m):
-        w[d + j] = forcing[13, j]
-    call_kernel(f, x + t.C_14 * h, w, k, 13 * d)
+    call_kernel(f, x + t.C_14 * h, w, 13 * width, k, 13 * d)
     for i in range(d):
-        w[i] = y[i] + h * (
+        w[14, i] = y[i] + h * (
             t.A_15_1 * k[0, i]
             + t.A_15_6 * k[5, i]
             + t.A_15_7 * k[6, i]
@@ -221,11 +198,9 @@ def dense(f, x, y, h, k, w, new, forcing, r):
             + t.A_15_13 * k[12, i]
             + t.A_15_14 * k[13, i]
         )
-    for j in range(m):
-        w[d + j] = forcing[14, j]
-    call_kernel(f, x + t.C_15 * h, w, k, 14 * d)
+    call_kernel(f, x + t.C_15 * h, w, 14 * width, k, 14 * d)
     for i in range(d):
-        w[i] = y[i] + h * (
+        w[15, i] = y[i] + h * (
             t.A_16_1 * k[0, i]
             + t.A_16_6 * k[5, i]
             + t.A_16_7 * k[6, i]
@@ -235,9 +210,7 @@ def dense(f, x, y, h, k, w, new, forcing, r):
             + t.A_16_14 * k[13, i]
             + t.A_16_15 * k[14, i]
         )
-    for j in range(m):
-        w[d + j] = forcing[15, j]
-    call_kernel(f, x + t.C_16 * h, w, k, 15 * d)
+    call_kernel(f, x + t.C_16 * h, w, 15 * width, k, 15 * d)
     for i in range(d):
         change = new[i] - y[i]
         r[0, i] = y[i]
@@ -360,10 +333,9 @@ def integrate(f, x0, y, span, h, out, dt, rtol, atol, bound, max_steps, controll
     """
     d = y.size
     k = np.empty((STAGES, d))
-    w = np.empty(d)
+    w = np.empty((STAGES, d))
     new = np.empty(d)
     r = np.empty((8, d))
-    forcing = np.empty((STAGES, 0))
     rows = out.shape[0]
     row = 0
     # element by element: to compile one array assignment takes numba two seconds, because its
@@ -372,7 +344,7 @@ def integrate(f, x0, y, span, h, out, dt, rtol, atol, bound, max_steps, controll
         for i in range(d):
             out[0, i] = y[i]
         row = 1
-    call_kernel(f, x0, y, k, 0)
+    call_kernel(f, x0, y, 0, k, 0)
     for i in range(d):
         if not math.isfinite(k[0, i]):  # no step size would help, and none could be guessed
             return ESCAPED, 0.0, h, 0
@@ -388,7 +360,7 @@ def integrate(f, x0, y, span, h, out, dt, rtol, atol, bound, max_steps, controll
         remaining = span - elapsed
         last = h >= remaining * (1.0 - 1e-12)
         trial = remaining if last else h
-        error = step(f, x0 + elapsed, y, trial, k, w, new, forcing, rtol, atol, controlled)
+        error = step(f, x0 + elapsed, y, trial, k, w, new, rtol, atol, controlled)
         if not error <= 1.0:
             h = next_step(trial, error)
             rejected = True
@@ -398,7 +370,7 @@ def integrate(f, x0, y, span, h, out, dt, rtol, atol, bound, max_steps, controll
                 return UNDERFLOW, elapsed, h, attempts
             continue
         if row < rows and row * dt <= (span if last else elapsed + trial):
-            dense(f, x0 + elapsed, y, trial, k, w, new, forcing, r)
+            dense(f, x0 + elapsed, y, trial, k, w, new, r)
             while row < rows and row * dt <= (span if last else elapsed + trial):
                 s = min((row * dt - elapsed) / trial, 1.0)
                 for i in range(d):

@@ -11,12 +11,12 @@ __all__ = ["call_kernel"]
 
 
 @intrinsic
-def call_kernel(typingctx, address, time, y, out, offset):  # noqa: ARG001
-    """Call ``void kernel(double t, double *y, double *out + offset)``.
+def call_kernel(typingctx, address, time, y, start, out, offset):  # noqa: ARG001
+    """Call ``void kernel(double t, double *y + start, double *out + offset)``.
 
     `y` and `out` are contiguous float64 arrays; the kernel's own sizes decide what it touches.
     """
-    signature = types.void(types.int64, types.float64, y, out, types.int64)
+    signature = types.void(types.int64, types.float64, y, types.int64, out, types.int64)
 
     def codegen(context, builder, signature, args):
         def data(position):
@@ -27,8 +27,9 @@ def call_kernel(typingctx, address, time, y, out, offset):  # noqa: ARG001
         pointer = double.as_pointer()
         function = ir.FunctionType(ir.VoidType(), [double, pointer, pointer])
         callee = builder.inttoptr(args[0], function.as_pointer())
-        target = cgutils.gep(builder, data(3), args[4])
-        builder.call(callee, [args[1], data(2), target])
+        source = cgutils.gep(builder, data(2), args[3])
+        target = cgutils.gep(builder, data(4), args[5])
+        builder.call(callee, [args[1], source, target])
         return context.get_dummy_value()
 
     return signature, codegen

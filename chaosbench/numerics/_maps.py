@@ -27,7 +27,7 @@ def iterate(f, n0, y, steps, out, bound):
     if rows > 0:
         out[0] = y
     for n in range(steps):
-        call_kernel(f, n0 + n, y, new, 0)
+        call_kernel(f, n0 + n, y, 0, new, 0)
         largest = 0.0
         for i in range(d):
             y[i] = new[i]

@@ -107,7 +107,7 @@ def map_growth(f, n0, y, d, count, logs, bound):
     """Iterate state and tangent vectors, reorthonormalising at every iteration."""
     new = np.empty(y.size)
     for s in range(logs.shape[0]):
-        call_kernel(f, n0 + s, y, new, 0)
+        call_kernel(f, n0 + s, y, 0, new, 0)
         y[:] = new
         largest = 0.0
         for i in range(d):
@@ -129,7 +129,7 @@ def twin_growth(f, x0, y, d, scale, distance, segment, h, logs, rtol, atol, boun
     new = np.empty(y.size)
     for s in range(logs.size):
         if discrete:
-            call_kernel(f, x0 + s, y, new, 0)
+            call_kernel(f, x0 + s, y, 0, new, 0)
             y[:] = new
             status = REACHED
         else:

@@ -34,22 +34,20 @@ class Stepper:
     def __init__(self, system):
         self.system = system
         d = system.dimension
-        self.k, self.w, self.new = np.empty((16, d)), np.empty(d), np.empty(d)
-        self.forcing, self.r = np.empty((16, 0)), np.empty((8, d))
+        self.k, self.w, self.new = np.empty((16, d)), np.empty((16, d)), np.empty(d)
+        self.r = np.empty((8, d))
 
     def step(self, t, y, h):
         self.k[0] = self.system.rhs(t, y)
         error = dop853.step(
-            self.system.kernel.address, t, y, h, self.k, self.w, self.new, self.forcing,
+            self.system.kernel.address, t, y, h, self.k, self.w, self.new,
             1e-10, 1e-10, y.size,
         )  # fmt: skip
         return self.new.copy(), error
 
     def dense(self, t, y, h, fractions):
         self.step(t, y, h)
-        dop853.dense(
-            self.system.kernel.address, t, y, h, self.k, self.w, self.new, self.forcing, self.r
-        )
+        dop853.dense(self.system.kernel.address, t, y, h, self.k, self.w, self.new, self.r)
         return np.array(
             [[dop853.interpolate(self.r, s, i) for i in range(y.size)] for s in fractions]
         )

@@ -45,11 +45,9 @@ class TestNaN:
     @pytest.mark.parametrize("system", [guarded, masked], ids=lambda s: s.name)
     def test_in_a_stage_makes_the_error_non_finite(self, system):
         d, y = 1, np.array([1.0])
-        k, w, new = np.empty((16, d)), np.empty(d), np.empty(d)
+        k, w, new = np.empty((16, d)), np.empty((16, d)), np.empty(d)
         k[0] = system.rhs(0, y)
-        error = dop853.step(
-            system.kernel.address, 0.0, y, 1.0, k, w, new, np.empty((16, 0)), 1e-10, 1e-10, d
-        )
+        error = dop853.step(system.kernel.address, 0.0, y, 1.0, k, w, new, 1e-10, 1e-10, d)
         assert np.isnan(k[1:13]).any()
         assert not error <= 1.0
 

@@ -15,7 +15,7 @@ from chaosbench.testing import check_system, system_checks
 
 NAMES = list(registry)
 MEASURED = [name for name in NAMES if constants_path(name).is_file()]
-EXCUSES = {"discontinuous", "regular", "singular", "transient", "unbounded"}
+EXCUSES = {"discontinuous", "regular", "transient", "unbounded"}
 """Tags of the systems that may be without constants: their statistics do not settle, or cannot be
 computed without locating events."""
 
