@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from chaosbench.errors import InputError, ParameterError
+from chaosbench.errors import InputError, IntegrationError, ParameterError
 from chaosbench.provenance import versions
 from chaosbench.systems._constants import known_constants
 from chaosbench.systems._integration import Orbit
@@ -51,7 +51,8 @@ def simulate(
         n: number of trajectories, unless `ic` gives them.
         seed: a trajectory depends on the seed and on its own index only.
         transient: time units (iterations) dropped before the first sample; 0 with `ic`, else by
-            default between 100 and 200 periods and at least 20 Lyapunov times.
+            default between 100 and 200 periods and at least 20 Lyapunov times (10 to 20 periods
+            for a system that is tagged transient).
 
     Returns:
         Trajectories with values ``(n, T, d)``.
@@ -140,8 +141,11 @@ def _settling_time(system: System) -> float:
         return 1000.0
     known = known_constants(system)
     period = known.period if known else estimate_period(system)
+    if "transient" in system.declared_tags:
+        return 10.0 * period  # what it is worth looking at does not last
     lyapunov_time = (known.lyapunov_time if known else None) or 0.0
-    return max(100.0 * period, 20.0 * lyapunov_time)
+    # an exponent of nearly nothing, of a system that is hardly chaotic, must not take forever
+    return max(100.0 * period, min(20.0 * lyapunov_time, 2000.0 * period))
 
 
 def sampling_step(
@@ -210,8 +214,14 @@ def estimate_period(system: System) -> float:
         if 16 <= rice / step < 512:
             break
         step = rice / 64
-    samples = stationary(system, orbit.sample(2**16, rice / 32))
-    return dominant_period(samples, rice / 32)
+    for exponent in (16, 13, 10):  # a transient system may escape before the long look ends
+        try:
+            samples = orbit.sample(2**exponent, rice / 32)
+        except IntegrationError:
+            orbit = Orbit(system, np.array(system.ic), rtol=1e-9)
+            continue
+        return dominant_period(stationary(system, samples), rice / 32)
+    raise InputError(f"{system.name!r} does not last for thirty periods; give dt")
 
 
 def stationary(system: System, samples: FloatArray) -> FloatArray:

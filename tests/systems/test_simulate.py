@@ -217,3 +217,15 @@ class TestPeriods:
 
         with pytest.raises(InputError, match="fixed point"):
             estimate_period(still)
+
+
+def test_a_transient_system_is_sampled_while_it_lasts():
+    """It escapes after some hundred periods; without constants its period is estimated before."""
+    made = simulate("hyper_lu", points=500, points_per_period=100)
+    assert np.isfinite(made.values).all()
+    assert made.values.std(axis=(0, 1)).min() > 0
+
+
+def test_a_vanishing_exponent_does_not_make_settling_endless():
+    made = simulate("torus", points=100, points_per_period=50)
+    assert made.start_times[0] < 5000 * constants("torus").period
