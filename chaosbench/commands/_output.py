@@ -16,6 +16,10 @@ __all__ = [
 ]  # fmt: skip
 
 
+LEAST = 12
+"""Characters of a last column below which it is left out."""
+
+
 class Format(StrEnum):
     """How lists and facts are printed."""
 
@@ -56,17 +60,43 @@ def say(text: Any, *, markup: bool = False) -> None:
     console().print(text, markup=markup, soft_wrap=True)
 
 
-def table(title: str, columns: dict[str, str], rows: list[list[str]]) -> None:
-    """Print a table; `columns` maps headings to alignments."""
+def table(title: str, columns: dict[str, str], rows: list[list[str]], *, fold: bool = True) -> None:
+    """Print a table; `columns` maps headings to alignments.
+
+    Only the last column gives way on a narrow terminal: it folds, or is cut where `fold` is off,
+    or left out where next to nothing of it would be seen.
+    """
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
+    from rich.text import Text
 
-    table = Table(title=title or None, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
-    for heading, align in columns.items():
-        table.add_column(heading, justify=align, overflow="fold")  # type: ignore[arg-type]
+    printer = console()
+    headings = list(columns)
+    if not fold:
+        widths = [max(len(row[c]) for row in [headings, *rows]) for c in range(len(headings))]
+        room = printer.width - sum(widths[:-1]) - 2 * len(headings)
+        if room < LEAST:
+            headings, rows = headings[:-1], [row[:-1] for row in rows]
+        else:
+            rows = [[*row[:-1], _cut(row[-1], room)] for row in rows]
+    made = Table(
+        title=title or None, title_justify="left", box=SIMPLE_HEAD, pad_edge=False,
+        collapse_padding=True,
+    )  # fmt: skip
+    for heading in headings:
+        made.add_column(
+            heading,
+            justify=columns[heading],  # type: ignore[arg-type]
+            no_wrap=heading != headings[-1],
+            overflow="fold",
+        )
     for row in rows:
-        table.add_row(*row)
-    console().print(table)
+        made.add_row(*map(Text, row))  # as text: a citation in brackets is no markup
+    printer.print(made)
+
+
+def _cut(text: str, width: int) -> str:
+    return text if len(text) <= width else text[: width - 1] + "…"
 
 
 @contextmanager
