@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import warnings
 
 import numpy as np
@@ -13,9 +14,9 @@ from chaosbench.systems._simulate import simulate
 
 with warnings.catch_warnings():  # imports of dysts warn about optional libraries
     warnings.simplefilter("ignore")
-    dysts_base = pytest.importorskip("dysts.base")
-    dysts_flows = pytest.importorskip("dysts.flows")
-    dysts_maps = pytest.importorskip("dysts.maps")
+    dysts_base = importlib.import_module("dysts.base")
+    dysts_flows = importlib.import_module("dysts.flows")
+    dysts_maps = importlib.import_module("dysts.maps")
 
 
 def classes(module, base):
