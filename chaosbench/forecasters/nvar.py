@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from itertools import combinations_with_replacement
 from math import comb
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -49,7 +49,7 @@ class NVAR:
         L = z(t) ⊕ z(t-s) ⊕ … ⊕ z(t-(k-1)s),    Φ = 1 ⊕ L ⊕ {L_i L_j …},
         z(t+1) = z(t) + W Φ(t),
 
-    in the layout of reservoirpy's `NVAR` node (a test holds the two equal), with k = `delay`,
+    which reservoirpy's `NVAR` node defines (a test holds the two equal), with k = `delay`,
     s = `stride`, and W from ridge regression on the increments. The node itself is not called: it
     makes features one step at a time in Python. With ``ridge=None`` the penalty is the one of
     1e-2 … 1e-12 whose closed loop follows the last 15% of the training data longest; the readout
@@ -69,7 +69,7 @@ class NVAR:
 
     """
 
-    libraries: ClassVar[tuple[str, ...]] = ("scipy.linalg",)
+    libraries: ClassVar[tuple[str, ...]] = ("scipy.linalg", "reservoirpy.nodes")
     search_space: ClassVar[Mapping[str, tuple[Any, ...]]] = MappingProxyType(
         {"delay": (1, 2, 3, 5), "stride": (1, 2, 5), "order": (2, 3)}
     )
@@ -111,7 +111,7 @@ class NVAR:
         fitted = _NVARPredictor(
             scaler=scaler,
             lags=lags,
-            monomials=_monomials(linear, self.order),
+            monomials=_monomials(values.shape[2], self.delay, self.order, self.stride),
             readout=np.zeros((count, z.shape[2])),
         )
         ridge = self.ridge
@@ -131,12 +131,20 @@ class NVAR:
         return replace(fitted, readout=readout)
 
 
-def _monomials(linear: int, order: int) -> NDArray[np.intp]:
-    """Index the factors of each monomial, ``(order, M)``, in reservoirpy's order."""
+def _monomials(d: int, delay: int, order: int, stride: int) -> NDArray[np.intp]:
+    """Take from reservoirpy's node the factors of each of its monomials, ``(order, M)``.
+
+    The node itself computes them one sample at a time in Python; `features` does so in batches.
+    """
     if order == 1:
         return np.empty((1, 0), dtype=np.intp)
-    combinations = combinations_with_replacement(range(linear), order)
-    return np.array(list(combinations), dtype=np.intp).T.copy()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from reservoirpy.nodes import NVAR as Node
+
+        node = Node(delay=delay, order=order, strides=stride)
+        node.initialize(np.zeros((1, d)))
+    return np.asarray(node._monomial_idx, dtype=np.intp).T.copy()
 
 
 def features(linear: FloatArray, monomials: NDArray[np.intp]) -> FloatArray:

@@ -18,7 +18,7 @@ def test_features_are_those_of_reservoirpy(delay: int, stride: int, order: int) 
     series = np.random.default_rng(0).normal(size=(1, 30, 3))
     lags = tuple(i * stride for i in range(delay))
     linear = delay_embedding(series, lags)[0]
-    ours = features(linear, _monomials(linear.shape[1], order))
+    ours = features(linear, _monomials(3, delay, order, stride))
     node = Node(delay=delay, order=order, strides=stride)
     theirs = node.run(series[0])[max(lags) :]
     np.testing.assert_allclose(ours[:, 1:], theirs, rtol=1e-12)
