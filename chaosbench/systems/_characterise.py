@@ -10,6 +10,7 @@ import numpy as np
 from chaosbench.errors import InputError, IntegrationError
 from chaosbench.provenance import versions
 from chaosbench.systems._constants import Constants
+from chaosbench.systems._integration import integrator_for
 from chaosbench.systems._lyapunov import (
     LyapunovSpectrum,
     TwinExponent,
@@ -97,9 +98,7 @@ def characterise(
         ranked=not verdict,
         verdict=verdict,
         provenance={
-            "integrator": {"flow": "dop853", "delay": "dop853-steps", "map": "iteration"}[
-                system.kind
-            ],
+            "integrator": integrator_for(system),
             "rtol": rtol,
             "periods": periods,
             "length": spectrum.length,

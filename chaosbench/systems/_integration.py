@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from numbers import Real
 from typing import Any
@@ -17,7 +18,7 @@ from chaosbench.errors import (
 from chaosbench.systems._system import System
 from chaosbench.trajectories import FloatArray
 
-__all__ = ["BOUND", "Orbit"]
+__all__ = ["BOUND", "INTEGRATORS", "Orbit", "integrator_for"]
 
 BOUND = 1e9
 """A state beyond this magnitude has escaped; no attractor of the catalogue comes near it."""
@@ -34,6 +35,7 @@ class Orbit:
         state: ``(d,)``, changed in place.
         time: absolute time (iterations, for a map).
         rtol: relative tolerance; the absolute one is the same unless `atol` is given.
+        integrator: a name in `INTEGRATORS`; by default what `integrator_for` chooses.
 
     """
 
@@ -42,6 +44,7 @@ class Orbit:
     time: float = 0.0
     rtol: float = 1e-10
     atol: float | None = None
+    integrator: str = ""
     step: float = 0.0
     attempts: int = 0
     past: Any = None
@@ -53,6 +56,7 @@ class Orbit:
         self.state = np.array(self.state, dtype=np.float64)
         if self.atol is None:
             self.atol = self.rtol
+        self.integrator = self.integrator or integrator_for(self.system)
         if self.system.kind == "delay" and self.past is None:
             from chaosbench.numerics._delay import constant_history
 
@@ -76,38 +80,54 @@ class Orbit:
         return out
 
     def _run(self, span: float, out: FloatArray, dt: float) -> None:
-        address = self.system.kernel.address
-        elapsed: float
-        if self.system.kind == "map":
-            from chaosbench.numerics._maps import iterate
-
-            status, elapsed = iterate(address, self.time, self.state, round(span), out, BOUND)
-        elif self.system.kind == "delay":
-            status, elapsed = self._run_delay(address, span, out, dt)
-        else:
-            from chaosbench.numerics._dop853 import integrate
-
-            status, elapsed, self.step, attempts = integrate(
-                address, self.time, self.state, span, self.step, out, dt,
-                self.rtol, self.atol, BOUND, MAX_STEPS, self.state.size,
-            )  # fmt: skip
-            self.attempts += attempts
+        status, elapsed = INTEGRATORS[self.integrator](self, span, out, dt)
         self.time += elapsed
         raise_status(status, self.system, self.time)
 
-    def _run_delay(
-        self, address: int, span: float, out: FloatArray, dt: float
-    ) -> tuple[int, float]:
-        from chaosbench.numerics._delay import integrate_delay
 
-        lags = np.array([delay.lag for delay in self.system.delays])
-        sources = np.array([delay.source for delay in self.system.delays])
-        status, elapsed, self.step, attempts, self.past = integrate_delay(
-            address, self.time, self.state, self.past, lags, sources, self.kink, span,
-            self.step, out, dt, self.rtol, self.atol, BOUND, MAX_STEPS,
-        )  # fmt: skip
-        self.attempts += attempts
-        return status, elapsed
+def integrator_for(system: System) -> str:
+    """Return the name of the integrator that suits a system."""
+    return {"flow": "dop853", "delay": "dop853-steps", "map": "iteration"}[system.kind]
+
+
+def _dop853(orbit: Orbit, span: float, out: FloatArray, dt: float) -> tuple[int, float]:
+    from chaosbench.numerics._dop853 import integrate
+
+    status, elapsed, orbit.step, attempts = integrate(
+        orbit.system.kernel.address, orbit.time, orbit.state, span, orbit.step, out, dt,
+        orbit.rtol, orbit.atol, BOUND, MAX_STEPS, orbit.state.size,
+    )  # fmt: skip
+    orbit.attempts += attempts
+    return status, elapsed
+
+
+def _dop853_steps(orbit: Orbit, span: float, out: FloatArray, dt: float) -> tuple[int, float]:
+    from chaosbench.numerics._delay import integrate_delay
+
+    lags = np.array([delay.lag for delay in orbit.system.delays])
+    sources = np.array([delay.source for delay in orbit.system.delays])
+    status, elapsed, orbit.step, attempts, orbit.past = integrate_delay(
+        orbit.system.kernel.address, orbit.time, orbit.state, orbit.past, lags, sources,
+        orbit.kink, span, orbit.step, out, dt, orbit.rtol, orbit.atol, BOUND, MAX_STEPS,
+    )  # fmt: skip
+    orbit.attempts += attempts
+    return status, elapsed
+
+
+def _iteration(orbit: Orbit, span: float, out: FloatArray, _: float) -> tuple[int, float]:
+    from chaosbench.numerics._maps import iterate
+
+    address = orbit.system.kernel.address
+    status, elapsed = iterate(address, orbit.time, orbit.state, round(span), out, BOUND)
+    return status, float(elapsed)
+
+
+INTEGRATORS: dict[str, Callable[[Orbit, float, FloatArray, float], tuple[int, float]]] = {
+    "dop853": _dop853,
+    "dop853-steps": _dop853_steps,
+    "iteration": _iteration,
+}
+"""Each moves an orbit over a span, fills the samples, and returns its status and elapsed time."""
 
 
 def raise_status(status: int, system: System, time: float) -> None:

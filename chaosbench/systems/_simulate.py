@@ -106,9 +106,7 @@ def simulate(
         provenance={
             "system": system.name,
             "fingerprint": system.fingerprint,
-            "integrator": {"flow": "dop853", "delay": "dop853-steps", "map": "iteration"}[
-                system.kind
-            ],
+            "integrator": orbits[0].integrator,
             "rtol": rtol,
             "seed": int(seed),
             "versions": versions(),
