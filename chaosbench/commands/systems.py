@@ -213,21 +213,24 @@ def systems_characterise(
     out: Annotated[
         Path | None, typer.Option(help="Directory to write to instead of the package.")
     ] = None,
+    jobs: Annotated[int, typer.Option(help="Processes; by default one per core.")] = 0,
     format: FormatOption = Format.table,  # noqa: A002
 ) -> None:
     """Measure period, exponents and dimensions, and write the constants JSON."""
     from dataclasses import asdict
 
     from chaosbench.systems import registry
-    from chaosbench.systems._characterise import characterise, disagreement
+    from chaosbench.systems._characterise import characterise_many, disagreement
     from chaosbench.systems._constants import constants, constants_path
 
     wanted = list(registry) if names == ["all"] else [registry.resolve(name) for name in names]
     found, troubles = [], []
     with progress("characterise") as report:
-        for k, name in enumerate(wanted):
+        for k, (name, measured) in enumerate(characterise_many(wanted, periods, seed, jobs), 1):
             report(k, len(wanted), name)
-            measured = characterise(name, periods=periods, seed=seed)
+            if isinstance(measured, ChaosbenchError):
+                troubles.append(f"{name}: {measured}")
+                continue
             found.append(measured)
             if check:
                 trouble = disagreement(constants(name), measured)
@@ -236,7 +239,6 @@ def systems_characterise(
                 path = out / f"{name}.json" if out else constants_path(name)
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_text(measured.to_json(), "utf-8")
-            report(k + 1, len(wanted), name)
     if format is Format.json:
         print_json([asdict(c) for c in found])
     else:

@@ -17,6 +17,7 @@ from chaosbench.metrics._arrays import (
     whole,
 )
 from chaosbench.metrics._metadata import metric
+from chaosbench.numerics._correlation import correlation_slope
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -33,12 +34,6 @@ __all__ = [
 
 LEAST_ROWS = 100
 MOST_ROWS = 20_000
-LEAST_PAIRS = 300
-DEPTH = 1_000  # the scaling region spans this factor in pairs, down to thirty of them
-FEWEST_BELOW = 30
-RADII = 40
-SAMPLED_PAIRS = 200_000
-BLOCKS = 8
 
 
 class CorrelationDimension(NamedTuple):
@@ -97,8 +92,6 @@ def correlation_dimension(
         grassberger1983, theiler1986.
 
     """
-    from scipy.spatial import cKDTree
-
     x = real(states, axes="T, d", what="states")
     if len(x) < LEAST_ROWS or not np.isfinite(x).all():
         raise InputError(
@@ -121,40 +114,12 @@ def correlation_dimension(
         apart = -(-whole(theiler, what="theiler", least=0) // stride)
     if apart > len(x) // 2:
         raise InputError(f"theiler must be at most half of the series, not {theiler}")
-    possible = (len(x) - apart) * (len(x) - apart - 1) / 2
-    generator = np.random.default_rng(seed)
-    i, j = generator.integers(0, len(x), size=(2, SAMPLED_PAIRS))
-    far = np.abs(i - j) > apart
-    distances = np.linalg.norm(x[i[far]] - x[j[far]], axis=1)
-    radius = float(np.quantile(distances, min(1.0, max(share, LEAST_PAIRS / possible))))
-    flat = CorrelationDimension(0.0, 0.0, 0.0, radius, apart, 0)
-    if radius == 0:
-        return flat
-    pairs = cKDTree(x).query_pairs(radius, output_type="ndarray")
-    pairs = pairs[pairs[:, 1] - pairs[:, 0] > apart]
-    near = np.linalg.norm(x[pairs[:, 0]] - x[pairs[:, 1]], axis=1)
-    order = np.argsort(near)
-    pairs, near = pairs[order], near[order]
-    if len(near) <= FEWEST_BELOW:
-        return flat
-    lower = float(near[max(FEWEST_BELOW, len(near) // DEPTH)])
-    if lower <= CONSTANT:  # the states return exactly
-        return flat
-    radii = np.geomspace(lower, radius, RADII)
-    value = _slope(near, radii)
-    block = pairs * BLOCKS // len(x)
-    estimates = [_slope(near[(block == b).any(axis=1)], radii) for b in range(BLOCKS)]
-    error = float(np.std(estimates, ddof=1) / np.sqrt(BLOCKS))
-    return CorrelationDimension(value, error, lower, radius, apart, len(near))
-
-
-def _slope(distances: FloatArray, radii: FloatArray) -> float:
-    """Least-squares slope of the log of the number below each radius; 0 of fewer than two."""
-    counts = np.searchsorted(distances, radii, side="right")
-    logs = np.log(radii[counts > 0])
-    logs -= logs.mean()
-    spread = float(np.sum(logs**2))
-    return float(np.sum(logs * np.log(counts[counts > 0])) / spread) if spread > 0 else 0.0
+    found = correlation_slope(x, share=share, apart=apart, generator=np.random.default_rng(seed))
+    if found is None:
+        return CorrelationDimension(0.0, 0.0, 0.0, 0.0, apart, 0)
+    return CorrelationDimension(
+        found.value, found.stderr, found.lower, found.upper, apart, found.pairs
+    )
 
 
 def _memory(x: FloatArray) -> int:

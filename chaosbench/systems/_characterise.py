@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass, replace
+from multiprocessing import get_context
+from typing import TypeVar
 
 import numpy as np
 
-from chaosbench.errors import InputError, IntegrationError
+from chaosbench.errors import ChaosbenchError, InputError, IntegrationError
+from chaosbench.numerics._correlation import correlation_slope
 from chaosbench.provenance import versions
 from chaosbench.systems._constants import Constants
 from chaosbench.systems._integration import integrator_for
@@ -27,15 +33,37 @@ from chaosbench.systems._simulate import (
 from chaosbench.systems._system import System
 from chaosbench.trajectories import FloatArray
 
-__all__ = ["characterise", "correlation_dimension", "disagreement"]
+__all__ = ["characterise", "characterise_many", "disagreement"]
 
 GATE_PERIODS = 3000.0
 GATE_TOLERANCES = (1e-8, 1e-10, 1e-12)
 RELATIVE_STDERR = 0.005
-MOST_WORK = 400_000_000
+MOST_WORK = 150_000_000
 MOST_PERIODS = 64_000.0
-CORRELATION_POINTS = 5000
-CORRELATION_ORBITS = 8
+WORST_STDERR = 0.1
+CORRELATION_POINTS = 20_000
+CORRELATION_ORBITS = 4
+CORRELATION_SHARE = 1 / 500
+JACOBIAN_NUMBERS = 20_000_000
+STIFFNESS_SAMPLES = 1000
+TRANSIENT_ORBITS = 32
+TRANSIENT_PERIODS = 100.0
+OUTSIDE = 20.0  # standard deviations from the mean at which an orbit has left the chaos
+STILL = 1e-6  # standard deviations moved in a period below which it has come to rest
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class _Moments:
+    """What one look at the samples of a system tells."""
+
+    period: float
+    mean: FloatArray
+    std: FloatArray
+    divergence: float | None
+    divergence_stderr: float | None
+    stiffness: float | None
 
 
 def characterise(
@@ -43,10 +71,16 @@ def characterise(
 ) -> Constants:
     """Measure period, moments, exponents by two methods and dimensions, and apply the gate.
 
+    The spectrum is averaged over `periods`. Where this leaves the largest exponent with a standard
+    error above half a percent, it alone is followed on another orbit for as long as that takes, at
+    most 64,000 periods, and not at all where even that would leave more than ten percent.
+
+    A system that is tagged transient is measured over 100 periods on each of 32 orbits whose chaos
+    lasts that long; it is never ranked.
+
     Args:
         system: name or System.
-        periods: dominant periods to average over at first; quadrupled up to 64,000 until the
-            standard error of the largest exponent is half a percent or it would take minutes.
+        periods: dominant periods to average over (iterations / 50, for a map).
         rtol: tolerance of the integrations.
         seed: chooses the starting points.
 
@@ -60,41 +94,40 @@ def characterise(
     named = get(system)
     # measured as a system nothing is known of, so that what is stored has no influence
     system = replace(named, name=f"{named.name}, unmeasured")
-    period, mean, std, divergence, scatter = _moments(system, rtol=rtol, seed=seed)
-    while True:
-        spectrum = lyapunov_spectrum(system, periods=periods, rtol=rtol, seed=seed)
-        if (
-            spectrum.stderr[0] <= RELATIVE_STDERR * abs(spectrum.values[0])
-            or 4 * periods > MOST_PERIODS
-            or 4 * spectrum.work > MOST_WORK
-            or system.kind == "delay"
-        ):
-            break
-        periods *= 4
-    twin = twin_exponent(system, periods=periods, seed=seed)
-    dimension = spectrum.kaplan_yorke_dimension
-    if dimension is not None and dimension > 2 * math.log10(CORRELATION_POINTS):
-        # beyond the Eckmann–Ruelle bound this many points cannot resolve the dimension
-        correlation = correlation_error = float("nan")
+    moments = _moments(system, rtol=rtol, seed=seed)
+    if "transient" in system.declared_tags:
+        spectrum, twin, verdict = _transient(system, moments, rtol, seed)
+        exponents, errors = spectrum.values.copy(), spectrum.stderr.copy()
+        largest_length = spectrum.length
     else:
-        correlation, correlation_error = correlation_dimension(
-            system, period=period, std=std, seed=seed
-        )
-    verdict = _gate(system, spectrum, twin, divergence, scatter, period, seed)
+        spectrum = lyapunov_spectrum(system, periods=periods, rtol=rtol, seed=seed)
+        exponents, errors = spectrum.values.copy(), spectrum.stderr.copy()
+        exponents[0], errors[0], largest_length = _refine(system, spectrum, periods, rtol, seed)
+        twin = twin_exponent(system, periods=periods, seed=seed)
+        verdict = _gate(system, spectrum, twin, moments, seed)
+        verdict = verdict or _uncertain(float(exponents[0]), float(errors[0]))
+    dimension = spectrum.kaplan_yorke_dimension
+    correlation: tuple[float, float] | None = None
+    # beyond the Eckmann–Ruelle bound this many points cannot resolve the dimension
+    if dimension is None or dimension <= 2 * math.log10(CORRELATION_POINTS):
+        correlation = _correlation(system, period=moments.period, std=moments.std, seed=seed)
     return Constants(
         system=named.name,
         fingerprint=named.fingerprint,
-        period=period,
-        lyapunov_exponents=tuple(spectrum.values.tolist()),
-        lyapunov_stderr=tuple(spectrum.stderr.tolist()),
+        period=moments.period,
+        lyapunov_exponents=tuple(exponents.tolist()),
+        lyapunov_stderr=tuple(errors.tolist()),
         largest_twin=twin.value,
         largest_twin_stderr=twin.stderr,
         kaplan_yorke_dimension=dimension,
-        correlation_dimension=None if math.isnan(correlation) else correlation,
-        correlation_dimension_stderr=None if math.isnan(correlation) else correlation_error,
-        mean=tuple(mean.tolist()),
-        std=tuple(std.tolist()),
-        mean_divergence=divergence,
+        kaplan_yorke_stderr=spectrum.kaplan_yorke_stderr,
+        correlation_dimension=correlation and correlation[0],
+        correlation_dimension_stderr=correlation and correlation[1],
+        mean=tuple(moments.mean.tolist()),
+        std=tuple(moments.std.tolist()),
+        mean_divergence=moments.divergence,
+        mean_divergence_stderr=moments.divergence_stderr,
+        stiffness=moments.stiffness,
         ranked=not verdict,
         verdict=verdict,
         provenance={
@@ -102,56 +135,178 @@ def characterise(
             "rtol": rtol,
             "periods": periods,
             "length": spectrum.length,
+            "largest_length": largest_length,
             "seed": seed,
             "versions": versions(),
         },
     )
 
 
-def _moments(
-    system: System, *, rtol: float, seed: int
-) -> tuple[float, FloatArray, FloatArray, float | None, float]:
-    """Return period, mean, standard deviation, mean divergence and its error from one orbit."""
-    orbit = attractor_orbit(system, key=(seed, 4), rtol=rtol)
-    step = 1.0 if system.kind == "map" else estimate_period(system) / 32
-    start = orbit.time
-    samples = orbit.sample(2**17, step)
-    period = 1.0 if system.kind == "map" else dominant_period(stationary(system, samples), step)
-    if not (samples.std(axis=0) > 0).all():
+def characterise_many(
+    names: Sequence[str], periods: float, seed: int, jobs: int = 0
+) -> Iterator[tuple[str, Constants | ChaosbenchError]]:
+    """Characterise several systems in `jobs` processes (0: one per core), as they are done.
+
+    One that cannot be measured gives its error and does not stop the others.
+    """
+    workers = min(jobs or os.cpu_count() or 1, len(names))
+    if workers <= 1:
+        yield from ((name, _attempt(name, periods, seed)) for name in names)
+        return
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        futures = {pool.submit(_attempt, name, periods, seed): name for name in names}
+        try:
+            for future in as_completed(futures):
+                yield futures[future], future.result()
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _attempt(name: str, periods: float, seed: int) -> Constants | ChaosbenchError:
+    try:
+        return characterise(name, periods=periods, seed=seed)
+    except ChaosbenchError as failure:
+        return failure
+
+
+def _refine(
+    system: System, spectrum: LyapunovSpectrum, periods: float, rtol: float, seed: int
+) -> tuple[float, float, float]:
+    """Return the largest exponent, its error and the time averaged over, after looking longer."""
+    value, error = float(spectrum.values[0]), float(spectrum.stderr[0])
+    count = len(spectrum.values)
+    # what following one tangent vector instead of all costs, per period
+    work = spectrum.work * 2.0 / (1 + count) / periods if spectrum.work else math.inf
+    within = min(MOST_PERIODS, MOST_WORK / work)
+    needed = periods * ((error / (RELATIVE_STDERR * abs(value))) ** 2 - 1.0)
+    hopeless = error > WORST_STDERR * abs(value) * math.sqrt((within + periods) / periods)
+    if needed <= 0.0 or hopeless:
+        return value, error, spectrum.length
+    longer = max(GATE_PERIODS, min(1.2 * needed, within))
+    more = lyapunov_spectrum(system, periods=longer, count=1, rtol=rtol, seed=seed + 2)
+    total = spectrum.length + more.length
+    return (
+        (spectrum.length * value + more.length * float(more.values[0])) / total,
+        math.hypot(spectrum.length * error, more.length * float(more.stderr[0])) / total,
+        total,
+    )
+
+
+def _transient(
+    system: System, moments: _Moments, rtol: float, seed: int
+) -> tuple[LyapunovSpectrum, TwinExponent, str]:
+    """Average over many short orbits, and see how long the chaos lasts."""
+    spectra = _surviving(
+        lambda k: lyapunov_spectrum(system, periods=TRANSIENT_PERIODS, rtol=rtol, seed=k), seed
+    )
+    spectrum = LyapunovSpectrum.from_batches(
+        np.array([s.values for s in spectra]),
+        length=sum(s.length for s in spectra),
+        complete=spectra[0].complete,
+    )
+    twins = _surviving(
+        lambda k: twin_exponent(system, periods=TRANSIENT_PERIODS, seed=k).value, seed
+    )
+    scatter = float(np.std(twins, ddof=1)) / math.sqrt(len(twins))
+    ends = []
+    for k in range(TRANSIENT_ORBITS):
+        orbit = attractor_orbit(system, key=(seed, 7, k), rtol=1e-6, transient=0.0)
+        try:
+            for n in range(round(GATE_PERIODS)):
+                before = orbit.state.copy()
+                orbit.advance(moments.period)
+                away = np.abs(orbit.state - moments.mean) / moments.std
+                moved = np.abs(orbit.state - before) / moments.std
+                if away.max() > OUTSIDE or moved.max() < STILL:
+                    ends.append(n)
+                    break
+        except IntegrationError:
+            ends.append(n)
+    verdict = (
+        f"transient: of {TRANSIENT_ORBITS} orbits {len(ends)} escaped or came to rest within "
+        f"{GATE_PERIODS:,.0f} periods"
+    )
+    if ends:
+        verdict += f", half of these within {np.median(ends):,.0f}"
+    return spectrum, TwinExponent(float(np.mean(twins)), scatter), verdict
+
+
+def _surviving(measure: Callable[[int], T], seed: int) -> list[T]:
+    """Measure on 32 orbits that live long enough for it; those that do not are passed over."""
+    found: list[T] = []
+    for k in range(seed, seed + 8 * TRANSIENT_ORBITS):
+        try:
+            found.append(measure(k))
+        except IntegrationError as failure:
+            last = failure
+        if len(found) == TRANSIENT_ORBITS:
+            return found
+    raise last
+
+
+def _uncertain(largest: float, error: float) -> str:
+    if error > WORST_STDERR * largest:
+        return f"the largest exponent is uncertain: {largest:.3g} ± {error:.1g}"
+    return ""
+
+
+def _moments(system: System, *, rtol: float, seed: int) -> _Moments:
+    """Measure period, mean, standard deviation, divergence and stiffness from samples."""
+    discrete = system.kind == "map"
+    step = 1.0 if discrete else estimate_period(system) / 32
+    short = "transient" in system.declared_tags
+    points = round(32 * TRANSIENT_PERIODS) if short else 2**17
+
+    def look(*key: int) -> tuple[FloatArray, FloatArray]:
+        orbit = attractor_orbit(system, key=(seed, 4, *key), rtol=rtol)
+        start = orbit.time
+        return np.asarray(start + step * np.arange(points)), orbit.sample(points, step)
+
+    looks = _surviving(look, 0) if short else [look()]
+    pieces = [piece for _, piece in looks]
+    times = np.concatenate([when for when, _ in looks])
+    samples = np.concatenate(pieces)
+    spread = samples.std(axis=0)
+    if not (spread > 0).all():
         raise InputError(
             f"{system.name!r} settles on a fixed point from its initial state; "
             "there is nothing to measure"
         )
-    divergence, scatter = None, 0.0
+    period = 1.0
+    if not discrete:
+        period = float(np.median([dominant_period(stationary(system, p), step) for p in pieces]))
+    divergence = scatter = stiffness = None
     if system.kind != "delay":
-        jacobians = system.jacobian(start + step * np.arange(len(samples)), samples)
-        if system.kind == "flow":
-            rates = np.trace(jacobians, axis1=1, axis2=2)
-        else:
+        # as many of the samples as their Jacobians fit in a moderate memory
+        stride = max(1, round(len(samples) * system.dimension**2 / JACOBIAN_NUMBERS))
+        jacobians = system.jacobian(times[::stride], samples[::stride])
+        if discrete:
             rates = np.log(np.maximum(np.abs(np.linalg.det(jacobians)), 1e-300))
+        else:
+            rates = np.trace(jacobians, axis1=1, axis2=2)
         divergence = float(rates.mean())
         scatter = float(batch_stderr(rates[:, np.newaxis])[0])
-    return period, samples.mean(axis=0), samples.std(axis=0), divergence, scatter
+        if not discrete:
+            some = jacobians[:: len(jacobians) // STIFFNESS_SAMPLES]
+            stiffness = float(-np.linalg.eigvals(some).real.min() * period)
+    return _Moments(period, samples.mean(axis=0), spread, divergence, scatter, stiffness)
 
 
 def _gate(
     system: System,
     spectrum: LyapunovSpectrum,
     twin: TwinExponent,
-    divergence: float | None,
-    scatter: float,
-    period: float,
+    moments: _Moments,
     seed: int,
 ) -> str:
     """Return why the system may not be ranked, or nothing."""
     largest, error = float(spectrum.values[0]), float(spectrum.stderr[0])
-    if not largest > 5 * error or largest * period < 1e-4:
+    if not largest > 5 * error or largest * moments.period < 1e-4:
         return f"not chaotic: largest exponent {largest:.4g} ± {error:.2g}"
-    if error > 0.1 * largest:
-        return f"the largest exponent is uncertain: {largest:.3g} ± {error:.1g}"
     if abs(largest - twin.value) > max(4 * math.hypot(error, twin.stderr), 0.02 * largest):
         return f"the two estimates disagree: {largest:.5g} and {twin.value:.5g}"
-    if divergence is not None and spectrum.complete:
+    divergence, scatter = moments.divergence, moments.divergence_stderr
+    if divergence is not None and scatter is not None and spectrum.complete:
         total = float(spectrum.values.sum())
         scale = float(np.abs(spectrum.values).sum())
         allowed = max(1e-3 * scale, 4 * math.hypot(scatter, *spectrum.stderr))
@@ -175,34 +330,38 @@ def _gate(
     return ""
 
 
-def correlation_dimension(
-    system: System, *, period: float, std: FloatArray, seed: int = 0
-) -> tuple[float, float]:
-    """Return Takens' estimate of the correlation dimension and its standard error.
+def _correlation(
+    system: System, *, period: float, std: FloatArray, seed: int
+) -> tuple[float, float] | None:
+    """Return the correlation dimension and its standard error, from orbits of 20,000 points each.
 
-    Maximum likelihood over the pairs closer than the radius that holds a five-hundredth of all
-    pairs, neighbours in time excluded, on the standardised variables; a delay system is embedded
-    over its longest lag. The error is that of eight orbits of 5,000 points each.
+    A delay system is embedded over its longest lag. None where the points do not tell: they return
+    to finitely many states.
     """
-    from scipy.spatial import cKDTree
-
-    estimates = []
     step = 1.0 if system.kind == "map" else period / 5
-    exclude = 10
+    scale = std[0 if system.kind == "delay" else ...]
+    estimates = []
     for k in range(CORRELATION_ORBITS):
-        orbit = attractor_orbit(system, key=(seed, 5, k), rtol=1e-9)
-        points = _embedded(system, orbit.sample, step) / std[0 if system.kind == "delay" else ...]
-        generator = np.random.default_rng((seed, 6, k))
-        a, b = generator.integers(0, len(points), size=(2, 200_000))
-        apart = np.abs(a - b) > exclude
-        distances = np.linalg.norm(points[a[apart]] - points[b[apart]], axis=1)
-        radius = float(np.quantile(distances, 1 / 500))
-        pairs = cKDTree(points).query_pairs(radius, output_type="ndarray")
-        pairs = pairs[np.abs(pairs[:, 0] - pairs[:, 1]) > exclude]
-        near = np.linalg.norm(points[pairs[:, 0]] - points[pairs[:, 1]], axis=1)
-        near = near[near > 0]
-        estimates.append(-1.0 / float(np.mean(np.log(near / radius))))
+        points = _cloud(system, step, (seed, 5, k)) / scale
+        found = correlation_slope(
+            points, share=CORRELATION_SHARE, apart=15, generator=np.random.default_rng((seed, 6, k))
+        )
+        if found is None:
+            return None
+        estimates.append(found.value)
     return float(np.mean(estimates)), float(np.std(estimates, ddof=1) / np.sqrt(len(estimates)))
+
+
+def _cloud(system: System, step: float, key: tuple[int, ...]) -> FloatArray:
+    if "transient" not in system.declared_tags:
+        orbit = attractor_orbit(system, key=key, rtol=1e-9)
+        return _embedded(system, orbit.sample, step)
+    size = CORRELATION_POINTS // TRANSIENT_ORBITS
+    return np.concatenate(
+        _surviving(
+            lambda k: attractor_orbit(system, key=(*key, k), rtol=1e-9).sample(size, step), 0
+        )
+    )
 
 
 def _embedded(system: System, sample: object, step: float) -> FloatArray:

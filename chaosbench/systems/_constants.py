@@ -26,14 +26,19 @@ class Constants:
         period: dominant period in time units (1 for maps).
         lyapunov_exponents: spectrum, per time unit, in falling order; for a delay system the
             leading ones.
-        lyapunov_stderr: their standard errors.
+        lyapunov_stderr: their standard errors. Where the first one is the smaller by far, the
+            largest exponent was averaged over a longer time than the others.
         largest_twin, largest_twin_stderr: the largest exponent from twin trajectories, the
             second, independent estimate.
-        kaplan_yorke_dimension: from the spectrum; None where it does not reach a negative sum.
-        correlation_dimension, correlation_dimension_stderr: Takens' estimator; None where the
-            dimension is too high for the points taken.
+        kaplan_yorke_dimension, kaplan_yorke_stderr: from the spectrum; None where it does not
+            reach a negative sum.
+        correlation_dimension, correlation_dimension_stderr: after Grassberger and Procaccia; None
+            where the dimension is too high for the points taken.
         mean, std: of each variable on the attractor, ``(d,)``.
-        mean_divergence: time average of the trace of the Jacobian (of log|det| for a map).
+        mean_divergence, mean_divergence_stderr: time average of the trace of the Jacobian (of
+            log|det| for a map); None for a delay system.
+        stiffness: largest rate of decay |Re λ| among the Jacobian's eigenvalues along the orbit,
+            times the period; None for a map.
         ranked: whether the system passed the gate of the ranked suites.
         verdict: why it did not, in one sentence; empty when it did.
         provenance: versions, integrator, tolerances, transient, length, seed.
@@ -48,11 +53,14 @@ class Constants:
     largest_twin: float
     largest_twin_stderr: float
     kaplan_yorke_dimension: float | None
+    kaplan_yorke_stderr: float | None
     correlation_dimension: float | None
     correlation_dimension_stderr: float | None
     mean: tuple[float, ...]
     std: tuple[float, ...]
     mean_divergence: float | None
+    mean_divergence_stderr: float | None
+    stiffness: float | None
     ranked: bool
     verdict: str = ""
     provenance: Mapping[str, Any] = field(default_factory=dict)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -34,6 +34,7 @@ class LyapunovSpectrum:
         length: time units that were averaged over.
         complete: whether these are all exponents of the system.
         work: attempted steps times the size of the system, for deciding what more would cost.
+        batches: means over parts of that time ``(b, k)``, in the order of `values`.
 
     """
 
@@ -41,12 +42,41 @@ class LyapunovSpectrum:
     stderr: FloatArray
     length: float
     complete: bool
-    work: int
+    work: int = 0
+    batches: FloatArray = field(default_factory=lambda: np.empty((0, 0)), repr=False)
+
+    @classmethod
+    def from_batches(
+        cls, batches: FloatArray, *, length: float, complete: bool
+    ) -> LyapunovSpectrum:
+        """Average over independent runs ``(b, k)`` of one length."""
+        values = batches.mean(axis=0)
+        order = np.argsort(-values)
+        stderr = batches.std(axis=0, ddof=1) / np.sqrt(len(batches))
+        return cls(
+            values[order], stderr[order], length, complete=complete, batches=batches[:, order]
+        )
 
     @property
     def kaplan_yorke_dimension(self) -> float | None:
         """Kaplan–Yorke dimension; None where an incomplete spectrum cannot tell."""
         return kaplan_yorke(self.values, complete=self.complete)
+
+    @property
+    def kaplan_yorke_stderr(self) -> float | None:
+        """Its standard error, by leaving out one batch at a time; None where there is none."""
+        n = len(self.batches)
+        if n < 2 or self.kaplan_yorke_dimension is None:
+            return None
+        total = self.batches.sum(axis=0)
+        without = [
+            kaplan_yorke((total - batch) / (n - 1), complete=self.complete)
+            for batch in self.batches
+        ]
+        found = np.array([value for value in without if value is not None])
+        if len(found) < n:
+            return None
+        return float(np.sqrt((n - 1) / n * np.sum((found - found.mean()) ** 2)))
 
 
 @dataclass(frozen=True)
@@ -99,8 +129,7 @@ def lyapunov_spectrum(
     orbit = attractor_orbit(system, key=(seed, 0), rtol=rtol, transient=transient)
     generator = np.random.default_rng((seed, 1))
     if system.kind == "delay":
-        logs, segment = _delay_growth(system, orbit, count, periods, rtol)
-        work = 0
+        logs, segment, work = _delay_growth(system, orbit, count, periods, rtol)
     else:
         basis, _ = np.linalg.qr(generator.standard_normal((d, count)))
         y = np.concatenate([orbit.state, basis.ravel()])
@@ -116,6 +145,7 @@ def lyapunov_spectrum(
         len(logs) * segment,
         complete=system.kind != "delay" and count == d,
         work=work,
+        batches=batch_means(rates, BATCHES[0])[:, order],
     )
 
 
@@ -153,7 +183,7 @@ def _growth(
 
 def _delay_growth(
     system: System, orbit: Orbit, count: int, periods: float, rtol: float
-) -> tuple[FloatArray, float]:
+) -> tuple[FloatArray, float, int]:
     """Follow tangent histories; see `numerics._delay.orthonormalise_history`."""
     from chaosbench.numerics._delay import integrate_delay, orthonormalise_history
 
@@ -186,13 +216,15 @@ def _delay_growth(
     logs = np.empty((warm + steps, count))
     past = (starts, widths, wide)
     step = 0.0
+    work = 0
     kink = orbit.time
     for s in range(warm + steps):
-        status, elapsed, step, _, past = integrate_delay(
+        status, elapsed, step, attempts, past = integrate_delay(
             kernel, orbit.time, y, past, all_lags, all_sources, kink, segment, step,
             np.empty((0, y.size)), 1.0, rtol, rtol, BOUND, 10_000_000,
         )  # fmt: skip
         orbit.time += elapsed
+        work += attempts * y.size
         raise_status(status, system, orbit.time)
         orthonormalise_history(y, past, orbit.time - segment, d, count, logs[s])
     orbit.state = y[:d].copy()
@@ -200,7 +232,7 @@ def _delay_growth(
         raise TrajectoryEscapedError(
             f"the tangent histories of {system.name!r} became non-finite", time=orbit.time
         )
-    return logs[warm:], segment
+    return logs[warm:], segment, work
 
 
 def twin_exponent(
@@ -290,6 +322,13 @@ def _period(system: System) -> float:
     return known.period if known else estimate_period(system)
 
 
+def batch_means(rates: FloatArray, batches: int) -> FloatArray:
+    """Return the means ``(batches, k)`` over consecutive parts of ``(s, k)``."""
+    size = len(rates) // batches
+    means: FloatArray = rates[: size * batches].reshape(batches, size, -1).mean(axis=1)
+    return means
+
+
 def batch_stderr(rates: FloatArray) -> FloatArray:
     """Return the standard error of the mean of correlated rates ``(s, k)``.
 
@@ -298,9 +337,8 @@ def batch_stderr(rates: FloatArray) -> FloatArray:
     """
     errors = []
     for batches in BATCHES:
-        size = len(rates) // batches
-        if size >= 1:
-            means = rates[: size * batches].reshape(batches, size, -1).mean(axis=1)
+        if len(rates) >= batches:
+            means = batch_means(rates, batches)
             errors.append(means.std(axis=0, ddof=1) / np.sqrt(batches))
     return np.max(errors, axis=0) if errors else np.full(rates.shape[1], np.inf)
 
