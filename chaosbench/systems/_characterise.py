@@ -106,6 +106,8 @@ def characterise(
         twin = twin_exponent(system, periods=periods, seed=seed)
         verdict = _gate(system, spectrum, twin, moments, seed)
         verdict = verdict or _uncertain(float(exponents[0]), float(errors[0]))
+        order = np.argsort(-exponents)  # of a regular system, zero may now come first
+        exponents, errors = exponents[order], errors[order]
     dimension = spectrum.kaplan_yorke_dimension
     correlation: tuple[float, float] | None = None
     # beyond the Eckmann–Ruelle bound this many points cannot resolve the dimension

@@ -148,14 +148,14 @@ def pickover(x, y, *, a=-1.4, b=1.6, c=1.0, d=0.7):
 @map(
     ic=(0.1, 0.1),
     reference="gumowski1980",
-    tags={"dissipative", "regular"},
+    tags={"conservative"},
     aliases=("GumowskiMira",),
 )
-def gumowski_mira(x, y, *, a=-1.1, b=-0.2):
+def gumowski_mira(x, y, *, a=-0.9, b=1.0):
     """A map of Gumowski and Mira, made at CERN in a study of particles in a storage ring.
 
-    At the reference collection's parameters every orbit tried ends on a fixed point or a cycle, so
-    that there is nothing to measure.
+    At a = −1.1 and b = −0.2, the reference collection's values, every orbit tried ends on a fixed
+    point or a cycle. Here b = 1: the map preserves areas and has a chaotic sea.
     """
 
     def bend(u):

@@ -33,6 +33,7 @@ VALUES = {
     "ForcedVanDerPol": {"omega": 0.63},
     # the defaults here are the regimes that the literature quotes exponents of
     "Logistic": {"r": 3.9},
+    "GumowskiMira": {"a": -1.1, "b": -0.2},
     "Lorenz96": {"F": 20.0},
     "MackeyGlass": {"tau": 16.0},
     "WindmiReduced": {"v_sw": 5.0},

@@ -37,7 +37,6 @@ QUIET = {
     "dequan_li": "regular",
     "fluid_trampoline": "transient",
     "forced_fitzhugh_nagumo": "regular",
-    "gumowski_mira": "regular",
     "hyper_lu": "transient",
     "kawczynski_strizhak": "regular",
     "liu_chen": "transient",
