@@ -98,7 +98,7 @@ def characterise(
         ranked=not verdict,
         verdict=verdict,
         provenance={
-            "integrator": integrator_for(system),
+            "integrator": integrator_for(system, rtol),
             "rtol": rtol,
             "periods": periods,
             "length": spectrum.length,

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from chaosbench.errors import InputError, IntegrationError, ParameterError
 from chaosbench.provenance import versions
 from chaosbench.systems._constants import known_constants
-from chaosbench.systems._integration import Orbit
+from chaosbench.systems._integration import Orbit, check_integrator
 from chaosbench.systems._system import System
 from chaosbench.trajectories import FloatArray, Trajectories
 
@@ -34,6 +34,7 @@ def simulate(
     n: int = 1,
     seed: int = 0,
     transient: float | None = None,
+    integrator: str = "auto",
 ) -> Trajectories:
     """Integrate a system and sample it on a uniform grid.
 
@@ -53,6 +54,7 @@ def simulate(
         transient: time units (iterations) dropped before the first sample; 0 with `ic`, else by
             default between 100 and 200 periods and at least 20 Lyapunov times (10 to 20 periods
             for a system that is tagged transient).
+        integrator: ``auto``, or for a flow ``dop853`` or ``rodas5p``, which is for stiff ones.
 
     Returns:
         Trajectories with values ``(n, T, d)``.
@@ -83,9 +85,12 @@ def simulate(
         points_per_lyapunov=points_per_lyapunov,
         dt=dt,
     )
+    chosen = check_integrator(integrator, system, rtol)
     if ic is None:
         orbits = [
-            attractor_orbit(system, key=(int(seed), k), rtol=rtol, transient=transient)
+            attractor_orbit(
+                system, key=(int(seed), k), rtol=rtol, transient=transient, integrator=chosen
+            )
             for k in range(n)
         ]
     else:
@@ -93,7 +98,7 @@ def simulate(
         starts = [system.state(start) for start in (ic if several else [ic])]  # type: ignore[union-attr]
         if not starts:
             raise InputError(f"ic holds no initial state; give (d,) or (n, d), not {ic!r}")
-        orbits = [Orbit(system, start, rtol=rtol) for start in starts]
+        orbits = [Orbit(system, start, rtol=rtol, integrator=chosen) for start in starts]
         for orbit in orbits:
             orbit.advance(transient or 0.0)
     start_times = [orbit.time for orbit in orbits]
@@ -115,7 +120,12 @@ def simulate(
 
 
 def attractor_orbit(
-    system: System, *, key: tuple[int, ...], rtol: float, transient: float | None = None
+    system: System,
+    *,
+    key: tuple[int, ...],
+    rtol: float,
+    transient: float | None = None,
+    integrator: str = "",
 ) -> Orbit:
     """Return an orbit that has settled on the attractor at a place of its own.
 
@@ -126,7 +136,8 @@ def attractor_orbit(
     known = known_constants(system)
     ic = np.array(system.ic)
     spread = np.array(known.std) if known else np.maximum(1.0, np.abs(ic))
-    orbit = Orbit(system, ic + JITTER * spread * generator.standard_normal(ic.size), rtol=rtol)
+    start = ic + JITTER * spread * generator.standard_normal(ic.size)
+    orbit = Orbit(system, start, rtol=rtol, integrator=integrator)
     length = _settling_time(system) * (1.0 + generator.random())
     if transient is not None:
         length = transient

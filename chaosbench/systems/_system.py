@@ -270,6 +270,13 @@ class System:
         return compile_jacobian(self.trace.outputs, self.trace.inputs)
 
     @cached_property
+    def time_derivative_kernel(self) -> Any:
+        """Machine code of the partial derivative of the right-hand side in time, ``(d,)``."""
+        from chaosbench.compile import compile_time_derivative
+
+        return compile_time_derivative(self.trace.outputs, len(self.trace.inputs))
+
+    @cached_property
     def _tangents(self) -> dict[int, Any]:
         return {}
 
