@@ -203,9 +203,7 @@ def integrate_stiff(
         remaining = span - elapsed
         last = h >= remaining * (1.0 - 1e-12)
         trial = remaining if last else h
-        error = step(
-            f, x0 + elapsed, y, trial, jacobian, slope, k, new, rtol, atol, controlled
-        )
+        error = step(f, x0 + elapsed, y, trial, jacobian, slope, k, new, rtol, atol, controlled)
         if not error <= 1.0:
             h = next_step(trial, error)
             rejected = True

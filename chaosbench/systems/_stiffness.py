@@ -70,9 +70,7 @@ def _rodas5p_wins(system: System, time: float, start: FloatArray, rtol: float) -
     other = 12 * equation + 70 * d
     budget = int(attempts * one / other) + 1
     y = start.copy()
-    status, _, _, _ = integrate(
-        f, time, y, elapsed, 0.0, none, 1.0, rtol, rtol, BOUND, budget, d
-    )
+    status, _, _, _ = integrate(f, time, y, elapsed, 0.0, none, 1.0, rtol, rtol, BOUND, budget, d)
     return bool(status == EXHAUSTED)
 
 
