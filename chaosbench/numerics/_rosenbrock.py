@@ -1,7 +1,7 @@
 """Rodas5P through kernels' addresses: stiff systems with the exact Jacobian.
 
-Order 5 with an embedded error estimate of order 4 and a dense output of order 4
-[steinebach2023]. One LU factorisation a step attempt, no iteration: what a step costs does not
+Order 5 with an embedded error estimate of order 4 and a dense output of order 4; the coefficients
+and their source are in `_rosenbrock_tableau`. One LU factorisation a step attempt, no iteration: what a step costs does not
 depend on how stiff the system is.
 """
 

@@ -1,4 +1,7 @@
-"""Is DOP853 held back by its stability rather than by its accuracy? Hairer's test."""
+"""Is DOP853 held back by its stability rather than by its accuracy? Hairer's test.
+
+Hairer & Wanner, Solving Ordinary Differential Equations II, 1996, section IV.2.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from chaosbench.numerics._dop853 import STAGES, initial_step, next_step, step
 from chaosbench.numerics._kernel import call_kernel
 
 EDGE = 6.1
-"""Where DOP853's stability region ends on the negative real axis [hairer1996]."""
+"""Where DOP853's stability region ends on the negative real axis."""
 
 _jit = njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
 

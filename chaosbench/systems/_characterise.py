@@ -123,7 +123,7 @@ def _moments(
             "there is nothing to measure"
         )
     divergence, scatter = None, 0.0
-    if system.kind != "delay":
+    if system.kind not in ("delay", "stochastic"):
         jacobians = system.jacobian(start + step * np.arange(len(samples)), samples)
         if system.kind == "flow":
             rates = np.trace(jacobians, axis1=1, axis2=2)
@@ -144,6 +144,8 @@ def _gate(
     seed: int,
 ) -> str:
     """Return why the system may not be ranked, or nothing."""
+    if system.kind == "stochastic":
+        return "stochastic: no forecast can follow the noise"
     largest, error = float(spectrum.values[0]), float(spectrum.stderr[0])
     if not largest > 5 * error or largest * period < 1e-4:
         return f"not chaotic: largest exponent {largest:.4g} ± {error:.2g}"

@@ -15,6 +15,7 @@ from chaosbench.errors import (
     StepSizeError,
     TrajectoryEscapedError,
 )
+from chaosbench.systems._noise import BrownianPath, integrate_stochastic
 from chaosbench.systems._system import System
 from chaosbench.trajectories import FloatArray
 
@@ -36,6 +37,7 @@ class Orbit:
         time: absolute time (iterations, for a map).
         rtol: relative tolerance; the absolute one is the same unless `atol` is given.
         integrator: a name in `INTEGRATORS`; by default what `integrator_for` chooses.
+        key: of the Brownian path of a stochastic system, whose `step` takes the tolerance's place.
 
     """
 
@@ -49,6 +51,7 @@ class Orbit:
     attempts: int = 0
     past: Any = None
     kink: float = -np.inf
+    key: tuple[int, ...] = (0,)
 
     def __post_init__(self) -> None:
         if not (isinstance(self.rtol, Real) and 1e-15 <= self.rtol <= 1e-2):
@@ -57,6 +60,8 @@ class Orbit:
         if self.atol is None:
             self.atol = self.rtol
         self.integrator = self.integrator or integrator_for(self.system, self.rtol)
+        if self.system.kind == "stochastic" and self.past is None:
+            self.past = BrownianPath(self.key, self.system.step, self.state.size, self.time)
         if self.system.kind == "delay" and self.past is None:
             from chaosbench.numerics._delay import constant_history
 
@@ -91,7 +96,7 @@ def integrator_for(system: System, rtol: float = 1e-10) -> str:
         from chaosbench.systems._stiffness import flow_integrator
 
         return flow_integrator(system, rtol)
-    return {"delay": "dop853-steps", "map": "iteration"}[system.kind]
+    return {"delay": "dop853-steps", "map": "iteration", "stochastic": "ito-1.5"}[system.kind]
 
 
 def check_integrator(name: str, system: System, rtol: float) -> str:
@@ -162,6 +167,7 @@ INTEGRATORS: dict[str, Callable[[Orbit, float, FloatArray, float], tuple[int, fl
     "rodas5p": _rodas5p,
     "dop853-steps": _dop853_steps,
     "iteration": _iteration,
+    "ito-1.5": integrate_stochastic,
 }
 """Each moves an orbit over a span, fills the samples, and returns its status and elapsed time."""
 
@@ -188,7 +194,7 @@ def raise_status(status: int, system: System, time: float) -> None:
     if status == EXHAUSTED:
         raise StepSizeError(
             f"{system.name!r} needed more than {MAX_STEPS:,} steps by {when}; "
-            "loosen rtol, shorten the time span, or, for a stiff flow, ask for integrator='rodas5p'",
+            "loosen rtol, shorten the time span or, if it is stiff, ask for integrator='rodas5p'",
             time=time,
         )
     raise IntegrationError(f"unknown integrator status {status} for {system.name!r}", time=time)

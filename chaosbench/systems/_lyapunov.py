@@ -102,8 +102,11 @@ def lyapunov_spectrum(
         logs, segment = _delay_growth(system, orbit, count, periods, rtol)
         work = 0
     else:
-        if integrator_for(system, rtol) == "rodas5p":
+        chosen = integrator_for(system, rtol)
+        if chosen == "rodas5p":
             from chaosbench.systems._stiff_lyapunov import stiff_growth as growth
+        elif chosen == "ito-1.5":
+            from chaosbench.systems._noise import noisy_growth as growth
         else:
             growth = _growth
         basis, _ = np.linalg.qr(generator.standard_normal((d, count)))
@@ -225,6 +228,10 @@ def twin_exponent(
     system = get(system)
     if system.kind == "delay":
         return _delay_twin(system, periods=periods, distance=distance, rtol=rtol, seed=seed)
+    if system.kind == "stochastic":
+        from chaosbench.systems._noise import noisy_twin
+
+        return TwinExponent(*noisy_twin(system, periods, distance, seed))
     if integrator_for(system, rtol) == "rodas5p":
         from chaosbench.systems._stiff_lyapunov import stiff_twin
 
