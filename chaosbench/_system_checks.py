@@ -170,7 +170,10 @@ def check_plain_function(system: System) -> None:
                 arguments.append(float(times[n]))
             else:
                 arguments.append(float(next(past if entry in names else values)))
-        plain = np.array(_flatten(system.function(*arguments, **accepted(system.function, system.parameters))), float)
+        plain = np.array(
+            _flatten(system.function(*arguments, **accepted(system.function, system.parameters))),
+            float,
+        )
         _require(
             bool(np.allclose(plain, compiled[n], rtol=1e-12, atol=scale)),
             f"gives {plain} as a Python function and {compiled[n]} compiled, at {states[n]}",

@@ -1,8 +1,8 @@
 """Rodas5P through kernels' addresses: stiff systems with the exact Jacobian.
 
 Order 5 with an embedded error estimate of order 4 and a dense output of order 4; the coefficients
-and their source are in `_rosenbrock_tableau`. One LU factorisation a step attempt, no iteration: what a step costs does not
-depend on how stiff the system is.
+and their source are in `_rosenbrock_tableau`. One LU factorisation a step attempt, no iteration:
+what a step costs does not depend on how stiff the system is.
 """
 
 from __future__ import annotations

@@ -10,8 +10,6 @@ alone.
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 from numba import njit
 

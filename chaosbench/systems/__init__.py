@@ -12,10 +12,10 @@ import pkgutil
 import sys
 
 from chaosbench.registry import Registry, RegistryModule
-from chaosbench.systems._definition import (  # noqa: A004
+from chaosbench.systems._definition import (
     delay,
     flow,
-    map,
+    map,  # noqa: A004
     stochastic,
     with_dimension,
 )

@@ -74,9 +74,7 @@ def noise_terms(system: System) -> tuple[list[Expr], list[Expr], list[Expr], lis
     zero = graph.constant(0.0)
     clock = graph.symbol("time", 0, "t")
     g = list(system.noise_amplitudes)
-    for name, i, row in zip(
-        system.variables, range(len(g)), differentiate(g, state), strict=True
-    ):
+    for name, i, row in zip(system.variables, range(len(g)), differentiate(g, state), strict=True):
         others = [system.variables[j] for j in row if j != i]
         if others:
             raise DefinitionError(
@@ -103,7 +101,7 @@ def compile_noise(system: System, count: int) -> tuple[Any, ...]:
     """Compile `noise_terms` with their linearisation on `count` tangent vectors."""
     from chaosbench.compile import compile_rhs, compile_tangent
 
-    kernels = []
+    kernels: list[Any] = []
     for terms in noise_terms(system):
         if all(term.op == "const" and term.value == 0.0 for term in terms):
             kernels.append(None)
@@ -194,9 +192,7 @@ def noisy_growth(
     return warm, logs, segment, (orbit.attempts - before) * y.size
 
 
-def noisy_twin(
-    system: System, periods: float, distance: float, seed: int
-) -> tuple[float, float]:
+def noisy_twin(system: System, periods: float, distance: float, seed: int) -> tuple[float, float]:
     """Return the largest exponent and its error from two orbits under the same noise."""
     from chaosbench.systems._constants import known_constants
     from chaosbench.systems._integration import Orbit

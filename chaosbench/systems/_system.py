@@ -188,7 +188,7 @@ class System:
             ]
             for node in nodes
         ]
-        content = {
+        content: dict[str, Any] = {
             "kind": self.kind,
             "graph": listing,
             "outputs": [number[o.id] for o in self.trace.outputs],

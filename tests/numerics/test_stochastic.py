@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import pickle
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -202,22 +204,19 @@ class TestPath:
         np.testing.assert_array_equal(np.vstack(parts), whole)
 
     def test_sampling_does_not_change_the_path(self):
-        """Coarse and fine samples differ by the strong error, not by another path."""
+        """Coarse and fine samples differ by the strong error of the step, not by the path."""
         apart = []
-        for shrink in (1, 4):
-            system = cb.systems.stochastic(
-                noise=_constant, step=0.1 / shrink, ic=(0.5,), reference="none"
-            )(well.function)
+        for longest in (0.1, 0.025):
+            system = stochastic(noise=_constant, step=longest, ic=(0.5,), reference="none")(
+                well.function
+            )
             ends = [
-                [
-                    Orbit(system, np.array([0.5]), key=(k,)).sample(round(2 / dt) + 1, dt)[-1, 0]
-                    for k in range(30)
-                ]
-                for dt in (0.4, 0.013 * 2 / 2.002)
+                [Orbit(system, [0.5], key=(k,)).sample(n + 1, 2 / n)[-1, 0] for k in range(60)]
+                for n in (10, 154)
             ]
             apart.append(np.sqrt(np.mean(np.diff(ends, axis=0) ** 2)))
-        assert apart[0] < 0.01
-        assert apart[1] < apart[0] / 4  # 4^1.5 = 8, within the scatter of 30 paths
+        assert np.log2(apart[0] / apart[1]) / 2 > 1.3
+        assert apart[1] < 0.01 * 0.7  # the noise itself moves the ends by 0.7
 
     def test_seeds(self):
         def values(**settings):
@@ -267,7 +266,7 @@ class TestMoments:
 
         total = quad(weight, -4, 4)[0]
         edges = np.array([-4, -1.1, -0.8, -0.4, 0, 0.4, 0.8, 1.1, 4])
-        for a, b in zip(edges[:-1], edges[1:], strict=True):
+        for a, b in itertools.pairwise(edges):
             expected = quad(weight, a, b)[0] / total
             shares = np.mean((made > a) & (made < b), axis=1)
             # eight trajectories of their own tell the error, which hopping makes large
@@ -280,11 +279,14 @@ class TestMoments:
     @pytest.mark.parametrize("name", ["stochastic_lorenz", "stochastic_lorenz_multiplicative"])
     def test_without_noise_it_is_lorenz(self, name):
         quiet = registry[name].with_params(epsilon=0.0)
-        start = [1.0, 2.0, 20.0]
-        ours = cb.simulate(quiet, ic=start, points=101, dt=0.02).values
-        lorenz = cb.simulate("lorenz", ic=start, points=101, dt=0.02).values
-        # steps of 1e-3 and order 3, over two time units
-        np.testing.assert_allclose(ours, lorenz, atol=2e-5)
+        settings = {"ic": [1.0, 2.0, 20.0], "points": 101, "dt": 0.02}
+        lorenz = cb.simulate("lorenz", **settings, rtol=1e-12).values
+        errors = [
+            np.abs(cb.simulate(replace(quiet, step=h), **settings).values - lorenz).max()
+            for h in (1e-3, 2.5e-4)
+        ]
+        assert 2.8 < np.log2(errors[0] / errors[1]) / 2 < 3.2
+        assert errors[1] < 1e-5
 
 
 class TestExponents:
