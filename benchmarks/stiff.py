@@ -74,9 +74,7 @@ CASES = {
 
 
 def ours(system, end, rtol, integrator):
-    orbit = Orbit(
-        system, np.array(system.ic), rtol=rtol, atol=1e-6 * rtol, integrator=integrator
-    )
+    orbit = Orbit(system, np.array(system.ic), rtol=rtol, atol=1e-6 * rtol, integrator=integrator)
     orbit.advance(end)
     return orbit.state
 
