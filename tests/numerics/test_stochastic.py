@@ -220,7 +220,7 @@ class TestPath:
 
     def test_seeds(self):
         def values(**settings):
-            return cb.simulate("double_well", points=20, dt=0.5, **settings).values
+            return cb.simulate("double_well", points=20, dt=0.5, transient=5, **settings).values
 
         three = values(n=3, seed=5)
         np.testing.assert_array_equal(three[:2], values(n=2, seed=5))
@@ -259,7 +259,8 @@ class TestMoments:
 
     def test_double_well_density(self):
         """The stationary density is exp(-2V/ε²), V = x⁴/4 - x²/2."""
-        made = cb.simulate("double_well", points=1500, dt=2.0, n=8, seed=3).values[..., 0]
+        settings = {"points": 1500, "dt": 2.0, "n": 8, "seed": 3, "transient": 200}
+        made = cb.simulate("double_well", **settings).values[..., 0]
 
         def weight(x):
             return np.exp(-2 * (x**4 / 4 - x**2 / 2) / 0.25)
@@ -376,7 +377,7 @@ class TestDefinition:
             stochastic(noise=crossed, step=0, ic=(1.0, 1.0), reference="none")
 
     def test_integrator_and_step_are_recorded(self):
-        made = cb.simulate("double_well", points=3, dt=0.5)
+        made = cb.simulate("double_well", points=3, dt=0.5, transient=1)
         assert made.provenance["integrator"] == "ito-1.5"
         assert made.provenance["step"] == 0.01
 
