@@ -13,7 +13,7 @@ from chaosbench.errors import InputError, ParameterError
 from chaosbench.expressions import evaluate
 from chaosbench.systems import System
 from chaosbench.systems._integration import Orbit
-from chaosbench.systems._system import _flatten
+from chaosbench.systems._system import _flatten, accepted
 from chaosbench.trajectories import FloatArray
 
 __all__ = ["check_system", "system_checks"]
@@ -37,7 +37,7 @@ def check_system(system: System) -> None:
     """Run every check on one system.
 
     Args:
-        system: what the decorators `flow`, `delay` and `map` make.
+        system: what the decorators `flow`, `delay`, `map` and `stochastic` make.
 
     Raises:
         AssertionError: the first check that failed, in one sentence.
@@ -170,7 +170,10 @@ def check_plain_function(system: System) -> None:
                 arguments.append(float(times[n]))
             else:
                 arguments.append(float(next(past if entry in names else values)))
-        plain = np.array(_flatten(system.function(*arguments, **system.parameters)), float)
+        plain = np.array(
+            _flatten(system.function(*arguments, **accepted(system.function, system.parameters))),
+            float,
+        )
         _require(
             bool(np.allclose(plain, compiled[n], rtol=1e-12, atol=scale)),
             f"gives {plain} as a Python function and {compiled[n]} compiled, at {states[n]}",

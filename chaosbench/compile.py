@@ -24,7 +24,7 @@ from chaosbench.trajectories import FloatArray
 
 __all__ = [
     "Kernel", "compile_delay_tangent", "compile_jacobian", "compile_pair", "compile_rhs",
-    "compile_tangent",
+    "compile_tangent", "compile_time_derivative", "tangent_outputs",
 ]  # fmt: skip
 
 _INTRINSICS = {
@@ -258,6 +258,33 @@ def compile_jacobian(outputs: Sequence[Expr], inputs: Sequence[Expr]) -> Kernel:
     rows = differentiate(outputs, inputs)
     entries = [row.get(j, zero) for row in rows for j in range(len(inputs))]
     return _compile_list(entries, len(inputs))
+
+
+def tangent_outputs(
+    outputs: Sequence[Expr], inputs: Sequence[Expr], count: int
+) -> tuple[list[Expr], list[Expr]]:
+    """Return the outputs and inputs of the system with `count` tangent vectors as expressions.
+
+    The layout is that of `compile_tangent`. For what must be differentiated again.
+    """
+    d = len(inputs)
+    graph = outputs[0].graph
+    tangents = [graph.symbol("state", d + k, f"tangent{k}") for k in range(d * count)]
+    made = list(outputs)
+    for row in differentiate(outputs, inputs):
+        for c in range(count):
+            total = graph.constant(0.0)
+            for j, entry in sorted(row.items()):
+                total = total + entry * tangents[j * count + c]
+            made.append(total)
+    return made, [*inputs, *tangents]
+
+
+def compile_time_derivative(outputs: Sequence[Expr], inputs: int) -> Kernel:
+    """Compile the exact partial derivatives of `outputs` in time, at `inputs` values of `y`."""
+    graph = outputs[0].graph
+    rows = differentiate(outputs, [graph.symbol("time", 0, "t")])
+    return _compile_list([row.get(0, graph.constant(0.0)) for row in rows], inputs)
 
 
 def _compile_list(entries: Sequence[Expr], inputs: int) -> Kernel:

@@ -228,8 +228,8 @@ def _attractor(axes: Axes, system: System, seed: int) -> None:
         periods = 60 if system.dimension > 1 else 40
         made = simulate(system, points=200 * periods, points_per_period=200, seed=seed)
         values = made.values[0]
-        if system.kind == "delay" and system.dimension == 1:
-            lag = round(system.delays[0].lag / made.dt)
+        if system.dimension == 1:  # against its own past: by its lag, or by a quarter of a period
+            lag = round(system.delays[0].lag / made.dt) if system.delays else 50
             x, y = values[lag:, 0], values[:-lag, 0]
         else:
             i, j = _liveliest(values)

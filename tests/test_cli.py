@@ -51,7 +51,7 @@ def test_systems_list_is_json_with_the_promised_fields():
     for row in rows:
         assert {"name", "kind", "dimension", "aliases", "tags", "ranked"} <= row.keys()
     kinds = {row["kind"] for row in rows}
-    assert kinds == {"flow", "delay", "map"}
+    assert kinds >= {"flow", "delay", "map"}
     by_name = {row["name"]: row for row in rows}
     assert by_name["lorenz"]["aliases"] == ["Lorenz"]
     assert by_name["lorenz96"]["dimension"] == 40

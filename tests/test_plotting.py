@@ -23,7 +23,9 @@ def inked(figure):
     return float((pixels < 200).any(axis=-1).mean())
 
 
-@pytest.mark.parametrize("name", ["lorenz", "lorenz96", "mackey_glass", "henon", "logistic"])
+@pytest.mark.parametrize(
+    "name", ["lorenz", "lorenz96", "mackey_glass", "henon", "logistic", "double_well"]
+)
 def test_every_kind_of_system_is_drawn(name):
     figure = plot_system(name)
     assert inked(figure) > 0.01

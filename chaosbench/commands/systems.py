@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 import typer
 
@@ -26,7 +26,7 @@ app = group("The catalogue of chaotic systems.")
 
 @app.command("list")
 def systems_list(
-    kind: Annotated[str | None, typer.Option(help="Only flow, delay or map.")] = None,
+    kind: Annotated[str | None, typer.Option(help="Only flow, delay, map or stochastic.")] = None,
     tag: Annotated[str | None, typer.Option(help="Only systems with this tag.")] = None,
     ranked: Annotated[bool, typer.Option("--ranked", help="Only ranked systems.")] = False,
     format: FormatOption = Format.table,  # noqa: A002
@@ -34,9 +34,11 @@ def systems_list(
     """List the catalogue."""
     from chaosbench.systems import registry
     from chaosbench.systems._constants import known_constants
+    from chaosbench.systems._system import Kind
 
-    if kind not in (None, "flow", "delay", "map"):
-        raise InputError(f"there is no kind {kind!r}; expected one of: delay, flow, map")
+    if kind not in (None, *get_args(Kind)):
+        kinds = ", ".join(sorted(get_args(Kind)))
+        raise InputError(f"there is no kind {kind!r}; expected one of: {kinds}")
     rows: list[dict[str, Any]] = []
     for name in registry:
         system = registry[name]
@@ -143,6 +145,9 @@ def systems_simulate(
         float | None, typer.Option(help="Time units dropped before the first sample.")
     ] = None,
     rtol: Annotated[float, typer.Option(help="Tolerance of the local error.")] = 1e-10,
+    integrator: Annotated[
+        str, typer.Option(help="auto, or for a flow dop853 or rodas5p (stiff).")
+    ] = "auto",
     ic: Annotated[str | None, typer.Option(help="Initial state, as 1,2,3.")] = None,
     param: Annotated[
         list[str] | None, typer.Option("--param", "-p", help="A parameter, as rho=30; repeatable.")
@@ -167,7 +172,7 @@ def systems_simulate(
     made = simulate(
         system, points=points, points_per_period=points_per_period,
         points_per_lyapunov=points_per_lyapunov, dt=dt, n=n, seed=seed, transient=transient,
-        rtol=rtol, ic=start,
+        rtol=rtol, ic=start, integrator=integrator,
     )  # fmt: skip
     if out is not None:
         from chaosbench.datasets._files import write_trajectories

@@ -12,10 +12,16 @@ import pkgutil
 import sys
 
 from chaosbench.registry import Registry, RegistryModule
-from chaosbench.systems._definition import delay, flow, map, with_dimension  # noqa: A004
+from chaosbench.systems._definition import (
+    delay,
+    flow,
+    map,  # noqa: A004
+    stochastic,
+    with_dimension,
+)
 from chaosbench.systems._system import System
 
-__all__ = ["System", "delay", "flow", "get", "map", "registry", "with_dimension"]
+__all__ = ["System", "delay", "flow", "get", "map", "registry", "stochastic", "with_dimension"]
 
 
 def _populate() -> None:

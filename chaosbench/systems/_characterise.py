@@ -133,7 +133,7 @@ def characterise(
         ranked=not verdict,
         verdict=verdict,
         provenance={
-            "integrator": integrator_for(system),
+            "integrator": integrator_for(system, rtol),
             "rtol": rtol,
             "periods": periods,
             "length": spectrum.length,
@@ -278,7 +278,7 @@ def _moments(system: System, *, rtol: float, seed: int) -> _Moments:
     if not discrete:
         period = float(np.median([dominant_period(stationary(system, p), step) for p in pieces]))
     divergence = scatter = stiffness = None
-    if system.kind != "delay":
+    if system.kind not in ("delay", "stochastic"):
         # as many of the samples as their Jacobians fit in a moderate memory
         stride = max(1, round(len(samples) * system.dimension**2 / JACOBIAN_NUMBERS))
         jacobians = system.jacobian(times[::stride], samples[::stride])
@@ -302,6 +302,8 @@ def _gate(
     seed: int,
 ) -> str:
     """Return why the system may not be ranked, or nothing."""
+    if system.kind == "stochastic":
+        return "stochastic: no forecast can follow the noise"
     largest, error = float(spectrum.values[0]), float(spectrum.stderr[0])
     if not largest > 5 * error or largest * moments.period < 1e-4:
         return f"not chaotic: largest exponent {largest:.4g} ± {error:.2g}"

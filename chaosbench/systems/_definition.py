@@ -12,7 +12,7 @@ from typing import Any
 from chaosbench.errors import DefinitionError
 from chaosbench.systems._system import Delay, Kind, System
 
-__all__ = ["delay", "flow", "map", "with_dimension"]
+__all__ = ["delay", "flow", "map", "stochastic", "with_dimension"]
 
 InitialState = Iterable[float] | Callable[[int], Iterable[float]]
 Decorator = Callable[[Callable[..., Any]], System]
@@ -78,6 +78,75 @@ def map(  # noqa: A001 - the field's word
 ) -> Decorator:
     """Define a map: the decorated function returns the next state."""
     return _decorator("map", ic, reference, tags, aliases, dim, name)
+
+
+def stochastic(
+    *,
+    noise: Callable[..., Any],
+    step: float,
+    ic: InitialState,
+    reference: str,
+    tags: Iterable[str] = (),
+    aliases: Iterable[str] = (),
+    dim: int | Mapping[str, int] | None = None,
+    name: str | None = None,
+) -> Decorator:
+    """Define a stochastic differential equation in Itô's sense: dx = f dt + g dW.
+
+    The decorated function returns the drift f, as a flow's does.
+
+    Args:
+        noise: returns the amplitude g of the noise in each variable; every variable has a
+            Brownian motion of its own. Its positional names are any of the state and `t`, its
+            keyword-only names parameters, of its own or shared. An amplitude may depend on its
+            own variable and on `t` only.
+        step: the longest integration step in time units. It is fixed, because a Brownian path has
+            no smoothness for a tolerance to act on; the error of a trajectory falls with its
+            1.5th power.
+        ic, reference, tags, aliases, dim, name: as for `flow`.
+
+    Raises:
+        DefinitionError: a step that is not positive; a parameter with two defaults.
+
+    Example:
+        >>> def kick(x, *, epsilon=0.1):
+        ...     return epsilon * x
+        >>> @stochastic(noise=kick, step=0.01, ic=(1.0,), reference="none")
+        ... def growth(x, *, rate=0.05):
+        ...     return rate * x
+        >>> sorted(growth.parameters)
+        ['epsilon', 'rate']
+
+    """
+    if not (math.isfinite(step) and step > 0):
+        raise DefinitionError(f"the step of a stochastic system must be positive, not {step!r}")
+
+    def decorate(function: Callable[..., Any]) -> System:
+        system = _decorator("stochastic", ic, reference, tags, aliases, dim, name)(function)
+        positional, own = _signature(noise)
+        drift = dict(system.parameters)
+        known = {"t", *(e[0] if isinstance(e, tuple) else e for e in system.layout)}
+        for argument in positional:
+            if argument not in known:
+                raise DefinitionError(
+                    f"the noise of {system.name!r} has the argument {argument!r}, which is neither "
+                    "the time t nor a state variable of its drift"
+                )
+        for key, value in own.items():
+            if not math.isfinite(value) or drift.get(key, value) != value:
+                raise DefinitionError(
+                    f"the noise of {system.name!r} must give its parameter {key!r} a finite "
+                    f"default, the same as the drift does, not {value!r}"
+                )
+        return replace(
+            system,
+            parameters=MappingProxyType({**drift, **own}),
+            driven=system.driven or "t" in positional,
+            noise=noise,
+            step=float(step),
+        )
+
+    return decorate
 
 
 def delayed_arguments(

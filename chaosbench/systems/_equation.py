@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from chaosbench.errors import DefinitionError
 from chaosbench.expressions import Expr
+from chaosbench.systems._noise import trace_noise
 from chaosbench.systems._system import System
 
 __all__ = ["equation_latex", "equation_text"]
@@ -57,14 +60,26 @@ def equation_latex(system: System, *, rows: int = 6) -> list[str]:
 
 def _lines(system: System, rows: int, style: _Text) -> list[str]:
     try:
-        outputs = system.symbolic_trace.outputs
+        trace = system.symbolic_trace
+        parameters: dict[str, Any] = {
+            name: trace.graph.symbol("parameter", k, name)
+            for k, name in enumerate(system.parameters)
+        }
     except (DefinitionError, TypeError, ValueError):
-        outputs = system.trace.outputs  # a parameter that must be a number, such as a count
-    shown = list(zip(system.variables, outputs, strict=True))[:rows]
-    lines = [
-        f"{style.left(style.symbol(name), system.kind)} {style.render(node)[0]}"
-        for name, node in shown
-    ]
+        # a parameter that must be a number, such as a count
+        trace, parameters = system.trace, dict(system.parameters)
+    shown = list(zip(system.variables, trace.outputs, strict=True))[:rows]
+    if system.noise is not None:
+        amplitudes = trace_noise(system, trace.graph, parameters)
+        lines = [
+            style.increment(style.symbol(name), style.render(drift), style.render(g))
+            for (name, drift), g in zip(shown, amplitudes, strict=False)
+        ]
+    else:
+        lines = [
+            f"{style.left(style.symbol(name), system.kind)} {style.render(node)[0]}"
+            for name, node in shown
+        ]
     left_out = system.dimension - len(shown)
     return lines + ([f"… and {left_out} more like these"] if left_out else [])
 
@@ -72,6 +87,10 @@ def _lines(system: System, rows: int, style: _Text) -> list[str]:
 class _Text:
     def left(self, name: str, kind: str) -> str:
         return f"{name} ←" if kind == "map" else f"{name}' ="
+
+    def increment(self, name: str, drift: tuple[str, int], g: tuple[str, int]) -> str:
+        noise = "" if g[0] == "0" else f" + {_wrap(g, _PRODUCT)} dW_{name}"
+        return f"d{name} = {_wrap(drift, _PRODUCT)} dt{noise}"
 
     def symbol(self, name: str) -> str:
         return name
@@ -143,6 +162,10 @@ class _Text:
 class _Latex(_Text):
     def left(self, name: str, kind: str) -> str:
         return f"{name} &\\mapsto" if kind == "map" else f"\\dot{{{name}}} &="
+
+    def increment(self, name: str, drift: tuple[str, int], g: tuple[str, int]) -> str:
+        noise = "" if g[0] == "0" else f" + {_wrap(g, _PRODUCT)} \\, dW_{{{name}}}"
+        return f"d{name} &= {_wrap(drift, _PRODUCT)} \\, dt{noise}"
 
     def symbol(self, name: str) -> str:
         head, _, tail = name.partition("_")

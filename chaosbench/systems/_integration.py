@@ -15,6 +15,7 @@ from chaosbench.errors import (
     StepSizeError,
     TrajectoryEscapedError,
 )
+from chaosbench.systems._noise import BrownianPath, integrate_stochastic
 from chaosbench.systems._system import System
 from chaosbench.trajectories import FloatArray
 
@@ -36,6 +37,7 @@ class Orbit:
         time: absolute time (iterations, for a map).
         rtol: relative tolerance; the absolute one is the same unless `atol` is given.
         integrator: a name in `INTEGRATORS`; by default what `integrator_for` chooses.
+        key: of the Brownian path of a stochastic system, whose `step` takes the tolerance's place.
 
     """
 
@@ -49,6 +51,7 @@ class Orbit:
     attempts: int = 0
     past: Any = None
     kink: float = -np.inf
+    key: tuple[int, ...] = (0,)
 
     def __post_init__(self) -> None:
         if not (isinstance(self.rtol, Real) and 1e-15 <= self.rtol <= 1e-2):
@@ -56,7 +59,9 @@ class Orbit:
         self.state = np.array(self.state, dtype=np.float64)
         if self.atol is None:
             self.atol = self.rtol
-        self.integrator = self.integrator or integrator_for(self.system)
+        self.integrator = self.integrator or integrator_for(self.system, self.rtol)
+        if self.system.kind == "stochastic" and self.past is None:
+            self.past = BrownianPath(self.key, self.system.step, self.state.size, self.time)
         if self.system.kind == "delay" and self.past is None:
             from chaosbench.numerics._delay import constant_history
 
@@ -85,9 +90,32 @@ class Orbit:
         raise_status(status, self.system, self.time)
 
 
-def integrator_for(system: System) -> str:
-    """Return the name of the integrator that suits a system."""
-    return {"flow": "dop853", "delay": "dop853-steps", "map": "iteration"}[system.kind]
+def integrator_for(system: System, rtol: float = 1e-10) -> str:
+    """Return the name of the integrator that suits a system at a tolerance."""
+    if system.kind == "flow":
+        from chaosbench.systems._stiffness import flow_integrator
+
+        return flow_integrator(system, rtol)
+    return {"delay": "dop853-steps", "map": "iteration", "stochastic": "ito-1.5"}[system.kind]
+
+
+def check_integrator(name: str, system: System, rtol: float) -> str:
+    """Return the integrator that a user asked for; ``auto`` leaves the choice to the system.
+
+    Raises:
+        ParameterError: there is none of that name, or it is for another kind of system.
+
+    """
+    usual = integrator_for(system, rtol)
+    fitting = sorted({usual, "dop853", "rodas5p"} if system.kind == "flow" else {usual})
+    if name == "auto":
+        return usual
+    if name not in fitting:
+        raise ParameterError(
+            f"integrator must be auto or one of {', '.join(fitting)} for the {system.kind} "
+            f"{system.name!r}, not {name!r}"
+        )
+    return name
 
 
 def _dop853(orbit: Orbit, span: float, out: FloatArray, dt: float) -> tuple[int, float]:
@@ -95,6 +123,18 @@ def _dop853(orbit: Orbit, span: float, out: FloatArray, dt: float) -> tuple[int,
 
     status, elapsed, orbit.step, attempts = integrate(
         orbit.system.kernel.address, orbit.time, orbit.state, span, orbit.step, out, dt,
+        orbit.rtol, orbit.atol, BOUND, MAX_STEPS, orbit.state.size,
+    )  # fmt: skip
+    orbit.attempts += attempts
+    return status, elapsed
+
+
+def _rodas5p(orbit: Orbit, span: float, out: FloatArray, dt: float) -> tuple[int, float]:
+    from chaosbench.numerics._rosenbrock import integrate_stiff
+    from chaosbench.systems._stiffness import stiff_addresses
+
+    status, elapsed, orbit.step, attempts = integrate_stiff(
+        *stiff_addresses(orbit.system), orbit.time, orbit.state, span, orbit.step, out, dt,
         orbit.rtol, orbit.atol, BOUND, MAX_STEPS, orbit.state.size,
     )  # fmt: skip
     orbit.attempts += attempts
@@ -124,8 +164,10 @@ def _iteration(orbit: Orbit, span: float, out: FloatArray, _: float) -> tuple[in
 
 INTEGRATORS: dict[str, Callable[[Orbit, float, FloatArray, float], tuple[int, float]]] = {
     "dop853": _dop853,
+    "rodas5p": _rodas5p,
     "dop853-steps": _dop853_steps,
     "iteration": _iteration,
+    "ito-1.5": integrate_stochastic,
 }
 """Each moves an orbit over a span, fills the samples, and returns its status and elapsed time."""
 
@@ -152,7 +194,7 @@ def raise_status(status: int, system: System, time: float) -> None:
     if status == EXHAUSTED:
         raise StepSizeError(
             f"{system.name!r} needed more than {MAX_STEPS:,} steps by {when}; "
-            "loosen rtol or shorten the time span",
+            "loosen rtol, shorten the time span or, if it is stiff, ask for integrator='rodas5p'",
             time=time,
         )
     raise IntegrationError(f"unknown integrator status {status} for {system.name!r}", time=time)

@@ -8,7 +8,7 @@ import numpy as np
 
 from chaosbench.errors import InputError, ParameterError, TrajectoryEscapedError
 from chaosbench.systems._constants import known_constants
-from chaosbench.systems._integration import BOUND, Orbit, raise_status
+from chaosbench.systems._integration import BOUND, Orbit, integrator_for, raise_status
 from chaosbench.systems._simulate import attractor_orbit, estimate_period
 from chaosbench.systems._system import System
 from chaosbench.trajectories import FloatArray
@@ -131,10 +131,17 @@ def lyapunov_spectrum(
     if system.kind == "delay":
         logs, segment, work = _delay_growth(system, orbit, count, periods, rtol)
     else:
+        chosen = integrator_for(system, rtol)
+        if chosen == "rodas5p":
+            from chaosbench.systems._stiff_lyapunov import stiff_growth as growth
+        elif chosen == "ito-1.5":
+            from chaosbench.systems._noise import noisy_growth as growth
+        else:
+            growth = _growth
         basis, _ = np.linalg.qr(generator.standard_normal((d, count)))
         y = np.concatenate([orbit.state, basis.ravel()])
         # the tangent vectors settle on the covariant directions during the first tenth
-        warm, logs, segment, work = _growth(system, orbit, y, count, periods, rtol)
+        warm, logs, segment, work = growth(system, orbit, y, count, periods, rtol)
         logs = logs[warm:]
     rates = logs / segment
     values = rates.mean(axis=0)
@@ -253,6 +260,14 @@ def twin_exponent(
     system = get(system)
     if system.kind == "delay":
         return _delay_twin(system, periods=periods, distance=distance, rtol=rtol, seed=seed)
+    if system.kind == "stochastic":
+        from chaosbench.systems._noise import noisy_twin
+
+        return TwinExponent(*noisy_twin(system, periods, distance, seed))
+    if integrator_for(system, rtol) == "rodas5p":
+        from chaosbench.systems._stiff_lyapunov import stiff_twin
+
+        return TwinExponent(*stiff_twin(system, periods, distance, rtol, seed))
     from chaosbench.numerics._tangent import twin_growth
 
     d = system.dimension

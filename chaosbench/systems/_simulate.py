@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from chaosbench.errors import InputError, IntegrationError, ParameterError
 from chaosbench.provenance import versions
 from chaosbench.systems._constants import known_constants
-from chaosbench.systems._integration import Orbit
+from chaosbench.systems._integration import Orbit, check_integrator
 from chaosbench.systems._system import System
 from chaosbench.trajectories import FloatArray, Trajectories
 
@@ -34,6 +34,7 @@ def simulate(
     n: int = 1,
     seed: int = 0,
     transient: float | None = None,
+    integrator: str = "auto",
 ) -> Trajectories:
     """Integrate a system and sample it on a uniform grid.
 
@@ -44,15 +45,18 @@ def simulate(
         points_per_lyapunov: samples per Lyapunov time.
         dt: sampling step in time units. At most one of the three; maps are sampled at every
             iteration whatever is asked.
-        rtol: relative and absolute tolerance of the local error.
+        rtol: relative and absolute tolerance of the local error; a stochastic system has a fixed
+            step of its own instead.
         ic: initial state ``(d,)`` or states ``(n, d)``, sampled from there on. Without it every
             trajectory starts at a point of the attractor of its own: the system's initial state is
             perturbed by a millionth of its spread and followed for a random time.
         n: number of trajectories, unless `ic` gives them.
-        seed: a trajectory depends on the seed and on its own index only.
+        seed: a trajectory, with the noise that moves it, depends on the seed and on its own index
+            only.
         transient: time units (iterations) dropped before the first sample; 0 with `ic`, else by
             default between 100 and 200 periods and at least 20 Lyapunov times (10 to 20 periods
             for a system that is tagged transient).
+        integrator: ``auto``, or for a flow ``dop853`` or ``rodas5p``, which is for stiff ones.
 
     Returns:
         Trajectories with values ``(n, T, d)``.
@@ -83,9 +87,12 @@ def simulate(
         points_per_lyapunov=points_per_lyapunov,
         dt=dt,
     )
+    chosen = check_integrator(integrator, system, rtol)
     if ic is None:
         orbits = [
-            attractor_orbit(system, key=(int(seed), k), rtol=rtol, transient=transient)
+            attractor_orbit(
+                system, key=(int(seed), k), rtol=rtol, transient=transient, integrator=chosen
+            )
             for k in range(n)
         ]
     else:
@@ -93,7 +100,10 @@ def simulate(
         starts = [system.state(start) for start in (ic if several else [ic])]  # type: ignore[union-attr]
         if not starts:
             raise InputError(f"ic holds no initial state; give (d,) or (n, d), not {ic!r}")
-        orbits = [Orbit(system, start, rtol=rtol) for start in starts]
+        orbits = [
+            Orbit(system, start, rtol=rtol, integrator=chosen, key=(int(seed), k))
+            for k, start in enumerate(starts)
+        ]
         for orbit in orbits:
             orbit.advance(transient or 0.0)
     start_times = [orbit.time for orbit in orbits]
@@ -108,6 +118,7 @@ def simulate(
             "fingerprint": system.fingerprint,
             "integrator": orbits[0].integrator,
             "rtol": rtol,
+            **({"step": system.step} if system.kind == "stochastic" else {}),
             "seed": int(seed),
             "versions": versions(),
         },
@@ -115,7 +126,12 @@ def simulate(
 
 
 def attractor_orbit(
-    system: System, *, key: tuple[int, ...], rtol: float, transient: float | None = None
+    system: System,
+    *,
+    key: tuple[int, ...],
+    rtol: float,
+    transient: float | None = None,
+    integrator: str = "",
 ) -> Orbit:
     """Return an orbit that has settled on the attractor at a place of its own.
 
@@ -126,7 +142,8 @@ def attractor_orbit(
     known = known_constants(system)
     ic = np.array(system.ic)
     spread = np.array(known.std) if known else np.maximum(1.0, np.abs(ic))
-    orbit = Orbit(system, ic + JITTER * spread * generator.standard_normal(ic.size), rtol=rtol)
+    start = ic + JITTER * spread * generator.standard_normal(ic.size)
+    orbit = Orbit(system, start, rtol=rtol, integrator=integrator, key=key)
     length = _settling_time(system) * (1.0 + generator.random())
     if transient is not None:
         length = transient
@@ -194,7 +211,7 @@ def estimate_period(system: System) -> float:
     orbit = Orbit(system, np.array(system.ic), rtol=1e-9)
     rate = np.abs(_slopes(system, orbit)).max()
     span = 100.0 * max(1e-6, float(np.abs(orbit.state).max()) / max(float(rate), 1e-12))
-    step = span / 4096
+    step = 8 * system.step if system.kind == "stochastic" else span / 4096
     for _ in range(6):
         samples = stationary(system, orbit.sample(4096, step))
         slopes = np.gradient(samples, step, axis=0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
 import json
 import math
 from collections.abc import Callable, Mapping
@@ -18,9 +19,9 @@ from chaosbench.errors import DefinitionError, InputError, ParameterError, sugge
 from chaosbench.expressions import Expr, Graph, Vector, reachable
 from chaosbench.trajectories import FloatArray
 
-__all__ = ["Delay", "Kind", "System", "Trace"]
+__all__ = ["Delay", "Kind", "System", "Trace", "accepted"]
 
-Kind = Literal["flow", "delay", "map"]
+Kind = Literal["flow", "delay", "map", "stochastic"]
 
 _KINKS = frozenset({"abs", "min", "max"})
 _JUMPS = frozenset({"sign", "floor", "mod", "where"})
@@ -53,11 +54,11 @@ class Trace:
 class System:
     """An equation with its parameters, initial state, source and tags; frozen.
 
-    Made by the decorators `flow`, `delay` and `map`. Attributes:
+    Made by the decorators `flow`, `delay`, `map` and `stochastic`. Attributes:
 
     Attributes:
         name: registered name.
-        kind: ``flow`` (ordinary differential equation), ``delay`` or ``map``.
+        kind: ``flow`` (ordinary differential equation), ``delay``, ``map`` or ``stochastic``.
         function: the definition; positional names are the state, keyword-only names parameters.
         variables: names of the `d` state variables.
         parameters: name to value.
@@ -66,6 +67,8 @@ class System:
         aliases: other names, such as that in dysts.
         driven: the equation reads the time `t`.
         delays: delayed arguments of a delay system.
+        noise: the amplitudes of the noise in each variable, of a stochastic system.
+        step: the longest integration step of a stochastic system, in time units.
 
     Two systems are equal when their fingerprints are.
 
@@ -82,6 +85,8 @@ class System:
     aliases: tuple[str, ...] = ()
     driven: bool = False
     delays: tuple[Delay, ...] = ()
+    noise: Callable[..., Any] | None = None
+    step: float = 0.0
     layout: tuple[str | tuple[str, int], ...] = field(default=(), repr=False)
     """The positional arguments: a name, or the name and size of a vector."""
 
@@ -102,6 +107,8 @@ class System:
         """The declared tags and those that follow from the equation itself."""
         tags = set(self.declared_tags)
         tags.add("driven" if self.driven else "autonomous")
+        if self.noise is not None:
+            tags.add("stochastic")
         operations = self.trace.operations
         if operations & _JUMPS and not tags & {"kinked", "smooth"}:
             tags.add("discontinuous")
@@ -113,6 +120,13 @@ class System:
     def trace(self) -> Trace:
         """The expression graph, with the parameter values as constants."""
         return self._traced(Graph(), self.parameters)
+
+    @cached_property
+    def noise_amplitudes(self) -> tuple[Expr, ...]:
+        """The amplitudes of the noise in each variable, in the graph of `trace`; Itô's sense."""
+        from chaosbench.systems._noise import trace_noise
+
+        return trace_noise(self, self.trace.graph, self.parameters)
 
     @cached_property
     def symbolic_trace(self) -> Trace:
@@ -144,7 +158,7 @@ class System:
                 arguments.append(state[position])
                 position += 1
         try:
-            raw = self.function(*arguments, **parameters)
+            raw = self.function(*arguments, **accepted(self.function, parameters))
         except DefinitionError as error:
             raise DefinitionError(f"the system {self.name!r} cannot be traced: {error}") from error
         except (TypeError, AttributeError) as error:  # a function that knows no symbols
@@ -163,7 +177,8 @@ class System:
     @cached_property
     def fingerprint(self) -> str:
         """Hash of the equation with its parameter values and the initial state (16 hex digits)."""
-        nodes = reachable(self.trace.outputs)
+        amplitudes = self.noise_amplitudes if self.noise is not None else ()
+        nodes = reachable([*self.trace.outputs, *amplitudes])
         number = {node.id: k for k, node in enumerate(nodes)}
         listing = [
             [
@@ -173,13 +188,16 @@ class System:
             ]
             for node in nodes
         ]
-        content = {
+        content: dict[str, Any] = {
             "kind": self.kind,
             "graph": listing,
             "outputs": [number[o.id] for o in self.trace.outputs],
             "delays": [[delay.source, delay.lag.hex()] for delay in self.delays],
             "ic": [value.hex() for value in self.ic],
         }
+        if self.noise is not None:
+            content["noise"] = [number[g.id] for g in amplitudes]
+            content["step"] = self.step.hex()
         return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
 
     def __eq__(self, other: object) -> bool:
@@ -270,7 +288,14 @@ class System:
         return compile_jacobian(self.trace.outputs, self.trace.inputs)
 
     @cached_property
-    def _tangents(self) -> dict[int, Any]:
+    def time_derivative_kernel(self) -> Any:
+        """Machine code of the partial derivative of the right-hand side in time, ``(d,)``."""
+        from chaosbench.compile import compile_time_derivative
+
+        return compile_time_derivative(self.trace.outputs, len(self.trace.inputs))
+
+    @cached_property
+    def _tangents(self) -> dict[Any, Any]:
         return {}
 
     def tangent_kernel(self, count: int) -> Any:
@@ -291,6 +316,19 @@ class System:
                 self.trace.outputs, self.trace.inputs, self.dimension, count
             )
         return self._tangents[key]
+
+    def noise_kernels(self, count: int = 0) -> tuple[Any, ...]:
+        """Machine code of a stochastic system's noise terms, for `count` tangent vectors.
+
+        Of g, L¹g, L⁰g and L¹L¹g (see `numerics._stochastic`); None for a term that is zero.
+        """
+        from chaosbench.systems._noise import compile_noise
+
+        key = ("noise", count)
+        if key not in self._tangents:
+            self._tangents[key] = compile_noise(self, count)
+        kernels: tuple[Any, ...] = self._tangents[key]
+        return kernels
 
     @cached_property
     def pair_kernel(self) -> Any:
@@ -372,6 +410,12 @@ def _restore(name: str, parameters: dict[str, float], ic: tuple[float, ...], d: 
     if d != system.dimension:
         system = system.with_dimension(d)
     return system.with_params(**parameters).with_ic(ic)
+
+
+def accepted(function: Callable[..., Any], parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the parameters that a definition takes; drift and noise may have their own."""
+    taken = inspect.signature(function).parameters
+    return {name: value for name, value in parameters.items() if name in taken}
 
 
 def _flatten(raw: Any) -> list[Any]:

@@ -84,6 +84,8 @@ def _fill_tasks() -> None:
     for name in systems:
         if name not in measured:  # no sampling step and no Lyapunov time
             continue
+        if systems[name].kind == "stochastic":  # no forecast can follow the noise
+            continue
         made = [_forecast(name), _noisy(name, 5), _noisy(name, 20), _gaps(name)]
         if systems[name].dimension > 1:
             made.append(_partial(name))

@@ -118,5 +118,5 @@ def test_pickling(name):
 
 def test_kinds_of_the_lite_suite_are_there():
     kinds = {registry[name].kind for name in NAMES}
-    assert kinds == {"flow", "delay", "map"}
+    assert kinds >= {"flow", "delay", "map"}
     assert len(NAMES) >= 20
