@@ -21,10 +21,11 @@ from chaosbench.expressions import (
 from chaosbench.systems._definition import map  # noqa: A004 - the decorator is the field's word
 
 __all__ = [
-    "baker", "bedhead", "blinking_vortex_map", "bogdanov", "chebyshev", "chirikov", "circle",
-    "de_jong", "duffing_map", "gauss", "gingerbreadman", "gumowski_mira", "henon", "hopalong",
-    "ikeda", "kaplan_yorke", "logistic", "maynard_smith", "pickover", "ricker", "svensson", "tent",
-    "tinkerbell",
+    "baker", "beddington", "bedhead", "blinking_vortex_map", "bogdanov", "burgers_map",
+    "chebyshev", "chirikov", "circle", "continued_fraction", "de_jong", "delayed_logistic",
+    "duffing_map", "folded_towel", "gauss", "generalized_henon", "gingerbreadman", "gumowski_mira",
+    "henon", "hopalong", "ikeda", "kaplan_yorke", "logistic", "lozi", "maynard_smith", "pickover",
+    "ricker", "svensson", "tent", "tinkerbell", "zeraoulia_sprott",
 ]  # fmt: skip
 
 
@@ -334,3 +335,71 @@ def blinking_vortex_map(x, y, t, *, a=1.0, b=0.5, gamma=1.0, duration=1.5):
     has the wrong phase about the left place and so does not preserve areas there.
     """
     return _half_cycle(x, y, t, a, b, gamma, duration)
+
+
+def _lozi_before(x, y, *, a=1.7, b=0.5):
+    return y / b, x - 1 + a * absolute(y / b)
+
+
+@map(ic=(0.8892, 0.07665), reference="lozi1978", tags={"dissipative"}, inverse=_lozi_before)
+def lozi(x, y, *, a=1.7, b=0.5):
+    """Hénon's map with its parabola straightened: a piecewise linear strange attractor."""
+    return 1 - a * absolute(x) + y, b * x
+
+
+@map(ic=(-0.1232, -0.4934), reference="whitehead1984", tags={"dissipative", "fluid"})
+def burgers_map(x, y, *, a=0.75, b=1.75):
+    """A discrete form of Burgers's two equations for a mean flow and a turbulent one."""
+    return a * x - y**2, b * y + x * y
+
+
+@map(ic=(0.1099, 0.04953), reference="aronson1982", tags={"dissipative", "ecology"})
+def delayed_logistic(x, y, *, a=2.27):
+    """A population that feels the crowding of the generation before, past its broken torus."""
+    return a * x * (1 - y), x
+
+
+@map(ic=(1.057, 0.02157), reference="beddington1975", tags={"hyperchaotic", "ecology"})
+def beddington(x, y, *, r=3.0, K=1.0, a=5.0):
+    """Hosts and parasitoids, generation by generation; the hosts alone follow Ricker's map.
+
+    Volumes grow on average: the map folds the plane onto itself many times over.
+    """
+    return x * exp(r * (1 - x / K) - a * y), x * (1 - exp(-a * y))
+
+
+def _generalized_henon_before(x, y, z, *, a=1.76, b=0.1):
+    return y, z, (a - z**2 - x) / b
+
+
+@map(
+    ic=(1.574, -1.14, 0.1384),
+    reference="baier1990",
+    tags={"dissipative", "hyperchaotic"},
+    inverse=_generalized_henon_before,
+)
+def generalized_henon(x, y, z, *, a=1.76, b=0.1):
+    """Hénon's map with one more memory, stretched along two directions at once."""
+    return a - y**2 - b * z, x, y
+
+
+@map(ic=(0.8077, 0.03773, 0.8059), reference="rossler1979", tags={"dissipative", "hyperchaotic"})
+def folded_towel(x, y, z, *, a=3.8, b=0.05, c=0.35, d=3.78, e=0.2):
+    """Rössler's first hyperchaotic map: a towel, stretched along both sides and folded twice."""
+    weave = (y + c) * (1 - 2 * z)
+    return a * x * (1 - x) - b * weave, 0.1 * (weave - 1) * (1 - 1.9 * x), d * z * (1 - z) + e * y
+
+
+@map(ic=(0.318,), reference="corless1992", tags={"smooth"})
+def continued_fraction(x):
+    """Gauss's map: what is left of a number when a digit of its continued fraction is taken.
+
+    Lévy's theorem gives the exponent, ``pi**2 / (6 ln 2)``.
+    """
+    return mod(1 / x, 1.0)
+
+
+@map(ic=(0.4595, -0.3489), reference="zeraoulia2011", tags={"dissipative"})
+def zeraoulia_sprott(x, y, *, a=4.0, b=0.9):
+    """A rational map of the plane without a vanishing denominator."""
+    return -a * x / (1 + y**2), x + b * y
