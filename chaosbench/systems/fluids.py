@@ -145,11 +145,11 @@ def rayleigh_benard_9d(c1, c2, c3, c4, c5, c6, c7, c8, c9, *, a=0.5, sigma=0.5, 
 
 
 @flow(
-    ic=(0.45, -1.059, -1.168, 3.623, 33.94),
+    ic=(5.473, -7.808, -6.517, 9.713, 72.23),
     reference="fowler1982",
     tags={"dissipative", "fluid", "optics"},
 )
-def complex_lorenz(x1, x2, y1, y2, z, *, sigma=2.0, b=0.8, r1=45.0, r2=0.02, e=0.06):
+def complex_lorenz(x1, x2, y1, y2, z, *, sigma=2.0, b=0.8, r1=60.0, r2=0.02, e=0.06):
     """The Lorenz system of complex amplitudes: baroclinic waves, or a detuned laser.
 
     ``x1 + i x2`` and ``y1 + i y2`` are the amplitudes. Turning both by one angle changes nothing,
