@@ -390,7 +390,7 @@ def folded_towel(x, y, z, *, a=3.8, b=0.05, c=0.35, d=3.78, e=0.2):
     return a * x * (1 - x) - b * weave, 0.1 * (weave - 1) * (1 - 1.9 * x), d * z * (1 - z) + e * y
 
 
-@map(ic=(0.318,), reference="corless1992", tags={"smooth"})
+@map(ic=(0.3183098861837907,), reference="corless1992", tags={"smooth"})
 def continued_fraction(x):
     """Gauss's map: what is left of a number when a digit of its continued fraction is taken.
 
