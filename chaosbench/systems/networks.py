@@ -68,16 +68,16 @@ def coupled_fitzhugh_nagumo(x1, y1, x2, y2, *, a=-0.025794, b1=0.0065, b2=0.0135
     )
 
 
-_NEURONS, _INPUTS = 64, 8
+_NEURONS, _INPUTS = 64, 16
 
 
 def _random_wiring() -> tuple[np.ndarray, np.ndarray]:
-    """Return the sources ``(64, 8)`` of each neuron's inputs and their weights.
+    """Return the sources ``(64, 16)`` of each neuron's inputs and their weights.
 
     Integers only, from Knuth's linear congruential generator: the same on every machine. A weight
     is a sum of twelve uniform numbers less its mean, which has unit variance and is nearly normal.
     """
-    state = 5
+    state = 6
 
     def draw() -> int:
         nonlocal state
@@ -108,8 +108,8 @@ _SOURCES, _WEIGHTS = _random_wiring()
 def rate_network(x, *, g=2.5):
     """Sixty-four firing rates with random excitation and inhibition, whose gain makes chaos.
 
-    Sompolinsky, Crisanti and Sommers wire all to all. Here each neuron hears eight others, drawn at
-    random, and the weights have the variance ``g**2 / 8``: the same mean field at an eighth of
+    Sompolinsky, Crisanti and Sommers wire all to all. Here each neuron hears 16 others, drawn at
+    random, and the weights have the variance ``g**2 / 16``: the same mean field at a quarter of
     the work. Of so few neurons not every drawing is chaotic; this one is.
     """
     return g / np.sqrt(_INPUTS) * (_WEIGHTS * tanh(x)[_SOURCES]).sum(axis=1) - x
