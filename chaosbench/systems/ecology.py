@@ -63,7 +63,7 @@ def hastings_powell(x, y, z, *, a1=5.0, a2=0.1, b1=3.0, b2=2.0, d1=0.4, d2=0.01)
 
 @flow(
     ic=(232.0, 89.5, 56.8),
-    reference="upadhyay2007",
+    reference="upadhyay2008",
     tags={"dissipative", "ecology"},
     aliases=("SaltonSea",),
 )
