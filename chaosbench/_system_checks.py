@@ -218,6 +218,27 @@ def check_jacobian(system: System) -> None:
 
 
 @_check
+def check_inverse(system: System) -> None:
+    """The inverse of a map undoes it along a trajectory; what has none refuses."""
+    times, states, _ = _sample(system)
+    if system.inverse_function is None:
+        try:
+            system.inverse(states)
+        except InputError:
+            return
+        raise AssertionError("has no inverse and returns one")
+    after = system.rhs(times, states)
+    errors = np.abs(system.inverse(after, times) - states).max(axis=1)
+    # what was rounded in the next state is stretched by the inverse of the Jacobian
+    stretch = np.linalg.norm(np.linalg.inv(system.jacobian(times, states)), axis=(1, 2))
+    size = np.maximum(1.0, np.abs(np.concatenate([states, after], axis=1)).max(axis=1))
+    _require(
+        bool((errors <= 1e-13 * (1 + stretch) * size).all()),
+        f"has an inverse that misses the state before by {errors.max():.3g}",
+    )
+
+
+@_check
 def check_trajectory(system: System) -> None:
     """A short trajectory from the initial state moves, and stays finite and bounded."""
     _, states, _ = _sample(system)

@@ -39,6 +39,7 @@ _ARITHMETIC = {
 }  # fmt: skip
 _COMPARE = {"lt": "olt", "le": "ole"}
 _LOOP_ABOVE = 4  # tangent vectors beyond which the product with the Jacobian is a loop
+_PACK_BELOW = 2000  # lines up to which equal operations are packed: the search grows like a square
 
 _lock = threading.Lock()
 
@@ -80,7 +81,7 @@ class Kernel:
             module.verify()
             options = llvm.create_pipeline_tuning_options(speed_level=3)
             options.loop_vectorization = True
-            options.slp_vectorization = True
+            options.slp_vectorization = ir.count("\n") < _PACK_BELOW
             builder = llvm.create_pass_builder(machine, options)
             builder.getModulePassManager().run(module, builder)
             self._engine = llvm.create_mcjit_compiler(module, machine)

@@ -75,9 +75,26 @@ def map(  # noqa: A001 - the field's word
     aliases: Iterable[str] = (),
     dim: int | Mapping[str, int] | None = None,
     name: str | None = None,
+    inverse: Callable[..., Any] | None = None,
 ) -> Decorator:
-    """Define a map: the decorated function returns the next state."""
-    return _decorator("map", ic, reference, tags, aliases, dim, name)
+    """Define a map: the decorated function returns the next state.
+
+    `inverse`, where one exists in closed form, returns the state before; it has the arguments of
+    the map. See `System.inverse`.
+    """
+    decorate = _decorator("map", ic, reference, tags, aliases, dim, name)
+    if inverse is None:
+        return decorate
+
+    def decorate_both(function: Callable[..., Any]) -> System:
+        if _signature(inverse) != _signature(function):
+            raise DefinitionError(
+                f"the inverse of {function.__name__!r} must have the arguments and the default "
+                "values of the map itself"
+            )
+        return replace(decorate(function), inverse_function=inverse)
+
+    return decorate_both
 
 
 def stochastic(

@@ -89,6 +89,8 @@ class System:
     step: float = 0.0
     layout: tuple[str | tuple[str, int], ...] = field(default=(), repr=False)
     """The positional arguments: a name, or the name and size of a vector."""
+    inverse_function: Callable[..., Any] | None = field(default=None, repr=False)
+    """The definition of a map's inverse, where it has one."""
 
     # ---------------------------------------------------------------- facts
 
@@ -362,6 +364,26 @@ class System:
         flat: FloatArray = self.jacobian_kernel(times, states)
         out = flat.reshape(len(states), self.dimension, states.shape[1])
         return out[0] if single else out
+
+    @cached_property
+    def _inverted(self) -> System:
+        if self.inverse_function is None:
+            what = "whose definition gives no inverse" if self.kind == "map" else f"a {self.kind}"
+            raise InputError(
+                f"{self.name!r} is {what}; only maps defined with map(inverse=...) have one"
+            )
+        return replace(self, function=self.inverse_function, inverse_function=self.function)
+
+    def inverse(self, u: ArrayLike, t: ArrayLike = 0.0) -> FloatArray:
+        """Return the states ``(d,)`` or ``(n, d)`` that a map takes to `u`.
+
+        `t` is the iteration before, for a map that reads the time.
+
+        Raises:
+            InputError: no inverse is defined (every flow, and the maps that are not one-to-one).
+
+        """
+        return self._inverted.rhs(t, u)
 
     def _arguments(
         self, t: ArrayLike, u: ArrayLike, delayed: ArrayLike | None

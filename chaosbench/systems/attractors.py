@@ -6,10 +6,10 @@ from chaosbench.expressions import cosh, exp, tanh
 from chaosbench.systems._definition import flow
 
 __all__ = [
-    "abooee", "aizawa", "burke_shaw", "dadras", "dequan_li", "guckenheimer_holmes", "liu_chen",
-    "lu_chen", "lu_chen_cheng", "pan_xu_zhou", "pehlivan_wei", "qi_chen", "sakarya",
-    "san_um_srisuchinwong", "shimizu_morioka", "tsucs2", "wang_sun", "yu_wang", "yu_wang2",
-    "zhou_chen",
+    "abooee", "aizawa", "burke_shaw", "dadras", "dequan_li", "guckenheimer_holmes",
+    "line_equilibrium", "liu", "liu_chen", "lu_chen", "lu_chen_cheng", "pan_xu_zhou",
+    "pehlivan_wei", "qi_chen", "sakarya", "san_um_srisuchinwong", "shimizu_morioka", "tsucs2",
+    "wang_sun", "wei", "yu_wang", "yu_wang2", "zhou_chen",
 ]  # fmt: skip
 
 
@@ -259,3 +259,21 @@ def liu_chen(x, y, z, *, a=0.4, b=12.0, c=-5.0, q=-1.0, r=1.0, s=1.0):
 def abooee(x, y, z, *, a=10.0, b=1.0, c=5.0, d=-1.0, h=-5.0, k=-6.0):
     """A cubic flow realised as a circuit; the reference collection calls it a laser."""
     return a * (y - x) + b * y * z**2, c * x + d * x * z**2, h * z + k * x**2
+
+
+@flow(ic=(-1.398, -0.6027, 36.41), reference="liuliu2004", tags={"dissipative"})
+def liu(x, y, z, *, a=10.0, b=40.0, c=2.5, k=1.0, h=4.0):
+    """A relative of the Lorenz system with a square in its third equation."""
+    return a * (y - x), b * x - k * x * z, -c * z + h * x**2
+
+
+@flow(ic=(-1.998, 1.397, 1.893), reference="wei2011", tags={"dissipative"})
+def wei(x, y, z, *, a=0.35):
+    """A quadratic flow that has no equilibrium, so that its attractor is hidden."""
+    return -y, x + z, 2 * y**2 + x * z - a
+
+
+@flow(ic=(0.4094, 0.475, -0.7224), reference="jafari2013", tags={"dissipative"})
+def line_equilibrium(x, y, z, *, a=15.0, b=1.0):
+    """Jafari and Sprott's flow that rests anywhere on a line and whose attractor is off it."""
+    return y, -x + y * z, -x - a * x * y - b * x * z

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 
-from chaosbench.expressions import cos, maximum, sin
+from chaosbench.expressions import cos, maximum, sin, sinh
 from chaosbench.systems._definition import flow
 
 __all__ = [
-    "anishchenko_astakhov", "chua", "colpitts", "duffing", "forced_van_der_pol", "multi_chua",
+    "anishchenko_astakhov", "chua", "chua_cubic", "colpitts", "duffing", "forced_van_der_pol",
+    "matsumoto_chua_kobayashi", "multi_chua", "murali_lakshmanan_chua", "shinriki",
+    "smale_williams", "ueda",
 ]  # fmt: skip
 
 _MULTI_CHUA_SLOPES = (-0.14285714, 0.28571429, -0.57142857, 0.28571429, -0.57142857, 0.28571429)
@@ -88,3 +90,68 @@ def forced_van_der_pol(x, v, t, *, a=1.2, mu=8.53, omega=2 * math.pi / 10):
     oscillator locks to it and is periodic.
     """
     return v, mu * (1 - x**2) * v - x + a * sin(omega * t)
+
+
+@flow(
+    ic=(-0.3726, -0.03407, 0.2487),
+    reference="huang1996",
+    tags={"dissipative", "circuit"},
+)
+def chua_cubic(x, y, z, *, alpha=10.0, beta=16.0, a=1.0, c=-0.143):
+    """Chua's circuit with a smooth resistor: a cubic instead of the piecewise-linear one."""
+    return alpha * (y - a * x**3 - c * x), x - y + z, -beta * y
+
+
+@flow(ic=(3.091, 2.348), reference="ueda1979", tags={"dissipative", "circuit"})
+def ueda(x, v, t, *, k=0.05, b=7.5):
+    """Duffing's equation without a linear force: a saturated inductor under a strong voltage."""
+    return v, -k * v - x**3 + b * cos(t)
+
+
+@flow(ic=(0.701, -0.985), reference="murali1994", tags={"dissipative", "circuit"})
+def murali_lakshmanan_chua(
+    x, y, t, *, beta=1.0, nu=0.015, m0=-1.02, m1=-0.55, force=0.15, omega=0.75
+):
+    """The simplest driven circuit with a diode of Chua: voltage and current."""
+    current = m1 * x + 0.5 * (m0 - m1) * (abs(x + 1) - abs(x - 1))
+    return y - current, -beta * (1 + nu) * y - beta * x + force * sin(omega * t)
+
+
+@flow(
+    ic=(1.194, -0.422, 0.3922, 1.84),
+    reference="matsumoto1986",
+    tags={"dissipative", "hyperchaotic", "circuit"},
+)
+def matsumoto_chua_kobayashi(v1, v2, i1, i2, *, alpha=2.0, beta=20.0, gamma=1.5, m0=-0.2, m1=3.0):
+    """The first circuit in which hyperchaos was seen: two capacitors, two coils and one diode."""
+    u = v2 - v1
+    current = m1 * u + 0.5 * (m0 - m1) * (abs(u + 1) - abs(u - 1))
+    return alpha * (current - i1), -beta * (current + i2), v1 + i1, gamma * v2
+
+
+@flow(ic=(-1.078, 0.9815, -0.104), reference="shinriki1981", tags={"dissipative", "circuit"})
+def shinriki(v1, v2, i, *, r1=22.0, r2=14.5, r3=6.9, c1=0.01, c2=0.1, ell=0.32, r_l=0.1):
+    """Shinriki's oscillator: a tank circuit and a negative resistor, joined by two diodes."""
+    across = v1 - v2
+    through = across / r2 + 4.59e-5 * sinh(3.0038 * across)
+    return (v1 * (1 / r3 - 1 / r1) - through) / c1, (through - i) / c2, (v2 - r_l * i) / ell
+
+
+@flow(
+    ic=(0.1492, 2.683, 0.01652, 0.01172),
+    reference="kuznetsov2005",
+    tags={"dissipative"},
+)
+def smale_williams(x, u, y, v, t, *, a=5.0, eps=0.5, omega=2 * math.pi, period=6.0):
+    """Two van der Pol oscillators that excite each other in turn, at one and at two frequencies.
+
+    Each exchange doubles the phase: seen once a period the attractor is the Smale–Williams
+    solenoid, uniformly hyperbolic. ``omega u`` and ``2 omega v`` are the rates of ``x`` and ``y``.
+    """
+    gain = a * cos(2 * math.pi * t / period)
+    return (
+        omega * u,
+        (gain - x**2) * u - omega * x + eps / omega * y * cos(omega * t),
+        2 * omega * v,
+        (-gain - y**2) * v - 2 * omega * y + eps / (2 * omega) * x**2,
+    )

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from chaosbench.expressions import sin, tanh
+from chaosbench.expressions import exp, sin, tanh
 from chaosbench.systems._definition import delay
 
 __all__ = [
-    "ikeda_delay", "mackey_glass", "piecewise_circuit", "scroll_delay", "sprott_delay",
-    "voss_delay",
+    "ikeda_delay", "mackey_glass", "mackey_glass_30", "nicholson_blowflies", "piecewise_circuit",
+    "scroll_delay", "sprott_delay", "voss_delay",
 ]  # fmt: skip
 
 
@@ -79,3 +79,23 @@ def piecewise_circuit(x, x_tau, *, alpha=1.0, beta=1.0, c=2.24, tau=4.9):
     """A delayed-feedback oscillator, with a cubic in place of its piecewise-linear amplifier."""
     u = x_tau / c
     return -alpha * x_tau + beta * (3 * u - u**3)
+
+
+@delay(
+    ic=(1.325,),
+    reference="mackey1977",
+    tags={"dissipative", "hyperchaotic", "physiology"},
+)
+def mackey_glass_30(x, x_tau, *, beta=0.2, gamma=0.1, n=10, tau=30.0):
+    """Production of blood cells under a feedback that comes late enough for hyperchaos."""
+    return beta * x_tau / (1 + x_tau**n) - gamma * x
+
+
+@delay(ic=(6.494,), reference="gurney1980", tags={"dissipative", "ecology"})
+def nicholson_blowflies(x, x_tau, *, p=20.0, delta=1.0, tau=8.0):
+    """Nicholson's blowflies: the eggs of a crowded generation do not mature.
+
+    Numbers are in units of the most fecund population; the delay, from egg to adult, is eight
+    adult lifetimes here.
+    """
+    return p * x_tau * exp(-x_tau) - delta * x

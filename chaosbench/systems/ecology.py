@@ -6,11 +6,12 @@ import math
 
 import numpy as np
 
-from chaosbench.expressions import minimum, sin
+from chaosbench.expressions import cos, exp, minimum, sin
 from chaosbench.systems._definition import flow
 
 __all__ = [
-    "blasius", "coevolving_predator_prey", "hastings_powell", "macarthur", "salton_sea",
+    "blasius", "coevolving_predator_prey", "competitive_lotka_volterra", "forced_chemostat",
+    "hastings_powell", "macarthur", "salton_sea", "seasonal_seir",
     "turchin_hanski",
 ]  # fmt: skip
 
@@ -62,7 +63,7 @@ def hastings_powell(x, y, z, *, a1=5.0, a2=0.1, b1=3.0, b2=2.0, d1=0.4, d2=0.01)
 
 @flow(
     ic=(232.0, 89.5, 56.8),
-    reference="upadhyay2007",
+    reference="upadhyay2008",
     tags={"dissipative", "ecology"},
     aliases=("SaltonSea",),
 )
@@ -137,3 +138,56 @@ def macarthur(n, s, *, d=0.25, m=0.25, r=1.0):
         limited.append(scarcest)
     growth = np.array(limited)
     return n * (growth - m), d * (_SUPPLY - s) - _CONTENT @ (growth * n)
+
+
+_RATES = np.array([1.0, 0.72, 1.53, 1.27])
+_COMPETITION = np.array([
+    [1.0, 1.09, 1.52, 0.0],
+    [0.0, 1.0, 0.44, 1.36],
+    [2.33, 0.0, 1.0, 0.47],
+    [1.21, 0.51, 0.35, 1.0],
+])  # fmt: skip
+
+
+@flow(
+    dim={"x": 4},
+    ic=(0.5781, 0.427, 0.006721, 0.2139),
+    reference="vano2006",
+    tags={"dissipative", "ecology"},
+)
+def competitive_lotka_volterra(x):
+    """Four species that compete for a common resource; fewer could not be chaotic."""
+    return _RATES * x * (1 - _COMPETITION @ x)
+
+
+@flow(ic=(0.3429, 0.02668, 0.4813), reference="kot1992", tags={"dissipative", "ecology"})
+def forced_chemostat(
+    x, y, z, t, *, a=8 / 115, b=9 / 46, grow1=5.0, grow2=2.0, eps=0.6, omega=5 * math.pi / 6
+):
+    """Nutrient, bacteria and their predators in a chemostat whose inflow is modulated.
+
+    Time is counted in changes of the vessel's content, and masses in units of what flows in.
+    """
+    eaten, preyed = grow1 * x * y / (a + x), grow2 * y * z / (b + y)
+    return 1 + eps * sin(omega * t) - x - eaten, eaten - y - preyed, preyed - z
+
+
+@flow(
+    ic=(0.06594, -7.739, -8.738),
+    reference="olsen1990",
+    tags={"dissipative", "ecology"},
+)
+def seasonal_seir(
+    s, log_e, log_i, t, *, mu=0.02, alpha=35.84, gamma=100.0, beta=1800.0, amplitude=0.28
+):
+    """Measles in a city: susceptible, exposed and infective people, with seasons of contact.
+
+    Time is in years. The exposed and the infective are so few between epidemics that their
+    logarithms are the variables.
+    """
+    infections = beta * (1 + amplitude * cos(2 * math.pi * t)) * s * exp(log_i)
+    return (
+        mu * (1 - s) - infections,
+        infections * exp(-log_e) - mu - alpha,
+        alpha * exp(log_e - log_i) - mu - gamma,
+    )

@@ -5,8 +5,8 @@ from __future__ import annotations
 from chaosbench.systems._definition import flow
 
 __all__ = [
-    "hadley", "lorenz", "lorenz_bounded", "lorenz_coupled", "lorenz_stenflo", "rayleigh_benard",
-    "rucklidge",
+    "complex_lorenz", "hadley", "lorenz", "lorenz_bounded", "lorenz_coupled", "lorenz_stenflo",
+    "rayleigh_benard", "rayleigh_benard_9d", "rucklidge",
 ]  # fmt: skip
 
 
@@ -112,3 +112,53 @@ def lorenz_stenflo(x, y, z, w, *, a=2.0, b=0.7, c=26.0, d=1.5):
 def rayleigh_benard(x, y, z, *, a=30.0, b=5.0, r=18.0):
     """A three-mode caricature of convection, in form a Lü system."""
     return a * (y - x), r * y - x * z, x * y - b * z
+
+
+@flow(
+    ic=(1.59, 0.03783, -0.5488, 1.029, -0.522, -1.576, -6.695, -4.841, 4.191),
+    reference="reiterer1998",
+    tags={"dissipative", "fluid"},
+)
+def rayleigh_benard_9d(c1, c2, c3, c4, c5, c6, c7, c8, c9, *, a=0.5, sigma=0.5, r=14.22):
+    """Convection in square cells, in nine modes: five of the flow and four of the temperature.
+
+    ``a`` is the wavenumber of the cells and ``r`` the reduced Rayleigh number, here a little above
+    the onset of chaos.
+    """
+    b1 = 4 * (1 + a**2) / (1 + 2 * a**2)
+    b2 = (1 + 2 * a**2) / (2 * (1 + a**2))
+    b3 = 2 * (1 - a**2) / (1 + a**2)
+    b4 = a**2 / (1 + a**2)
+    b5 = 8 * a**2 / (1 + 2 * a**2)
+    b6 = 4 / (1 + 2 * a**2)
+    return (
+        -sigma * (b1 * c1 + b2 * c7) - c2 * c4 + b4 * c4**2 + b3 * c3 * c5,
+        -sigma * (c2 + c9 / 2) + c1 * c4 - c2 * c5 + c4 * c5,
+        -sigma * (b1 * c3 - b2 * c8) + c2 * c4 - b4 * c2**2 - b3 * c1 * c5,
+        -sigma * (c4 - c9 / 2) - c2 * c3 - c2 * c5 + c4 * c5,
+        -sigma * b5 * c5 + (c2**2 - c4**2) / 2,
+        -b6 * c6 + (c2 - c4) * c9,
+        -b1 * c7 - r * c1 + 2 * c5 * c8 - c4 * c9,
+        -b1 * c8 + r * c3 - 2 * c5 * c7 + c2 * c9,
+        -c9 - (c2 - c4) * (r + 2 * c6) + c4 * c7 - c2 * c8,
+    )
+
+
+@flow(
+    ic=(5.473, -7.808, -6.517, 9.713, 72.23),
+    reference="fowler1982",
+    tags={"dissipative", "fluid", "optics"},
+)
+def complex_lorenz(x1, x2, y1, y2, z, *, sigma=2.0, b=0.8, r1=60.0, r2=0.02, e=0.06):
+    """The Lorenz system of complex amplitudes: baroclinic waves, or a detuned laser.
+
+    ``x1 + i x2`` and ``y1 + i y2`` are the amplitudes. Turning both by one angle changes nothing,
+    so that a second exponent is zero.
+    """
+    return (
+        sigma * (y1 - x1),
+        sigma * (y2 - x2),
+        (r1 - z) * x1 - r2 * x2 - y1 - e * y2,
+        (r1 - z) * x2 + r2 * x1 - y2 + e * y1,
+        -b * z + x1 * y1 + x2 * y2,
+    )

@@ -5,7 +5,10 @@ from __future__ import annotations
 from chaosbench.expressions import exp
 from chaosbench.systems._definition import flow
 
-__all__ = ["arneodo", "coullet", "genesio_tesi", "jerk_circuit", "moore_spiegel", "sprott_jerk"]
+__all__ = [
+    "arneodo", "coullet", "genesio_tesi", "hyperchaotic_snap", "jerk_circuit", "linz_sprott",
+    "moore_spiegel", "sprott_jerk",
+]  # fmt: skip
 
 
 @flow(
@@ -76,3 +79,19 @@ def moore_spiegel(x, y, z, *, a=10.0, b=4.0, eps=9.0):
 def sprott_jerk(x, y, z, *, mu=2.017):
     """The simplest dissipative chaotic flow: five terms, one of them a square."""
     return y, z, -x + y**2 - mu * z
+
+
+@flow(
+    ic=(-0.2238, 1.236, -0.45, -2.445),
+    reference="chlouverakis2006",
+    tags={"dissipative", "hyperchaotic", "jerk"},
+)
+def hyperchaotic_snap(x, y, z, w, *, a=3.6):
+    """The simplest hyperchaotic equation of the fourth order: one nonlinear term."""
+    return y, z, w, -(x**4) * w - a * z - y - x
+
+
+@flow(ic=(-0.512, -1.313, -0.39), reference="linz1999", tags={"dissipative", "jerk", "circuit"})
+def linz_sprott(x, y, z, *, a=0.6):
+    """The simplest piecewise linear jerk equation: an absolute value, which one diode makes."""
+    return y, z, -a * z - y + abs(x) - 1

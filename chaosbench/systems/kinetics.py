@@ -7,7 +7,8 @@ from chaosbench.systems._definition import flow
 
 __all__ = [
     "belousov_zhabotinsky", "forced_brusselator", "hyper_rossler", "isothermal_chemical",
-    "kawczynski_strizhak", "rossler",
+    "kawczynski_strizhak", "peroxidase_oxidase", "rossler", "rossler_prototype_4",
+    "willamowski_rossler",
 ]  # fmt: skip
 
 
@@ -95,4 +96,44 @@ def kawczynski_strizhak(x, y, z, *, beta=-0.4, gamma=0.49, kappa=0.2, mu=2.1):
         gamma * (y - x**3 + 3 * mu * x),
         -2 * mu * x - y - z + beta,
         kappa * (x - z),
+    )
+
+
+@flow(ic=(-0.9886, 0.4436, -0.5883), reference="rosslerprototypes1979", tags={"dissipative"})
+def rossler_prototype_4(x, y, z, *, a=0.5, b=0.5):
+    """The fourth and simplest of Rössler's prototypes: one product and no constant term."""
+    return -y - z, x, a * (y - y**2) - b * z
+
+
+@flow(ic=(9.737, 0.1074, 19.97), reference="willamowski1980", tags={"dissipative", "chemistry"})
+def willamowski_rossler(
+    x, y, z, *, k1=30.0, k2=1.0, k3=10.0, k4=1.0, k5=16.5,
+    back1=0.25, back2=1e-4, back3=1e-3, back4=1e-3, back5=0.5,
+):  # fmt: skip
+    """Five reversible reactions of mass action, none of more than two molecules."""
+    meet = k4 * x * z - back4
+    turn = k2 * x * y - back2 * y**2
+    return (
+        k1 * x - back1 * x**2 - turn - meet,
+        turn - k3 * y + back3,
+        k5 * z - back5 * z**2 - meet,
+    )
+
+
+@flow(
+    ic=(2.975, 50.63, 5.085e-05, 2.079e-07),
+    reference="olsen1983",
+    tags={"dissipative", "chemistry"},
+)
+def peroxidase_oxidase(
+    a, b, x, y, *, k1=0.35, k2=250.0, k3=0.035, k4=20.0, k5=5.35, k6=1e-5, k7=0.8, k8=0.825,
+    back7=0.1,
+):  # fmt: skip
+    """An enzyme that oxidises NADH: oxygen, NADH and two intermediates that branch."""
+    branch = k3 * a * b * y
+    return (
+        k7 - back7 * a - branch,
+        k8 - k1 * b * x - branch,
+        k1 * b * x - 2 * k2 * x**2 + 3 * branch - k4 * x + k6,
+        2 * k2 * x**2 - branch - k5 * y,
     )

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from chaosbench.expressions import absolute, exp, sin, tanh
-from chaosbench.systems._definition import flow
+from chaosbench.expressions import absolute, cos, exp, sin, tanh
+from chaosbench.systems._definition import flow, map  # noqa: A004 - the decorator is the field's word
 
 __all__ = [
-    "beer_rnn", "cellular_neural_network", "excitable_cell", "forced_fitzhugh_nagumo",
-    "hindmarsh_rose", "hindmarsh_rose_marhl", "hopfield",
+    "beer_rnn", "bonhoeffer_van_der_pol", "cellular_neural_network", "chialvo", "excitable_cell",
+    "forced_fitzhugh_nagumo", "hindmarsh_rose", "hindmarsh_rose_marhl", "hopfield", "rulkov",
 ]  # fmt: skip
 
 _BEER_TIMES = np.array([1.0, 2.5, 1.0])
@@ -141,3 +141,28 @@ def beer_rnn(y):
 def hopfield(x, *, beta=0.5, eps=10.0, tau=2.5):
     """Six neurons with asymmetric inhibition, which a symmetric Hopfield network could not do."""
     return (1 + tanh(eps * (_HOPFIELD_WEIGHTS @ x))) / 2 - x / tau - beta
+
+
+@flow(
+    ic=(-0.9057, -0.5073),
+    reference="rajasekar1988",
+    tags={"dissipative", "neuron"},
+)
+def bonhoeffer_van_der_pol(x, y, t, *, a=0.7, b=0.8, c=0.1, force=0.74, omega=1.0):
+    """FitzHugh's model of a nerve under a periodic current, past its period doublings."""
+    return x - x**3 / 3 - y + force * cos(omega * t), c * (x + a - b * y)
+
+
+@map(ic=(1.263, -2.801), reference="rulkov2001", tags={"neuron"})
+def rulkov(x, y, *, alpha=4.1, mu=0.001, sigma=-1.0):
+    """A neuron in two lines: a fast voltage that bursts chaotically and a slow adaptation.
+
+    Volumes grow on average, for the fast variable folds over itself while it bursts.
+    """
+    return alpha / (1 + x**2) + y, y - mu * (x - sigma)
+
+
+@map(ic=(0.04256, 2.086), reference="chialvo1995", tags={"dissipative", "neuron"})
+def chialvo(x, y, *, a=0.89, b=0.18, c=0.28, k=0.03):
+    """An excitable membrane, generation by generation: activation and recovery."""
+    return x**2 * exp(y - x) + k, a * y - b * x + c

@@ -5,7 +5,9 @@ from __future__ import annotations
 from chaosbench.expressions import sqrt, tanh
 from chaosbench.systems._definition import flow
 
-__all__ = ["rikitake_dynamo", "windmi_reduced"]
+__all__ = [
+    "gissinger", "rabinovich", "rikitake_dynamo", "windmi_reduced",
+]  # fmt: skip
 
 
 @flow(
@@ -38,3 +40,15 @@ def windmi_reduced(i, v, p, *, a1=0.247, b1=10.8, b2=0.0752, b3=1.06, d1=2200.0,
         b1 * i - b2 * sqrt(p) - b3 * v,
         v_sw**2 - p**1.25 * sqrt(v_sw) * gate,
     )
+
+
+@flow(ic=(-0.644, 0.01717, 5.134), reference="pikovskii1978", tags={"dissipative", "plasma"})
+def rabinovich(x, y, z, *, h=6.75, nu1=4.0, nu2=1.0, nu3=1.0):
+    """A whistler wave pumps two others in a plasma, which saturate by decay into a third."""
+    return h * y - nu1 * x + y * z, h * x - nu2 * y - x * z, -nu3 * z + x * y
+
+
+@flow(ic=(0.8945, -1.111, 0.01401), reference="gissinger2012", tags={"dissipative", "plasma"})
+def gissinger(q, d, v, *, mu=0.119, nu=0.1, gamma=0.9):
+    """Reversals of the Earth's magnetic field: a dipole, a quadrupole and the flow between them."""
+    return mu * q - v * d, -nu * d + v * q, gamma - v + q * d
