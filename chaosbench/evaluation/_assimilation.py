@@ -24,6 +24,9 @@ __all__ = ["assimilate", "follow"]
 STRETCH = 4.0
 """Lyapunov times that are fitted; what lies further back says little about the present."""
 
+SHARES = (1.0, 0.5, 0.25)
+"""Of the stretch, tried one after the other until the fit explains the observations."""
+
 ITERATIONS = 8
 ACCEPTABLE = 1.5
 """Mean squared residual in units of the noise up to which a fit explains its observations."""
@@ -51,7 +54,7 @@ def assimilate(
     """
     best: FloatArray = context[-1]
     best_cost = math.inf
-    for share in (1.0, 0.5, 0.25):
+    for share in SHARES:
         steps = math.ceil(share * STRETCH / (lyapunov_exponent * dt))
         steps = max(2, min(steps, len(context) - 1))
         state, cost = _shoot(system, context[-steps - 1 :], end - steps * dt, dt, noise)
@@ -93,20 +96,26 @@ def follow(
     """
     path = np.full(seen.shape, np.nan)  # the best guess of every sample so far
     out = np.full(seen.shape, np.nan)
-    steps = max(2, min(math.ceil(STRETCH / (lyapunov_exponent * dt)), start - 1))
+    longest = max(2, min(math.ceil(STRETCH / (lyapunov_exponent * dt)), start - 1))
     arrivals = [start - 1, *(start + np.flatnonzero(np.isfinite(seen[start:, 0])))]
     for arrival, following in zip(arrivals, [*arrivals[1:], len(seen) - 1], strict=True):
-        first = arrival - steps
-        while not np.isfinite(seen[first]).all():
-            first -= 1
-        known, when = seen[first : arrival + 1], end + (first - start + 1) * dt
-        state, cost = path[first], math.inf
-        if np.isfinite(state).all():
-            state, cost = _gauss_newton(system, state, known, when, dt, noise)
-        if not cost < ACCEPTABLE:
-            again, other = _fitted(system, known, when, dt, noise)
-            if not cost < other:
-                state = again
+        first, state, cost = arrival, seen[arrival], math.inf
+        for share in (None, *SHARES):  # None: go on from the last fit
+            begin = arrival - max(2, math.ceil((share or 1.0) * longest))
+            while not np.isfinite(seen[begin]).all():
+                begin -= 1
+            known, when = seen[begin : arrival + 1], end + (begin - start + 1) * dt
+            if share is not None:
+                trial, reached = _fitted(system, known, when, dt, noise)
+            elif np.isfinite(path[begin]).all():
+                trial, reached = _gauss_newton(system, path[begin], known, when, dt, noise)
+            else:
+                continue
+            if reached < cost:
+                first, state, cost = begin, trial, reached
+            if cost < ACCEPTABLE:
+                break
+        when = end + (first - start + 1) * dt
         try:
             made = Orbit(system, state, when, rtol=1e-10).sample(following - first + 1, dt)
         except IntegrationError:

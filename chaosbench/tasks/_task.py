@@ -98,6 +98,10 @@ class Published:
     source: str
     values: Mapping[str, float]
 
+    def numbers(self) -> str:
+        """Return the numbers in one line."""
+        return ", ".join(f"{method} {value:g}" for method, value in self.values.items())
+
 
 @dataclass(frozen=True)
 class Suite:

@@ -128,6 +128,5 @@ def describe_suite(suite: Suite) -> str:
         count = f"{len(names):,} system{'' if len(names) == 1 else 's'}"
         lines.append(f"{track}: {count}. Of {tasks[names[0]].system}: {describe(tasks[names[0]])}")
     for table in suite.published:
-        values = ", ".join(f"{method} {value:g}" for method, value in table.values.items())
-        lines.append(f"Published ({table.source}), {table.what}: {values}.")
+        lines.append(f"Published ({table.source}), {table.what}: {table.numbers()}.")
     return "\n".join(lines)
