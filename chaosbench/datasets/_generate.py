@@ -110,10 +110,7 @@ def generate(
             )
         return stored
     jobs = [
-        (name, split)
-        for name in dataset.systems
-        for split in _SPLITS
-        if _is_made(dataset, split)
+        (name, split) for name in dataset.systems for split in _SPLITS if _is_made(dataset, split)
     ]
     paces = {name: dataset.pace(name) for name in dataset.systems}
     files: dict[str, dict[str, Any]] = {}

@@ -64,8 +64,8 @@ class Dataset:
             unshifted system, whose constants are measured.
         switch: share of each context that passes before the shift takes effect; 0 where the test
             windows lie on the shifted attractor from their beginning.
-        observe_every: during the horizon, one sample in so many is observed, with the same noise; 0 for
-            none.
+        observe_every: during the horizon, one sample in so many is observed, with the same noise;
+            0 for none.
 
     Raises:
         UnknownNameError, ParameterError: when made from values that cannot be.

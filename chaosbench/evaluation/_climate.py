@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, SupportsFloat
 
 import numpy as np
 
@@ -26,12 +27,12 @@ def score_climate(
     are compared window by window, over what is left. A run that diverges anywhere has no climate:
     it gets every metric's worst value.
     """
-    lost = ~np.isfinite(forecast).all(axis=(1, 2))
-    forecast = np.where(lost[:, np.newaxis, np.newaxis], np.nan, forecast)
+    kept = np.isfinite(forecast).all(axis=(1, 2), keepdims=True)
+    forecast = np.where(kept, forecast, np.nan)
     first = round(task.dropped * exam.horizon)
     reference = exam.truth.reshape(-1, exam.truth.shape[2])
     runs = forecast[:, first:]
-    values = {
+    values: dict[str, Iterable[SupportsFloat]] = {
         "d_stsp": [metrics.state_space_divergence(reference, run, scale=scale) for run in runs],
         "d_h": metrics.spectral_hellinger(exam.truth[:, first:], runs),
         "sw1": [metrics.sliced_wasserstein(reference, run, scale=scale) for run in runs],
@@ -40,5 +41,5 @@ def score_climate(
     }
     if "mase" in task.metrics:
         values["mase"] = metrics.mase(exam.truth, forecast, past)
-    windows = {name: tuple(float(v) for v in value) for name, value in values.items()}
+    windows = {name: tuple(map(float, value)) for name, value in values.items()}
     return {name: float(np.median(value)) for name, value in windows.items()}, windows

@@ -8,9 +8,7 @@ from typing import Any, Literal
 
 __all__ = ["STATUSES", "Record", "Status"]
 
-Status = Literal[
-    "ok", "timeout", "out_of_memory", "crashed", "diverged", "invalid", "unsupported"
-]
+Status = Literal["ok", "timeout", "out_of_memory", "crashed", "diverged", "invalid", "unsupported"]
 STATUSES: tuple[Status, ...] = (
     "ok", "timeout", "out_of_memory", "crashed", "diverged", "invalid", "unsupported",
 )  # fmt: skip

@@ -122,6 +122,12 @@ def score(
     mase = metrics.mase(exam.truth, forecast, past)
     windows["mase"] = tuple(mase.tolist())
     scores["mase"] = float(np.median(mase))
+    if "vpt_smape" in task.metrics:
+        times = metrics.valid_prediction_time_smape(
+            exam.truth, forecast, dt=1.0, lyapunov_exponent=exam.clock
+        )
+        windows["vpt_smape"] = tuple(times.tolist())
+        scores["vpt_smape"] = float(np.median(times))
     for name in ("ctf_short_time", "ctf_long_time_histogram", "ctf_long_time_spectrum"):
         if name in task.metrics:
             values = metrics.registry[name](exam.truth, forecast)

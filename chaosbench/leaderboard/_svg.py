@@ -102,9 +102,7 @@ def forest(standings: Sequence[Standing], words: Wording, *, width: int, kind: s
         marks = []
         if not math.isnan(line.ci_low):
             title += f" [{line.ci_low:.2f}, {line.ci_high:.2f}]"
-            marks.append(
-                _line(place(line.ci_low), y, place(line.ci_high), y, "interval")
-            )
+            marks.append(_line(place(line.ci_low), y, place(line.ci_high), y, "interval"))
         if line.score_is_lower_bound:
             marks.append(f'<path d="M{x - 3:.1f} {y - 6:.1f} l8 6 l-8 6 z" class="dot"/>')
         else:

@@ -157,8 +157,9 @@ def _lead(words: Wording) -> str:
             f"of which {better} is better."
         )
     return _escape(
-        f"Each forecaster learns from a trajectory of a chaotic system {question} No failed run is left out, every score carries its uncertainty, and what a perfect model "
-        "would reach is shown beside it."
+        f"Each forecaster learns from a trajectory of a chaotic system {question} No failed "
+        "run is left out, every score carries its uncertainty, and what a perfect model would "
+        "reach is shown beside it."
     )
 
 

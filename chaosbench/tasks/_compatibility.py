@@ -135,7 +135,10 @@ def _dynamix(system: System) -> list[Task]:
         Task(
             id=f"dynamix/{system.name}-v1",
             dataset=Dataset(
-                systems=(system.name,), train_points=2, windows=3, context=2000,
+                systems=(system.name,),
+                train_points=2,
+                windows=3,
+                context=2000,
                 **all_of_it(10_000),  # type: ignore[arg-type]
             ),
             metrics=("d_stsp", "d_h", "mase", "sw1", "mean_error", "spread_error"),
@@ -151,9 +154,9 @@ PROTOCOLS: dict[str, Protocol] = {
         "Gilpin 2021 (dysts): univariate, 12 periods at 15 and at 100 points a period. As "
         "published: the forecaster is fitted to the first 10 periods of a test trajectory and "
         "forecasts its last 2; sMAPE over the forecast, its median over systems. Different: the "
-        "systems are our ranked flows and delay systems; periods are our own corrected ones; the "
-        "variable is the first; settings are a forecaster's own unless --tune searches them on a "
-        "separate trajectory; the noisy variants are left out.",
+        "systems are our ranked flows and delay systems; periods are our own corrected ones; "
+        "the variable is the first; settings are a forecaster's own unless --tune searches them "
+        "on a separate trajectory; the noisy variants are left out.",
         _gilpin_2021,
         tuple(
             Published(
@@ -166,13 +169,13 @@ PROTOCOLS: dict[str, Protocol] = {
         ),
     ),
     "gilpin-2023": Protocol(
-        "Gilpin 2023 (model scale versus domain knowledge): all variables, 1,000 points at 100 a "
-        "period, sMAPE at a horizon of 200 points as the mean over the forecast so far, its median "
-        "over systems. As published: points, rate, horizon and metric. Different: the systems are "
-        "our ranked flows and delay systems; periods are our own corrected ones; settings are a "
-        "forecaster's own unless --tune searches them on a separate trajectory. Here the forecast "
-        "continues the very trajectory that was fitted; the track `few` asks for separate test "
-        "trajectories.",
+        "Gilpin 2023 (model scale versus domain knowledge): all variables, 1,000 points at 100 "
+        "a period, sMAPE at a horizon of 200 points as the mean over the forecast so far, its "
+        "median over systems. As published: points, rate, horizon and metric. Different: the "
+        "systems are our ranked flows and delay systems; periods are our own corrected ones; "
+        "settings are a forecaster's own unless --tune searches them on a separate trajectory. "
+        "Here the forecast continues the very trajectory that was fitted; the track `few` asks "
+        "for separate test trajectories.",
         _gilpin_2023,
         (
             Published(
@@ -184,19 +187,21 @@ PROTOCOLS: dict[str, Protocol] = {
         ),
     ),
     "zero-shot-2024": Protocol(
-        "Zhang and Gilpin 2024: nothing is trained, every forecast sees 512 points at 30 a Lyapunov "
-        "time and continues them by 300 steps, from 20 initial states a system, truth integrated "
-        f"at 1e-12. As published: all of that. Different: the systems are our ranked ones; {OTHERS}"
-        ", and with them the sampling; ranked by our valid prediction time, with sMAPE beside it. "
-        "The tracks zero-shot-128 and zero-shot-2048 ask the same of shorter and longer contexts. "
-        "No table of theirs is at hand.",
+        "Zhang and Gilpin 2024: nothing is trained, every forecast sees 512 points at 30 a "
+        "Lyapunov time and continues them by 300 steps, from 20 initial states a system, truth "
+        "integrated at 1e-12. As published: all of that. Different: the systems are our ranked "
+        f"ones; {OTHERS}, and with them the sampling; ranked by our valid prediction time, with "
+        "theirs (by the sMAPE so far, vpt_smape) and sMAPE beside it. The tracks zero-shot-128 "
+        "and zero-shot-2048 ask the same of shorter and longer contexts. No table of theirs is "
+        "at hand.",
         _zero_shot_2024,
     ),
     "neurobench-mackey-glass": Protocol(
-        "NeuroBench's Mackey-Glass: τ = 17, 75 points a Lyapunov time, fitted to 10 Lyapunov times "
-        "and free-running for the next 10, 30 times, sMAPE. As published: all of that. Different: "
-        "the Lyapunov time is our measured one (theirs is 197 time units); the 30 repetitions are "
-        "independent starting points instead of shifts by half a Lyapunov time along one series.",
+        "NeuroBench's Mackey-Glass: τ = 17, 75 points a Lyapunov time, fitted to 10 Lyapunov "
+        "times and free-running for the next 10, 30 times, sMAPE. As published: all of that. "
+        "Different: the Lyapunov time is our measured one (theirs is 197 time units); the 30 "
+        "repetitions are independent starting points instead of shifts by half a Lyapunov time "
+        "along one series.",
         _neurobench,
         (
             Published(
@@ -209,12 +214,13 @@ PROTOCOLS: dict[str, Protocol] = {
         ),
     ),
     "ctf": Protocol(
-        "CTF4Science (common task framework): Lorenz, and Kuramoto-Sivashinsky where it is in the "
-        "catalogue, clean and with noise of 10% of σ. As published: short-time score over the first "
-        "20 steps (spectral norm) and long-time score (histograms of the last 500 steps; the "
-        "spatial spectrum for a field), from 100 down to -100. Different: its average covers twelve "
-        "tests (forecast, denoising, little data, other parameters) on its own files, ours ranks by "
-        "the short-time score alone on exams made afresh, with our sampling and five windows.",
+        "CTF4Science (common task framework): Lorenz, and Kuramoto-Sivashinsky where it is in "
+        "the catalogue, clean and with noise of 10% of σ. As published: short-time score over "
+        "the first 20 steps (spectral norm) and long-time score (histograms of the last 500 "
+        "steps; the spatial spectrum for a field), from 100 down to -100. Different: its "
+        "average covers twelve tests (forecast, denoising, little data, other parameters) on "
+        "its own files, ours ranks by the short-time score alone on exams made afresh, with our "
+        "sampling and five windows.",
         _ctf,
         (
             Published("ctf", "average of all twelve scores, Lorenz", "CTF4Science", CTF_LORENZ),
@@ -224,11 +230,11 @@ PROTOCOLS: dict[str, Protocol] = {
         ),
     ),
     "dynamix": Protocol(
-        "DynaMix: nothing is trained, free runs of Lorenz, Chua and Sprott M from a context, judged "
-        "by D_stsp, D_H and MASE. As published: systems and metrics. Different: 2,000 samples of "
-        "context at our sampling step and free runs of 10,000, three a system; D_stsp counts mass "
-        "outside its bins, which their code drops; MASE is scaled by the context of the truth, "
-        "where their notebook swaps the arguments.",
+        "DynaMix: nothing is trained, free runs of Lorenz, Chua and Sprott M from a context, "
+        "judged by D_stsp, D_H and MASE. As published: systems and metrics. Different: 2,000 "
+        "samples of context at our sampling step and free runs of 10,000, three a system; "
+        "D_stsp counts mass outside its bins, which their code drops; MASE is scaled by the "
+        "context of the truth, where their notebook swaps the arguments.",
         _dynamix,
         tuple(
             Published(

@@ -127,6 +127,5 @@ def describe_suite(suite: Suite) -> str:
     for track, names in tracks.items():
         count = f"{len(names):,} system{'' if len(names) == 1 else 's'}"
         lines.append(f"{track}: {count}. Of {tasks[names[0]].system}: {describe(tasks[names[0]])}")
-    for table in suite.published:
-        lines.append(f"Published ({table.source}), {table.what}: {table.numbers()}.")
+    lines += [f"Published ({t.source}), {t.what}: {t.numbers()}." for t in suite.published]
     return "\n".join(lines)
