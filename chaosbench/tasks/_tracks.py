@@ -187,7 +187,7 @@ def _equation(system: System) -> Task | None:
 
     Of the state alone: a driven system's depends on the time, a delay system's on the past.
     """
-    if system.driven or system.delays:
+    if system.driven or system.kind not in ("flow", "map"):
         return None
     return Task(
         id=f"equation/{system.name}-v1",

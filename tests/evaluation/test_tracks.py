@@ -139,9 +139,7 @@ def test_after_a_shift_only_the_shifted_equation_is_right():
     assert median["perfect model"] == pytest.approx(horizon)
     assert median["true_henon"] < 0.6 * horizon
     # Lyapunov times of the unshifted system, whose constants are certified
-    assert new.provenance["lyapunov_exponent"] == (
-        cb.constants("henon").largest_lyapunov_exponent
-    )
+    assert new.provenance["lyapunov_exponent"] == (cb.constants("henon").largest_lyapunov_exponent)
 
 
 def test_the_regime_switches_in_the_middle_of_the_context():

@@ -43,9 +43,7 @@ def climate() -> list[Record]:
 
 def test_the_lowest_is_first_and_a_failure_is_the_worst() -> None:
     lines = {line.forecaster: line for line in rank(climate(), bootstrap=200)}
-    good, crashes, still, truth = (
-        lines[n] for n in ("good", "crashes", "climatology", "truth")
-    )
+    good, crashes, still, truth = (lines[n] for n in ("good", "crashes", "climatology", "truth"))
     # sorted: .1 .2 .3 1 1.1 1.2, whose lower median is .3; and .01 .01 .01 worst worst worst
     assert good.score == 0.3
     assert crashes.score == 0.01

@@ -79,7 +79,10 @@ def test_the_field_track_is_whatever_is_extended_in_space():
         ("equation/henon-v1", ["next state"]),
         ("zero-shot-128/lorenz-v1", ["128 samples", "Not trained"]),
         ("zero-shot-2048/lorenz-v1", ["2,048 samples", "300 samples"]),
-        ("gilpin-2021-15/lorenz-v1", ["150 samples", "30 samples", "of x", "one forecast", "sMAPE"]),
+        (
+            "gilpin-2021-15/lorenz-v1",
+            ["150 samples", "30 samples", "of x", "one forecast", "sMAPE"],
+        ),
         ("gilpin-2021-100/lorenz-v1", ["1,000 samples", "200 samples"]),
         ("gilpin-2023/lorenz-v1", ["1,000 samples", "200 samples", "all variables"]),
         ("neurobench/mackey_glass-v1", ["750 samples", "10 Lyapunov times", "30 forecasts"]),
