@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,7 +16,9 @@ from chaosbench.trajectories import FloatArray
 if TYPE_CHECKING:
     from chaosbench.evaluation._score import Exam
 
-__all__ = ["Monomials", "monomials_of", "polynomial", "score_equation"]
+__all__ = [
+    "Monomials", "arrays_of", "held_out", "monomials_of", "polynomial", "score_equation",
+]  # fmt: skip
 
 Monomials = Mapping[tuple[int, ...], FloatArray]
 """Exponents of each variable to the coefficients ``(d,)`` in the variables' equations."""
@@ -49,8 +52,29 @@ def score_equation(
     return scores, {"derivative_smape": errors}
 
 
-def monomials_of(powers: FloatArray, coefficients: FloatArray) -> Monomials:
-    """Collect exponents ``(p, d)`` and coefficients ``(p, d)``, equal terms added up."""
+def held_out(exam: Exam, system: System) -> Exam:
+    """Ask for the right-hand side at the states of the horizon instead of a forecast."""
+    d = exam.truth.shape[2]
+    slopes = system.rhs(0.0, exam.truth.reshape(-1, d)).reshape(exam.truth.shape)
+    return replace(exam, states=exam.truth, truth=slopes, equation=polynomial(system))
+
+
+def arrays_of(equation: Monomials | None) -> tuple[FloatArray, FloatArray] | None:
+    """Return exponents and coefficients, each ``(p, d)``, as a forecaster shows them."""
+    if not equation:
+        return None
+    terms, coefficients = zip(*equation.items(), strict=True)
+    return np.array(terms, dtype=np.float64), np.array(coefficients)
+
+
+def monomials_of(shown: tuple[FloatArray, FloatArray] | None, d: int) -> Monomials | None:
+    """Collect exponents and coefficients, each ``(p, d)``, equal terms added up.
+
+    None where nothing was shown, or a polynomial of another number of variables.
+    """
+    if shown is None or shown[0].shape[1] != d:
+        return None
+    powers, coefficients = shown
     found: dict[tuple[int, ...], FloatArray] = {}
     for exponents, row in zip(powers, coefficients, strict=True):
         key = tuple(int(k) for k in exponents)

@@ -16,7 +16,7 @@ import numpy as np
 from chaosbench.datasets import StoredDataset, generate, open_dataset
 from chaosbench.errors import InputError, ParameterError
 from chaosbench.evaluation._ceiling import LABEL, perfect_forecast
-from chaosbench.evaluation._equation import Monomials, monomials_of, polynomial
+from chaosbench.evaluation._equation import arrays_of, held_out, monomials_of
 from chaosbench.evaluation._process import Budget, Outcome, WorkerProcess
 from chaosbench.evaluation._record import Record
 from chaosbench.evaluation._score import Exam, score
@@ -26,7 +26,6 @@ from chaosbench.forecasters import registry as forecasters
 from chaosbench.provenance import digest, environment, versions
 from chaosbench.systems import registry as systems
 from chaosbench.systems._constants import constants
-from chaosbench.systems._system import System
 from chaosbench.tasks import Task
 from chaosbench.tasks import registry as tasks
 from chaosbench.trajectories import FloatArray, Trajectories
@@ -292,7 +291,7 @@ class _Crew:
         else:
             outcome = self._worker().run(
                 _job(cell, exam, self.budget.seconds), exam.train, exam.context,
-                states=exam.states, observations=_arrivals(cell.task, exam),
+                states=exam.states, observations=exam.arrivals(cell.task.dataset.observe_every),
             )  # fmt: skip
         if self._stopping.is_set():
             raise _Stopped
@@ -330,7 +329,7 @@ def load_exam(stored: StoredDataset, task: Task) -> Exam:
     """Read and check a task's data and split it into what is seen and what is asked."""
     exam = _read_exam(str(stored.directory), stored.hash, task.system)
     if task.asks == "equation":
-        return _held_out(exam, systems[task.system])
+        return held_out(exam, systems[task.system])
     if task.observed is None:
         return exam
     names = systems[task.system].variables
@@ -343,13 +342,6 @@ def load_exam(stored: StoredDataset, task: Task) -> Exam:
         observed=tuple(chosen),
         observations=None if exam.observations is None else exam.observations[..., chosen],
     )
-
-
-def _held_out(exam: Exam, system: System) -> Exam:
-    """Ask for the right-hand side at the states of the horizon instead of a forecast."""
-    d = exam.truth.shape[2]
-    slopes = system.rhs(0.0, exam.truth.reshape(-1, d)).reshape(exam.truth.shape)
-    return replace(exam, states=exam.truth, truth=slopes, equation=polynomial(system))
 
 
 @lru_cache(maxsize=4)
@@ -381,17 +373,6 @@ def _read_exam(directory: str, hash_: str, system: str) -> Exam:
     )
 
 
-def _arrivals(task: Task, exam: Exam) -> FloatArray | None:
-    """Return the observations ``(m, w, d)`` in the order of their arrival, without the last step's.
-
-    Nothing is forecast after the last step, so what is seen there would come too late.
-    """
-    if exam.observations is None:
-        return None
-    every = task.dataset.observe_every
-    return exam.observations[:, every - 1 : exam.horizon - 1 : every].swapaxes(0, 1)
-
-
 def _job(cell: Cell, exam: Exam, seconds: float) -> dict[str, Any]:
     return {
         "forecaster": cell.spec.name,
@@ -411,7 +392,7 @@ def _job(cell: Cell, exam: Exam, seconds: float) -> dict[str, Any]:
 
 def _ceiling(task: Task, exam: Exam) -> Outcome:
     if task.asks == "equation":
-        return Outcome("ok", values=exam.truth, polynomial=_as_arrays(exam))
+        return Outcome("ok", values=exam.truth, polynomial=arrays_of(exam.equation))
     values = perfect_forecast(
         task.dataset.test_system(task.system),
         _privileged_context(exam),
@@ -422,20 +403,6 @@ def _ceiling(task: Task, exam: Exam) -> Outcome:
         observations=exam.observations,
     )[..., list(exam.observed)]
     return Outcome("ok" if np.isfinite(values).all() else "diverged", values=values)
-
-
-def _as_arrays(exam: Exam) -> tuple[FloatArray, FloatArray] | None:
-    if not exam.equation:
-        return None
-    terms, coefficients = zip(*exam.equation.items(), strict=True)
-    return np.array(terms, dtype=np.float64), np.array(coefficients)
-
-
-def _equation_of(outcome: Outcome, exam: Exam) -> Monomials | None:
-    """Return the polynomial that came with the answer, if it is one of the exam's variables."""
-    if outcome.polynomial is None or outcome.polynomial[0].shape[1] != exam.truth.shape[2]:
-        return None
-    return monomials_of(*outcome.polynomial)
 
 
 def _privileged_context(exam: Exam) -> FloatArray:
@@ -455,7 +422,7 @@ def _record(
     windows: dict[str, tuple[float, ...]] = {}
     forecast = None
     if values is not None:
-        found = _equation_of(outcome, exam) if cell.task.asks == "equation" else None
+        found = monomials_of(outcome.polynomial, exam.truth.shape[2])
         scores, windows = score(cell.task, exam, values, outcome.samples, found)
         names = systems[cell.task.system].variables
         forecast = Trajectories(

@@ -68,6 +68,15 @@ class Exam:
         rate = self.lyapunov_exponent if self.lyapunov_exponent is not None else 1 / self.period
         return self.dt * rate
 
+    def arrivals(self, every: int) -> FloatArray | None:
+        """Return the observations ``(m, w, d)`` of every so many steps, in the order they arrive.
+
+        Nothing is forecast after the last step, so what is seen there comes too late and stays out.
+        """
+        if self.observations is None:
+            return None
+        return self.observations[:, every - 1 : self.horizon - 1 : every].swapaxes(0, 1)
+
 
 def score(
     task: Task,

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import chaosbench as cb
-from chaosbench.evaluation._equation import monomials_of, polynomial
+from chaosbench.evaluation._equation import arrays_of, monomials_of, polynomial
 
 
 @pytest.mark.parametrize("name", ["lorenz", "rossler", "henon", "lorenz96", "logistic", "dadras"])
@@ -51,5 +51,16 @@ def test_terms_that_cancel_are_not_there():
 
 
 def test_equal_terms_are_added():
-    found = monomials_of(np.array([[1, 0], [1, 0], [0, 2]]), np.array([[1.0, 0], [2, 1], [0, 5]]))
+    shown = np.array([[1, 0], [1, 0], [0, 2]]), np.array([[1.0, 0], [2, 1], [0, 5]])
+    found = monomials_of(shown, 2)
     assert {term: list(row) for term, row in found.items()} == {(1, 0): [3, 1], (0, 2): [0, 5]}
+    assert monomials_of(shown, 3) is None
+    assert monomials_of(None, 2) is None
+
+
+def test_what_is_expanded_can_be_shown_and_read_again():
+    found = polynomial(cb.systems["lorenz"])
+    again = monomials_of(arrays_of(found), 3)
+    assert again.keys() == found.keys()
+    assert all((again[term] == found[term]).all() for term in found)
+    assert arrays_of(None) is None

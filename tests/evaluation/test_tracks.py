@@ -12,7 +12,7 @@ import chaosbench as cb
 from chaosbench.datasets import generate
 from chaosbench.evaluation import plan, run, spec_of
 from chaosbench.evaluation._process import WorkerProcess
-from chaosbench.evaluation._runner import _arrivals, cache_directory, load_exam
+from chaosbench.evaluation._runner import cache_directory, load_exam
 from chaosbench.evaluation._score import score
 from chaosbench.leaderboard import rank
 from chaosbench.tasks import registry, suites
@@ -213,7 +213,7 @@ def test_forecasters_see_observations_when_their_time_has_come_and_gaps_between(
     for piece in range(1, int(pieces[-1]) + 1):
         last = exam.observations[:, piece * k - 1, 1]
         assert (values[:, pieces == piece, 1] == last[:, np.newaxis]).all()
-    assert len(_arrivals(task, exam)) == pieces[-1]
+    assert len(exam.arrivals(k)) == pieces[-1]
 
 
 def test_observations_are_noisy_sparse_and_all_of_them():
