@@ -72,9 +72,9 @@ def _serve(
     try:
         if job["tune"]:
             forecaster = _tuned(chosen, job, train, context, header)
-        if job["asks"] == "equation":
+        if job.get("asks") == "equation":
             found = _fit_and_show(forecaster, train, arrays["states"], job, header)
-        elif job["observe_every"]:
+        elif job.get("observe_every"):
             found = _fit_and_follow(forecaster, train, arrays["context"], job, header, observe)
         elif job["learn"] == "train":
             found = _arrays(*_fit_and_predict(forecaster, train, context, job, header))
