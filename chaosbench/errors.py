@@ -15,7 +15,8 @@
     │   └── StepSizeError                the step size underflowed or the step budget ran out
     └── ForecastFailure                  a forecaster gives up; becomes the status of a Record
         ├── DivergedError                non-finite training or forecast
-        └── InvalidForecastError         wrong shape, wrong type
+        ├── InvalidForecastError         wrong shape, wrong type
+        └── UnsupportedError             asked for what the forecaster does not have
 
 Each message says what was wrong, what was expected and what to do.
 """
@@ -41,6 +42,7 @@ __all__ = [
     "StepSizeError",
     "TrajectoryEscapedError",
     "UnknownNameError",
+    "UnsupportedError",
     "suggestion",
 ]
 
@@ -127,6 +129,12 @@ class InvalidForecastError(ForecastFailure):
     """A forecast of the wrong shape or type."""
 
     status = "invalid"
+
+
+class UnsupportedError(ForecastFailure):
+    """Asked for what the forecaster does not have, such as an equation."""
+
+    status = "unsupported"
 
 
 def suggestion(name: str, known: Iterable[str]) -> str:

@@ -358,6 +358,47 @@ def check_follows_the_context(forecaster: Forecaster, *, d: int) -> None:
 
 
 @_check
+def check_equation(forecaster: Forecaster, *, d: int) -> None:
+    """A predictor that shows an equation gives its derivative in the units of the data.
+
+    It concerns those that have the methods of the track ``equation``; the others pass.
+    """
+    train, context, _ = _flow(d)
+    states, slopes = context.reshape(-1, d), _slopes(context)
+    predictor: Any = _fit(forecaster, train)
+    for method, truth in (("vector_field", slopes), ("next_state", states + _DT * slopes)):
+        if not callable(getattr(predictor, method, None)):
+            continue
+        try:
+            found = np.asarray(getattr(predictor, method)(states.copy()))
+        except ForecastFailure:
+            continue
+        _require(
+            found.shape == states.shape and found.dtype.kind == "f",
+            f"returned {found.dtype} of shape {found.shape} from {method} where real numbers of "
+            f"shape (n, d) = {states.shape} were expected",
+        )
+        if d % 3:
+            continue  # with a variable hidden, the derivative does not follow from the state
+        # What is wrong by as much as it is large is no better than no motion at all.
+        still = 0.0 if method == "vector_field" else states
+        scale = train.values[0].std(axis=0)
+        error = np.linalg.norm((found - truth) / scale, axis=1)
+        size = np.linalg.norm((truth - still) / scale, axis=1)
+        _require(
+            float(np.median(error / size)) < 1.0,
+            f"is further from the truth in {method} than no motion at all; it is expected in the "
+            "units of the data, a derivative per time unit",
+        )
+
+
+def _slopes(values: FloatArray) -> FloatArray:
+    """Time derivative of samples ``(n, T, d)``, to second order, as rows ``(n T, d)``."""
+    slopes = np.gradient(values, _DT, axis=1, edge_order=2)
+    return np.asarray(slopes.reshape(-1, values.shape[2]))
+
+
+@_check
 def check_non_finite_training(forecaster: Forecaster, *, d: int) -> None:
     """Training data with NaN are handled, or refused with a `ForecastFailure`."""
     train, context, _ = _flow(d)

@@ -129,6 +129,9 @@ def test_tasks_list_and_show():
         assert part in " ".join(words.split())
     suite = printed_json("tasks", "show", "lite")
     assert len(suite["tasks"]) == 8
+    words = " ".join(chaosbench("tasks", "show", "gilpin-2021").stdout.split())
+    for part in ("As published:", "Different:", "NBEATS 50.6", "gilpin-2021-100: ", "150 samples"):
+        assert part in words
 
 
 def test_forecasters_list_and_show():

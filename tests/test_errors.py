@@ -54,7 +54,11 @@ def test_input_errors_are_value_errors():
 
 def test_statuses_of_failures():
     statuses = {cls.__name__: cls.status for cls in ForecastFailure.__subclasses__()}
-    assert statuses == {"DivergedError": "diverged", "InvalidForecastError": "invalid"}
+    assert statuses == {
+        "DivergedError": "diverged",
+        "InvalidForecastError": "invalid",
+        "UnsupportedError": "unsupported",
+    }
     assert ForecastFailure.status == "crashed"
 
 

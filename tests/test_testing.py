@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import pytest
 
-from chaosbench.errors import DivergedError
+from chaosbench.errors import DivergedError, UnsupportedError
 from chaosbench.forecasters import Forecast
 from chaosbench.testing import check_forecaster, forecaster_checks
 
@@ -30,6 +30,41 @@ class Repeat:
 
     def values(self, context: FloatArray, horizon: int) -> FloatArray:
         return np.repeat(context[:, -1:], horizon, axis=1)
+
+
+class LorenzEquation(Repeat):
+    """The data of the checks come from this equation."""
+
+    def vector_field(self, states):
+        x, y, z = states.T
+        return np.stack([10 * (y - x), x * (28 - z) - y, x * y - 8 / 3 * z], axis=1)
+
+    def next_state(self, states):
+        return states + self.train.dt * self.vector_field(states)
+
+
+class SlopesPerSample(LorenzEquation):
+    """Takes the sampling step for the unit of time, and a sign the wrong way round."""
+
+    def vector_field(self, states):
+        return -self.train.dt * super().vector_field(states)
+
+
+class StandardisedStates(LorenzEquation):
+    """Forgets to leave its own units."""
+
+    def next_state(self, states):
+        return super().next_state(states) / self.train.values[0].std(axis=0)
+
+
+class OneSlope(LorenzEquation):
+    def vector_field(self, states):
+        return super().vector_field(states)[0]
+
+
+class RefusesEquation(Repeat):
+    def vector_field(self, states):
+        raise UnsupportedError("these data are those of a map")
 
 
 @dataclass(frozen=True)
@@ -178,6 +213,9 @@ class Unseeded(Repeat):
         (ContinuesTraining, "check_follows_the_context"),
         (OneForecastForAll, "check_follows_the_context"),
         (CrashesOnNaN, "check_non_finite_training"),
+        (SlopesPerSample, "check_equation"),
+        (StandardisedStates, "check_equation"),
+        (OneSlope, "check_equation"),
     ],
     ids=lambda value: value if isinstance(value, str) else value.__name__,
 )
@@ -218,6 +256,12 @@ class Unportable(Good):
 @dataclass(frozen=True)
 class Infinite(Good):
     bound: float = np.inf
+
+
+def test_a_true_equation_passes_and_a_refusal_too() -> None:
+    checks = {function.__name__: function for function in forecaster_checks()}
+    checks["check_equation"](variant(LorenzEquation))
+    checks["check_equation"](variant(RefusesEquation), d=7)
 
 
 @pytest.mark.parametrize(

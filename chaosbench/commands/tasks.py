@@ -25,7 +25,10 @@ def tasks_list(format: FormatOption = Format.table) -> None:  # noqa: A002
     """List tasks and the suites they belong to."""
     from chaosbench.tasks import registry, suites
 
-    member = {name: [s for s in suites if name in suites[s].tasks] for name in registry}
+    member: dict[str, list[str]] = {name: [] for name in registry}
+    for suite in suites:
+        for name in suites[suite].tasks:
+            member[name].append(suite)
     rows = [
         {
             "id": name,
@@ -58,7 +61,7 @@ def tasks_show(
         suite = suites[name]
         if format is Format.json:
             return print_json(asdict(suite))
-        lines = [f"{suite.id}: {suite.description}", *(f"  {task}" for task in suite.tasks)]
+        lines = [f"{suite.id}: {suite.describe()}", *(f"  {task}" for task in suite.tasks)]
         return say("\n".join(lines))
     (task,) = select([name])
     if format is Format.json:

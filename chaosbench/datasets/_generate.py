@@ -23,13 +23,14 @@ from chaosbench.errors import CorruptDataError, RecipeMismatchError
 from chaosbench.provenance import digest, versions
 from chaosbench.systems import registry as systems
 from chaosbench.systems._constants import constants
-from chaosbench.systems._simulate import attractor_orbit
-from chaosbench.trajectories import Trajectories
+from chaosbench.systems._integration import Orbit
+from chaosbench.systems._simulate import attractor_orbit, settling_time
+from chaosbench.trajectories import FloatArray, Trajectories
 
 __all__ = ["Split", "StoredDataset", "generate", "open_dataset", "verify"]
 
-Split = Literal["train", "test", "context"]
-_SPLITS: tuple[Split, ...] = ("train", "test", "context")
+Split = Literal["train", "test", "context", "observations"]
+_SPLITS: tuple[Split, ...] = ("train", "test", "context", "observations")
 MANIFEST, RECIPE = "manifest.json", "recipe.json"
 
 
@@ -109,10 +110,7 @@ def generate(
             )
         return stored
     jobs = [
-        (name, split)
-        for name in dataset.systems
-        for split in _SPLITS
-        if split == "train" or (dataset.windows and (split == "test" or dataset.corrupted))
+        (name, split) for name in dataset.systems for split in _SPLITS if _is_made(dataset, split)
     ]
     paces = {name: dataset.pace(name) for name in dataset.systems}
     files: dict[str, dict[str, Any]] = {}
@@ -154,6 +152,14 @@ def generate(
     return StoredDataset(directory, manifest)
 
 
+def _is_made(dataset: Dataset, split: Split) -> bool:
+    if split == "train" or not dataset.windows:
+        return split == "train"
+    return {
+        "test": True, "context": dataset.corrupted, "observations": dataset.observe_every > 0,
+    }[split]  # fmt: skip
+
+
 def _seal(manifest: dict[str, Any]) -> str:
     """Hash everything in a manifest but its own checksum: an edited pace must be noticed."""
     return digest({key: value for key, value in manifest.items() if key != "checksum"}, 64)
@@ -185,20 +191,30 @@ def make_split(dataset: Dataset, system: str, split: Split, pace: Pace) -> Traje
     """Make one split of one system; its trajectories depend on seed, split and index only.
 
     ``train`` and ``context`` are what forecasters see, noise and gaps included; ``test`` is the
-    clean truth, contexts and futures.
+    clean truth, contexts and futures; ``observations`` are the noisy samples of the futures that
+    forecasters get to see when their time has come, and NaN elsewhere.
     """
     made = _integrate(dataset, system, "train" if split == "train" else "test", pace)
-    if split == "test" or not dataset.corrupted:
+    if split == "test" or (not dataset.corrupted and split != "observations"):
         return made
-    values = made.values if split == "train" else made.values[:, : dataset.context]
-    seen = corrupt(
+    seen = dataset.context
+    values = {"train": made.values, "context": made.values[:, :seen]}.get(
+        split, made.values[:, seen:]
+    )
+    seen_values = corrupt(
         values,
         scale=np.array(constants(system).std),
         noise=dataset.noise,
-        missing=dataset.missing,
+        missing=0.0 if split == "observations" else dataset.missing,
         key=(dataset.seed, 2 + _SPLITS.index(split)),
     )
-    return Trajectories(seen, made.dt, made.variables, made.start_times)
+    starts = made.start_times
+    if split == "observations":
+        assert starts is not None
+        starts = starts + seen * made.dt
+        steps = np.arange(1, values.shape[1] + 1)
+        seen_values[:, steps % dataset.observe_every != 0] = np.nan
+    return Trajectories(seen_values, made.dt, made.variables, starts)
 
 
 def _integrate(dataset: Dataset, system: str, split: Split, pace: Pace) -> Trajectories:
@@ -211,9 +227,31 @@ def _integrate(dataset: Dataset, system: str, split: Split, pace: Pace) -> Traje
         # NumPy pads short keys with zeros; the closing 1 keeps these apart from simulate's
         key = (dataset.seed, _SPLITS.index(split), k, 1)
         orbit = attractor_orbit(found, key=key, rtol=dataset.rtol)
-        starts.append(orbit.time)
-        values.append(orbit.sample(points, pace.dt))
+        before = np.empty((0, found.dimension))
+        if not train and dataset.shift:
+            before = _shift(orbit, dataset, system, pace)
+        starts.append(orbit.time - len(before) * pace.dt)
+        rest = orbit.sample(points - len(before), pace.dt)
+        values.append(np.concatenate([before, rest]))
     return Trajectories(np.stack(values), pace.dt, found.variables, starts)
+
+
+def _shift(orbit: Orbit, dataset: Dataset, system: str, pace: Pace) -> FloatArray:
+    """Change the parameters under way; return the samples ``(k, d)`` taken before.
+
+    Without a switch the orbit first settles on the shifted attractor, as long as it was given to
+    settle on the unshifted one, and nothing is sampled. Afterwards the orbit stands at the first
+    sample that is still to be taken.
+    """
+    count = round(dataset.switch * dataset.context)
+    before = orbit.sample(count, pace.dt) if count else np.empty((0, orbit.state.size))
+    orbit.system = dataset.test_system(system)
+    orbit.kink = orbit.time  # the derivative of a delay system jumps here
+    if count:
+        orbit.advance(pace.dt)
+    else:
+        orbit.advance(settling_time(systems[system]))
+    return before
 
 
 def open_dataset(directory: Path | str) -> StoredDataset:

@@ -59,6 +59,13 @@ class Dataset:
             variable on the attractor. It is on what forecasters see; the truth stays clean.
         missing: share of the seen samples that are lost (all variables of a sample at once); the
             last sample of a context is always there.
+        shift: parameters of the one system that have other values in the test windows, such as
+            ``(("rho", 32.0),)``. Step, horizon, noise and Lyapunov times stay those of the
+            unshifted system, whose constants are measured.
+        switch: share of each context that passes before the shift takes effect; 0 where the test
+            windows lie on the shifted attractor from their beginning.
+        observe_every: during the horizon, one sample in so many is observed, with the same noise;
+            0 for none.
 
     Raises:
         UnknownNameError, ParameterError: when made from values that cannot be.
@@ -78,6 +85,9 @@ class Dataset:
     rtol: float = 1e-12
     noise: float = 0.0
     missing: float = 0.0
+    shift: tuple[tuple[str, float], ...] = ()
+    switch: float = 0.0
+    observe_every: int = 0
 
     def __post_init__(self) -> None:
         if isinstance(self.systems, str):
@@ -88,7 +98,7 @@ class Dataset:
         object.__setattr__(self, "systems", names)
         for name, least in {
             "seed": 0, "train_points": 2, "train_trajectories": 1, "windows": 0, "context": 1,
-            "horizon_at_most": 1,
+            "horizon_at_most": 1, "observe_every": 0,
         }.items():  # fmt: skip
             value = getattr(self, name)
             if not isinstance(value, int) or isinstance(value, bool) or value < least:
@@ -99,7 +109,7 @@ class Dataset:
             value = getattr(self, name)
             if not (isinstance(value, (int, float)) and math.isfinite(value) and value > 0):
                 raise ParameterError(f"{name} must be positive and finite, not {value!r}")
-        for name, limit in {"noise": 10.0, "missing": 0.9}.items():
+        for name, limit in {"noise": 10.0, "missing": 0.9, "switch": 1.0}.items():
             value = getattr(self, name)
             if not (isinstance(value, (int, float)) and 0 <= value <= limit):
                 raise ParameterError(f"{name} must lie between 0 and {limit:g}, not {value!r}")
@@ -107,11 +117,25 @@ class Dataset:
             raise ParameterError(
                 f"clock must be 'fastest', 'period' or 'lyapunov', not {self.clock!r}"
             )
+        if self.switch and not self.shift:
+            raise ParameterError("switch says when the parameters of shift change; give shift too")
+        if self.shift:
+            if len(names) > 1:
+                raise ParameterError(f"shift changes the parameters of one system, not {names}")
+            object.__setattr__(self, "shift", tuple((str(k), float(v)) for k, v in self.shift))
+            shifted = self.test_system(names[0])  # refuses parameters that the system lacks
+            if self.switch and shifted.delays != systems[names[0]].delays:
+                raise ParameterError(
+                    "a delay cannot switch inside a context; shift another parameter"
+                )
 
     def recipe(self) -> dict[str, Any]:
         """Return everything that decides the bytes: settings, fingerprints, measured constants."""
         content = asdict(self)
         content["systems"] = list(self.systems)
+        for name, default in {"shift": (), "switch": 0.0, "observe_every": 0}.items():
+            if content[name] == default:  # younger than the format: older hashes must stay
+                del content[name]
         content["format"] = FORMAT
         content["fingerprints"] = {name: systems[name].fingerprint for name in self.systems}
         content["constants"] = {name: _clocks(systems[name]) for name in self.systems}
@@ -126,6 +150,11 @@ class Dataset:
     def corrupted(self) -> bool:
         """Whether what forecasters see differs from the truth."""
         return self.noise > 0 or self.missing > 0
+
+    def test_system(self, system: str) -> System:
+        """Return the system that the test windows end with: the shifted one, where there is one."""
+        found = systems[system]
+        return found.with_params(**dict(self.shift)) if self.shift else found
 
     def only(self, system: str) -> Dataset:
         """Return the same recipe for one of its systems; its numbers stay the same."""

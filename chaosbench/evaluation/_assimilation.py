@@ -4,6 +4,8 @@ For flows and maps: shooting. The state some Lyapunov times back is found by Gau
 the trajectory from it meets the observations in the least-squares sense, with the exact
 sensitivities of the tangent kernel; the fitted stretch is doubled step by step, because over a
 long one the cost has many minima and the last estimate is a good first guess for the next.
+
+Where observations go on to arrive, the stretch slides along with them (`follow`).
 """
 
 from __future__ import annotations
@@ -12,14 +14,18 @@ import math
 
 import numpy as np
 
-from chaosbench.systems._integration import BOUND, MAX_STEPS
+from chaosbench.errors import IntegrationError
+from chaosbench.systems._integration import BOUND, MAX_STEPS, Orbit
 from chaosbench.systems._system import System
 from chaosbench.trajectories import FloatArray
 
-__all__ = ["assimilate"]
+__all__ = ["assimilate", "follow"]
 
 STRETCH = 4.0
 """Lyapunov times that are fitted; what lies further back says little about the present."""
+
+SHARES = (1.0, 0.5, 0.25)
+"""Of the stretch, tried one after the other until the fit explains the observations."""
 
 ITERATIONS = 8
 ACCEPTABLE = 1.5
@@ -48,7 +54,7 @@ def assimilate(
     """
     best: FloatArray = context[-1]
     best_cost = math.inf
-    for share in (1.0, 0.5, 0.25):
+    for share in SHARES:
         steps = math.ceil(share * STRETCH / (lyapunov_exponent * dt))
         steps = max(2, min(steps, len(context) - 1))
         state, cost = _shoot(system, context[-steps - 1 :], end - steps * dt, dt, noise)
@@ -59,22 +65,89 @@ def assimilate(
     return best
 
 
+def follow(
+    system: System,
+    seen: FloatArray,
+    *,
+    start: int,
+    end: float,
+    dt: float,
+    noise: FloatArray,
+    lyapunov_exponent: float,
+) -> FloatArray:
+    """Forecast from observation to observation, each time from what all of them so far tell.
+
+    As in `assimilate`, but the stretch slides along: the last fit, continued by its own forecast,
+    is the first guess for the next, so that few iterations are left to do. Where they do not lead
+    to an acceptable fit, the stretch is shot anew.
+
+    Args:
+        system: a flow.
+        seen: ``(T, d)``, noisy observations, NaN where there is none; all of the first `start`
+            are there.
+        start: samples of the context; the rest is the horizon.
+        end: absolute time of the last sample of the context.
+        dt, noise, lyapunov_exponent: as in `assimilate`.
+
+    Returns:
+        ``(T - start, d)``, the forecast of each sample from those before it; NaN where an
+        integration failed.
+
+    """
+    path = np.full(seen.shape, np.nan)  # the best guess of every sample so far
+    out = np.full(seen.shape, np.nan)
+    longest = max(2, min(math.ceil(STRETCH / (lyapunov_exponent * dt)), start - 1))
+    arrivals = [start - 1, *(start + np.flatnonzero(np.isfinite(seen[start:, 0])))]
+    for arrival, following in zip(arrivals, [*arrivals[1:], len(seen) - 1], strict=True):
+        first, state, cost = arrival, seen[arrival], math.inf
+        for share in (None, *SHARES):  # None: go on from the last fit
+            begin = arrival - max(2, math.ceil((share or 1.0) * longest))
+            while not np.isfinite(seen[begin]).all():
+                begin -= 1
+            known, when = seen[begin : arrival + 1], end + (begin - start + 1) * dt
+            if share is not None:
+                trial, reached = _fitted(system, known, when, dt, noise)
+            elif np.isfinite(path[begin]).all():
+                trial, reached = _gauss_newton(system, path[begin], known, when, dt, noise)
+            else:
+                continue
+            if reached < cost:
+                first, state, cost = begin, trial, reached
+            if cost < ACCEPTABLE:
+                break
+        when = end + (first - start + 1) * dt
+        try:
+            made = Orbit(system, state, when, rtol=1e-10).sample(following - first + 1, dt)
+        except IntegrationError:
+            continue
+        path[first : following + 1] = made
+        out[arrival + 1 : following + 1] = made[arrival - first + 1 :]
+    return out[start:]
+
+
 def _shoot(
     system: System, seen: FloatArray, start: float, dt: float, noise: FloatArray
 ) -> tuple[FloatArray, float]:
     """Fit the whole stretch; return the state at its end and the mean squared residual."""
+    state, cost = _fitted(system, seen, start, dt, noise)
+    path = _propagate(system, state, start, dt, len(seen) - 1)
+    if path is None:
+        return seen[-1], math.inf
+    return path[0][-1], cost
+
+
+def _fitted(
+    system: System, seen: FloatArray, start: float, dt: float, noise: FloatArray
+) -> tuple[FloatArray, float]:
+    """Fit ever longer stretches up to the whole; return the state at the start and the cost."""
     total = len(seen) - 1
     state = seen[0].copy()
     length = min(total, 4)
     while True:
         state, cost = _gauss_newton(system, state, seen[: length + 1], start, dt, noise)
         if length == total or not math.isfinite(cost):
-            break
+            return state, cost
         length = min(total, 2 * length)
-    path = _propagate(system, state, start, dt, total)
-    if path is None:
-        return seen[-1], math.inf
-    return path[0][-1], cost
 
 
 def _gauss_newton(
@@ -91,8 +164,10 @@ def _gauss_newton(
     cost = _cost(found[0], seen, noise)
     for _ in range(ITERATIONS):
         path, sensitivity = found
-        residual = ((seen - path) / noise).ravel()
-        matrix = (sensitivity / noise[:, None]).reshape(-1, state.size)
+        there = np.isfinite(seen)
+        residual = np.where(there, (seen - path) / noise, 0.0).ravel()
+        rows = np.where(there[..., None], sensitivity / noise[:, None], 0.0)
+        matrix = rows.reshape(-1, state.size)
         change = np.linalg.lstsq(matrix, residual, rcond=1e-10)[0]
         factor = 1.0
         while factor > 0.05:
@@ -111,7 +186,7 @@ def _gauss_newton(
 
 
 def _cost(path: FloatArray, seen: FloatArray, noise: FloatArray) -> float:
-    return float(np.mean(((seen - path) / noise) ** 2))
+    return float(np.nanmean(((seen - path) / noise) ** 2))
 
 
 def _propagate(

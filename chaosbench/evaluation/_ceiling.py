@@ -16,7 +16,7 @@ from __future__ import annotations
 import numpy as np
 
 from chaosbench.errors import IntegrationError
-from chaosbench.evaluation._assimilation import assimilate
+from chaosbench.evaluation._assimilation import assimilate, follow
 from chaosbench.systems._constants import constants
 from chaosbench.systems._integration import Orbit
 from chaosbench.systems._system import System
@@ -40,6 +40,7 @@ def perfect_forecast(
     horizon: int,
     *,
     noise: FloatArray | None = None,
+    observations: FloatArray | None = None,
 ) -> FloatArray:
     """Forecast with the true equation.
 
@@ -50,11 +51,22 @@ def perfect_forecast(
         dt: sampling step in time units.
         horizon: steps, `H`.
         noise: standard deviation of each variable's observation noise ``(d,)``.
+        observations: ``(n, H, d)`` of a flow, NaN where there are none; each corrects the forecast
+            after it.
 
     Returns:
         ``(n, H, d)``; NaN from where an integration failed.
 
     """
+    if observations is not None and noise is not None:
+        seen = np.concatenate([context, observations], axis=1)
+        return np.stack([
+            follow(
+                system, window, start=context.shape[1], end=float(end), dt=dt, noise=noise,
+                lyapunov_exponent=constants(system.name).largest_lyapunov_exponent,
+            )
+            for window, end in zip(seen, context_end, strict=True)
+        ])  # fmt: skip
     rounded = context.astype(np.float32).astype(np.float64)
     out = np.full((len(context), horizon, context.shape[2]), np.nan)
     noisy = noise is not None and bool(noise.any())
@@ -69,7 +81,7 @@ def perfect_forecast(
             if noise is not None and noisy:
                 state = assimilate(
                     system, rounded[k], end=float(end), dt=dt, noise=noise,
-                    lyapunov_exponent=constants(system).largest_lyapunov_exponent,
+                    lyapunov_exponent=constants(system.name).largest_lyapunov_exponent,
                 )  # fmt: skip
             orbit = Orbit(system, state, float(end), rtol=RTOL)
         try:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from chaosbench.evaluation._record import STATUSES, Status
-from chaosbench.evaluation._wire import ProtocolError, read_message, write_message
+from chaosbench.evaluation._wire import MORE, ProtocolError, read_message, write_message
 from chaosbench.trajectories import FloatArray
 
 __all__ = ["Budget", "Outcome", "WorkerProcess"]
@@ -52,6 +52,7 @@ class Outcome:
     samples: FloatArray | None = None
     config: dict[str, Any] | None = None
     tried: int = 0
+    polynomial: tuple[FloatArray, FloatArray] | None = None
     costs: dict[str, float] = field(default_factory=dict)
 
 
@@ -66,11 +67,24 @@ class WorkerProcess:
         self._lock = threading.Lock()
         self._retired = False
 
-    def run(self, job: dict[str, Any], train: FloatArray, context: FloatArray) -> Outcome:
-        """Fit and predict in the process; every ending is an `Outcome`."""
+    def run(
+        self,
+        job: dict[str, Any],
+        train: FloatArray,
+        context: FloatArray,
+        *,
+        states: FloatArray | None = None,
+        observations: FloatArray | None = None,
+    ) -> Outcome:
+        """Fit and predict in the process; every ending is an `Outcome`.
+
+        Held-out `states` are sent along; of the `observations` ``(m, n, d)`` one at a time, each
+        when the process has delivered the forecast up to it.
+        """
         try:
             self._start()
-            write_message(self._sink, job, train=train, context=context)
+            held_out = {} if states is None else {"states": states}
+            write_message(self._sink, job, train=train, context=context, **held_out)
         except (ProtocolError, OSError) as error:
             self.close()
             return Outcome("crashed", f"the forecaster's process did not start: {error}")
@@ -79,7 +93,14 @@ class WorkerProcess:
         try:
             # point values and at most a thousand samples of them
             wanted = 1001.0 * context.shape[0] * job["horizon"] * context.shape[2]
-            header, arrays = read_message(self._source, deadline=deadline, numbers_at_most=wanted)
+            waiting = [] if observations is None else list(observations)
+            while True:
+                header, arrays = read_message(
+                    self._source, deadline=deadline, numbers_at_most=wanted
+                )
+                if header.get("status") != MORE or not waiting:
+                    break
+                write_message(self._sink, {}, observation=waiting.pop(0))
         except TimeoutError:
             self.close()
             return Outcome("timeout", f"fit and predict took longer than {self.budget.seconds:g} s")
@@ -225,8 +246,19 @@ def _outcome(header: dict[str, Any], arrays: dict[str, FloatArray]) -> Outcome:
         arrays.get("samples"),
         header["config"] if isinstance(header.get("config"), dict) else None,
         int(header.get("tried", 0)),
+        _polynomial(arrays),
         costs,
     )
+
+
+def _polynomial(arrays: dict[str, FloatArray]) -> tuple[FloatArray, FloatArray] | None:
+    """Return exponents and coefficients, each ``(p, d)``, if that is what came."""
+    powers, coefficients = arrays.get("powers"), arrays.get("coefficients")
+    if powers is None or coefficients is None:
+        return None
+    sound = powers.ndim == 2 and powers.shape == coefficients.shape
+    sound = sound and bool(((powers >= 0) & (powers <= 100) & (powers % 1 == 0)).all())
+    return (powers, coefficients) if sound else None
 
 
 def _environment() -> dict[str, str]:

@@ -8,9 +8,9 @@ from typing import Any, Literal
 
 __all__ = ["STATUSES", "Record", "Status"]
 
-Status = Literal["ok", "timeout", "out_of_memory", "crashed", "diverged", "invalid"]
+Status = Literal["ok", "timeout", "out_of_memory", "crashed", "diverged", "invalid", "unsupported"]
 STATUSES: tuple[Status, ...] = (
-    "ok", "timeout", "out_of_memory", "crashed", "diverged", "invalid",
+    "ok", "timeout", "out_of_memory", "crashed", "diverged", "invalid", "unsupported",
 )  # fmt: skip
 
 
@@ -26,7 +26,8 @@ class Record:
         config: every setting of the forecaster, defaults included.
         seed: seed given to ``fit``.
         exam_seed: seed of the dataset; another one is another exam.
-        status: ``ok`` or how the run failed. A failed run is a Record, never a gap.
+        status: ``ok`` or how the run failed; ``unsupported`` where the forecaster has no such
+            answer, such as an equation. A failed run is a Record, never a gap.
         message: one sentence on the failure; empty when ok.
         privileged: the forecaster was given the equation; shown, never ranked.
         scores: metric name to one number for the cell (``d_stsp``, ``smape@1`` at one Lyapunov

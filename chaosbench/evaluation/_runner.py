@@ -16,6 +16,7 @@ import numpy as np
 from chaosbench.datasets import StoredDataset, generate, open_dataset
 from chaosbench.errors import InputError, ParameterError
 from chaosbench.evaluation._ceiling import LABEL, perfect_forecast
+from chaosbench.evaluation._equation import arrays_of, held_out, monomials_of
 from chaosbench.evaluation._process import Budget, Outcome, WorkerProcess
 from chaosbench.evaluation._record import Record
 from chaosbench.evaluation._score import Exam, score
@@ -289,8 +290,9 @@ class _Crew:
             outcome = _ceiling(cell.task, exam)
         else:
             outcome = self._worker().run(
-                _job(cell, exam, self.budget.seconds), exam.train, exam.context
-            )
+                _job(cell, exam, self.budget.seconds), exam.train, exam.context,
+                states=exam.states, observations=exam.arrivals(cell.task.dataset.observe_every),
+            )  # fmt: skip
         if self._stopping.is_set():
             raise _Stopped
         record, forecast = _record(cell, exam, outcome, stored, self.budget)
@@ -326,6 +328,8 @@ def cache_directory() -> Path:
 def load_exam(stored: StoredDataset, task: Task) -> Exam:
     """Read and check a task's data and split it into what is seen and what is asked."""
     exam = _read_exam(str(stored.directory), stored.hash, task.system)
+    if task.asks == "equation":
+        return held_out(exam, systems[task.system])
     if task.observed is None:
         return exam
     names = systems[task.system].variables
@@ -336,6 +340,7 @@ def load_exam(stored: StoredDataset, task: Task) -> Exam:
         context=exam.context[..., chosen],
         truth=exam.truth[..., chosen],
         observed=tuple(chosen),
+        observations=None if exam.observations is None else exam.observations[..., chosen],
     )
 
 
@@ -349,7 +354,9 @@ def _read_exam(directory: str, hash_: str, system: str) -> Exam:
     assert test.start_times is not None
     known = constants(system)
     past = np.ascontiguousarray(test.values[:, :seen])
-    corrupted = f"{system}/context.parquet" in stored.manifest["files"]
+    files = stored.manifest["files"]
+    corrupted = f"{system}/context.parquet" in files
+    followed = f"{system}/observations.parquet" in files
     return Exam(
         train=train.values,
         context=stored.load(system, "context").values if corrupted else past,
@@ -362,6 +369,7 @@ def _read_exam(directory: str, hash_: str, system: str) -> Exam:
         dt=test.dt,
         lyapunov_exponent=stored.manifest["paces"][system]["lyapunov_exponent"],
         period=known.period,
+        observations=stored.load(system, "observations").values if followed else None,
     )
 
 
@@ -372,6 +380,9 @@ def _job(cell: Cell, exam: Exam, seconds: float) -> dict[str, Any]:
         "plugins": [path for path, _ in cell.spec.plugins],
         "seed": cell.seed,
         "learn": cell.task.learn,
+        "asks": cell.task.asks,
+        "discrete": systems[cell.task.system].kind == "map",
+        "observe_every": cell.task.dataset.observe_every,
         "tune": cell.tune,
         "seconds": seconds,
         "dt": exam.dt,
@@ -380,13 +391,16 @@ def _job(cell: Cell, exam: Exam, seconds: float) -> dict[str, Any]:
 
 
 def _ceiling(task: Task, exam: Exam) -> Outcome:
+    if task.asks == "equation":
+        return Outcome("ok", values=exam.truth, polynomial=arrays_of(exam.equation))
     values = perfect_forecast(
-        systems[task.system],
+        task.dataset.test_system(task.system),
         _privileged_context(exam),
         exam.context_end,
         exam.dt,
         exam.horizon,
         noise=exam.noise,
+        observations=exam.observations,
     )[..., list(exam.observed)]
     return Outcome("ok" if np.isfinite(values).all() else "diverged", values=values)
 
@@ -408,7 +422,8 @@ def _record(
     windows: dict[str, tuple[float, ...]] = {}
     forecast = None
     if values is not None:
-        scores, windows = score(cell.task, exam, values, outcome.samples)
+        found = monomials_of(outcome.polynomial, exam.truth.shape[2])
+        scores, windows = score(cell.task, exam, values, outcome.samples, found)
         names = systems[cell.task.system].variables
         forecast = Trajectories(
             values,
@@ -432,6 +447,7 @@ def _record(
         provenance={
             "dataset": stored.hash,
             "fingerprint": systems[cell.task.system].fingerprint,
+            "ranked": cell.task.ranked,
             "lyapunov_exponent": exam.lyapunov_exponent,
             "horizon_lyapunov": exam.horizon * exam.clock,
             "budget": asdict(budget),

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from chaosbench import metrics
+from chaosbench.evaluation._climate import score_climate
+from chaosbench.evaluation._equation import Monomials, score_equation
 from chaosbench.tasks import Task
 from chaosbench.trajectories import FloatArray
 
@@ -32,6 +34,11 @@ class Exam:
         dt: sampling step in time units.
         lyapunov_exponent: per time unit; None unless the system is chaotic.
         period: dominant period in time units.
+        observations: ``(w, H, d)``, noisy observations of the horizon, which arrive one by one
+            while it passes, NaN elsewhere; None where there are none.
+        states: ``(w, H, d)``, held-out states at which a right-hand side is asked for; `truth` is
+            then what it gives there. None where a forecast is asked for.
+        equation: the true right-hand side as a polynomial; None where it is none, or not asked for.
 
     """
 
@@ -46,6 +53,9 @@ class Exam:
     dt: float
     lyapunov_exponent: float | None
     period: float
+    observations: FloatArray | None = None
+    states: FloatArray | None = None
+    equation: Monomials | None = None
 
     @property
     def horizon(self) -> int:
@@ -58,23 +68,41 @@ class Exam:
         rate = self.lyapunov_exponent if self.lyapunov_exponent is not None else 1 / self.period
         return self.dt * rate
 
+    def arrivals(self, every: int) -> FloatArray | None:
+        """Return the observations ``(m, w, d)`` of every so many steps, in the order they arrive.
+
+        Nothing is forecast after the last step, so what is seen there comes too late and stays out.
+        """
+        if self.observations is None:
+            return None
+        return self.observations[:, every - 1 : self.horizon - 1 : every].swapaxes(0, 1)
+
 
 def score(
-    task: Task, exam: Exam, forecast: FloatArray, samples: FloatArray | None = None
+    task: Task,
+    exam: Exam,
+    forecast: FloatArray,
+    samples: FloatArray | None = None,
+    found: Monomials | None = None,
 ) -> tuple[dict[str, float], dict[str, tuple[float, ...]]]:
-    """Score one forecast ``(w, H, d)``, with samples ``(m, w, H, d)`` where it has them.
+    """Score one answer ``(w, H, d)``, with samples ``(m, w, H, d)`` where it has them.
 
-    Returns the cell's and the windows' numbers.
+    The answer to an ``equation`` task is the right-hand side at the exam's states, and `found` its
+    polynomial, where it is one. Returns the cell's and the windows' numbers.
 
     Pointwise errors are reported at the task's horizons and belong to one instant; `smape` and
     `nrmse` without an ``@`` are means over the whole forecast. D_stsp compares the pooled states
     of all windows, D_H is the mean over windows. CRPS and energy score take a point forecast as
     an ensemble of one; coverage and spread–skill are only given where there are samples.
     """
+    if task.asks == "equation":
+        return score_equation(exam, forecast, found)
     past = exam.clean_context[..., list(exam.observed)]
     # where nothing is trained on, the spread is that of the attractor
     known = exam.spread[list(exam.observed)]
     scale = np.nanstd(exam.train, axis=(0, 1)) if task.learn == "train" else known
+    if task.asks == "climate":
+        return score_climate(task, exam, forecast, scale=scale, past=past)
     windows: dict[str, tuple[float, ...]] = {}
     for threshold in task.thresholds:
         steps = metrics.valid_prediction_steps(
@@ -93,6 +121,8 @@ def score(
     curves["energy_score"] = metrics.energy_score(exam.truth, members, scale=scale)
     scores: dict[str, float] = {}
     for name, curve in curves.items():
+        if task.ranked == name:
+            windows[name] = tuple(curve.mean(axis=1).tolist())
         scores[name] = float(np.median(curve.mean(axis=1)))
         for horizon in task.horizons:
             step = round(horizon / exam.clock) - 1
@@ -101,6 +131,17 @@ def score(
     mase = metrics.mase(exam.truth, forecast, past)
     windows["mase"] = tuple(mase.tolist())
     scores["mase"] = float(np.median(mase))
+    if "vpt_smape" in task.metrics:
+        times = metrics.valid_prediction_time_smape(
+            exam.truth, forecast, dt=1.0, lyapunov_exponent=exam.clock
+        )
+        windows["vpt_smape"] = tuple(times.tolist())
+        scores["vpt_smape"] = float(np.median(times))
+    for name in ("ctf_short_time", "ctf_long_time_histogram", "ctf_long_time_spectrum"):
+        if name in task.metrics:
+            values = metrics.registry[name](exam.truth, forecast)
+            windows[name] = tuple(values.tolist())
+            scores[name] = float(np.median(values))
     d = exam.truth.shape[2]
     scores["d_stsp"] = float(
         metrics.state_space_divergence(

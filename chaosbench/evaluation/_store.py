@@ -41,8 +41,10 @@ class Records(tuple[Record, ...]):
         failed = sum(record.status != "ok" for record in self)
         lines = [f"{len(self)} records, {failed} failed"]
         for record in self[:20]:
-            times = sorted(record.window_scores.get("vpt@0.4", ()))
-            middle = f"median VPT {times[len(times) // 2]:.2f}" if times else record.message
+            ranked = str(record.provenance.get("ranked", "vpt@0.4"))
+            values = sorted(record.window_scores.get(ranked, ()))
+            name = "VPT" if ranked == "vpt@0.4" else ranked
+            middle = f"median {name} {values[len(values) // 2]:.2f}" if values else record.message
             lines.append(f"  {record.task}  {record.forecaster}  {record.status}  {middle}")
         return "\n".join(lines + (["  …"] if len(self) > 20 else []))
 

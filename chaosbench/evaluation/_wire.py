@@ -17,7 +17,10 @@ import numpy as np
 
 from chaosbench.trajectories import FloatArray
 
-__all__ = ["ProtocolError", "read_message", "write_message"]
+__all__ = ["MORE", "ProtocolError", "read_message", "write_message"]
+
+MORE = "more"
+"""What the forecaster's process says when it has forecast as far as the next observation."""
 
 _LENGTH = struct.Struct("<Q")
 HEADER_AT_MOST = 1 << 20

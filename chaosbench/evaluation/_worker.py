@@ -15,6 +15,7 @@ import resource
 import signal
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ import numpy as np
 
 from chaosbench.errors import ForecastFailure
 from chaosbench.evaluation._plugins import load_plugin
-from chaosbench.evaluation._wire import ProtocolError, read_message, write_message
+from chaosbench.evaluation._wire import MORE, ProtocolError, read_message, write_message
 from chaosbench.forecasters import Forecast
 from chaosbench.forecasters import registry as forecasters
 from chaosbench.trajectories import FloatArray, Trajectories
@@ -39,17 +40,20 @@ def main(source: int, sink: int, memory_mib: float) -> None:
             job, arrays = read_message(source)
         except ProtocolError:
             return
-        header, values, samples = _serve(job, arrays)
-        found: dict[str, FloatArray] = {} if values is None else {"values": values}
-        if samples is not None:
-            found["samples"] = samples
+
+        def observe() -> FloatArray:
+            """Ask the harness for the observation ``(n, d)`` whose time has come."""
+            write_message(sink, {"status": MORE})
+            return read_message(source)[1]["observation"]
+
+        header, found = _serve(job, arrays, observe)
         write_message(sink, header, **found)
 
 
 def _serve(
-    job: dict[str, Any], arrays: dict[str, FloatArray]
-) -> tuple[dict[str, Any], FloatArray | None, FloatArray | None]:
-    """Fit and predict once; whatever goes wrong is a status."""
+    job: dict[str, Any], arrays: dict[str, FloatArray], observe: Callable[[], FloatArray]
+) -> tuple[dict[str, Any], dict[str, FloatArray]]:
+    """Fit and answer once; whatever goes wrong is a status."""
     try:
         for path in job["plugins"]:
             load_plugin(Path(path))
@@ -61,15 +65,19 @@ def _serve(
         train = Trajectories(_seen(arrays["train"], gaps), job["dt"])
         context = _seen(arrays["context"], gaps)
     except Exception as error:
-        return _failure("crashed", error), None, None
+        return _failure("crashed", error), {}
     header: dict[str, Any] = {}
     _reset_peak()
     cpu = time.process_time()
     try:
         if job["tune"]:
             forecaster = _tuned(chosen, job, train, context, header)
-        if job["learn"] == "train":
-            values, samples = _fit_and_predict(forecaster, train, context, job, header)
+        if job.get("asks") == "equation":
+            found = _fit_and_show(forecaster, train, arrays["states"], job, header)
+        elif job.get("observe_every"):
+            found = _fit_and_follow(forecaster, train, arrays["context"], job, header, observe)
+        elif job["learn"] == "train":
+            found = _arrays(*_fit_and_predict(forecaster, train, context, job, header))
         else:  # every context is a world of its own
             pieces = [
                 _fit_and_predict(
@@ -78,22 +86,35 @@ def _serve(
                 )
                 for window in context
             ]  # fmt: skip
-            values = np.concatenate([v for v, _ in pieces])
-            drawn = [s for _, s in pieces if s is not None]
-            samples = np.concatenate(drawn, axis=1) if len(drawn) == len(pieces) else None
+            found = _joined(pieces, axis=0)
     except ForecastFailure as failure:
-        return header | _failure(failure.status, failure), None, None
+        return header | _failure(failure.status, failure), {}
     except MemoryError as error:
-        return header | _failure("out_of_memory", error), None, None
+        return header | _failure("out_of_memory", error), {}
     except Exception as error:
-        return header | _failure("crashed", error), None, None
+        return header | _failure("crashed", error), {}
     header["cpu_seconds"] = time.process_time() - cpu
     header["peak_memory_mib"] = _peak_mib()
-    finite = bool(np.isfinite(values).all())
+    finite = bool(np.isfinite(found["values"]).all())
     header |= {"status": "ok" if finite else "diverged", "message": ""}
     if not finite:
         header["message"] = "the forecast is not finite throughout; it is scored as the worst there"
-    return header, values, samples
+    return header, found
+
+
+def _arrays(values: FloatArray, samples: FloatArray | None) -> dict[str, FloatArray]:
+    return {"values": values} if samples is None else {"values": values, "samples": samples}
+
+
+def _joined(
+    pieces: list[tuple[FloatArray, FloatArray | None]], *, axis: int
+) -> dict[str, FloatArray]:
+    """Join forecasts along windows or steps; samples where every piece has as many."""
+    values = np.concatenate([v for v, _ in pieces], axis=axis)
+    drawn = [s for _, s in pieces if s is not None]
+    if len(drawn) < len(pieces) or len({len(s) for s in drawn}) > 1:
+        return {"values": values}
+    return {"values": values, "samples": np.concatenate(drawn, axis=axis + 1)}
 
 
 def _tuned(
@@ -112,17 +133,83 @@ def _tuned(
     return chosen(**config)
 
 
+def _fit(forecaster: Any, train: Trajectories, job: dict[str, Any], header: Any) -> Any:
+    """Fit once, adding the time to the header."""
+    start = time.perf_counter()
+    predictor = forecaster.fit(train, seed=job["seed"])
+    header["fit_seconds"] = header.get("fit_seconds", 0.0) + time.perf_counter() - start
+    return predictor
+
+
+def _fit_and_show(
+    forecaster: Any, train: Trajectories, states: FloatArray, job: dict[str, Any], header: Any
+) -> dict[str, FloatArray]:
+    """Return the right-hand side that was found at states ``(w, H, d)``, and its polynomial."""
+    from chaosbench.errors import InvalidForecastError, UnsupportedError
+
+    predictor = _fit(forecaster, train, job, header)
+    method = "next_state" if job["discrete"] else "vector_field"
+    if not callable(getattr(predictor, method, None)):
+        raise UnsupportedError(
+            f"{type(forecaster).__name__} has no equation to show: its predictor has no method "
+            f"{method}(states)"
+        )
+    start = time.perf_counter()
+    d = states.shape[2]
+    values = np.asarray(getattr(predictor, method)(states.reshape(-1, d).copy()))
+    if values.shape != (states.size // d, d) or values.dtype.kind not in "fiu":
+        raise InvalidForecastError(
+            f"{method} must return real numbers of shape (n, d) = {(states.size // d, d)}, "
+            f"not {values.dtype} of shape {values.shape}"
+        )
+    found = {"values": values.reshape(states.shape)}
+    if callable(getattr(predictor, "polynomial", None)):
+        powers, coefficients = (np.asarray(a, dtype=float) for a in predictor.polynomial())
+        found |= {"powers": powers, "coefficients": coefficients}
+    header["predict_seconds"] = time.perf_counter() - start
+    return found
+
+
+def _fit_and_follow(
+    forecaster: Any,
+    train: Trajectories,
+    context: FloatArray,
+    job: dict[str, Any],
+    header: Any,
+    observe: Callable[[], FloatArray],
+) -> dict[str, FloatArray]:
+    """Forecast from observation to observation; what lies between two of them is never seen.
+
+    The context slides along and keeps its length. Its gaps are filled for forecasters that do not
+    handle them; the forecasts themselves are not fed back.
+    """
+    gaps = getattr(forecaster, "handles_gaps", False)
+    every, horizon = job["observe_every"], job["horizon"]
+    predictor = _fit(forecaster, train, job, header)
+    pieces = []
+    for begin in range(0, horizon, every):
+        if begin:
+            between = np.full((len(context), every - 1, context.shape[2]), np.nan)
+            latest = observe()[:, np.newaxis]
+            context = np.concatenate([context, between, latest], axis=1)[:, every:]
+        start = time.perf_counter()
+        steps = min(every, horizon - begin)
+        result = predictor.predict(_seen(context, gaps), steps)
+        spent = time.perf_counter() - start
+        header["predict_seconds"] = header.get("predict_seconds", 0.0) + spent
+        pieces.append(_checked(result, context, steps))
+    return _joined(pieces, axis=1)
+
+
 def _fit_and_predict(
     forecaster: Any, train: Trajectories, context: FloatArray, job: dict[str, Any], header: Any
 ) -> tuple[FloatArray, FloatArray | None]:
     """Fit and predict once, adding the times to the header."""
+    predictor = _fit(forecaster, train, job, header)
     start = time.perf_counter()
-    predictor = forecaster.fit(train, seed=job["seed"])
-    middle = time.perf_counter()
-    header["fit_seconds"] = header.get("fit_seconds", 0.0) + middle - start
     result = predictor.predict(context, job["horizon"])
-    end = time.perf_counter()
-    header["predict_seconds"] = header.get("predict_seconds", 0.0) + end - middle
+    spent = time.perf_counter() - start
+    header["predict_seconds"] = header.get("predict_seconds", 0.0) + spent
     return _checked(result, context, job["horizon"])
 
 

@@ -55,7 +55,14 @@ def _real(values: ArrayLike, *, axes: int, what: str) -> FloatArray:
 
 @runtime_checkable
 class Predictor(Protocol):
-    """A fitted forecaster."""
+    """A fitted forecaster.
+
+    A predictor that knows an equation may show it, to be scored on the track ``equation``, through
+    further methods: ``vector_field(states)``, the time derivative at states ``(n, d)`` per time
+    unit; ``next_state(states)``, for maps, the states one step later; both in the units of the
+    data. And ``polynomial()``, the exponents and the coefficients, each ``(p, d)``, of a polynomial
+    right-hand side. What it does not have it lacks, or raises `UnsupportedError` for.
+    """
 
     def predict(self, context: FloatArray, horizon: int) -> Forecast:
         """Continue each context.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from chaosbench.errors import DivergedError, ParameterError
+from chaosbench.errors import DivergedError, ParameterError, UnsupportedError
 from chaosbench.forecasters._common import (
     Scaler,
     checked_context,
@@ -18,6 +18,7 @@ from chaosbench.forecasters._common import (
     require_real,
     single_threaded,
 )
+from chaosbench.forecasters._polynomial import factors, terms
 from chaosbench.forecasters._protocol import Forecast
 from chaosbench.forecasters._refine import refine
 from chaosbench.forecasters._selection import HeldOut, hold_out
@@ -245,6 +246,26 @@ class _SINDyPredictor:
         sizes = np.prod(self.scale**self.model.powers, axis=1)
         step = 1.0 if self.model.discrete else self.dt
         return np.asarray(self.model.coefficients * self.scale / sizes[:, np.newaxis] / step)
+
+    def polynomial(self) -> tuple[NDArray[np.int64], FloatArray]:
+        """Return the exponents and the coefficients of the equation, in the units of the data."""
+        return self.powers, self.coefficients
+
+    def vector_field(self, states: FloatArray) -> FloatArray:
+        """Return du/dt at states ``(n, d)``, per time unit.
+
+        Raises:
+            UnsupportedError: what was found is a map.
+
+        """
+        if self.model.discrete:
+            raise UnsupportedError("SINDy took these data for those of a map: there is no du/dt")
+        return np.asarray(terms(states, factors(self.powers)) @ self.coefficients)
+
+    @single_threaded
+    def next_state(self, states: FloatArray) -> FloatArray:
+        """Return the states ``(n, d)`` one sampling step later."""
+        return np.asarray(self.model.advance(states / self.scale) * self.scale)
 
     @single_threaded
     def predict(self, context: FloatArray, horizon: int) -> Forecast:

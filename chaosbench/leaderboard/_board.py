@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from chaosbench.evaluation._record import Record
+    from chaosbench.tasks import Published
 
 __all__ = ["Leaderboard", "build"]
 
@@ -61,6 +62,13 @@ class Leaderboard:
             failures=sum(record.status != "ok" for record in exam.records),
         )
 
+    @property
+    def published(self) -> tuple[Published, ...]:
+        """What others published for the protocol that the track follows; usually nothing."""
+        from chaosbench.tasks import published_for
+
+        return published_for(self.track)
+
     def __iter__(self) -> Iterator[Standing]:
         return iter(self.standings)
 
@@ -89,7 +97,7 @@ class Leaderboard:
         return render(self).rstrip()
 
     def _repr_html_(self) -> str:
-        shown = columns(self.standings)
+        shown = columns(self.standings, self.metric)
         head = "".join(
             f'<th title="{html.escape(column.meaning)}">{html.escape(column.heading)}</th>'
             for column in shown
@@ -144,7 +152,7 @@ def _plain(value: Any) -> Any:
 def build(
     records: Iterable[Record],
     *,
-    metric: str = "vpt@0.4",
+    metric: str | None = None,
     bootstrap: int = 1000,
     seed: int = 0,
     exam_seed: int | None = None,

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from chaosbench.leaderboard._wording import Wording, wording
 from chaosbench.metrics import registry as metrics
 
 if TYPE_CHECKING:
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 
     from chaosbench.leaderboard.ranking import Standing
 
-__all__ = ["COLUMNS", "Column", "columns", "compact", "score_text"]
+__all__ = ["Column", "columns", "compact", "score_text"]
 
 
 @dataclass(frozen=True)
@@ -57,11 +58,12 @@ def compact(value: float) -> str:
     return f"{value:,.0f}"
 
 
-def score_text(line: Standing) -> str:
+def score_text(line: Standing, digits: int | None = None) -> str:
     """Print the score with its interval, ``5.2 [4.1, 6.3]``; ``≥`` marks a lower bound."""
     if math.isnan(line.score):
         return "–"
-    digits = 1 if line.score >= 1 else 2  # 0.05 and 0.12 are not both 0.1
+    if digits is None:
+        digits = 1 if line.score >= 1 else 2  # 0.05 and 0.12 are not both 0.1
     text = f"{'≥' if line.score_is_lower_bound else ''}{line.score:.{digits}f}"
     if math.isnan(line.ci_low):
         return text
@@ -90,12 +92,20 @@ def _score(name: str, head: str, meaning: str, keep: int) -> Column:
     )
 
 
-COLUMNS: tuple[Column, ...] = (
-    Column("rank", "#", "", "Place by median valid prediction time, ties by restricted mean.",
-           _rank, lambda line: "–" if line.rank is None else str(line.rank), 100),
-    Column("score", "VPT", "↑", "Median valid prediction time in Lyapunov times (Kaplan–Meier) "
-           "with its 95% bootstrap interval; ≥ where more than half of the forecasts outlived the "
-           "exam.", lambda line: line.score, score_text, 99),
+def _leading(words: Wording) -> tuple[Column, ...]:
+    """Return the columns of the score that ranks."""
+    return (
+        Column("rank", "#", "", f"Place by median {words.noun}, ties by restricted mean.",
+               _rank, lambda line: "–" if line.rank is None else str(line.rank), 100),
+        Column("score", words.head, words.arrow, "Median valid prediction time in Lyapunov times "
+               "(Kaplan–Meier) with its 95% bootstrap interval; ≥ where more than half of the "
+               "forecasts outlived the exam." if words.digits is None else
+               f"Median {words.noun} with its 95% bootstrap interval.",
+               lambda line: line.score, lambda line: score_text(line, words.digits), 99),
+    )  # fmt: skip
+
+
+OTHERS: tuple[Column, ...] = (
     Column("ceiling", "of ceiling", "↑", "Score in percent of the best forecaster that was given "
            "the equation.", lambda line: line.percent_of_ceiling,
            lambda line: _percent(line.percent_of_ceiling), 1),
@@ -114,6 +124,17 @@ COLUMNS: tuple[Column, ...] = (
            88),
     _score("smape@1", "sMAPE@1", "Symmetric percentage error at one Lyapunov time, 0 to 200; "
            "median over tasks.", 2),
+    _score("nrmse", "NRMSE", "Root mean square error in σ over the whole forecast; median over "
+           "tasks.", 1),
+    _score("sw1", "SW₁", "Sliced Wasserstein distance between the states of the free run and the "
+           "true ones, in σ; median over tasks.", 86),
+    _score("mean_error", "Δmean", "Error of the free run's mean, in σ; median over tasks.", 50),
+    _score("spread_error", "Δspread", "Error of the free run's standard deviation, in σ; median "
+           "over tasks.", 49),
+    _score("structure_f1", "F₁", "Terms of the equation found and true, where it is a polynomial; "
+           "median over tasks.", 85),
+    _score("coefficient_error", "coef.", "Relative error of the coefficients; median over tasks.",
+           84),
     _score("mase", "MASE", "Mean absolute error over the lag-1 naive error of the context; median "
            "over tasks.", 3),
     Column("seconds", "s", "↓", "Seconds to fit and predict one cell, median.",
@@ -124,10 +145,10 @@ COLUMNS: tuple[Column, ...] = (
 )  # fmt: skip
 
 
-def columns(standings: tuple[Standing, ...]) -> tuple[Column, ...]:
-    """Return the columns that hold at least one number."""
+def columns(standings: tuple[Standing, ...], metric: str) -> tuple[Column, ...]:
+    """Return the columns that hold at least one number; the score that `metric` names once."""
     return tuple(
         column
-        for column in COLUMNS
-        if any(not math.isnan(column.value(line)) for line in standings)
+        for column in (*_leading(wording(metric)), *OTHERS)
+        if column.key != metric and any(not math.isnan(column.value(line)) for line in standings)
     )

@@ -1,8 +1,9 @@
 """Records put in order: which may be pooled, which cells exist, and what fills a failed one.
 
-A failed cell is never left out, or a forecaster would gain by crashing where it is weak. It gets
-the scores of the ``climatology`` forecaster on the same task, the least that any forecaster could
-have done, or zero where there is no climatology either. So does a cell that was never run; the
+A failed cell is never left out, or a forecaster would gain by crashing where it is weak. Where a
+valid prediction time ranks, it gets the scores of the ``climatology`` forecaster on the same task,
+the least that any forecaster could have done, or zero where there is no climatology either. Where
+another metric ranks, it gets that metric's worst value. So does a cell that was never run; the
 forecaster is then marked incomplete. A cell that diverged late has window scores and keeps them.
 """
 
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from chaosbench.errors import InputError, UnknownNameError
+from chaosbench.leaderboard._wording import is_time
 from chaosbench.metrics import registry as metrics
 
 if TYPE_CHECKING:
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
 __all__ = ["FALLBACK", "Exam", "Windows", "base", "prepare", "track_of"]
 
 FALLBACK = "climatology"
+USUAL = "vpt@0.4"
+"""Ranks where neither the caller nor the records name another score."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,8 +41,9 @@ class Windows:
     """Every window of one forecaster, imputed ones included, task by task.
 
     Attributes:
-        times: ``(N,)`` valid prediction times, in Lyapunov times.
-        censored: ``(N,)``, True where the forecast outlived the horizon.
+        values: ``(N,)`` window scores; a valid prediction time is in Lyapunov times.
+        censored: ``(N,)``, True where the forecast outlived the horizon (never, unless the score
+            is a time).
         weights: ``(N,)``, one over the number of seeds, so that each window of the exam counts 1.
         tasks: ``(N,)`` number of the task in `Exam.tasks`.
         units: ``(N,)`` number of the exam's window, shared by the seeds that met it.
@@ -46,7 +51,7 @@ class Windows:
 
     """
 
-    times: FloatArray
+    values: FloatArray
     censored: NDArray[np.bool_]
     weights: FloatArray
     tasks: NDArray[np.int64]
@@ -59,7 +64,7 @@ class Exam:
     """The records of one exam, ready to rank.
 
     Attributes:
-        metric: window score that ranks, such as ``vpt@0.4``.
+        metric: window score that ranks, such as ``vpt@0.4`` or ``d_stsp``.
         exam_seed: the seed that all records share.
         records: without duplicates, in an order that depends only on their content.
         cells: records by forecaster and task, one a seed.
@@ -78,6 +83,11 @@ class Exam:
     privileged: frozenset[str]
     tasks: tuple[str, ...]
     systems: tuple[str, ...]
+
+    @property
+    def sign(self) -> int:
+        """1 where a higher score is better, -1 where a lower one is."""
+        return 1 if metrics[base(self.metric)].direction == "higher" else -1
 
     def missing(self, forecaster: str) -> tuple[str, ...]:
         """Tasks that rank and that this forecaster has no usable record of."""
@@ -133,6 +143,10 @@ class Exam:
         if not values:
             return None
         times = np.asarray(values, dtype=np.float64)
+        if not is_time(self.metric):
+            # any NaN is nothing that a metric returns; infinity may be its worst value
+            worst = metrics[base(self.metric)].worst
+            return np.where(np.isnan(times), worst, times), np.zeros(len(times), dtype=np.bool_)
         known = np.isfinite(times) & (times > 0)
         key = self.metric.replace(base(self.metric), "censored", 1)
         marks = np.asarray(record.window_scores.get(key, np.zeros(len(times))), dtype=np.float64)
@@ -144,9 +158,10 @@ class Exam:
         return np.where(known, times, 0.0), (marks > 0.5) & known
 
     def _imputed(self, task: str) -> tuple[FloatArray, NDArray[np.bool_]]:
+        timed = is_time(self.metric)
         for record in self.cells.get((FALLBACK, task), ()):
             observed = self._observed(record)
-            if observed is not None:
+            if timed and observed is not None:
                 return observed
         sizes = {
             record.task: len(record.window_scores[self.metric])
@@ -155,12 +170,13 @@ class Exam:
         }
         # Where every forecaster failed, no record says how many windows there were.
         n = sizes.get(task, max(sizes.values(), default=1))
-        return np.zeros(n), np.zeros(n, dtype=np.bool_)
+        worst = 0.0 if timed else metrics[base(self.metric)].worst
+        return np.full(n, worst), np.zeros(n, dtype=np.bool_)
 
     def task_scores(self, forecaster: str, score: str) -> dict[str, float]:
         """Return the scalar `score` of each task that any record has it for, imputed likewise.
 
-        Seeds are reduced by their median. Without a climatology, the metric's worst value fills.
+        Seeds are reduced by their median. What fills is what fills a failed cell's windows.
         """
         tasks = {record.task for record in self.records if score in record.scores}
         values: dict[str, float] = {}
@@ -174,10 +190,11 @@ class Exam:
         return values
 
     def _imputed_score(self, task: str, score: str) -> float:
-        for record in self.cells.get((FALLBACK, task), ()):
-            value = _finite(record.scores.get(score))
-            if value is not None:
-                return value
+        if is_time(self.metric):
+            for record in self.cells.get((FALLBACK, task), ()):
+                value = _finite(record.scores.get(score))
+                if value is not None:
+                    return value
         try:
             return metrics[base(score)].worst
         except UnknownNameError:
@@ -194,7 +211,10 @@ def _finite(value: float | None) -> float | None:
 
 
 def prepare(
-    records: Iterable[Record], metric: str, exam_seed: int | None = None, track: str | None = None
+    records: Iterable[Record],
+    metric: str | None = None,
+    exam_seed: int | None = None,
+    track: str | None = None,
 ) -> Exam:
     """Check that the records belong together and put them in order.
 
@@ -220,8 +240,9 @@ def prepare(
     _check_versions({record.task for record in chosen})
     _check_data(chosen)
     chosen = _distinct(chosen)
-    if base(metric) not in metrics or metrics[base(metric)].unit != "Lyapunov times":
-        raise InputError(f"a leaderboard ranks by a valid prediction time, not by {metric!r}")
+    metric = metric or _named(chosen)
+    if base(metric) not in metrics:
+        raise InputError(f"a leaderboard ranks by a window score such as vpt@0.4, not {metric!r}")
     ranked = _ranked(chosen, metric)
     cells: dict[tuple[str, str], list[Record]] = defaultdict(list)
     for record in chosen:
@@ -255,6 +276,14 @@ def _one_track(records: list[Record], track: str | None) -> list[Record]:
 def track_of(record: Record) -> str:
     """Return the question behind a record: ``forecast`` of ``forecast/lorenz-v1``."""
     return record.task.partition("/")[0]
+
+
+def _named(records: list[Record]) -> str:
+    """Return the score by which the records' tasks say that they rank."""
+    named = sorted({str(record.provenance.get("ranked", USUAL)) for record in records})
+    if len(named) > 1:
+        raise InputError(f"the records rank by {' and '.join(named)}; choose one with metric=")
+    return named[0]
 
 
 def _ranked(records: list[Record], metric: str) -> dict[str, str]:

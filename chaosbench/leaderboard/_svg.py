@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from chaosbench.leaderboard._wording import Wording
     from chaosbench.leaderboard.ranking import Standing
 
 __all__ = ["Curve", "error_growth", "forest"]
@@ -58,18 +59,25 @@ def _ticks(top: float) -> list[float]:
     return [step * i for i in range(math.ceil(top / step - 1e-9) + 1)]
 
 
-def forest(standings: Sequence[Standing], *, width: int, kind: str) -> str:
+def forest(standings: Sequence[Standing], words: Wording, *, width: int, kind: str) -> str:
     """Draw each score as a dot on its interval, and the best ceiling as a line across.
 
-    A dot becomes an arrowhead where the score is only a lower bound.
+    A dot becomes an arrowhead where the score is only a lower bound. The axis begins at 0; what
+    lies beyond its ends, such as the worst value of a run that failed, is drawn there.
     """
     lines = [line for line in standings if not math.isnan(line.score)]
-    highest = [x for line in lines for x in (line.score, line.ci_high) if not math.isnan(x)]
+    highest = [x for line in lines for x in (line.score, line.ci_high) if math.isfinite(x)]
+    if words.digits is not None:  # the worst value would leave no room for the others
+        highest = [x for x in highest if x <= 10 * max(line.score for line in lines[:1])] or highest
     ticks = _ticks(max([*highest, 0.1]))
     gutter = min(0.38 * width, CHARACTER * max([len(line.forecaster) for line in lines] or [1]))
     left, right, row, top = gutter + 14, width - 18.0, 26, 8
     bottom = top + row * len(lines)
     unit = (right - left) / ticks[-1]
+
+    def place(score: float) -> float:
+        return left + unit * min(max(score, 0.0), ticks[-1])
+
     parts = []
     for tick in ticks:
         x = left + unit * tick
@@ -78,23 +86,23 @@ def forest(standings: Sequence[Standing], *, width: int, kind: str) -> str:
             _text(x, bottom + 18, f"{tick:g}", anchor="middle", kind="tick"),
         ]
     parts.append(
-        _text((left + right) / 2, bottom + 38, "Lyapunov times", anchor="middle", kind="tick")
+        _text(
+            (left + right) / 2, bottom + 38, words.unit or words.noun, anchor="middle", kind="tick"
+        )
     )
     ceilings = [line.score for line in lines if line.privileged]
     if ceilings:
-        x = left + unit * max(ceilings)
+        x = place(max(ceilings) if words.arrow == "↑" else min(ceilings))
         parts.append(_line(x, top, x, bottom, "ceiling-line"))
     for i, line in enumerate(lines):
         y = top + row * (i + 0.5)
-        x = left + unit * line.score
+        x = place(line.score)
         bound = "≥ " if line.score_is_lower_bound else ""
         title = f"{line.forecaster}: {bound}{line.score:.2f}"
         marks = []
         if not math.isnan(line.ci_low):
             title += f" [{line.ci_low:.2f}, {line.ci_high:.2f}]"
-            marks.append(
-                _line(left + unit * line.ci_low, y, left + unit * line.ci_high, y, "interval")
-            )
+            marks.append(_line(place(line.ci_low), y, place(line.ci_high), y, "interval"))
         if line.score_is_lower_bound:
             marks.append(f'<path d="M{x - 3:.1f} {y - 6:.1f} l8 6 l-8 6 z" class="dot"/>')
         else:
@@ -106,7 +114,7 @@ def forest(standings: Sequence[Standing], *, width: int, kind: str) -> str:
             + "".join(marks)
             + "</g>"
         )
-    label = "Median valid prediction time of each forecaster with its 95% interval"
+    label = f"Median {words.noun} of each forecaster with its 95% interval"
     return _svg(width, bottom + 46, label, parts, kind)
 
 

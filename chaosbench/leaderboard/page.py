@@ -17,9 +17,11 @@ from typing import TYPE_CHECKING, Any
 
 from chaosbench.leaderboard._board import Leaderboard
 from chaosbench.leaderboard._columns import Column, columns
-from chaosbench.leaderboard._exam import Exam, prepare
+from chaosbench.leaderboard._exam import Exam, base, prepare
 from chaosbench.leaderboard._svg import Curve, error_growth, forest
+from chaosbench.leaderboard._wording import Wording, is_time, wording
 from chaosbench.leaderboard.ranking import Standing, group_medians, standings
+from chaosbench.metrics import registry as metrics
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -37,7 +39,7 @@ def write_page(
     path: str | Path,
     *,
     title: str = "chaosbench leaderboard",
-    metric: str = "vpt@0.4",
+    metric: str | None = None,
     bootstrap: int = 1000,
     seed: int = 0,
     exam_seed: int | None = None,
@@ -64,7 +66,7 @@ def render_page(
     records: Iterable[Record],
     *,
     title: str = "chaosbench leaderboard",
-    metric: str = "vpt@0.4",
+    metric: str | None = None,
     bootstrap: int = 1000,
     seed: int = 0,
     exam_seed: int | None = None,
@@ -76,7 +78,7 @@ def render_page(
     Args:
         records: as for `chaosbench.leaderboard.rank`, like the settings that follow.
         title: heading of the page.
-        metric: window score to rank by.
+        metric: window score to rank by; by default the one that the records' task names.
         bootstrap: replicates behind the intervals.
         seed: seed of the bootstrap.
         exam_seed: which exam to show, where the records hold several.
@@ -91,15 +93,24 @@ def render_page(
     exam = prepare(records, metric, exam_seed, track)
     board = Leaderboard.of(exam, standings(exam, bootstrap=bootstrap, seed=seed))
     lines = board.standings
-    shown = columns(lines)
+    shown = columns(lines, exam.metric)
+    words = wording(exam.metric)
     template = resources.files("chaosbench.leaderboard").joinpath("_page.html")
     return Template(template.read_text(encoding="utf-8")).substitute(
         title=_escape(title),
-        lead=_lead(),
+        lead=_lead(words),
         facts=_escape(board.summary) + ".",
         standings=_table(lines, shown),
         standings_note=_incomplete(lines),
-        forest=forest(lines, width=WIDE, kind="wide") + forest(lines, width=NARROW, kind="narrow"),
+        forest=forest(lines, words, width=WIDE, kind="wide")
+        + forest(lines, words, width=NARROW, kind="narrow"),
+        noun=_escape(words.noun),
+        head=_escape(words.noun[0].upper() + words.noun[1:]),
+        unit=_escape(f", in {words.unit}" if words.unit else ""),
+        definition=_escape(words.definition),
+        pooled=_escape(words.pooled),
+        failed=_escape(words.failed),
+        published=_published(board),
         forest_note=(
             "The dashed line is the ceiling, a forecaster that was given the equation."
             if any(line.privileged for line in lines)
@@ -108,7 +119,6 @@ def render_page(
         heat=_heat_map(exam, lines),
         growth=_growth(exam, lines),
         failures=_failures(exam),
-        threshold=_threshold(metric),
         interval=(
             f"From {bootstrap:,} bootstrap replicates with seed {seed}: systems are drawn with "
             f"replacement, then windows within each; the seeds of a run are pooled. An upper end "
@@ -121,7 +131,7 @@ def render_page(
             for column in shown
             if column.key not in ("rank", "score")
         ),
-        recompute=_escape(_recompute(exam, title, metric)),
+        recompute=_escape(_recompute(exam, title, exam.metric)),
         settings=_settings(exam),
         provenance=_provenance(exam),
         footer="Made by chaosbench from the records alone."
@@ -133,13 +143,31 @@ def _escape(text: object) -> str:
     return html.escape(str(text), quote=True)
 
 
-def _lead() -> str:
-    return (
-        "Each forecaster learns from a trajectory of a chaotic system and then continues others "
-        "that it has never seen. It is ranked by how long its forecasts stay valid, in Lyapunov "
-        "times: the natural clock of chaos, on which every small error grows by the same factor. "
-        "No failed run is left out, every score carries its uncertainty, and what a perfect model "
-        "would reach is shown beside it."
+def _lead(words: Wording) -> str:
+    if words.digits is None:
+        question = (
+            "and then continues others that it has never seen. It is ranked by how long its "
+            "forecasts stay valid, in Lyapunov times: the natural clock of chaos, on which every "
+            "small error grows by the same factor."
+        )
+    else:
+        better = "higher" if words.arrow == "↑" else "lower"
+        question = (
+            f"and is then asked about others that it has never seen. It is ranked by {words.noun}, "
+            f"of which {better} is better."
+        )
+    return _escape(
+        f"Each forecaster learns from a trajectory of a chaotic system {question} No failed "
+        "run is left out, every score carries its uncertainty, and what a perfect model would "
+        "reach is shown beside it."
+    )
+
+
+def _published(board: Leaderboard) -> str:
+    return "".join(
+        f'<p class="note">Published ({_escape(table.source)}), {_escape(table.what)}: '
+        f"{_escape(table.numbers())}.</p>"
+        for table in board.published
     )
 
 
@@ -213,15 +241,16 @@ def _incomplete(lines: tuple[Standing, ...]) -> str:
         return ""
     return (
         '<p class="note">† Incomplete: tasks that others ran are missing. They count as '
-        f"climatology for ranked forecasters. {_escape(', '.join(missing))}.</p>"
+        f"failed for ranked forecasters. {_escape(', '.join(missing))}.</p>"
     )
 
 
 def _heat_map(exam: Exam, lines: tuple[Standing, ...]) -> str:
     systems = sorted(set(exam.systems))
     table = {line.forecaster: group_medians(exam, line.forecaster, by="system") for line in lines}
-    finite = [value for medians, _ in table.values() for value in medians if value == value]
+    finite = [value for medians, _ in table.values() for value in medians if math.isfinite(value)]
     top = max([*finite, 1e-9])
+    words, metric = wording(exam.metric), metrics[base(exam.metric)]
     failed = {
         (record.forecaster, record.system): record.status
         for record in exam.records
@@ -236,14 +265,18 @@ def _heat_map(exam: Exam, lines: tuple[Standing, ...]) -> str:
             if math.isnan(value):
                 cells.append('<td class="missing" title="not run">–</td>')
                 continue
-            share = 100 * (value / top) ** 0.6  # lifts the small values, where most systems are
+            part = min(max(value / top, 0.0), 1.0)  # a score may be negative, or infinite
+            share = 100 * part**0.6  # lifts the small values, where most systems are
+            if exam.sign < 0:
+                share = 100 - share
             status = failed.get((line.forecaster, system))
-            text = f"{'≥' if bounded else ''}{value:.1f}"
-            title = f"{line.forecaster} on {system}: {text} Lyapunov times"
+            number = f"{value:.1f}" if is_time(exam.metric) else metric.format(value)
+            text = f"{'≥' if bounded else ''}{number}"
+            title = f"{line.forecaster} on {system}: {text} {words.unit}".rstrip()
             title += f"; {status.replace('_', ' ')}" if status else ""
             # Where the text must change colour to stay readable differs by theme: two steps.
             shade = "strong" if share > 80 else "mid" if share > 61 else ""
-            title += "; not run, counted as climatology" if system in absent else ""
+            title += "; not run, counted as failed" if system in absent else ""
             mark = "failed" if status else "imputed" if system in absent else ""
             kind = f"{shade} {mark}".strip()
             cells.append(

@@ -12,6 +12,7 @@ import numpy as np
 from chaosbench.errors import InputError
 from chaosbench.leaderboard import _survival
 from chaosbench.leaderboard._exam import Exam, Windows, prepare
+from chaosbench.leaderboard._wording import is_time
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -36,14 +37,16 @@ class Standing:
         privileged: it was given the equation: a ceiling, shown and not ranked.
         rank: place by `score`, ties broken by `restricted_mean`, equals sharing the better place;
             None where privileged.
-        score: Kaplan–Meier median of the valid prediction time over every window of every system,
-            in Lyapunov times; NaN only for a ceiling without a window.
+        score: median of the score that ranks over every window of every system; of a valid
+            prediction time that of Kaplan and Meier, in Lyapunov times. NaN only for a ceiling
+            without a window.
         score_is_lower_bound: more than half of the windows outlived the exam, so the median is at
             least `score`, the largest time observed.
         ci_low, ci_high: 95% bootstrap interval of `score`: systems are drawn with replacement,
             then windows within each. NaN without replicates.
         ci_high_is_lower_bound: the upper end, too, is only a largest time observed.
-        restricted_mean: mean time up to the largest observed, the area under the survival curve.
+        restricted_mean: mean time up to the largest observed, the area under the survival curve;
+            the plain mean of a score that is no time.
         censored_share: share of windows that outlived the exam.
         mean_rank: mean over tasks of the place by the task's own median, ties averaged.
         win_rate: share of comparisons with another forecaster on a task that were won, ties half.
@@ -55,7 +58,8 @@ class Standing:
             missing cells imputed.
         fit_predict_seconds: median over the records that have it.
         peak_memory_mib: median over the records that have it.
-        percent_of_ceiling: `score` in percent of the best complete privileged score, else NaN.
+        percent_of_ceiling: `score`, if it is a time, in percent of the best complete privileged
+            score, else NaN.
 
     """
 
@@ -89,7 +93,7 @@ class Standing:
 def rank(
     records: Iterable[Record],
     *,
-    metric: str = "vpt@0.4",
+    metric: str | None = None,
     bootstrap: int = 1000,
     seed: int = 0,
     exam_seed: int | None = None,
@@ -102,13 +106,14 @@ def rank(
     and `percent_of_ceiling`, which compare, and imputed cells, which need the climatology.
 
     A cell that failed without a forecast is imputed with the window scores that ``climatology``
-    has on the same task, else zero; so is one that was never run, and the line is incomplete. A
-    cell that diverged late keeps its own scores. Both count as failures.
+    has on the same task, else zero, where a valid prediction time ranks, and with the worst value
+    of any other metric; so is one that was never run, and the line is incomplete. A cell that
+    diverged late keeps its own scores. Both count as failures.
 
     Args:
         records: of any number of forecasters, tasks and seeds; seeds of a cell are pooled, each
             window of the exam counting once.
-        metric: window score to rank by, a valid prediction time.
+        metric: window score to rank by; by default the one that the records' task names.
         bootstrap: replicates behind the interval; 0 for none.
         seed: seed of the bootstrap, the same draws of systems and windows for every forecaster.
         exam_seed: which exam to rank, needed where the records hold several.
@@ -134,21 +139,21 @@ def standings(exam: Exam, *, bootstrap: int = 1000, seed: int = 0) -> tuple[Stan
     lines = [_standing(exam, name, bootstrap, seed) for name in exam.forecasters]
     ranked = _compare(exam, [line for line in lines if not line.privileged])
     ceilings = [line for line in lines if line.privileged]
-    ranked = sorted(ranked, key=lambda line: (*_merit(line), line.forecaster))
-    ceilings = sorted(ceilings, key=lambda line: (*_merit(line), line.forecaster))
-    merits = [_merit(line) for line in ranked]
-    ranked = [replace(line, rank=1 + merits.index(_merit(line))) for line in ranked]
+    ranked = sorted(ranked, key=lambda line: (*_merit(line, exam.sign), line.forecaster))
+    ceilings = sorted(ceilings, key=lambda line: (*_merit(line, exam.sign), line.forecaster))
+    merits = [_merit(line, exam.sign) for line in ranked]
+    ranked = [replace(line, rank=1 + merits.index(merits[i])) for i, line in enumerate(ranked)]
     top = next((line.score for line in ceilings if not line.incomplete), math.nan)
-    if top > 0:
+    if top > 0 and is_time(exam.metric):
         ranked = [replace(line, percent_of_ceiling=100 * line.score / top) for line in ranked]
     return (*ranked, *ceilings)
 
 
-def _merit(line: Standing) -> tuple[float, float]:
+def _merit(line: Standing, sign: int) -> tuple[float, float]:
     """Sort key, best first. Twelve digits: sums in another order must not make a winner."""
     if math.isnan(line.score):
         return math.inf, math.inf
-    return -round(line.score, 12), -round(line.restricted_mean, 12)
+    return -sign * round(line.score, 12), -sign * round(line.restricted_mean, 12)
 
 
 def _standing(exam: Exam, forecaster: str, bootstrap: int, seed: int) -> Standing:
@@ -157,8 +162,8 @@ def _standing(exam: Exam, forecaster: str, bootstrap: int, seed: int) -> Standin
     windows = exam.windows(forecaster)
     score, bounded, mean, share = math.nan, False, math.nan, math.nan
     low, high, high_bounded = math.nan, math.nan, False
-    if len(windows.times):
-        curve = _survival.survival(windows.times, windows.censored, windows.weights)
+    if len(windows.values):
+        curve = _survival.survival(windows.values, windows.censored, windows.weights)
         middle, undefined = _survival.median(*curve)
         score, bounded = float(middle), bool(undefined)
         mean = _survival.restricted_mean(curve[0], curve[1])
@@ -202,7 +207,7 @@ def _interval(windows: Windows, replicates: int, seed: int) -> tuple[float, floa
     systems, starts, sizes = np.unique(windows.unit_systems, return_index=True, return_counts=True)
     units = len(windows.unit_systems)
     medians, undefined = np.empty(replicates), np.empty(replicates, dtype=np.bool_)
-    step = max(1, CHUNK // max(len(windows.times), 1))
+    step = max(1, CHUNK // max(len(windows.values), 1))
     for first in range(0, replicates, step):
         count = min(step, replicates - first)
         # Chunks must not change the draws: one row of random numbers a replicate.
@@ -217,7 +222,7 @@ def _interval(windows: Windows, replicates: int, seed: int) -> tuple[float, floa
         tally = np.bincount((rows * units + picks)[wanted], minlength=count * units)
         weights = tally.reshape(count, units)[:, windows.units] * windows.weights
         middle, bounded = _survival.median(
-            *_survival.survival(windows.times, windows.censored, weights)
+            *_survival.survival(windows.values, windows.censored, weights)
         )
         medians[first : first + count], undefined[first : first + count] = middle, bounded
     low, high = np.quantile(medians, [0.025, 0.975])
@@ -227,7 +232,7 @@ def _interval(windows: Windows, replicates: int, seed: int) -> tuple[float, floa
 def group_medians(
     exam: Exam, forecaster: str, *, by: Literal["task", "system"] = "task"
 ) -> tuple[FloatArray, NDArray[np.bool_]]:
-    """Kaplan–Meier median of each ranked task or system, and whether it is a lower bound.
+    """Kaplan–Meier (of no time, plain) median of each ranked task or system; is it a lower bound?
 
     In the order of `Exam.tasks`, or of the sorted names of its systems. NaN where a privileged
     forecaster was not run.
@@ -244,7 +249,7 @@ def group_medians(
         if here.any():
             medians[number], bounded[number] = _survival.median(
                 *_survival.survival(
-                    windows.times[here], windows.censored[here], windows.weights[here]
+                    windows.values[here], windows.censored[here], windows.weights[here]
                 )
             )
     return medians, bounded
@@ -254,7 +259,7 @@ def _compare(exam: Exam, lines: list[Standing]) -> list[Standing]:
     """Fill in what compares the ranked forecasters with one another, task by task."""
     if not lines:
         return []
-    table = np.round([group_medians(exam, line.forecaster)[0] for line in lines], 12)
+    table = np.round([group_medians(exam, line.forecaster)[0] for line in lines], 12) * exam.sign
     wins = (table[:, np.newaxis] > table[np.newaxis]).sum(axis=1)
     ties = (table[:, np.newaxis] == table[np.newaxis]).sum(axis=1) - 1  # not with itself
     others = len(lines) - 1

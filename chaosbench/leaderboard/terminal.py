@@ -6,6 +6,7 @@ import io
 from typing import TYPE_CHECKING
 
 from chaosbench.leaderboard._columns import columns
+from chaosbench.leaderboard._wording import wording
 
 if TYPE_CHECKING:
     from rich.console import Console, Group
@@ -52,25 +53,33 @@ def _layout(board: Leaderboard, width: int, *, plain: bool) -> Group:
     from rich.console import Group
     from rich.text import Text
 
+    words = wording(board.metric)
+    name = "" if words.noun == words.head else f"{words.noun} "
     notes = [
         "",
-        "VPT: median valid prediction time in Lyapunov times [95% interval]; ≥ lower bound. "
-        "↑ higher is better, ↓ lower.",
-        f"{board.summary}. Failed runs count, with the scores of climatology.",
+        f"{words.head}: median {name}{f'in {words.unit} ' if words.unit else ''}[95% interval]"
+        f"{'; ≥ lower bound' if words.digits is None else ''}. ↑ higher is better, ↓ lower.",
+        f"{board.summary}. "
+        + (
+            "Failed runs count, with the scores of climatology."
+            if words.digits is None
+            else "Failed runs count, with the worst value."
+        ),
     ]
     missing = [line for line in board if line.incomplete and not line.privileged]
     if missing:
-        notes.append("† tasks not run count as climatology, so the line is incomplete.")
+        notes.append("† tasks not run count as failed, so the line is incomplete.")
     if any(line.privileged for line in board):
         notes.append("— given the equation: a ceiling, shown and never ranked.")
+    notes += [f"published ({t.source}), {t.what}: {t.numbers()}." for t in board.published]
     text = "\n".join(notes)
     return Group(
-        _table(board.standings, width, plain=plain),
+        _table(board.standings, board.metric, width, plain=plain),
         Text(text.translate(PLAIN) if plain else text, style="dim"),
     )
 
 
-def _table(standings: tuple[Standing, ...], width: int, *, plain: bool) -> Table:
+def _table(standings: tuple[Standing, ...], metric: str, width: int, *, plain: bool) -> Table:
     from rich.box import ASCII2, SIMPLE_HEAD
     from rich.table import Table
     from rich.text import Text
@@ -79,7 +88,7 @@ def _table(standings: tuple[Standing, ...], width: int, *, plain: bool) -> Table
         # Text, not str: rich would read brackets as its markup.
         return Text(text.translate(PLAIN) if plain else text, style=style)
 
-    shown = _fitting(standings, width)
+    shown = _fitting(standings, metric, width)
     table = Table(
         box=ASCII2 if plain else SIMPLE_HEAD,
         show_edge=False,
@@ -117,9 +126,9 @@ def _name_width(standings: tuple[Standing, ...]) -> int:
     return min(NAME_WIDTH, max(len("forecaster"), *(len(_name(line)) for line in standings)))
 
 
-def _fitting(standings: tuple[Standing, ...], width: int) -> list[Column]:
+def _fitting(standings: tuple[Standing, ...], metric: str, width: int) -> list[Column]:
     """Drop the least telling columns until the rest fit beside a readable name."""
-    shown = list(columns(standings))
+    shown = list(columns(standings, metric))
     name = _name_width(standings)
 
     def needed() -> int:

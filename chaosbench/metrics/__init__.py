@@ -43,6 +43,7 @@ from chaosbench.metrics._invariants import (
     invariant_z_score,
 )
 from chaosbench.metrics._metadata import Metric, registry
+from chaosbench.metrics._moments import mean_error, spread_error
 from chaosbench.metrics._pointwise import mae, mase, mse, nrmse, prefix_mean, rmse, smape
 from chaosbench.metrics._relative import (
     coefficient_of_variation,
@@ -86,6 +87,7 @@ __all__ = [
     "marre",
     "mase",
     "maximum_mean_discrepancy",
+    "mean_error",
     "mixture_divergence",
     "mse",
     "mutual_information",
@@ -102,6 +104,7 @@ __all__ = [
     "smape",
     "spearman",
     "spectral_hellinger",
+    "spread_error",
     "spread_skill_error",
     "spread_skill_ratio",
     "state_space_divergence",

@@ -16,7 +16,7 @@ from chaosbench.systems._integration import Orbit, check_integrator
 from chaosbench.systems._system import System
 from chaosbench.trajectories import FloatArray, Trajectories
 
-__all__ = ["attractor_orbit", "sampling_step", "simulate", "stationary"]
+__all__ = ["attractor_orbit", "sampling_step", "settling_time", "simulate", "stationary"]
 
 JITTER = 1e-6
 """Perturbation of the initial state in standard deviations; chaos makes it a different orbit."""
@@ -144,14 +144,15 @@ def attractor_orbit(
     spread = np.array(known.std) if known else np.maximum(1.0, np.abs(ic))
     start = ic + JITTER * spread * generator.standard_normal(ic.size)
     orbit = Orbit(system, start, rtol=rtol, integrator=integrator, key=key)
-    length = _settling_time(system) * (1.0 + generator.random())
+    length = settling_time(system) * (1.0 + generator.random())
     if transient is not None:
         length = transient
     orbit.advance(round(length) if system.kind == "map" else length)
     return orbit
 
 
-def _settling_time(system: System) -> float:
+def settling_time(system: System) -> float:
+    """Return the least time units (iterations) from the initial state to the attractor."""
     if system.kind == "map":
         return 1000.0
     known = known_constants(system)

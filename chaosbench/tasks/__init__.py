@@ -9,10 +9,10 @@ import sys
 
 from chaosbench.errors import UnknownNameError
 from chaosbench.registry import Registry, RegistryModule
-from chaosbench.tasks._catalogue import suites, tasks
-from chaosbench.tasks._task import Suite, Task
+from chaosbench.tasks._catalogue import published_for, suites, tasks
+from chaosbench.tasks._task import Published, Suite, Task
 
-__all__ = ["Suite", "Task", "registry", "select", "suites"]
+__all__ = ["Published", "Suite", "Task", "published_for", "registry", "select", "suites"]
 
 registry: Registry[Task] = tasks
 

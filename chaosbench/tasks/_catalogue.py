@@ -1,81 +1,21 @@
-"""The tracks and suites, as data."""
+"""Every task and suite of the measured systems, by their versioned ids."""
 
 from __future__ import annotations
 
 from importlib import resources
 
-from chaosbench.datasets import Dataset
 from chaosbench.registry import Registry
 from chaosbench.systems import registry as systems
 from chaosbench.systems._constants import known_constants
-from chaosbench.tasks._task import Suite, Task
+from chaosbench.tasks._compatibility import PROTOCOLS
+from chaosbench.tasks._task import Published, Suite, Task
+from chaosbench.tasks._tracks import TRACKS
 
-__all__ = ["suites", "tasks"]
+__all__ = ["published_for", "suites", "tasks"]
 
 LITE = (
     "lorenz", "rossler", "thomas", "chua", "lorenz96", "duffing", "henon", "mackey_glass",
 )  # fmt: skip
-
-FORECAST_METRICS = ("vpt", "smape", "nrmse", "mase", "crps", "energy_score", "d_stsp", "d_h")
-
-
-def _forecast(system: str) -> Task:
-    """Build the track `forecast`: how far ahead?"""
-    return Task(
-        id=f"forecast/{system}-v1",
-        dataset=Dataset(systems=(system,)),
-        metrics=FORECAST_METRICS,
-    )
-
-
-def _few(system: str) -> Task:
-    """Build the track `few`: how far with little data? (Gilpin 2023)."""
-    return Task(
-        id=f"few/{system}-v1",
-        dataset=Dataset(
-            systems=(system,), train_points=1000, clock="period", rate=100.0,
-            horizon_lyapunov=1e6, horizon_at_most=5000,
-        ),
-        metrics=FORECAST_METRICS,
-    )  # fmt: skip
-
-
-def _noisy(system: str, percent: int) -> Task:
-    """Build the tracks `noisy-5` and `noisy-20`: how far from noisy observations?"""
-    return Task(
-        id=f"noisy-{percent}/{system}-v1",
-        dataset=Dataset(systems=(system,), noise=percent / 100),
-        metrics=FORECAST_METRICS,
-    )
-
-
-def _gaps(system: str) -> Task:
-    """Build the track `gaps`: how far when samples are missing?"""
-    return Task(
-        id=f"gaps/{system}-v1",
-        dataset=Dataset(systems=(system,), missing=0.3),
-        metrics=FORECAST_METRICS,
-    )
-
-
-def _partial(system: str) -> Task:
-    """Build the track `partial`: how far from one variable?"""
-    return Task(
-        id=f"partial/{system}-v1",
-        dataset=Dataset(systems=(system,)),
-        metrics=FORECAST_METRICS,
-        observed=systems[system].variables[:1],
-    )
-
-
-def _zero_shot(system: str) -> Task:
-    """Build the track `zero-shot`: how far from the context alone? (Zhang & Gilpin 2024)."""
-    return Task(
-        id=f"zero-shot/{system}-v1",
-        dataset=Dataset(systems=(system,), train_points=2, clock="lyapunov"),
-        metrics=FORECAST_METRICS,
-        learn="context",
-    )
 
 
 def _fill_tasks() -> None:
@@ -84,44 +24,59 @@ def _fill_tasks() -> None:
     for name in systems:
         if name not in measured:  # no sampling step and no Lyapunov time
             continue
-        if systems[name].kind == "stochastic":  # no forecast can follow the noise
+        system = systems[name]
+        if system.kind == "stochastic":  # no forecast can follow the noise
             continue
-        made = [_forecast(name), _noisy(name, 5), _noisy(name, 20), _gaps(name)]
-        if systems[name].dimension > 1:
-            made.append(_partial(name))
-        if systems[name].kind != "map":  # there is no more than one sample a period
-            made.append(_few(name))
-        known = known_constants(systems[name])
-        if known is not None and known.lyapunov_time is not None:
-            made.append(_zero_shot(name))
+        made = [make(system) for make, _ in TRACKS.values()]
+        made += [task for protocol in PROTOCOLS.values() for task in protocol.make(system)]
         for task in made:
-            tasks.add(task.id, task)
+            if task is not None and task.id not in tasks:  # zero-shot-2024 is the track zero-shot
+                tasks.add(task.id, task)
 
 
 def _fill_suites() -> None:
-    lite = Suite(
-        id="lite-v1",
-        description="Eight systems of every kind: minutes on a laptop.",
-        tasks=tuple(f"forecast/{name}-v1" for name in LITE),
-    )
-    suites.add(lite.id, lite, aliases=("lite",))
+    lite = tuple(f"forecast/{name}-v1" for name in LITE)
+    _add("lite", "Eight systems of every kind: minutes on a laptop.", lite)
     ranked = [name for name in systems if _is_ranked(name)]
-    for track, description in {
-        "forecast": "Every ranked system, ten Lyapunov times ahead.",
-        "few": "Every ranked flow and delay system from 1,000 points at 100 a period.",
-        "noisy-5": "Every ranked system, seen through 5% noise.",
-        "noisy-20": "Every ranked system, seen through 20% noise.",
-        "gaps": "Every ranked system, 30% of what is seen lost.",
-        "partial": "Every ranked system, one variable seen.",
-        "zero-shot": "Every ranked system, nothing learned but from the context.",
-    }.items():
-        members = tuple(f"{track}/{name}-v1" for name in ranked if f"{track}/{name}-v1" in tasks)
-        suites.add(f"{track}-v1", Suite(f"{track}-v1", description, members), aliases=(track,))
+    members = {
+        track: tuple(f"{track}/{name}-v1" for name in ranked if f"{track}/{name}-v1" in tasks)
+        for track in TRACKS
+    }
+    for track, (_, description) in TRACKS.items():
+        _add(track, description, members[track])
+    _add(
+        "core",
+        "Every ranked system: how far ahead (forecast), and is the attractor right (climate)?",
+        (*members["forecast"], *members["climate"]),
+    )
+    for name, protocol in PROTOCOLS.items():
+        made = [task.id for system in ranked for task in protocol.make(systems[system])]
+        members[name] = tuple(sorted(made, key=lambda task: task.partition("/")[0]))
+        _add(name, protocol.description, members[name], protocol.published)
+    everything = dict.fromkeys(task for chosen in members.values() for task in chosen)
+    _add("full", "Every track and compatibility suite, every ranked system.", tuple(everything))
+
+
+def _add(
+    name: str, description: str, members: tuple[str, ...], published: tuple[Published, ...] = ()
+) -> None:
+    suite = Suite(f"{name}-v1", description, members, published)
+    suites.add(suite.id, suite, aliases=(name,))
 
 
 def _is_ranked(name: str) -> bool:
     known = known_constants(systems[name])
     return known is not None and known.ranked
+
+
+def published_for(track: str) -> tuple[Published, ...]:
+    """Return what others published for the protocol that a track follows; usually nothing."""
+    return tuple(
+        table
+        for protocol in PROTOCOLS.values()
+        for table in protocol.published
+        if table.track == track
+    )
 
 
 tasks: Registry[Task] = Registry("task", populate=_fill_tasks)

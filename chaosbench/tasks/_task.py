@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from chaosbench.datasets import Dataset
 from chaosbench.errors import ParameterError
 
-__all__ = ["Suite", "Task"]
+__all__ = ["Published", "Suite", "Task"]
 
 _ID = re.compile(r"^[a-z][a-z0-9-]*/[a-z0-9_]+-v[1-9][0-9]*$")
 
@@ -22,26 +23,42 @@ class Task:
         id: ``track/system-vN``; a changed meaning gets a new version.
         dataset: recipe of the data, for exactly one system.
         metrics: names of the metrics that are reported.
+        ranked: window score that ranks: a metric, followed by ``@`` and the threshold of a valid
+            prediction time. The metric's registration says which direction is better and what a
+            failure gets.
+        asks: ``forecast``, where the forecast is compared with what happened, instant by instant;
+            ``climate``, where its statistics are compared with those of the truth; ``equation``,
+            where the right-hand side is asked for at held-out states (the next state, of a map).
         thresholds: of the valid prediction time; the first is the ranked one.
         horizons: Lyapunov times at which pointwise errors are reported.
         observed: variables that are seen, forecast and scored; None for all.
         learn: ``train``, or ``context`` where nothing but the context of each window is given.
+        dropped: share of a free run that is given to settle and not scored (``climate`` only).
 
     """
 
     id: str
     dataset: Dataset
     metrics: tuple[str, ...]
+    ranked: str = "vpt@0.4"
+    asks: Literal["forecast", "climate", "equation"] = "forecast"
     thresholds: tuple[float, ...] = (0.4, 0.3, 0.5)
     horizons: tuple[float, ...] = (0.5, 1.0, 2.0, 5.0, 10.0)
     observed: tuple[str, ...] | None = None
     learn: Literal["train", "context"] = "train"
+    dropped: float = 0.0
 
     def __post_init__(self) -> None:
         if not _ID.match(self.id):
             raise ParameterError(f"a task id looks like 'forecast/lorenz-v1', not {self.id!r}")
         if len(self.dataset.systems) != 1:
             raise ParameterError(f"the task {self.id!r} must have a dataset of one system")
+        if self.ranked.partition("@")[0] not in self.metrics:
+            raise ParameterError(
+                f"the task {self.id!r} ranks by {self.ranked!r}, which is not among its metrics"
+            )
+        if not 0 <= self.dropped < 1:
+            raise ParameterError(f"dropped is a share of at least 0 below 1, not {self.dropped!r}")
 
     @property
     def track(self) -> str:
@@ -59,30 +76,31 @@ class Task:
 
     def describe(self) -> str:
         """Say in words what is trained on, seen, forecast and scored."""
-        data = self.dataset
-        pace = data.pace(self.system)
-        span = ""
-        if pace.lyapunov_exponent is not None:
-            span = f" ({pace.horizon * pace.dt * pace.lyapunov_exponent:.3g} Lyapunov times)"
-        what = "all variables" if self.observed is None else ", ".join(self.observed)
-        learned = (
-            f"Trained on {data.train_trajectories} trajectory of {data.train_points:,} samples, "
-            f"{pace.dt:.4g} time units apart."
-            if self.learn == "train"
-            else f"Not trained: learns from each context alone, sampled every {pace.dt:.4g} units."
-        )
-        seen = ""
-        if data.noise:
-            seen = f" What is seen has noise of {100 * data.noise:g}% of σ; the truth is clean."
-        if data.missing:
-            seen += f" {100 * data.missing:g}% of what is seen is lost at random."
-        return (
-            f"{learned} Sees the last {data.context} samples before each of "
-            f"{data.windows} forecasts, each from a starting point of its own on the attractor."
-            f"{seen} Forecasts the next {pace.horizon:,} samples{span} of {what}. Scored by valid "
-            f"prediction time at ε = {', '.join(f'{t:g}' for t in self.thresholds)} "
-            f"(the first is ranked), in Lyapunov times, and by {', '.join(self.metrics[1:])}."
-        )
+        from chaosbench.tasks._words import describe
+
+        return describe(self)
+
+
+@dataclass(frozen=True)
+class Published:
+    """Numbers that others published for one track, to stand beside ours.
+
+    Attributes:
+        track: the track of the suite that comes nearest to what was measured.
+        what: the number in words: which metric, over what.
+        source: where it was published, and how it reached us.
+        values: method, under its authors' name, to number.
+
+    """
+
+    track: str
+    what: str
+    source: str
+    values: Mapping[str, float]
+
+    def numbers(self) -> str:
+        """Return the numbers in one line."""
+        return ", ".join(f"{method} {value:g}" for method, value in self.values.items())
 
 
 @dataclass(frozen=True)
@@ -91,11 +109,20 @@ class Suite:
 
     Attributes:
         id: ``name-vN``.
-        description: one sentence.
+        description: what it is for; for a published protocol, what is as published and what is
+            not.
         tasks: ids.
+        published: numbers of others, where the suite follows a published protocol.
 
     """
 
     id: str
     description: str
     tasks: tuple[str, ...]
+    published: tuple[Published, ...] = field(default=())
+
+    def describe(self) -> str:
+        """Say in words what the suite holds, track by track, and what others measured."""
+        from chaosbench.tasks._words import describe_suite
+
+        return describe_suite(self)

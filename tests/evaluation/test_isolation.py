@@ -107,8 +107,8 @@ def test_the_truth_is_not_in_the_address_space(tmp_path):
     worker_pids = []
     original = WorkerProcess.run
 
-    def spy(self, job, train, context):
-        outcome = original(self, job, train, context)
+    def spy(self, job, train, context, **more):
+        outcome = original(self, job, train, context, **more)
         worker_pids.append((self._alive.pid, _memory(self._alive.pid)))
         return outcome
 

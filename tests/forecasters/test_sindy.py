@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy.integrate import solve_ivp
 
+from chaosbench.errors import UnsupportedError
 from chaosbench.forecasters._polynomial import Polynomial, factors, terms
 from chaosbench.forecasters.sindy import SINDy
 from chaosbench.trajectories import Trajectories
@@ -97,6 +98,24 @@ def test_the_four_terms_of_henon(henon, discrete: bool | None) -> None:
 
 def test_a_map_is_recognised_in_a_few_iterates(henon) -> None:
     assert SINDy().fit(Trajectories(henon[:60], dt=1.0), seed=0).model.discrete
+
+
+def test_the_equation_is_shown_in_the_units_of_the_data(reference) -> None:
+    predictor = SINDy(degree=2).fit(reference.train, seed=0)
+    x, y, z = states = reference.train.values[0, ::50].T
+    slopes = np.stack([10 * (y - x), x * (28 - z) - y, x * y - 8 / 3 * z], axis=1)
+    np.testing.assert_allclose(predictor.vector_field(states.T), slopes, atol=1e-4)
+    made = predictor.predict(states.T[:, np.newaxis], 1).values[:, 0]
+    np.testing.assert_array_equal(predictor.next_state(states.T), made)
+    powers, coefficients = predictor.polynomial()
+    assert powers.shape == coefficients.shape == (len(powers), 3)
+
+
+def test_a_map_has_next_states_and_no_slopes(henon) -> None:
+    predictor = SINDy(discrete=True).fit(Trajectories(henon[:1000], dt=1.0), seed=0)
+    np.testing.assert_allclose(predictor.next_state(henon[:99]), henon[1:100], atol=1e-9)
+    with pytest.raises(UnsupportedError, match="of a map"):
+        predictor.vector_field(henon[:99])
 
 
 def test_units_leave_the_support_as_it_is(reference) -> None:

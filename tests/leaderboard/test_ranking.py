@@ -242,8 +242,16 @@ def test_windows_that_are_not_numbers_count_as_zero() -> None:
         ),
         ([cell("f", "a", [1.0]), cell("f", "a", [2.0])], {}, "disagree"),
         ([cell("f", "a", [1.0])], {"metric": "vpt@0.9"}, "'vpt@0.9'; there are censored@0.4"),
-        ([cell("f", "a", [1.0])], {"metric": "mase"}, "valid prediction time"),
-        ([cell("f", "a", [1.0])], {"metric": "nonsense"}, "valid prediction time"),
+        ([cell("f", "a", [1.0])], {"metric": "mase"}, "'mase'; there are censored@0.4"),
+        ([cell("f", "a", [1.0])], {"metric": "nonsense"}, "such as vpt@0.4, not 'nonsense'"),
+        (
+            [
+                cell("f", "a", [1.0], provenance={"ranked": "d_stsp"}),
+                cell("g", "a", [1.0], provenance={"ranked": "smape"}),
+            ],
+            {},
+            "rank by d_stsp and smape",
+        ),
         ([cell("f", "a", [1.0])], {"bootstrap": -1}, "bootstrap"),
         (
             [replace(cell("f", "a", [1.0]), window_scores={

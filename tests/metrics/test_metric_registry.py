@@ -44,8 +44,8 @@ ENSEMBLES = {
     "spread_skill_error",
 }  # fmt: skip
 SERIES = {
-    "correlation_dimension_error", "derivative_smape", "maximum_mean_discrepancy",
-    "sliced_wasserstein", "spectral_hellinger", "state_space_divergence",
+    "correlation_dimension_error", "derivative_smape", "maximum_mean_discrepancy", "mean_error",
+    "spread_error", "sliced_wasserstein", "spectral_hellinger", "state_space_divergence",
 }  # fmt: skip
 EQUATIONS = {"coefficient_error", "structure_f1"}
 NUMBERS = {"invariant_error", "invariant_z_score"}
@@ -84,10 +84,12 @@ def test_the_module_is_both_functions_and_registry() -> None:
         "coverage_error", "crps", "ctf_long_time_histogram", "ctf_long_time_spectrum",
         "ctf_short_time", "cumulative_maximum_error", "derivative_smape", "energy_score",
         "invariant_error", "invariant_z_score", "kendall", "mae", "mape", "marre", "mase",
-        "maximum_mean_discrepancy", "mixture_divergence", "mse", "mutual_information", "nrmse",
+        "maximum_mean_discrepancy", "mean_error", "mixture_divergence", "mse",
+        "mutual_information", "nrmse",
         "pearson", "prediction_error", "probabilistic_valid_prediction_time", "r2", "rmse",
         "rmsle", "sliced_wasserstein", "smape", "spearman", "spectral_hellinger",
-        "spread_skill_error", "state_space_divergence", "structure_f1", "valid_prediction_steps",
+        "spread_error", "spread_skill_error", "state_space_divergence", "structure_f1",
+        "valid_prediction_steps",
         "valid_prediction_time", "valid_prediction_time_smape", "wape", "window_nrmse",
         "window_smape",
     ]  # fmt: skip

@@ -1,0 +1,83 @@
+"""What a leaderboard calls the score that ranks, wherever it is printed."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from chaosbench.metrics import registry as metrics
+
+__all__ = ["Wording", "is_time", "wording"]
+
+
+@dataclass(frozen=True)
+class Wording:
+    """The ranked score in words.
+
+    Attributes:
+        head: short name for a column head.
+        noun: its name within a sentence.
+        unit: of the score; empty for a pure number.
+        arrow: ``↑`` where higher is better, ``↓`` where lower is.
+        digits: decimals; None for one or two, as a time of a few Lyapunov times has.
+        definition: what one window's score is, in HTML without markup of its own.
+        pooled: how the windows become one number.
+        failed: what a failed run gets.
+
+    """
+
+    head: str
+    noun: str
+    unit: str
+    arrow: str
+    digits: int | None
+    definition: str
+    pooled: str
+    failed: str
+
+
+def is_time(metric: str) -> bool:
+    """Say whether a score is a time that the exam's horizon may censor."""
+    return metrics[metric.partition("@")[0]].unit == "Lyapunov times"
+
+
+def wording(metric: str) -> Wording:
+    """Return the words for a window score such as ``vpt@0.4`` or ``d_stsp``."""
+    known = metrics[metric.partition("@")[0]]
+    if not is_time(metric):
+        better = "higher is better" if known.direction == "higher" else "lower is better"
+        worst = f"the worst value there is, {known.format(known.worst)}"
+        summary = (known.function.__doc__ or "").strip().split("\n", 1)[0].replace("`", "")
+        return Wording(
+            head=known.label,
+            noun=known.label,
+            unit=known.unit,
+            arrow=known.arrow,
+            digits=known.digits,
+            definition=f"{summary} {better.capitalize()}.",
+            pooled=(
+                "The median over every window of every system. A window that is not finite "
+                f"throughout has {worst}."
+            ),
+            failed=f"counts with {worst}, in every window",
+        )
+    match = re.fullmatch(r"vpt@(\d+(?:\.\d+)?)", metric)
+    return Wording(
+        head="VPT",
+        noun="valid prediction time",
+        unit="Lyapunov times",
+        arrow="↑",
+        digits=None,
+        definition=(
+            "A forecast is valid until its error, √mean((y − ŷ)² / σ²) over the variables with σ "
+            f"from the training data, first exceeds ε = {match[1] if match else '0.4'}. The time "
+            "is given in Lyapunov times: in one, the system itself multiplies a small error by e."
+        ),
+        pooled=(
+            "The median over every window of every system. A forecast that is still valid when the "
+            "exam or the certified truth ends is censored, not counted as if it had failed there, "
+            "so the median is that of Kaplan and Meier; where more than half are censored it is a "
+            "lower bound, marked ≥."
+        ),
+        failed="counts with the scores of climatology on the same task",
+    )

@@ -1,0 +1,139 @@
+"""Ranking by what is no time: directions, worst values, words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import chaosbench.leaderboard as leaderboard
+from chaosbench.evaluation._record import Record
+from chaosbench.leaderboard import rank, render, render_page
+from chaosbench.metrics import registry as metrics
+
+WORST = metrics["d_stsp"].worst
+
+
+def cell(
+    forecaster: str, system: str, values: list[float] | None, ranked: str = "d_stsp", **more: Any
+) -> Record:
+    track = {"d_stsp": "climate", "smape": "gilpin-2021-15"}.get(ranked, "ctf")
+    return Record(
+        task=f"{track}/{system}-v1", system=system, forecaster=forecaster, config={}, seed=0,
+        exam_seed=0, window_scores={} if values is None else {ranked: tuple(values)},
+        scores={} if values is None else {ranked: float(np.median(values))},
+        provenance={"ranked": ranked},
+        **({"status": "ok"} | more),
+    )  # type: ignore[arg-type]  # fmt: skip
+
+
+def climate() -> list[Record]:
+    return [
+        cell("good", "a", [0.1, 0.2, 0.3]),
+        cell("good", "b", [1.0, 1.1, 1.2]),
+        cell("crashes", "a", [0.01, 0.01, 0.01]),
+        cell("crashes", "b", None, status="crashed"),
+        cell("climatology", "a", [12.0, 12.0, 12.0]),
+        cell("climatology", "b", [13.0, 13.0, 13.0]),
+        cell("truth", "a", [0.05, 0.05, 0.06], privileged=True),
+        cell("truth", "b", [0.05, 0.05, 0.06], privileged=True),
+    ]
+
+
+def test_the_lowest_is_first_and_a_failure_is_the_worst() -> None:
+    lines = {line.forecaster: line for line in rank(climate(), bootstrap=200)}
+    good, crashes, still, truth = (lines[n] for n in ("good", "crashes", "climatology", "truth"))
+    # sorted: .1 .2 .3 1 1.1 1.2, whose lower median is .3; and .01 .01 .01 worst worst worst
+    assert good.score == 0.3
+    assert crashes.score == 0.01
+    assert (crashes.failures, crashes.failures_by_status) == (1, {"crashed": 1})
+    assert crashes.restricted_mean == pytest.approx((3 * 0.01 + 3 * WORST) / 6)
+    assert crashes.scores["d_stsp"] == pytest.approx((0.01 + WORST) / 2)
+    assert [line.rank for line in (crashes, good, still, truth)] == [1, 2, 3, None]
+    # a task each: good beats climatology twice and `crashes` once
+    assert good.win_rate == pytest.approx(3 / 4)
+    assert crashes.win_rate == pytest.approx(2 / 4)
+    assert crashes.ci_high == WORST
+    assert np.isnan(good.percent_of_ceiling)
+    assert good.censored_share == 0.0
+
+
+def test_two_failures_of_three_lose_the_lead() -> None:
+    records = [
+        *climate(),
+        cell("good", "c", [1.0, 1.0, 1.0]),
+        cell("crashes", "c", None, status="timeout"),
+    ]
+    lines = {line.forecaster: line for line in rank(records, bootstrap=0)}
+    assert lines["crashes"].score == WORST
+    # never run on c, so the worst there, but 12 and 13 before
+    assert lines["climatology"].score == 13.0
+    assert (lines["good"].rank, lines["crashes"].rank) == (1, 3)
+
+
+def test_a_diverged_run_keeps_the_worst_window_that_it_has() -> None:
+    records = [cell("f", "a", [WORST, 0.1, 0.2], status="diverged"), cell("g", "a", [0.3, 0.4, 5])]
+    lines = {line.forecaster: line for line in rank(records, bootstrap=0)}
+    assert (lines["f"].score, lines["f"].failures, lines["f"].rank) == (0.2, 1, 1)
+
+
+def test_not_a_number_is_the_worst() -> None:
+    (line,) = rank([cell("f", "a", [float("nan")] * 2 + [0.1])], bootstrap=0)
+    assert line.score == WORST
+
+
+def test_a_metric_of_which_more_is_better_may_be_negative() -> None:
+    name = "ctf_short_time"
+    records = [
+        cell("good", "a", [90.0, 80.0, 70.0], name),
+        cell("bad", "a", [-10.0, -20.0, -30.0], name),
+        cell("fails", "a", None, name, status="crashed"),
+    ]
+    lines = rank(records, bootstrap=50)
+    assert [(line.forecaster, line.score) for line in lines] == [
+        ("good", 80.0), ("bad", -20.0), ("fails", -100.0),
+    ]  # fmt: skip
+    assert lines[1].restricted_mean == pytest.approx(-20.0)
+
+
+def test_the_order_of_a_flipped_metric_is_the_order_of_its_negative() -> None:
+    """Lower is better is higher is better of the negative: ranks, wins and all."""
+    rng = np.random.default_rng(5)
+    data = {(f, s): rng.normal(size=5).round(2) for f in "pqrs" for s in "abc"}
+    lower = rank([cell(f, s, list(50 + 10 * v), "smape") for (f, s), v in data.items()])
+    higher = rank([cell(f, s, list(-10 * v), "ctf_short_time") for (f, s), v in data.items()])
+    for one in lower:
+        other = next(line for line in higher if line.forecaster == one.forecaster)
+        assert one.win_rate == pytest.approx(other.win_rate)
+        assert one.mean_rank == pytest.approx(other.mean_rank)
+    means = [line.restricted_mean for line in lower]
+    assert [line.score for line in lower] == sorted(line.score for line in lower)
+    assert len(means) == 4
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_the_table_names_the_metric_and_the_worst(width: int) -> None:
+    text = " ".join(render(leaderboard(climate(), bootstrap=20), width=width).split())
+    assert "VPT" not in text
+    assert "ranked by d_stsp" in text
+    assert "with the worst value" in text
+    assert text.count("D_stsp ↓") == 1  # as what ranks, and not once more beside it
+
+
+def test_the_page_speaks_of_the_metric() -> None:
+    page = render_page(climate(), bootstrap=20)
+    assert "valid prediction time" not in page
+    assert "Median D_stsp" in page
+    assert "Kullback–Leibler divergence" in page
+    assert "1000.00" in page  # the worst value, in words
+    assert 'data-forecaster="crashes" data-rank="1"' in page
+
+
+def test_published_numbers_stand_beside_ours() -> None:
+    board = leaderboard([cell("f", "a", [60.0, 70.0, 80.0], "smape")], bootstrap=0)
+    assert board.published[0].values["NBEATS"] == 50.6
+    for text in (" ".join(render(board).split()), render_page([cell("f", "a", [60.0], "smape")])):
+        assert "NBEATS 50.6" in text
+        assert "Gilpin 2021" in text
+    assert leaderboard(climate(), bootstrap=0).published == ()
