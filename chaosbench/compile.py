@@ -214,7 +214,7 @@ _SIGNATURE = "(double %t, ptr noalias nocapture readonly %y, ptr noalias nocaptu
 
 def _assemble(body: Sequence[str], inputs: int, outputs: int) -> Kernel:
     """Wrap a body into the kernel and into the loop over many states that Python calls."""
-    declarations = []
+    declarations = ["declare void @llvm.memset.p0.i64(ptr, i8, i64, i1)"]
     for op, name in _INTRINSICS.items():
         count = 2 if op in ("pow", "min", "max") else 1
         declarations.append(f"declare double @{name}({', '.join(['double'] * count)})")
@@ -255,10 +255,17 @@ def compile_rhs(outputs: Sequence[Expr], inputs: Sequence[Expr]) -> Kernel:
 
 def compile_jacobian(outputs: Sequence[Expr], inputs: Sequence[Expr]) -> Kernel:
     """Compile the exact Jacobian, row-major ``(len(outputs), len(inputs))``."""
-    zero = outputs[0].graph.constant(0.0)
     rows = differentiate(outputs, inputs)
-    entries = [row.get(j, zero) for row in rows for j in range(len(inputs))]
-    return _compile_list(entries, len(inputs))
+    places = [
+        (i * len(inputs) + j, e) for i, row in enumerate(rows) for j, e in sorted(row.items())
+    ]
+    emit = _Emitter()
+    size = len(outputs) * len(inputs)
+    if len(places) < size:  # one instruction, however sparse and large the matrix is
+        emit.lines.append(f"  call void @llvm.memset.p0.i64(ptr %out, i8 0, i64 {8 * size}, i1 0)")
+    for (place, _), value in zip(places, emit.graph([e for _, e in places]), strict=True):
+        emit.store(value, "%out", place)
+    return _assemble(emit.lines, len(inputs), size)
 
 
 def tangent_outputs(

@@ -184,7 +184,7 @@ def _mira_bend(u, a):
     return a * u + 2 * (1 - a) * u**2 / (1 + u**2)
 
 
-def _gumowski_mira_before(x, y, *, a=-1.1, b=-0.2):
+def _gumowski_mira_before(x, y, *, a=-0.9, b=1.0):
     before = _mira_bend(x, a) - y
     return before, (x - _mira_bend(before, a)) / b
 
