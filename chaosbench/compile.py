@@ -23,15 +23,14 @@ from chaosbench.expressions import BOOLEAN, Expr, differentiate, reachable
 from chaosbench.trajectories import FloatArray
 
 __all__ = [
-    "Kernel", "compile_delay_tangent", "compile_jacobian", "compile_pair", "compile_rhs",
-    "compile_tangent",
+    "Emitter", "Kernel", "compile_delay_tangent", "compile_jacobian", "compile_pair",
+    "compile_rhs", "compile_tangent", "declarations", "make_engine", "suffix",
 ]  # fmt: skip
 
 _INTRINSICS = {
-    "sqrt": "llvm.sqrt.f64", "exp": "llvm.exp.f64", "log": "llvm.log.f64",
-    "sin": "llvm.sin.f64", "cos": "llvm.cos.f64", "floor": "llvm.floor.f64",
-    "abs": "llvm.fabs.f64", "pow": "llvm.pow.f64",
-    "min": "llvm.minimum.f64", "max": "llvm.maximum.f64",  # which let a NaN through
+    "sqrt": "llvm.sqrt", "exp": "llvm.exp", "log": "llvm.log", "sin": "llvm.sin",
+    "cos": "llvm.cos", "floor": "llvm.floor", "abs": "llvm.fabs", "pow": "llvm.pow",
+    "min": "llvm.minimum", "max": "llvm.maximum",  # which let a NaN through
 }  # fmt: skip
 _LIBM = ("tan", "sinh", "cosh", "tanh", "asin", "acos", "atan", "atan2")
 _ARITHMETIC = {
@@ -63,6 +62,26 @@ def _target_machine() -> Any:
     )
 
 
+def make_engine(ir: str, *, vectorise: bool = True) -> Any:
+    """Compile text IR; whoever keeps an address must keep the engine alive.
+
+    `vectorise` lets LLVM look for vectors of its own, in vain where the text already has them.
+    """
+    with _lock:  # MCJIT and the target machine are not safe to share between threads
+        machine = _target_machine()
+        module = llvm.parse_assembly(ir)
+        module.verify()
+        options = llvm.create_pipeline_tuning_options(speed_level=3)
+        options.loop_vectorization = vectorise
+        options.slp_vectorization = vectorise
+        options.loop_unrolling = vectorise and options.loop_unrolling
+        builder = llvm.create_pass_builder(machine, options)
+        builder.getModulePassManager().run(module, builder)
+        engine = llvm.create_mcjit_compiler(module, machine)
+        engine.finalize_object()
+    return engine
+
+
 class Kernel:
     """Machine code of one graph; keeps the engine alive as long as its address is in use.
 
@@ -74,19 +93,9 @@ class Kernel:
     """
 
     def __init__(self, ir: str, inputs: int, outputs: int) -> None:
-        with _lock:  # MCJIT and the target machine are not safe to share between threads
-            machine = _target_machine()
-            module = llvm.parse_assembly(ir)
-            module.verify()
-            options = llvm.create_pipeline_tuning_options(speed_level=3)
-            options.loop_vectorization = True
-            options.slp_vectorization = True
-            builder = llvm.create_pass_builder(machine, options)
-            builder.getModulePassManager().run(module, builder)
-            self._engine = llvm.create_mcjit_compiler(module, machine)
-            self._engine.finalize_object()
-            self.address: int = self._engine.get_function_address("kernel")
-            many = self._engine.get_function_address("many")
+        self._engine = make_engine(ir)
+        self.address: int = self._engine.get_function_address("kernel")
+        many = self._engine.get_function_address("many")
         self.inputs = inputs
         self.outputs = outputs
         pointer = ctypes.c_void_p
@@ -101,11 +110,19 @@ class Kernel:
         return out
 
 
-class _Emitter:
-    """Writes one function's text IR; every value is a register or a literal."""
+class Emitter:
+    """Writes one function's text IR; every value is a register or a literal.
 
-    def __init__(self) -> None:
+    With several `lanes` every number is a vector, one component a trajectory, and every truth
+    value a mask; each lane's results are those of the scalar code.
+    """
+
+    def __init__(self, lanes: int = 1) -> None:
         self.lines: list[str] = []
+        self.lanes = lanes
+        self.real = "double" if lanes == 1 else f"<{lanes} x double>"
+        self.mask = "i1" if lanes == 1 else f"<{lanes} x i1>"
+        self.align = 8 * min(lanes, 8)
         self._count = 0
 
     def line(self, right: str) -> str:
@@ -115,13 +132,35 @@ class _Emitter:
         return name
 
     def load(self, base: str, offset: str | int) -> str:
-        return self.line(f"load double, ptr {self.pointer(base, offset)}, align 8")
+        return self.line(f"load {self.real}, ptr {self.pointer(base, offset)}, align {self.align}")
 
     def store(self, value: str, base: str, offset: str | int) -> None:
-        self.lines.append(f"  store double {value}, ptr {self.pointer(base, offset)}, align 8")
+        where = self.pointer(base, offset)
+        self.lines.append(f"  store {self.real} {value}, ptr {where}, align {self.align}")
 
     def pointer(self, base: str, offset: str | int) -> str:
-        return self.line(f"getelementptr inbounds double, ptr {base}, i64 {offset}")
+        return self.line(f"getelementptr inbounds {self.real}, ptr {base}, i64 {offset}")
+
+    def literal(self, value: float) -> str:
+        """Return a constant, the same in every lane."""
+        number = _literal(value)
+        if self.lanes == 1:
+            return number
+        return f"<{', '.join([f'double {number}'] * self.lanes)}>"
+
+    def call(self, op: str, *args: str) -> str:
+        """Call an elementary function; libm knows no vectors and is asked lane by lane."""
+        if op in _INTRINSICS:
+            name = _INTRINSICS[op] + suffix(self.lanes)
+            return self.line(f"call {self.real} @{name}({', '.join(f'{self.real} {a}' for a in args)})")
+        if self.lanes == 1:
+            return self.line(f"call double @{op}({', '.join(f'double {a}' for a in args)})")
+        result = "undef"
+        for lane in range(self.lanes):
+            parts = [self.line(f"extractelement {self.real} {a}, i32 {lane}") for a in args]
+            value = self.line(f"call double @{op}({', '.join(f'double {p}' for p in parts)})")
+            result = self.line(f"insertelement {self.real} {result}, double {value}, i32 {lane}")
+        return result
 
     def graph(
         self, outputs: Sequence[Expr], place: Callable[[int], int] = lambda index: index
@@ -129,13 +168,14 @@ class _Emitter:
         """Emit every node that `outputs` need; `place` says where in `y` an input lies."""
         values: dict[int, str] = {}
         for node in reachable(outputs):
-            values[node.id] = self._node(node, values, place)
-        return [self._real(node, values) for node in outputs]
+            values[node.id] = self.node(node, values, place)
+        return [self.number(node, values) for node in outputs]
 
-    def _node(self, node: Expr, values: dict[int, str], place: Callable[[int], int]) -> str:
+    def node(self, node: Expr, values: dict[int, str], place: Callable[[int], int]) -> str:
+        """Emit one node, whose arguments are in `values` already."""
         op = node.op
         if op == "const":
-            return _literal(node.value)
+            return self.literal(node.value)
         if op == "symbol":
             role, index, name = node.value
             if role == "time":
@@ -144,64 +184,74 @@ class _Emitter:
                 raise AssertionError(f"{role} {name} cannot be compiled")
             return self.load("%y", place(index))
         if op == "powi":
-            return self._integer_power(self._real(node.args[0], values), int(node.args[1].value))
+            return self._integer_power(self.number(node.args[0], values), int(node.args[1].value))
         if op in ("and", "or", "not", "where"):
             return self._logic(node, values)
-        args = [self._real(a, values) for a in node.args]
+        args = [self.number(a, values) for a in node.args]
         if op in _ARITHMETIC:
-            return self.line(f"{_ARITHMETIC[op]} double {args[0]}, {args[1]}")
+            return self.line(f"{_ARITHMETIC[op]} {self.real} {args[0]}, {args[1]}")
         if op in _COMPARE:
-            return self.line(f"fcmp {_COMPARE[op]} double {args[0]}, {args[1]}")
+            return self.line(f"fcmp {_COMPARE[op]} {self.real} {args[0]}, {args[1]}")
         if op == "neg":
-            return self.line(f"fneg double {args[0]}")
+            return self.line(f"fneg {self.real} {args[0]}")
         if op == "sign":
-            up = self._number(self.line(f"fcmp ogt double {args[0]}, {_literal(0.0)}"))
-            down = self._number(self.line(f"fcmp olt double {args[0]}, {_literal(0.0)}"))
-            value = self.line(f"fsub double {up}, {down}")
+            up = self._as_number(self.line(f"fcmp ogt {self.real} {args[0]}, {self.literal(0.0)}"))
+            down = self._as_number(self.line(f"fcmp olt {self.real} {args[0]}, {self.literal(0.0)}"))
+            value = self.line(f"fsub {self.real} {up}, {down}")
             # a NaN must not turn into a zero, or an overlong step would pass unnoticed
-            lost = self.line(f"fcmp uno double {args[0]}, {_literal(0.0)}")
-            return self.line(f"select i1 {lost}, double {args[0]}, double {value}")
+            lost = self.line(f"fcmp uno {self.real} {args[0]}, {self.literal(0.0)}")
+            return self.line(f"select {self.mask} {lost}, {self.real} {args[0]}, {self.real} {value}")
         if op == "mod":
-            ratio = self.line(f"fdiv double {args[0]}, {args[1]}")
-            whole = self.line(f"call double @llvm.floor.f64(double {ratio})")
-            product = self.line(f"fmul double {args[1]}, {whole}")
-            return self.line(f"fsub double {args[0]}, {product}")
-        name = _INTRINSICS.get(op, op)
-        return self.line(f"call double @{name}({', '.join(f'double {a}' for a in args)})")
+            ratio = self.line(f"fdiv {self.real} {args[0]}, {args[1]}")
+            whole = self.call("floor", ratio)
+            product = self.line(f"fmul {self.real} {args[1]}, {whole}")
+            return self.line(f"fsub {self.real} {args[0]}, {product}")
+        return self.call(op, *args)
 
     def _logic(self, node: Expr, values: dict[int, str]) -> str:
         if node.op == "where":
-            condition = self._truth(node.args[0], values)
-            yes, no = (self._real(a, values) for a in node.args[1:])
-            return self.line(f"select i1 {condition}, double {yes}, double {no}")
-        args = [self._truth(a, values) for a in node.args]
+            condition = self.truth(node.args[0], values)
+            yes, no = (self.number(a, values) for a in node.args[1:])
+            return self.line(f"select {self.mask} {condition}, {self.real} {yes}, {self.real} {no}")
+        args = [self.truth(a, values) for a in node.args]
         if node.op == "not":
-            return self.line(f"xor i1 {args[0]}, true")
-        return self.line(f"{node.op} i1 {args[0]}, {args[1]}")
+            return self.line(f"xor {self.mask} {args[0]}, {self.true}")
+        return self.line(f"{node.op} {self.mask} {args[0]}, {args[1]}")
 
     def _integer_power(self, base: str, exponent: int) -> str:
         """Raise by repeated squaring: exact in the number of roundings, no call to pow."""
         result, square, n = "", base, abs(exponent)
         while n:
             if n & 1:
-                result = self.line(f"fmul double {result}, {square}") if result else square
+                result = self.line(f"fmul {self.real} {result}, {square}") if result else square
             n >>= 1
             if n:
-                square = self.line(f"fmul double {square}, {square}")
-        return result if exponent > 0 else self.line(f"fdiv double {_literal(1.0)}, {result}")
+                square = self.line(f"fmul {self.real} {square}, {square}")
+        return result if exponent > 0 else self.line(f"fdiv {self.real} {self.literal(1.0)}, {result}")
 
-    def _number(self, truth: str) -> str:
-        return self.line(f"uitofp i1 {truth} to double")
+    def _as_number(self, truth: str) -> str:
+        return self.line(f"uitofp {self.mask} {truth} to {self.real}")
 
-    def _real(self, node: Expr, values: dict[int, str]) -> str:
+    @property
+    def true(self) -> str:
+        return "true" if self.lanes == 1 else f"<{', '.join(['i1 true'] * self.lanes)}>"
+
+    def number(self, node: Expr, values: dict[int, str]) -> str:
+        """Return the register of a node; a truth value as 0 or 1."""
         value = values[node.id]
-        return self._number(value) if node.op in BOOLEAN else value
+        return self._as_number(value) if node.op in BOOLEAN else value
 
-    def _truth(self, node: Expr, values: dict[int, str]) -> str:
+    def truth(self, node: Expr, values: dict[int, str]) -> str:
+        """Return the register of a node as a truth value; a number is true unless it is 0."""
         value = values[node.id]
         if node.op in BOOLEAN:
             return value
-        return self.line(f"fcmp une double {value}, {_literal(0.0)}")
+        return self.line(f"fcmp une {self.real} {value}, {self.literal(0.0)}")
+
+
+def suffix(lanes: int) -> str:
+    """Return what LLVM appends to the name of an intrinsic on this many lanes."""
+    return ".f64" if lanes == 1 else f".v{lanes}f64"
 
 
 def _literal(value: float) -> str:
@@ -211,17 +261,31 @@ def _literal(value: float) -> str:
 _SIGNATURE = "(double %t, ptr noalias nocapture readonly %y, ptr noalias nocapture writeonly %out)"
 
 
-def _assemble(body: Sequence[str], inputs: int, outputs: int) -> Kernel:
-    """Wrap a body into the kernel and into the loop over many states that Python calls."""
-    declarations = []
+ATTRIBUTES = (
+    "attributes #0 = { nounwind }",
+    "attributes #1 = { nounwind willreturn memory(none) }",
+    "attributes #2 = { nounwind noinline }",
+)
+
+
+def declarations(lanes: int = 1) -> list[str]:
+    """Declare what an emitter may call."""
+    emit = Emitter(lanes)
+    lines = []
     for op, name in _INTRINSICS.items():
         count = 2 if op in ("pow", "min", "max") else 1
-        declarations.append(f"declare double @{name}({', '.join(['double'] * count)})")
+        arguments = ", ".join([emit.real] * count)
+        lines.append(f"declare {emit.real} @{name}{suffix(lanes)}({arguments})")
     for name in _LIBM:
         count = 2 if name == "atan2" else 1
-        declarations.append(f"declare double @{name}({', '.join(['double'] * count)}) #1")
+        lines.append(f"declare double @{name}({', '.join(['double'] * count)}) #1")
+    return lines
+
+
+def _assemble(body: Sequence[str], inputs: int, outputs: int) -> Kernel:
+    """Wrap a body into the kernel and into the loop over many states that Python calls."""
     text = "\n".join([
-        *declarations,
+        *declarations(),
         f"define void @kernel{_SIGNATURE} #2 {{", "entry:", *body, "  ret void", "}",
         "define void @many(i64 %n, ptr noalias %times, ptr noalias %ys, ptr noalias %outs) #0 {",
         "entry:",
@@ -240,9 +304,7 @@ def _assemble(body: Sequence[str], inputs: int, outputs: int) -> Kernel:
         "  %more = icmp slt i64 %next, %n",
         "  br i1 %more, label %loop, label %done",
         "done:", "  ret void", "}",
-        "attributes #0 = { nounwind }",
-        "attributes #1 = { nounwind willreturn memory(none) }",
-        "attributes #2 = { nounwind noinline }",
+        *ATTRIBUTES,
     ])  # fmt: skip
     return Kernel(text, inputs, outputs)
 
@@ -261,7 +323,7 @@ def compile_jacobian(outputs: Sequence[Expr], inputs: Sequence[Expr]) -> Kernel:
 
 
 def _compile_list(entries: Sequence[Expr], inputs: int) -> Kernel:
-    emit = _Emitter()
+    emit = Emitter()
     for i, value in enumerate(emit.graph(entries)):
         emit.store(value, "%out", i)
     return _assemble(emit.lines, inputs, len(entries))
@@ -302,7 +364,7 @@ def _compile_linearised(
 ) -> Kernel:
     """Compile outputs and their linearisation; input j's tangents start at ``tangent_rows[j]``."""
     d = len(outputs)
-    emit = _Emitter()
+    emit = Emitter()
     entries = [
         (i, j, e)
         for i, row in enumerate(differentiate(outputs, inputs))
@@ -343,7 +405,7 @@ def compile_pair(outputs: Sequence[Expr], inputs: Sequence[Expr]) -> Kernel:
     `y` holds both states, then both sets of delayed values where there are any.
     """
     d, m = len(outputs), len(inputs) - len(outputs)
-    emit = _Emitter()
+    emit = Emitter()
     first = emit.graph(outputs, lambda index: index if index < d else index + d)
     second = emit.graph(outputs, lambda index: index + d if index < d else index + d + m)
     for i, value in enumerate(first + second):
