@@ -27,6 +27,9 @@ ENDS = {"reached": 1.0, "escaped": 2.0, "underflow": 3.0, "exhausted": 4.0}
 CAUTION = 8.0
 """The terms that choose a step are held below a tolerance by this factor."""
 
+CHECKS = 8
+"""Points of a step at which an equation with kinks or jumps is compared; smooth ones need one."""
+
 _GROUP = 8  # variables whose polynomials one loop evaluates
 _CHUNK = 8  # samples evaluated at once
 
@@ -49,7 +52,7 @@ class _Body(Emitter):
 
     def place(self, name: str, i: int) -> int:
         """Return the place of variable `i` in the arrays that follow the slots."""
-        return len(SLOTS) + ("old", "slope", "weight").index(name) * self.d + i
+        return len(SLOTS) + ("old", "weight").index(name) * self.d + i
 
     def op(self, name: str, a: str, b: str) -> str:
         return self.line(f"{name} {self.real} {a}, {b}")
@@ -70,10 +73,11 @@ class _Body(Emitter):
         return self.line(f"select {self.mask} {condition}, {self.real} {yes}, {self.real} {no}")
 
     def fma(self, a: str, b: str, c: str) -> str:
+        return self.line(self.fma_text(a, b, c))
+
+    def fma_text(self, a: str, b: str, c: str) -> str:
         name = "llvm.fmuladd" + suffix(self.lanes)
-        return self.line(
-            f"call {self.real} @{name}({self.real} {a}, {self.real} {b}, {self.real} {c})"
-        )
+        return f"call {self.real} @{name}({self.real} {a}, {self.real} {b}, {self.real} {c})"
 
     def any(self, mask: str) -> str:
         return self.line(
@@ -85,8 +89,8 @@ def march_ir(series: Series, lanes: int) -> str:
     """Write ``march`` for one system.
 
     ``void march(double *m, double *c, i64 order, double rtol, double atol, double dt, i64 rows,
-    double bound, double budget)``, where `m` holds the slots and three vectors for each variable
-    (the old state, the slope at the end of the step, the weight of an error), and `c` the
+    double bound, double budget)``, where `m` holds the slots and two vectors for each variable
+    (the state before the step and the weight of an error), and `c` the
     coefficients: ``(order + 1, len(series.rows))`` vectors.
     """
     e = _Body(lanes, series.dimension)
@@ -100,9 +104,9 @@ def march_ir(series: Series, lanes: int) -> str:
     e.raw("%nback = fdiv double 1.0, %nreal", "%mback = fdiv double 1.0, %mreal")
     rows, nback, mback = (splat(e, v) for v in ("%rowsreal", "%nback", "%mback"))
     e.raw("br label %evaluate", "evaluate:")
-    values = _judge(e, series, rows, dt, bound, budget)
+    values, slopes, error = _evaluate(e, series)
+    _judge(e, slopes, error, rows, dt, bound, budget)
     e.raw("orders:")
-    slopes = [e.number(node, values) for node in series.outputs]
     for i, slope in enumerate(slopes):
         e.store(slope, "%c", len(series.rows) + i)
     series.coefficients(e, values)
@@ -124,22 +128,74 @@ def march_ir(series: Series, lanes: int) -> str:
     ]).replace("LONG", long)  # fmt: skip
 
 
+def _evaluate(e: _Body, series: Series) -> tuple[dict[int, str], list[str], str]:
+    """Emit the polynomial and the equation along the step, the end of the step last.
+
+    Returns:
+        the values of all nodes and the slopes at the end, and the largest gap between the
+        polynomial's slope and the equation's in tolerances a time unit.
+
+    """
+    checks = CHECKS if series.kinked else 1
+    h = e.get("h")
+    still = e.compare("oeq", h, e.literal(0.0))
+    clock = e.op("fadd", e.get("origin"), e.get("elapsed"))
+    e.raw(f"%top = mul i64 %n, {len(series.rows)}", "br label %point", "point:")
+    e.raw(f"%check = phi i64 [ 1, %evaluate ], [ %recheck, %checked ]")
+    e.raw(f"%worst = phi {e.real} [ {e.literal(0.0)}, %evaluate ], [ %worse, %checked ]")
+    e.raw("%checkreal = sitofp i64 %check to double")
+    e.raw(f"%share = fmul double %checkreal, {1.0 / checks!r}")
+    s = e.op("fmul", h, splat(e, "%share"))
+    e.raw(f"%t = fadd {e.real} {clock}, {s}")
+    slopes = _polynomial(e, series, s, still)
+    e.raw("%y = getelementptr inbounds i8, ptr %c, i64 0")
+    values = series.evaluate(e)
+    wanted = [e.number(node, values) for node in series.outputs]
+    error = "%worst"
+    for i in range(e.d):
+        gap = e.call("abs", e.op("fsub", wanted[i], slopes[i]))
+        error = e.call("max", error, e.op("fmul", gap, e.load("%m", e.place("weight", i))))
+    e.raw(f"%worse = bitcast {e.real} {error} to {e.real}", "%recheck = add i64 %check, 1")
+    e.raw("br label %checked", "checked:", f"%along = icmp sle i64 %recheck, {checks}")
+    e.raw("br i1 %along, label %point, label %judge", "judge:")
+    return values, wanted, "%worse"
+
+
+def _polynomial(e: _Body, series: Series, s: str, still: str) -> list[str]:
+    """Emit the state a time `s` into the step, which is stored, and return its slopes."""
+    width, zero, before = len(series.rows), e.literal(0.0), "%point"
+    for g, start in enumerate(range(0, e.d, _GROUP)):
+        group = range(start, min(start + _GROUP, e.d))
+        e.raw(f"br label %poly{g}", f"poly{g}:")
+        e.raw(f"%pk{g} = phi i64 [ %top, {before} ], [ %pl{g}, %poly{g} ]")
+        for i in group:
+            e.raw(f"%p{i} = phi {e.real} [ {zero}, {before} ], [ %p{i}n, %poly{g} ]")
+            e.raw(f"%q{i} = phi {e.real} [ {zero}, {before} ], [ %q{i}n, %poly{g} ]")
+        for i in group:
+            coefficient = e.load("%c", e.line(f"add i64 %pk{g}, {i}"))
+            e.raw(f"%q{i}n = {e.fma_text(f'%q{i}', s, f'%p{i}')}")
+            e.raw(f"%p{i}n = {e.fma_text(f'%p{i}', s, coefficient)}")
+        e.raw(f"%pl{g} = sub i64 %pk{g}, {width}", f"%pm{g} = icmp sgt i64 %pl{g}, 0")
+        e.raw(f"br i1 %pm{g}, label %poly{g}, label %poly{g}.done", f"poly{g}.done:")
+        before = f"%poly{g}.done"
+    slopes = []
+    for i in range(e.d):
+        old = e.load("%m", e.place("old", i))
+        slopes.append(e.fma(f"%q{i}n", s, f"%p{i}n"))
+        # a start whose higher coefficients are not finite is still a start
+        e.store(e.pick(still, old, e.fma(f"%p{i}n", s, old)), "%c", i)
+    return slopes
+
+
 def _judge(
-    e: _Body, series: Series, rows: str, dt: str, bound: str, budget: str
-) -> dict[int, str]:
-    """Emit the evaluation at the new states and what follows for each lane's step."""
+    e: _Body, slopes: list[str], error: str, rows: str, dt: str, bound: str, budget: str
+) -> None:
+    """Emit what follows for each lane's step from the error along it."""
     zero, one = e.literal(0.0), e.literal(1.0)
     elapsed, h = e.get("elapsed"), e.get("h")
     reach = e.op("fadd", elapsed, h)
-    e.raw(f"%t = fadd {e.real} {e.get('origin')}, {reach}")
-    e.raw("%y = getelementptr inbounds i8, ptr %c, i64 0")
-    values = series.evaluate(e)
-    error, largest, faults = zero, zero, zero
-    for i, node in enumerate(series.outputs):
-        slope = e.number(node, values)
-        gap = e.op("fsub", slope, e.load("%m", e.place("slope", i)))
-        gap = e.op("fmul", e.call("abs", gap), e.load("%m", e.place("weight", i)))
-        error = e.call("max", error, gap)
+    largest, faults = zero, zero
+    for i, slope in enumerate(slopes):
         faults = e.fma(slope, zero, faults)  # anything but zero where a slope is not finite
         largest = e.call("max", largest, e.call("abs", e.load("%c", i)))
     error = e.op("fmul", error, h)
@@ -169,11 +225,11 @@ def _judge(
     limit = e.pick(accepted, e.op("fmul", h, e.literal(2.0)), limit)
     limit = e.pick(rejected, e.op("fmul", h, e.literal(0.5)), limit)
     e.put("limit", limit)
-    attempts = e.op("fadd", e.get("attempts"), e.get("active"))
+    attempts = e.op("fadd", e.get("attempts"), e.get("pending"))
     e.put("attempts", attempts)
     for i in range(e.d):
-        state = e.pick(rejected, e.load("%m", e.place("old", i)), e.load("%c", i))
-        e.store(state, "%c", i)
+        old = e.place("old", i)
+        e.store(e.pick(accepted, e.load("%c", i), e.load("%m", old)), "%m", old)
     e.put("pending", zero)
     e.put("h", zero)
     inside = e.both(e.compare("olt", largest, bound), finite)
@@ -182,7 +238,7 @@ def _judge(
     status = e.pick(e.both(accepted, last), e.literal(ENDS["reached"]), zero)
     over = e.compare("ogt", attempts, budget)
     status = e.pick(over, e.literal(ENDS["exhausted"]), status)
-    vanished = e.both(rejected, e.compare("olt", limit, floor))
+    vanished = e.both(rejected, e.compare("ult", limit, floor))
     status = e.pick(vanished, e.literal(ENDS["underflow"]), status)
     escaped = e.both(e.no(rejected), e.no(inside))
     status = e.pick(escaped, e.literal(ENDS["escaped"]), status)
@@ -190,7 +246,6 @@ def _judge(
     e.put("status", status)
     e.raw(f"br i1 {e.any(e.compare('une', status, zero))}, label %leave, label %go", "go:")
     e.raw(f"br i1 {e.any(rejected)}, label %evaluate, label %orders")
-    return values
 
 
 def _choose_step(
@@ -199,13 +254,12 @@ def _choose_step(
     """Emit the step size from the last two coefficients, and the step itself."""
     zero, one = e.literal(0.0), e.literal(1.0)
     width = len(series.rows)
-    e.raw(f"%top = mul i64 %n, {width}", f"%second = sub i64 %top, {width}")
+    e.raw(f"%second = sub i64 %top, {width}")
     sizes = [zero, zero]
     for i in range(e.d):
         state = e.load("%c", i)
         weight = e.op("fdiv", one, e.fma(rtol, e.call("abs", state), atol))
         e.store(weight, "%m", e.place("weight", i))
-        e.store(state, "%m", e.place("old", i))
         for s, base in enumerate(("%top", "%second")):
             term = e.call("abs", e.load("%c", e.line(f"add i64 {base}, {i}")))
             sizes[s] = e.call("max", sizes[s], e.op("fmul", term, weight))
@@ -235,25 +289,6 @@ def _choose_step(
     e.put("h", h)
     e.put("pending", active)
     e.put("last", e.line(f"uitofp {e.mask} {last} to {e.real}"))
-    before = "%solved"
-    for g, start in enumerate(range(0, e.d, _GROUP)):
-        group = range(start, min(start + _GROUP, e.d))
-        e.raw(f"br label %poly{g}", f"poly{g}:")
-        e.raw(f"%pk{g} = phi i64 [ %top, {before} ], [ %pl{g}, %poly{g} ]")
-        for i in group:
-            e.raw(f"%p{i} = phi {e.real} [ {zero}, {before} ], [ %p{i}n, %poly{g} ]")
-            e.raw(f"%q{i} = phi {e.real} [ {zero}, {before} ], [ %q{i}n, %poly{g} ]")
-        for i in group:
-            coefficient = e.load("%c", e.line(f"add i64 %pk{g}, {i}"))
-            slope, value = e.fma(f"%q{i}", h, f"%p{i}"), e.fma(f"%p{i}", h, coefficient)
-            e.raw(f"%q{i}n = bitcast {e.real} {slope} to {e.real}")
-            e.raw(f"%p{i}n = bitcast {e.real} {value} to {e.real}")
-        e.raw(f"%pl{g} = sub i64 %pk{g}, {width}", f"%pm{g} = icmp sge i64 %pl{g}, 0")
-        e.raw(f"br i1 %pm{g}, label %poly{g}, label %poly{g}.done", f"poly{g}.done:")
-        before = f"%poly{g}.done"
-    for i in range(e.d):
-        e.store(f"%p{i}n", "%c", i)
-        e.store(f"%q{i}n", "%m", e.place("slope", i))
 
 
 def _call_sample(

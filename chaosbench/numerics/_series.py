@@ -20,6 +20,7 @@ __all__ = ["Series"]
 _STEPS = BOOLEAN | {"const", "sign", "floor"}
 _PRODUCTS = frozenset({"mul", "div"})
 _LINEAR = frozenset({"symbol", "add", "sub", "neg", "min", "max", "where"})
+_KINKS = frozenset({"abs", "min", "max", "sign", "floor", "mod", "where"})
 _REGISTERS = 16
 """Registers that the sums of one loop may take; the machine has 32, or 16 that are half as wide."""
 
@@ -33,6 +34,7 @@ class Series:
     Attributes:
         outputs: the time derivatives, with integer powers as products.
         nodes: what has to be evaluated, in topological order.
+        kinked: whether some operation has a kink or a jump, where no series tells what follows.
         rows: place of each kept series among the coefficients of one order; the `d` states first.
 
     """
@@ -44,6 +46,7 @@ class Series:
         self._still: dict[int, bool] = {}
         self._slopes: dict[int, list[tuple[Expr, Expr]]] = {}
         self.nodes = self._collect()
+        self.kinked = any(node.op in _KINKS for node in self.nodes)
         self._sums: dict[tuple[Row, Row], str] = {}
         for node in self.nodes:
             for pair in self._convolutions(node):

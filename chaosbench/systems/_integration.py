@@ -48,8 +48,7 @@ class Orbit:
     kink: float = -np.inf
 
     def __post_init__(self) -> None:
-        if not (isinstance(self.rtol, Real) and 1e-15 <= self.rtol <= 1e-2):
-            raise ParameterError(f"rtol must lie between 1e-15 and 1e-2, not {self.rtol!r}")
+        check_tolerance(self.rtol)
         self.state = np.array(self.state, dtype=np.float64)
         if self.atol is None:
             self.atol = self.rtol
@@ -108,6 +107,12 @@ class Orbit:
         )  # fmt: skip
         self.attempts += attempts
         return status, elapsed
+
+
+def check_tolerance(rtol: float) -> None:
+    """Raise unless `rtol` is a relative tolerance that double precision can hold."""
+    if not (isinstance(rtol, Real) and 1e-15 <= rtol <= 1e-2):
+        raise ParameterError(f"rtol must lie between 1e-15 and 1e-2, not {rtol!r}")
 
 
 def raise_status(status: int, system: System, time: float) -> None:

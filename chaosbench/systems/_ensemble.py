@@ -1,0 +1,60 @@
+"""Ensembles of a flow on SIMD lanes, with the errors that single trajectories raise."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from chaosbench.errors import IntegrationError, ParameterError
+from chaosbench.systems._integration import BOUND, MAX_STEPS, check_tolerance, raise_status
+from chaosbench.systems._system import System
+from chaosbench.trajectories import FloatArray
+
+__all__ = ["sample_lanes"]
+
+
+def sample_lanes(
+    system: System,
+    placed: Sequence[tuple[FloatArray, float]],
+    points: int,
+    dt: float,
+    rtol: float,
+) -> tuple[FloatArray, FloatArray]:
+    """Sample an ensemble side by side; no trajectory's numbers depend on another's.
+
+    Args:
+        system: a flow.
+        placed: initial state ``(d,)`` and time to the first sample, for each trajectory.
+        points: samples of each trajectory, `T`.
+        dt: time units between them.
+        rtol: relative and absolute tolerance of the local error.
+
+    Returns:
+        samples ``(n, T, d)`` and the times of the first ones ``(n,)``.
+
+    Raises:
+        ParameterError: not a flow.
+        IntegrationError: of the first trajectory that failed, with its index.
+
+    """
+    if system.kind != "flow":
+        raise ParameterError(
+            f"lanes integrate flows, and {system.name!r} is a {system.kind} system; "
+            "leave lanes=False"
+        )
+    from chaosbench.numerics._lanes import integrate_lanes
+
+    check_tolerance(rtol)
+    starts = np.array([start for start, _ in placed])
+    first = np.array([length for _, length in placed], dtype=np.float64)
+    made = integrate_lanes(
+        system.lane_kernel, starts, np.zeros(len(starts)), first, points, dt, rtol, rtol, BOUND,
+        MAX_STEPS,
+    )  # fmt: skip
+    for k in np.flatnonzero(made.status)[:1]:
+        try:
+            raise_status(int(made.status[k]), system, float(made.elapsed[k]))
+        except IntegrationError as error:
+            raise type(error)(f"trajectory {k} failed: {error}", time=error.time) from error
+    return made.values, first
