@@ -71,15 +71,13 @@ def compare() -> None:
         grid = dt * np.arange(POINTS)
         sigma = cb.simulate(system, points=20_000, dt=dt).values[0].std(axis=0)
         runs = {
-            label: lambda t=tolerance: cb.simulate(
-                system, ic=starts, points=POINTS, dt=dt, rtol=t, lanes=True
-            ).values
+            label: lambda t=tolerance: (
+                cb.simulate(system, ic=starts, points=POINTS, dt=dt, rtol=t, lanes=True).values
+            )
             for label, tolerance in TOLERANCES.items()
             if label.startswith("ours")
         }
-        runs["heyoka batch"] = heyoka_batch(
-            name, system, starts, grid, TOLERANCES["heyoka batch"]
-        )
+        runs["heyoka batch"] = heyoka_batch(name, system, starts, grid, TOLERANCES["heyoka batch"])
         steps = min(POINTS, int(2 / exponent / dt) + 1)
         exact = truth(name, system, starts, grid[:steps])
         notes = {}
@@ -119,7 +117,9 @@ def memory(name: str, n: int) -> None:
     made = cb.simulate(system, points=1000, dt=dt, n=n, transient=0.0, lanes=True)
     after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     own = made.values.nbytes / 2**20
-    print(f"  {n:5} trajectories: samples {own:.1f} MiB, peak grew by {(after - before) / 1024:.1f}")
+    print(
+        f"  {n:5} trajectories: samples {own:.1f} MiB, peak grew by {(after - before) / 1024:.1f}"
+    )
 
 
 def main() -> None:

@@ -23,7 +23,7 @@ from chaosbench.expressions import BOOLEAN, Expr, differentiate, reachable
 from chaosbench.trajectories import FloatArray
 
 __all__ = [
-    "Emitter", "Kernel", "compile_delay_tangent", "compile_jacobian", "compile_pair",
+    "ATTRIBUTES", "Emitter", "Kernel", "compile_delay_tangent", "compile_jacobian", "compile_pair",
     "compile_rhs", "compile_tangent", "declarations", "make_engine", "suffix",
 ]  # fmt: skip
 
@@ -62,21 +62,21 @@ def _target_machine() -> Any:
     )
 
 
-def make_engine(ir: str, *, vectorise: bool = True) -> Any:
+def make_engine(ir: str, *, optimise: bool = True) -> Any:
     """Compile text IR; whoever keeps an address must keep the engine alive.
 
-    `vectorise` lets LLVM look for vectors of its own, in vain where the text already has them.
+    `optimise` runs LLVM's passes before its code generator, which optimises in any case.
     """
     with _lock:  # MCJIT and the target machine are not safe to share between threads
         machine = _target_machine()
         module = llvm.parse_assembly(ir)
         module.verify()
-        options = llvm.create_pipeline_tuning_options(speed_level=3)
-        options.loop_vectorization = vectorise
-        options.slp_vectorization = vectorise
-        options.loop_unrolling = vectorise and options.loop_unrolling
-        builder = llvm.create_pass_builder(machine, options)
-        builder.getModulePassManager().run(module, builder)
+        if optimise:
+            options = llvm.create_pipeline_tuning_options(speed_level=3)
+            options.loop_vectorization = True
+            options.slp_vectorization = True
+            builder = llvm.create_pass_builder(machine, options)
+            builder.getModulePassManager().run(module, builder)
         engine = llvm.create_mcjit_compiler(module, machine)
         engine.finalize_object()
     return engine
@@ -126,19 +126,23 @@ class Emitter:
         self._count = 0
 
     def line(self, right: str) -> str:
+        """Emit an instruction and return its register."""
         self._count += 1
         name = f"%r{self._count}"
         self.lines.append(f"  {name} = {right}")
         return name
 
     def load(self, base: str, offset: str | int) -> str:
+        """Load a number; offsets count numbers, vectors on several lanes."""
         return self.line(f"load {self.real}, ptr {self.pointer(base, offset)}, align {self.align}")
 
     def store(self, value: str, base: str, offset: str | int) -> None:
+        """Store a number."""
         where = self.pointer(base, offset)
         self.lines.append(f"  store {self.real} {value}, ptr {where}, align {self.align}")
 
     def pointer(self, base: str, offset: str | int) -> str:
+        """Point to a number."""
         return self.line(f"getelementptr inbounds {self.real}, ptr {base}, i64 {offset}")
 
     def literal(self, value: float) -> str:
@@ -148,11 +152,39 @@ class Emitter:
             return number
         return f"<{', '.join([f'double {number}'] * self.lanes)}>"
 
+    def op(self, name: str, a: str, b: str) -> str:
+        """Emit an arithmetic operation on two numbers."""
+        return self.line(f"{name} {self.real} {a}, {b}")
+
+    def compare(self, how: str, a: str, b: str) -> str:
+        """Emit a comparison of two numbers."""
+        return self.line(f"fcmp {how} {self.real} {a}, {b}")
+
+    def pick(self, condition: str, yes: str, no: str) -> str:
+        """Emit the choice between two numbers."""
+        return self.line(f"select {self.mask} {condition}, {self.real} {yes}, {self.real} {no}")
+
+    def fma(self, a: str, b: str, c: str) -> str:
+        """Emit ``a b + c``, rounded once where the machine can."""
+        name, real = "llvm.fmuladd" + suffix(self.lanes), self.real
+        return self.line(f"call {real} @{name}({real} {a}, {real} {b}, {real} {c})")
+
+    def splat(self, value: str, kind: str = "double") -> str:
+        """Emit a number whose lanes are all `value`."""
+        if self.lanes == 1:
+            return value
+        vector = f"<{self.lanes} x {kind}>"
+        one = self.line(f"insertelement {vector} undef, {kind} {value}, i32 0")
+        return self.line(
+            f"shufflevector {vector} {one}, {vector} undef, <{self.lanes} x i32> zeroinitializer"
+        )
+
     def call(self, op: str, *args: str) -> str:
         """Call an elementary function; libm knows no vectors and is asked lane by lane."""
         if op in _INTRINSICS:
             name = _INTRINSICS[op] + suffix(self.lanes)
-            return self.line(f"call {self.real} @{name}({', '.join(f'{self.real} {a}' for a in args)})")
+            numbers = ", ".join(f"{self.real} {a}" for a in args)
+            return self.line(f"call {self.real} @{name}({numbers})")
         if self.lanes == 1:
             return self.line(f"call double @{op}({', '.join(f'double {a}' for a in args)})")
         result = "undef"
@@ -189,30 +221,28 @@ class Emitter:
             return self._logic(node, values)
         args = [self.number(a, values) for a in node.args]
         if op in _ARITHMETIC:
-            return self.line(f"{_ARITHMETIC[op]} {self.real} {args[0]}, {args[1]}")
+            return self.op(_ARITHMETIC[op], *args)
         if op in _COMPARE:
-            return self.line(f"fcmp {_COMPARE[op]} {self.real} {args[0]}, {args[1]}")
+            return self.compare(_COMPARE[op], *args)
         if op == "neg":
             return self.line(f"fneg {self.real} {args[0]}")
         if op == "sign":
-            up = self._as_number(self.line(f"fcmp ogt {self.real} {args[0]}, {self.literal(0.0)}"))
-            down = self._as_number(self.line(f"fcmp olt {self.real} {args[0]}, {self.literal(0.0)}"))
-            value = self.line(f"fsub {self.real} {up}, {down}")
+            zero = self.literal(0.0)
+            up = self._as_number(self.compare("ogt", args[0], zero))
+            down = self._as_number(self.compare("olt", args[0], zero))
+            value = self.op("fsub", up, down)
             # a NaN must not turn into a zero, or an overlong step would pass unnoticed
-            lost = self.line(f"fcmp uno {self.real} {args[0]}, {self.literal(0.0)}")
-            return self.line(f"select {self.mask} {lost}, {self.real} {args[0]}, {self.real} {value}")
+            return self.pick(self.compare("uno", args[0], zero), args[0], value)
         if op == "mod":
-            ratio = self.line(f"fdiv {self.real} {args[0]}, {args[1]}")
-            whole = self.call("floor", ratio)
-            product = self.line(f"fmul {self.real} {args[1]}, {whole}")
-            return self.line(f"fsub {self.real} {args[0]}, {product}")
+            whole = self.call("floor", self.op("fdiv", *args))
+            return self.op("fsub", args[0], self.op("fmul", args[1], whole))
         return self.call(op, *args)
 
     def _logic(self, node: Expr, values: dict[int, str]) -> str:
         if node.op == "where":
             condition = self.truth(node.args[0], values)
             yes, no = (self.number(a, values) for a in node.args[1:])
-            return self.line(f"select {self.mask} {condition}, {self.real} {yes}, {self.real} {no}")
+            return self.pick(condition, yes, no)
         args = [self.truth(a, values) for a in node.args]
         if node.op == "not":
             return self.line(f"xor {self.mask} {args[0]}, {self.true}")
@@ -223,17 +253,18 @@ class Emitter:
         result, square, n = "", base, abs(exponent)
         while n:
             if n & 1:
-                result = self.line(f"fmul {self.real} {result}, {square}") if result else square
+                result = self.op("fmul", result, square) if result else square
             n >>= 1
             if n:
-                square = self.line(f"fmul {self.real} {square}, {square}")
-        return result if exponent > 0 else self.line(f"fdiv {self.real} {self.literal(1.0)}, {result}")
+                square = self.op("fmul", square, square)
+        return result if exponent > 0 else self.op("fdiv", self.literal(1.0), result)
 
     def _as_number(self, truth: str) -> str:
         return self.line(f"uitofp {self.mask} {truth} to {self.real}")
 
     @property
     def true(self) -> str:
+        """The mask that lets every lane pass."""
         return "true" if self.lanes == 1 else f"<{', '.join(['i1 true'] * self.lanes)}>"
 
     def number(self, node: Expr, values: dict[int, str]) -> str:
@@ -246,7 +277,7 @@ class Emitter:
         value = values[node.id]
         if node.op in BOOLEAN:
             return value
-        return self.line(f"fcmp une {self.real} {value}, {self.literal(0.0)}")
+        return self.compare("une", value, self.literal(0.0))
 
 
 def suffix(lanes: int) -> str:
@@ -276,6 +307,7 @@ def declarations(lanes: int = 1) -> list[str]:
         count = 2 if op in ("pow", "min", "max") else 1
         arguments = ", ".join([emit.real] * count)
         lines.append(f"declare {emit.real} @{name}{suffix(lanes)}({arguments})")
+    lines.append(f"declare {emit.real} @llvm.fmuladd{suffix(lanes)}({', '.join([emit.real] * 3)})")
     for name in _LIBM:
         count = 2 if name == "atan2" else 1
         lines.append(f"declare double @{name}({', '.join(['double'] * count)}) #1")

@@ -7,7 +7,7 @@ and nothing in a lane's arithmetic depends on another lane. `SLOTS` names the ve
 from __future__ import annotations
 
 from chaosbench.compile import ATTRIBUTES, Emitter, declarations, suffix
-from chaosbench.numerics._series import Series, splat
+from chaosbench.numerics._series import Series
 
 __all__ = ["ENDS", "SLOTS", "march_ir"]
 
@@ -54,12 +54,6 @@ class _Body(Emitter):
         """Return the place of variable `i` in the arrays that follow the slots."""
         return len(SLOTS) + ("old", "weight").index(name) * self.d + i
 
-    def op(self, name: str, a: str, b: str) -> str:
-        return self.line(f"{name} {self.real} {a}, {b}")
-
-    def compare(self, how: str, a: str, b: str) -> str:
-        return self.line(f"fcmp {how} {self.real} {a}, {b}")
-
     def both(self, a: str, b: str) -> str:
         return self.line(f"and {self.mask} {a}, {b}")
 
@@ -69,20 +63,12 @@ class _Body(Emitter):
     def no(self, a: str) -> str:
         return self.line(f"xor {self.mask} {a}, {self.true}")
 
-    def pick(self, condition: str, yes: str, no: str) -> str:
-        return self.line(f"select {self.mask} {condition}, {self.real} {yes}, {self.real} {no}")
-
-    def fma(self, a: str, b: str, c: str) -> str:
-        return self.line(self.fma_text(a, b, c))
-
     def fma_text(self, a: str, b: str, c: str) -> str:
         name = "llvm.fmuladd" + suffix(self.lanes)
         return f"call {self.real} @{name}({self.real} {a}, {self.real} {b}, {self.real} {c})"
 
     def any(self, mask: str) -> str:
-        return self.line(
-            f"call i1 @llvm.vector.reduce.or.v{self.lanes}i1({self.mask} {mask})"
-        )
+        return self.line(f"call i1 @llvm.vector.reduce.or.v{self.lanes}i1({self.mask} {mask})")
 
 
 def march_ir(series: Series, lanes: int) -> str:
@@ -94,15 +80,13 @@ def march_ir(series: Series, lanes: int) -> str:
     coefficients: ``(order + 1, len(series.rows))`` vectors.
     """
     e = _Body(lanes, series.dimension)
-    for name in ("rtol", "atol", "dt", "bound", "budget"):
-        e.raw(f"%v{name} = bitcast double %{name} to double")
     rtol, atol, dt, bound, budget = (
-        splat(e, f"%v{name}") for name in ("rtol", "atol", "dt", "bound", "budget")
+        e.splat(f"%{name}") for name in ("rtol", "atol", "dt", "bound", "budget")
     )
     e.raw("%rowsreal = sitofp i64 %rows to double", "%nreal = sitofp i64 %n to double")
     e.raw("%mreal = fsub double %nreal, 1.0")
     e.raw("%nback = fdiv double 1.0, %nreal", "%mback = fdiv double 1.0, %mreal")
-    rows, nback, mback = (splat(e, v) for v in ("%rowsreal", "%nback", "%mback"))
+    rows, nback, mback = (e.splat(v) for v in ("%rowsreal", "%nback", "%mback"))
     e.raw("br label %evaluate", "evaluate:")
     values, slopes, error = _evaluate(e, series)
     _judge(e, slopes, error, rows, dt, bound, budget)
@@ -112,20 +96,15 @@ def march_ir(series: Series, lanes: int) -> str:
     series.coefficients(e, values)
     _choose_step(e, series, rtol, atol, nback, mback)
     e.raw("br label %evaluate", "leave:", "ret void")
-    v = suffix(lanes)[1:]
-    real, long = e.real, f"<{lanes} x i64>"
     return "\n".join([
         *declarations(lanes),
-        f"declare {real} @llvm.fmuladd.{v}({real}, {real}, {real})",
-        f"declare {real} @llvm.minnum.{v}({real}, {real})",
-        f"declare {real} @llvm.maxnum.{v}({real}, {real})",
         f"declare i1 @llvm.vector.reduce.or.v{lanes}i1({e.mask})",
         *_sample_ir(series, lanes),
         "define void @march(ptr noalias %m, ptr noalias %c, i64 %n, double %rtol, double %atol, "
         "double %dt, i64 %rows, double %bound, double %budget) #0 {",
         "entry:", *e.lines, "}",
         *ATTRIBUTES,
-    ]).replace("LONG", long)  # fmt: skip
+    ]).replace("LONG", f"<{lanes} x i64>")  # fmt: skip
 
 
 def _evaluate(e: _Body, series: Series) -> tuple[dict[int, str], list[str], str]:
@@ -141,11 +120,11 @@ def _evaluate(e: _Body, series: Series) -> tuple[dict[int, str], list[str], str]
     still = e.compare("oeq", h, e.literal(0.0))
     clock = e.op("fadd", e.get("origin"), e.get("elapsed"))
     e.raw(f"%top = mul i64 %n, {len(series.rows)}", "br label %point", "point:")
-    e.raw(f"%check = phi i64 [ 1, %evaluate ], [ %recheck, %checked ]")
+    e.raw("%check = phi i64 [ 1, %evaluate ], [ %recheck, %checked ]")
     e.raw(f"%worst = phi {e.real} [ {e.literal(0.0)}, %evaluate ], [ %worse, %checked ]")
     e.raw("%checkreal = sitofp i64 %check to double")
     e.raw(f"%share = fmul double %checkreal, {1.0 / checks!r}")
-    s = e.op("fmul", h, splat(e, "%share"))
+    s = e.op("fmul", h, e.splat("%share"))
     e.raw(f"%t = fadd {e.real} {clock}, {s}")
     slopes = _polynomial(e, series, s, still)
     e.raw("%y = getelementptr inbounds i8, ptr %c, i64 0")
@@ -216,7 +195,7 @@ def _judge(
           f"{e.compare('ogt', upto, row)})")  # fmt: skip
     e.raw("br i1 %sampling, label %sample, label %settle", "sample:")
     for lane in range(e.lanes):
-        _call_sample(e, lane, row, upto, elapsed, h, rows)
+        _call_sample(e, lane, row, upto, elapsed, h)
     e.raw("br label %settle", "settle:")
     e.put("row", upto)
     elapsed = e.pick(accepted, reach, elapsed)
@@ -248,9 +227,7 @@ def _judge(
     e.raw(f"br i1 {e.any(rejected)}, label %evaluate, label %orders")
 
 
-def _choose_step(
-    e: _Body, series: Series, rtol: str, atol: str, nback: str, mback: str
-) -> None:
+def _choose_step(e: _Body, series: Series, rtol: str, atol: str, nback: str, mback: str) -> None:
     """Emit the step size from the last two coefficients, and the step itself."""
     zero, one = e.literal(0.0), e.literal(1.0)
     width = len(series.rows)
@@ -275,10 +252,8 @@ def _choose_step(
     whole = e.call("floor", log)
     part = e.op("fsub", log, whole)
     mantissa = e.fma(part, e.fma(part, e.literal(0.3435), e.literal(0.6565)), one)
-    power = e.line(
-        f"fptosi {e.real} {e.op('fmul', e.op('fadd', whole, e.literal(1023.0)), e.literal(2.0**52))}"
-        " to LONG"
-    )
+    shifted = e.op("fmul", e.op("fadd", whole, e.literal(1023.0)), e.literal(2.0**52))
+    power = e.line(f"fptosi {e.real} {shifted} to LONG")
     h = e.op("fmul", mantissa, e.line(f"bitcast LONG {power} to {e.real}"))
     remaining = e.op("fsub", e.get("end"), e.get("elapsed"))
     h = e.call("min", h, e.get("limit"))
@@ -291,9 +266,7 @@ def _choose_step(
     e.put("last", e.line(f"uitofp {e.mask} {last} to {e.real}"))
 
 
-def _call_sample(
-    e: _Body, lane: int, row: str, upto: str, elapsed: str, h: str, rows: str
-) -> None:
+def _call_sample(e: _Body, lane: int, row: str, upto: str, elapsed: str, h: str) -> None:
     def part(vector: str) -> str:
         return e.line(f"extractelement {e.real} {vector}, i32 {lane}")
 
@@ -330,15 +303,14 @@ def _sample_ir(series: Series, lanes: int) -> list[str]:
     )
     raw += ["entry:", f"  %scratch = alloca [{_CHUNK * d} x double], align 64"]
     raw.append("  %shift = fsub double %first, %elapsed")
-    dt, shift, h = (splat(e, v) for v in ("%dt", "%shift", "%h"))
+    dt, shift, h = (e.splat(v) for v in ("%dt", "%shift", "%h"))
     raw += [f"  %top = mul i64 %n, {width * lanes}", "  br label %chunk", "chunk:"]
     raw.append("  %r = phi i64 [ %row, %entry ], [ %next, %stored ]")
-    index = splat(e, "%r", "i64")
+    index = e.splat("%r", "i64")
     ramp = ", ".join(f"i64 {m}" for m in range(_CHUNK))
     index = e.line(f"add <{_CHUNK} x i64> {index}, <{ramp}>")
     index = e.line(f"sitofp <{_CHUNK} x i64> {index} to {e.real}")
-    s = e.line(f"fmul {e.real} {index}, {dt}")
-    s = e.line(f"fadd {e.real} {s}, {shift}")
+    s = e.op("fadd", e.op("fmul", index, dt), shift)
     s = e.call("min", e.call("max", s, e.literal(0.0)), h)
     raw += [f"  %next = add i64 %r, {_CHUNK}", "  %fits = icmp sle i64 %next, %rows"]
     raw += [f"  %offset = mul i64 %r, {d}"]
@@ -354,7 +326,7 @@ def _sample_ir(series: Series, lanes: int) -> list[str]:
         for i in group:
             at = e.line(f"add i64 %pk{g}, {i * lanes}")
             place = e.line(f"getelementptr inbounds double, ptr %c, i64 {at}")
-            value = splat(e, e.line(f"load double, ptr {place}, align 8"))
+            value = e.splat(e.line(f"load double, ptr {place}, align 8"))
             name = "llvm.fmuladd" + suffix(_CHUNK)
             raw.append(f"  %p{i}n = call {e.real} @{name}({e.real} %p{i}, {e.real} {s}, "
                        f"{e.real} {value})")  # fmt: skip
@@ -363,10 +335,8 @@ def _sample_ir(series: Series, lanes: int) -> list[str]:
         before = f"%poly{g}.done"
         for i in group:
             place = e.line(f"getelementptr inbounds double, ptr %old, i64 {i * lanes}")
-            start_value = splat(e, e.line(f"load double, ptr {place}, align 8"))
-            name = "llvm.fmuladd" + suffix(_CHUNK)
-            value = e.line(f"call {e.real} @{name}({e.real} %p{i}n, {e.real} {s}, "
-                           f"{e.real} {start_value})")  # fmt: skip
+            start_value = e.splat(e.line(f"load double, ptr {place}, align 8"))
+            value = e.fma(f"%p{i}n", s, start_value)
             for m in range(_CHUNK):
                 single = e.line(f"extractelement {e.real} {value}, i32 {m}")
                 place = e.line(f"getelementptr inbounds double, ptr %target, i64 {m * d + i}")

@@ -44,7 +44,7 @@ class Series:
         self.dimension = len(self.outputs)
         self.rows: dict[Row, int] = {(node.id, False): i for i, node in enumerate(inputs)}
         self._still: dict[int, bool] = {}
-        self._slopes: dict[int, list[tuple[Expr, Expr]]] = {}
+        self._slopes: dict[int, list[tuple[int, Expr]]] = {}
         self.nodes = self._collect()
         self.kinked = any(node.op in _KINKS for node in self.nodes)
         self._sums: dict[tuple[Row, Row], str] = {}
@@ -67,9 +67,9 @@ class Series:
                     )
                     if self._elementary(node):
                         self._slopes[node.id] = [
-                            (a, s)
-                            for a, s in zip(node.args, _slopes(node), strict=True)
-                            if not self._still[a.id]
+                            (position, slope)
+                            for position, slope in enumerate(_slopes(node))
+                            if not self._still[node.args[position].id]
                         ]
                         stack.extend(slope for _, slope in self._slopes[node.id])
         return [seen[i] for i in sorted(seen)]
@@ -86,8 +86,8 @@ class Series:
         if node.op == "div" and not self._still[node.args[1].id]:
             return [((node.id, False), (node.args[1].id, False))]
         return [
-            ((arg.id, True), (slope.id, False))
-            for arg, slope in self._slopes.get(node.id, ())
+            ((node.args[position].id, True), (slope.id, False))
+            for position, slope in self._slopes.get(node.id, ())
             if not self._still[slope.id]
         ]
 
@@ -122,12 +122,12 @@ class Series:
         emit.lines.append("  %k1back = fdiv double 1.0, %k1real")
         emit.lines.append(f"  %here = mul i64 %k, {width}")
         emit.lines.append(f"  %next = mul i64 %k1, {width}")
-        times, over, over_next = (splat(emit, v) for v in ("%kreal", "%kback", "%k1back"))
+        times, over, over_next = (emit.splat(v) for v in ("%kreal", "%kback", "%k1back"))
         self._sum_loops(emit, width)
         found = self._tail(emit, values, inverse, over)
         for (identity, multiplied), row in self.rows.items():
             if multiplied:
-                value = emit.line(f"fmul {emit.real} {found[identity]}, {times}")
+                value = emit.op("fmul", found[identity], times)
             elif row < self.dimension:
                 continue
             else:
@@ -135,7 +135,7 @@ class Series:
             emit.store(value, "%c", emit.line(f"add i64 %here, {row}"))
         for i, node in enumerate(self.outputs):
             value = found.get(node.id) or emit.literal(0.0)
-            value = emit.line(f"fmul {emit.real} {value}, {over_next}")
+            value = emit.op("fmul", value, over_next)
             emit.store(value, "%c", emit.line(f"add i64 %next, {i}"))
         emit.lines += ["  %more = icmp slt i64 %k1, %n"]
         emit.lines += ["  br i1 %more, label %order, label %solved", "solved:"]
@@ -208,73 +208,49 @@ class Series:
         over: str,
     ) -> str:
         """Emit one coefficient; `start` and `here` are the arguments' at the orders 0 and k."""
-        real = emit.real
+        zero = emit.literal(0.0)
         match node.op:
             case "symbol":
                 if node.value[0] == "time":
                     first = emit.line("icmp eq i64 %k, 1")
-                    return splat(emit, emit.line(f"uitofp i1 {first} to double"))
+                    return emit.splat(emit.line(f"uitofp i1 {first} to double"))
                 place = emit.line(f"add i64 %here, {node.value[1]}")
                 return emit.load("%c", place)
             case "neg":
-                return emit.line(f"fneg {real} {here[0]}")
+                return emit.line(f"fneg {emit.real} {here[0]}")
             case "add" | "sub" if all(here):
-                return emit.line(f"f{node.op} {real} {here[0]}, {here[1]}")
+                return emit.op(f"f{node.op}", *here)
             case "add":
                 return here[0] or here[1]
             case "sub":
-                return here[0] or emit.line(f"fneg {real} {here[1]}")
+                return here[0] or emit.line(f"fneg {emit.real} {here[1]}")
             case "where":
                 condition = emit.truth(node.args[0], values)
-                return _choose(emit, condition, here[1], here[2])
+                return emit.pick(condition, here[1] or zero, here[2] or zero)
             case "min" | "max":
                 a, b = start if node.op == "min" else start[::-1]
-                condition = emit.line(f"fcmp ole {real} {a}, {b}")
-                return _choose(emit, condition, here[0], here[1])
+                condition = emit.compare("ole", a, b)
+                return emit.pick(condition, here[0] or zero, here[1] or zero)
             case "mul":
                 if sums:
-                    return _fma(emit, start[0], here[1], _fma(emit, here[0], start[1], sums[0]))
+                    return emit.fma(start[0], here[1], emit.fma(here[0], start[1], sums[0]))
                 moving = 0 if here[0] else 1
-                return emit.line(f"fmul {real} {here[moving]}, {start[1 - moving]}")
+                return emit.op("fmul", here[moving], start[1 - moving])
             case "div":
                 total = here[0]
                 if sums:
-                    less = _fma(emit, values[node.id], here[1], sums[0])
-                    total = emit.line(f"fsub {real} {total or emit.literal(0.0)}, {less}")
-                return emit.line(f"fmul {real} {total}, {inverse[node.id]}")
+                    less = emit.fma(values[node.id], here[1], sums[0])
+                    total = emit.op("fsub", total or emit.literal(0.0), less)
+                return emit.op("fmul", total, inverse[node.id])
         total = ""
         rest = iter(sums)
-        for arg, slope in self._slopes[node.id]:
+        for position, slope in self._slopes[node.id]:
             lower = emit.literal(0.0)
             if not self._still[slope.id]:
-                lower = emit.line(f"fmul {real} {next(rest)}, {over}")
-            at = here[node.args.index(arg)]
-            part = _fma(emit, at, emit.number(slope, values), lower)
-            total = emit.line(f"fadd {real} {total}, {part}") if total else part
+                lower = emit.op("fmul", next(rest), over)
+            part = emit.fma(here[position], emit.number(slope, values), lower)
+            total = emit.op("fadd", total, part) if total else part
         return total
-
-
-def splat(emit: Emitter, value: str, kind: str = "double") -> str:
-    """Emit a vector whose components are all `value`."""
-    if emit.lanes == 1:
-        return value
-    n = emit.lanes
-    one = emit.line(f"insertelement <{n} x {kind}> undef, {kind} {value}, i32 0")
-    return emit.line(
-        f"shufflevector <{n} x {kind}> {one}, <{n} x {kind}> undef, <{n} x i32> zeroinitializer"
-    )
-
-
-def _fma(emit: Emitter, a: str, b: str, c: str) -> str:
-    name, real = "llvm.fmuladd" + suffix(emit.lanes), emit.real
-    return emit.line(f"call {real} @{name}({real} {a}, {real} {b}, {real} {c})")
-
-
-def _choose(emit: Emitter, condition: str, yes: str, no: str) -> str:
-    zero = emit.literal(0.0)
-    return emit.line(
-        f"select {emit.mask} {condition}, {emit.real} {yes or zero}, {emit.real} {no or zero}"
-    )
 
 
 def _slopes(node: Expr) -> list[Expr]:

@@ -119,8 +119,12 @@ def simulate(
         provenance={
             "system": system.name,
             "fingerprint": system.fingerprint,
-            "integrator": "taylor-lanes" if lanes else {
-                "flow": "dop853", "delay": "dop853-steps", "map": "iteration",
+            "integrator": "taylor-lanes"
+            if lanes
+            else {
+                "flow": "dop853",
+                "delay": "dop853-steps",
+                "map": "iteration",
             }[system.kind],
             "rtol": rtol,
             "seed": int(seed),
