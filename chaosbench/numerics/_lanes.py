@@ -150,7 +150,7 @@ def integrate_lanes(
     )  # fmt: skip
     while running:
         kernel.march(*arguments)
-        for lane in np.flatnonzero(slots[_STATUS]):
+        for lane in np.flatnonzero(slots[_STATUS]).tolist():
             k = int(owner[lane])
             made.status[k] = int(slots[_STATUS, lane]) - 1
             made.elapsed[k] = at["elapsed"][lane]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 import numpy as np
 
@@ -16,7 +16,8 @@ __all__ = ["sample_lanes"]
 
 def sample_lanes(
     system: System,
-    placed: Sequence[tuple[FloatArray, float]],
+    placed: Iterable[tuple[FloatArray, float]],
+    count: int,
     points: int,
     dt: float,
     rtol: float,
@@ -26,6 +27,7 @@ def sample_lanes(
     Args:
         system: a flow.
         placed: initial state ``(d,)`` and time to the first sample, for each trajectory.
+        count: how many those are, `n`.
         points: samples of each trajectory, `T`.
         dt: time units between them.
         rtol: relative and absolute tolerance of the local error.
@@ -46,10 +48,11 @@ def sample_lanes(
     from chaosbench.numerics._lanes import integrate_lanes
 
     check_tolerance(rtol)
-    starts = np.array([start for start, _ in placed])
-    first = np.array([length for _, length in placed], dtype=np.float64)
+    starts, first = np.empty((count, system.dimension)), np.empty(count)
+    for k, (start, length) in enumerate(placed):
+        starts[k], first[k] = start, length
     made = integrate_lanes(
-        system.lane_kernel, starts, np.zeros(len(starts)), first, points, dt, rtol, rtol, BOUND,
+        system.lane_kernel, starts, np.zeros(count), first, points, dt, rtol, rtol, BOUND,
         MAX_STEPS,
     )  # fmt: skip
     for k in np.flatnonzero(made.status)[:1]:

@@ -254,7 +254,7 @@ class TestFailures:
 
     def test_name_the_trajectory(self):
         with pytest.raises(
-            TrajectoryEscapedError, match="trajectory 2 failed.*'blow_up'"
+            TrajectoryEscapedError, match=r"trajectory 2 failed.*'blow_up'"
         ) as caught:
             cb.simulate(
                 blow_up, ic=[[0.1], [0.2], [2.0], [0.1], [3.0]], dt=0.1, points=11, lanes=True
