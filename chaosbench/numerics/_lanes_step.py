@@ -57,9 +57,6 @@ class _Body(Emitter):
     def both(self, a: str, b: str) -> str:
         return self.line(f"and {self.mask} {a}, {b}")
 
-    def either(self, a: str, b: str) -> str:
-        return self.line(f"or {self.mask} {a}, {b}")
-
     def no(self, a: str) -> str:
         return self.line(f"xor {self.mask} {a}, {self.true}")
 
@@ -191,9 +188,8 @@ def _judge(
     upto = e.op("fadd", e.call("floor", count), one)
     upto = e.pick(last, rows, e.call("min", upto, rows))
     upto = e.pick(e.both(accepted, e.compare("ogt", upto, row)), upto, row)
-    e.raw(f"%sampling = call i1 @llvm.vector.reduce.or.v{e.lanes}i1({e.mask} "
-          f"{e.compare('ogt', upto, row)})")  # fmt: skip
-    e.raw("br i1 %sampling, label %sample, label %settle", "sample:")
+    due = e.any(e.compare("ogt", upto, row))
+    e.raw(f"br i1 {due}, label %sample, label %settle", "sample:")
     for lane in range(e.lanes):
         _call_sample(e, lane, row, upto, elapsed, h)
     e.raw("br label %settle", "settle:")
@@ -214,11 +210,10 @@ def _judge(
     inside = e.both(e.compare("olt", largest, bound), finite)
     floor = e.call("max", elapsed, e.op("fmul", e.get("end"), e.literal(1e-3)))
     floor = e.op("fmul", e.call("max", floor, e.literal(1e-8)), e.literal(1e-15))
-    status = e.pick(e.both(accepted, last), e.literal(ENDS["reached"]), zero)
-    over = e.compare("ogt", attempts, budget)
-    status = e.pick(over, e.literal(ENDS["exhausted"]), status)
+    status = e.pick(e.compare("oge", attempts, budget), e.literal(ENDS["exhausted"]), zero)
     vanished = e.both(rejected, e.compare("ult", limit, floor))
     status = e.pick(vanished, e.literal(ENDS["underflow"]), status)
+    status = e.pick(e.both(accepted, last), e.literal(ENDS["reached"]), status)
     escaped = e.both(e.no(rejected), e.no(inside))
     status = e.pick(escaped, e.literal(ENDS["escaped"]), status)
     status = e.pick(active, status, zero)
@@ -228,7 +223,7 @@ def _judge(
 
 
 def _choose_step(e: _Body, series: Series, rtol: str, atol: str, nback: str, mback: str) -> None:
-    """Emit the step size from the last two coefficients, and the step itself."""
+    """Emit the weights of the next errors and the step size, from the last two coefficients."""
     zero, one = e.literal(0.0), e.literal(1.0)
     width = len(series.rows)
     e.raw(f"%second = sub i64 %top, {width}")

@@ -188,6 +188,13 @@ class TestSamples:
         exact = driven_exactly(3.21 + 0.1 * np.arange(50))
         np.testing.assert_allclose(made.values, [exact] * 3, rtol=1e-11)
 
+    def test_an_equilibrium_stays(self):
+        """All coefficients are zero, and no step is too long."""
+        made = lanes(systems["lorenz"], [[0.0, 0.0, 0.0], systems["lorenz"].ic], 20, 0.5)
+        assert (made.values[0] == 0.0).all()
+        assert made.attempts[0] == 1
+        assert made.values[1].std() > 1.0
+
     def test_start_at_the_given_state(self):
         start = [1.5, -2.25, 20.0]
         assert lanes(systems["lorenz"], start, 3, 0.1).values[0, 0].tolist() == start
@@ -250,7 +257,7 @@ class TestFailures:
         assert made.elapsed[0] == pytest.approx(2 / 3, abs=1e-9)
         assert lanes(undefined, [[-1.0], [3.0]], 3, 0.1).status.tolist() == [ESCAPED, REACHED]
         made = lanes(systems["lorenz"], systems["lorenz"].ic, 3, 10.0, max_steps=50)
-        assert (made.status[0], made.attempts[0]) == (EXHAUSTED, 51)
+        assert (made.status[0], made.attempts[0]) == (EXHAUSTED, 50)
 
     def test_name_the_trajectory(self):
         with pytest.raises(
