@@ -23,15 +23,15 @@ from chaosbench.expressions import BOOLEAN, Expr, differentiate, reachable
 from chaosbench.trajectories import FloatArray
 
 __all__ = [
-    "Kernel", "compile_delay_tangent", "compile_jacobian", "compile_pair", "compile_rhs",
-    "compile_tangent", "compile_time_derivative", "tangent_outputs",
+    "ATTRIBUTES", "Emitter", "Kernel", "compile_delay_tangent", "compile_jacobian", "compile_pair",
+    "compile_rhs", "compile_tangent", "compile_time_derivative", "declarations", "make_engine",
+    "suffix", "tangent_outputs",
 ]  # fmt: skip
 
 _INTRINSICS = {
-    "sqrt": "llvm.sqrt.f64", "exp": "llvm.exp.f64", "log": "llvm.log.f64",
-    "sin": "llvm.sin.f64", "cos": "llvm.cos.f64", "floor": "llvm.floor.f64",
-    "abs": "llvm.fabs.f64", "pow": "llvm.pow.f64",
-    "min": "llvm.minimum.f64", "max": "llvm.maximum.f64",  # which let a NaN through
+    "sqrt": "llvm.sqrt", "exp": "llvm.exp", "log": "llvm.log", "sin": "llvm.sin",
+    "cos": "llvm.cos", "floor": "llvm.floor", "abs": "llvm.fabs", "pow": "llvm.pow",
+    "min": "llvm.minimum", "max": "llvm.maximum",  # which let a NaN through
 }  # fmt: skip
 _LIBM = ("tan", "sinh", "cosh", "tanh", "asin", "acos", "atan", "atan2")
 _ARITHMETIC = {
@@ -56,12 +56,32 @@ def _prepare() -> Any:
     return llvm.Target.from_default_triple(), llvm.get_host_cpu_features().flatten()
 
 
-def _target_machine() -> Any:
+def _target_machine(effort: int) -> Any:
     """Make a target machine; an engine owns the one it is given, so each needs its own."""
     target, features = _prepare()
     return target.create_target_machine(
-        cpu=llvm.get_host_cpu_name(), features=features, opt=3, jit=True
+        cpu=llvm.get_host_cpu_name(), features=features, opt=effort, jit=True
     )
+
+
+def make_engine(ir: str, *, optimise: bool = True, effort: int = 3) -> Any:
+    """Compile text IR; whoever keeps an address must keep the engine alive.
+
+    `optimise` runs LLVM's passes before its code generator, which works with an `effort` of 0 to 3.
+    """
+    with _lock:  # MCJIT and the target machine are not safe to share between threads
+        machine = _target_machine(effort)
+        module = llvm.parse_assembly(ir)
+        module.verify()
+        if optimise:
+            options = llvm.create_pipeline_tuning_options(speed_level=3)
+            options.loop_vectorization = True
+            options.slp_vectorization = ir.count("\n") < _PACK_BELOW
+            builder = llvm.create_pass_builder(machine, options)
+            builder.getModulePassManager().run(module, builder)
+        engine = llvm.create_mcjit_compiler(module, machine)
+        engine.finalize_object()
+    return engine
 
 
 class Kernel:
@@ -74,20 +94,10 @@ class Kernel:
 
     """
 
-    def __init__(self, ir: str, inputs: int, outputs: int) -> None:
-        with _lock:  # MCJIT and the target machine are not safe to share between threads
-            machine = _target_machine()
-            module = llvm.parse_assembly(ir)
-            module.verify()
-            options = llvm.create_pipeline_tuning_options(speed_level=3)
-            options.loop_vectorization = True
-            options.slp_vectorization = ir.count("\n") < _PACK_BELOW
-            builder = llvm.create_pass_builder(machine, options)
-            builder.getModulePassManager().run(module, builder)
-            self._engine = llvm.create_mcjit_compiler(module, machine)
-            self._engine.finalize_object()
-            self.address: int = self._engine.get_function_address("kernel")
-            many = self._engine.get_function_address("many")
+    def __init__(self, ir: str, inputs: int, outputs: int, effort: int = 3) -> None:
+        self._engine = make_engine(ir, effort=effort)
+        self.address: int = self._engine.get_function_address("kernel")
+        many = self._engine.get_function_address("many")
         self.inputs = inputs
         self.outputs = outputs
         pointer = ctypes.c_void_p
@@ -102,27 +112,89 @@ class Kernel:
         return out
 
 
-class _Emitter:
-    """Writes one function's text IR; every value is a register or a literal."""
+class Emitter:
+    """Writes one function's text IR; every value is a register or a literal.
 
-    def __init__(self) -> None:
+    With several `lanes` every number is a vector, one component a trajectory, and every truth
+    value a mask; each lane's results are those of the scalar code.
+    """
+
+    def __init__(self, lanes: int = 1) -> None:
         self.lines: list[str] = []
+        self.lanes = lanes
+        self.real = "double" if lanes == 1 else f"<{lanes} x double>"
+        self.mask = "i1" if lanes == 1 else f"<{lanes} x i1>"
+        self.align = 8 * min(lanes, 8)
         self._count = 0
 
     def line(self, right: str) -> str:
+        """Emit an instruction and return its register."""
         self._count += 1
         name = f"%r{self._count}"
         self.lines.append(f"  {name} = {right}")
         return name
 
     def load(self, base: str, offset: str | int) -> str:
-        return self.line(f"load double, ptr {self.pointer(base, offset)}, align 8")
+        """Load a number; offsets count numbers, vectors on several lanes."""
+        return self.line(f"load {self.real}, ptr {self.pointer(base, offset)}, align {self.align}")
 
     def store(self, value: str, base: str, offset: str | int) -> None:
-        self.lines.append(f"  store double {value}, ptr {self.pointer(base, offset)}, align 8")
+        """Store a number."""
+        where = self.pointer(base, offset)
+        self.lines.append(f"  store {self.real} {value}, ptr {where}, align {self.align}")
 
     def pointer(self, base: str, offset: str | int) -> str:
-        return self.line(f"getelementptr inbounds double, ptr {base}, i64 {offset}")
+        """Point to a number."""
+        return self.line(f"getelementptr inbounds {self.real}, ptr {base}, i64 {offset}")
+
+    def literal(self, value: float) -> str:
+        """Return a constant, the same in every lane."""
+        number = _literal(value)
+        if self.lanes == 1:
+            return number
+        return f"<{', '.join([f'double {number}'] * self.lanes)}>"
+
+    def op(self, name: str, a: str, b: str) -> str:
+        """Emit an arithmetic operation on two numbers."""
+        return self.line(f"{name} {self.real} {a}, {b}")
+
+    def compare(self, how: str, a: str, b: str) -> str:
+        """Emit a comparison of two numbers."""
+        return self.line(f"fcmp {how} {self.real} {a}, {b}")
+
+    def pick(self, condition: str, yes: str, no: str) -> str:
+        """Emit the choice between two numbers."""
+        return self.line(f"select {self.mask} {condition}, {self.real} {yes}, {self.real} {no}")
+
+    def fma(self, a: str, b: str, c: str) -> str:
+        """Emit ``a b + c``, rounded once where the machine can."""
+        name, real = "llvm.fmuladd" + suffix(self.lanes), self.real
+        return self.line(f"call {real} @{name}({real} {a}, {real} {b}, {real} {c})")
+
+    def splat(self, value: str, kind: str = "double") -> str:
+        """Emit a number whose lanes are all `value`."""
+        if self.lanes == 1:
+            return value
+        vector = f"<{self.lanes} x {kind}>"
+        one = self.line(f"insertelement {vector} undef, {kind} {value}, i32 0")
+        return self.line(
+            f"shufflevector {vector} {one}, {vector} undef, <{self.lanes} x i32> zeroinitializer"
+        )
+
+    def call(self, op: str, *args: str) -> str:
+        """Call an elementary function; libm knows no vectors and is asked lane by lane."""
+        if op in _INTRINSICS:
+            name = _INTRINSICS[op] + suffix(self.lanes)
+            numbers = ", ".join(f"{self.real} {a}" for a in args)
+            return self.line(f"call {self.real} @{name}({numbers})")
+        if self.lanes == 1:
+            return self.line(f"call double @{op}({', '.join(f'double {a}' for a in args)})")
+        result = "undef"
+        for lane in range(self.lanes):
+            parts = [self.line(f"extractelement {self.real} {a}, i32 {lane}") for a in args]
+            value = self.line(f"call double @{op}({', '.join(f'double {p}' for p in parts)})")
+            result = self.line(f"insertelement {self.real} {result}, double {value}, i32 {lane}")
+        return result
 
     def graph(
         self, outputs: Sequence[Expr], place: Callable[[int], int] = lambda index: index
@@ -130,13 +202,14 @@ class _Emitter:
         """Emit every node that `outputs` need; `place` says where in `y` an input lies."""
         values: dict[int, str] = {}
         for node in reachable(outputs):
-            values[node.id] = self._node(node, values, place)
-        return [self._real(node, values) for node in outputs]
+            values[node.id] = self.node(node, values, place)
+        return [self.number(node, values) for node in outputs]
 
-    def _node(self, node: Expr, values: dict[int, str], place: Callable[[int], int]) -> str:
+    def node(self, node: Expr, values: dict[int, str], place: Callable[[int], int]) -> str:
+        """Emit one node, whose arguments are in `values` already."""
         op = node.op
         if op == "const":
-            return _literal(node.value)
+            return self.literal(node.value)
         if op == "symbol":
             role, index, name = node.value
             if role == "time":
@@ -145,64 +218,73 @@ class _Emitter:
                 raise AssertionError(f"{role} {name} cannot be compiled")
             return self.load("%y", place(index))
         if op == "powi":
-            return self._integer_power(self._real(node.args[0], values), int(node.args[1].value))
+            return self._integer_power(self.number(node.args[0], values), int(node.args[1].value))
         if op in ("and", "or", "not", "where"):
             return self._logic(node, values)
-        args = [self._real(a, values) for a in node.args]
+        args = [self.number(a, values) for a in node.args]
         if op in _ARITHMETIC:
-            return self.line(f"{_ARITHMETIC[op]} double {args[0]}, {args[1]}")
+            return self.op(_ARITHMETIC[op], *args)
         if op in _COMPARE:
-            return self.line(f"fcmp {_COMPARE[op]} double {args[0]}, {args[1]}")
+            return self.compare(_COMPARE[op], *args)
         if op == "neg":
-            return self.line(f"fneg double {args[0]}")
+            return self.line(f"fneg {self.real} {args[0]}")
         if op == "sign":
-            up = self._number(self.line(f"fcmp ogt double {args[0]}, {_literal(0.0)}"))
-            down = self._number(self.line(f"fcmp olt double {args[0]}, {_literal(0.0)}"))
-            value = self.line(f"fsub double {up}, {down}")
+            zero = self.literal(0.0)
+            up = self._as_number(self.compare("ogt", args[0], zero))
+            down = self._as_number(self.compare("olt", args[0], zero))
+            value = self.op("fsub", up, down)
             # a NaN must not turn into a zero, or an overlong step would pass unnoticed
-            lost = self.line(f"fcmp uno double {args[0]}, {_literal(0.0)}")
-            return self.line(f"select i1 {lost}, double {args[0]}, double {value}")
+            return self.pick(self.compare("uno", args[0], zero), args[0], value)
         if op == "mod":
-            ratio = self.line(f"fdiv double {args[0]}, {args[1]}")
-            whole = self.line(f"call double @llvm.floor.f64(double {ratio})")
-            product = self.line(f"fmul double {args[1]}, {whole}")
-            return self.line(f"fsub double {args[0]}, {product}")
-        name = _INTRINSICS.get(op, op)
-        return self.line(f"call double @{name}({', '.join(f'double {a}' for a in args)})")
+            whole = self.call("floor", self.op("fdiv", *args))
+            return self.op("fsub", args[0], self.op("fmul", args[1], whole))
+        return self.call(op, *args)
 
     def _logic(self, node: Expr, values: dict[int, str]) -> str:
         if node.op == "where":
-            condition = self._truth(node.args[0], values)
-            yes, no = (self._real(a, values) for a in node.args[1:])
-            return self.line(f"select i1 {condition}, double {yes}, double {no}")
-        args = [self._truth(a, values) for a in node.args]
+            condition = self.truth(node.args[0], values)
+            yes, no = (self.number(a, values) for a in node.args[1:])
+            return self.pick(condition, yes, no)
+        args = [self.truth(a, values) for a in node.args]
         if node.op == "not":
-            return self.line(f"xor i1 {args[0]}, true")
-        return self.line(f"{node.op} i1 {args[0]}, {args[1]}")
+            return self.line(f"xor {self.mask} {args[0]}, {self.true}")
+        return self.line(f"{node.op} {self.mask} {args[0]}, {args[1]}")
 
     def _integer_power(self, base: str, exponent: int) -> str:
         """Raise by repeated squaring: exact in the number of roundings, no call to pow."""
         result, square, n = "", base, abs(exponent)
         while n:
             if n & 1:
-                result = self.line(f"fmul double {result}, {square}") if result else square
+                result = self.op("fmul", result, square) if result else square
             n >>= 1
             if n:
-                square = self.line(f"fmul double {square}, {square}")
-        return result if exponent > 0 else self.line(f"fdiv double {_literal(1.0)}, {result}")
+                square = self.op("fmul", square, square)
+        return result if exponent > 0 else self.op("fdiv", self.literal(1.0), result)
 
-    def _number(self, truth: str) -> str:
-        return self.line(f"uitofp i1 {truth} to double")
+    def _as_number(self, truth: str) -> str:
+        return self.line(f"uitofp {self.mask} {truth} to {self.real}")
 
-    def _real(self, node: Expr, values: dict[int, str]) -> str:
+    @property
+    def true(self) -> str:
+        """The mask that lets every lane pass."""
+        return "true" if self.lanes == 1 else f"<{', '.join(['i1 true'] * self.lanes)}>"
+
+    def number(self, node: Expr, values: dict[int, str]) -> str:
+        """Return the register of a node; a truth value as 0 or 1."""
         value = values[node.id]
-        return self._number(value) if node.op in BOOLEAN else value
+        return self._as_number(value) if node.op in BOOLEAN else value
 
-    def _truth(self, node: Expr, values: dict[int, str]) -> str:
+    def truth(self, node: Expr, values: dict[int, str]) -> str:
+        """Return the register of a node as a truth value; a number is true unless it is 0."""
         value = values[node.id]
         if node.op in BOOLEAN:
             return value
-        return self.line(f"fcmp une double {value}, {_literal(0.0)}")
+        return self.compare("une", value, self.literal(0.0))
+
+
+def suffix(lanes: int) -> str:
+    """Return what LLVM appends to the name of an intrinsic on this many lanes."""
+    return ".f64" if lanes == 1 else f".v{lanes}f64"
 
 
 def _literal(value: float) -> str:
@@ -212,17 +294,32 @@ def _literal(value: float) -> str:
 _SIGNATURE = "(double %t, ptr noalias nocapture readonly %y, ptr noalias nocapture writeonly %out)"
 
 
-def _assemble(body: Sequence[str], inputs: int, outputs: int) -> Kernel:
-    """Wrap a body into the kernel and into the loop over many states that Python calls."""
-    declarations = ["declare void @llvm.memset.p0.i64(ptr, i8, i64, i1)"]
+ATTRIBUTES = (
+    "attributes #0 = { nounwind }",
+    "attributes #1 = { nounwind willreturn memory(none) }",
+    "attributes #2 = { nounwind noinline }",
+)
+
+
+def declarations(lanes: int = 1) -> list[str]:
+    """Declare what an emitter may call."""
+    emit = Emitter(lanes)
+    lines = ["declare void @llvm.memset.p0.i64(ptr, i8, i64, i1)"]
     for op, name in _INTRINSICS.items():
         count = 2 if op in ("pow", "min", "max") else 1
-        declarations.append(f"declare double @{name}({', '.join(['double'] * count)})")
+        arguments = ", ".join([emit.real] * count)
+        lines.append(f"declare {emit.real} @{name}{suffix(lanes)}({arguments})")
+    lines.append(f"declare {emit.real} @llvm.fmuladd{suffix(lanes)}({', '.join([emit.real] * 3)})")
     for name in _LIBM:
         count = 2 if name == "atan2" else 1
-        declarations.append(f"declare double @{name}({', '.join(['double'] * count)}) #1")
+        lines.append(f"declare double @{name}({', '.join(['double'] * count)}) #1")
+    return lines
+
+
+def _assemble(body: Sequence[str], inputs: int, outputs: int, effort: int = 3) -> Kernel:
+    """Wrap a body into the kernel and into the loop over many states that Python calls."""
     text = "\n".join([
-        *declarations,
+        *declarations(),
         f"define void @kernel{_SIGNATURE} #2 {{", "entry:", *body, "  ret void", "}",
         "define void @many(i64 %n, ptr noalias %times, ptr noalias %ys, ptr noalias %outs) #0 {",
         "entry:",
@@ -241,11 +338,9 @@ def _assemble(body: Sequence[str], inputs: int, outputs: int) -> Kernel:
         "  %more = icmp slt i64 %next, %n",
         "  br i1 %more, label %loop, label %done",
         "done:", "  ret void", "}",
-        "attributes #0 = { nounwind }",
-        "attributes #1 = { nounwind willreturn memory(none) }",
-        "attributes #2 = { nounwind noinline }",
+        *ATTRIBUTES,
     ])  # fmt: skip
-    return Kernel(text, inputs, outputs)
+    return Kernel(text, inputs, outputs, effort)
 
 
 def compile_rhs(outputs: Sequence[Expr], inputs: Sequence[Expr]) -> Kernel:
@@ -259,13 +354,15 @@ def compile_jacobian(outputs: Sequence[Expr], inputs: Sequence[Expr]) -> Kernel:
     places = [
         (i * len(inputs) + j, e) for i, row in enumerate(rows) for j, e in sorted(row.items())
     ]
-    emit = _Emitter()
+    emit = Emitter()
     size = len(outputs) * len(inputs)
     if len(places) < size:  # one instruction, however sparse and large the matrix is
         emit.lines.append(f"  call void @llvm.memset.p0.i64(ptr %out, i8 0, i64 {8 * size}, i1 0)")
     for (place, _), value in zip(places, emit.graph([e for _, e in places]), strict=True):
         emit.store(value, "%out", place)
-    return _assemble(emit.lines, len(inputs), size)
+    # the code generator's effort grows faster than a large matrix, and buys nothing there
+    effort = 3 if len(emit.lines) < _PACK_BELOW else 0
+    return _assemble(emit.lines, len(inputs), size, effort)
 
 
 def tangent_outputs(
@@ -296,7 +393,7 @@ def compile_time_derivative(outputs: Sequence[Expr], inputs: int) -> Kernel:
 
 
 def _compile_list(entries: Sequence[Expr], inputs: int) -> Kernel:
-    emit = _Emitter()
+    emit = Emitter()
     for i, value in enumerate(emit.graph(entries)):
         emit.store(value, "%out", i)
     return _assemble(emit.lines, inputs, len(entries))
@@ -337,7 +434,7 @@ def _compile_linearised(
 ) -> Kernel:
     """Compile outputs and their linearisation; input j's tangents start at ``tangent_rows[j]``."""
     d = len(outputs)
-    emit = _Emitter()
+    emit = Emitter()
     entries = [
         (i, j, e)
         for i, row in enumerate(differentiate(outputs, inputs))
@@ -378,7 +475,7 @@ def compile_pair(outputs: Sequence[Expr], inputs: Sequence[Expr]) -> Kernel:
     `y` holds both states, then both sets of delayed values where there are any.
     """
     d, m = len(outputs), len(inputs) - len(outputs)
-    emit = _Emitter()
+    emit = Emitter()
     first = emit.graph(outputs, lambda index: index if index < d else index + d)
     second = emit.graph(outputs, lambda index: index + d if index < d else index + d + m)
     for i, value in enumerate(first + second):

@@ -20,8 +20,8 @@ from chaosbench.errors import DefinitionError
 
 __all__ = [
     "Expr", "Graph", "absolute", "arccos", "arcsin", "arctan", "arctan2", "cos", "cosh", "exp",
-    "floor", "heaviside", "log", "maximum", "minimum", "mod", "sign", "sin", "sinh", "sqrt",
-    "tan", "tanh", "where",
+    "floor", "heaviside", "log", "maximum", "minimum", "mod", "partials", "sign", "sin", "sinh",
+    "sqrt", "tan", "tanh", "where",
 ]  # fmt: skip
 
 _COMMUTATIVE = frozenset({"add", "mul", "min", "max", "and", "or"})
@@ -399,7 +399,7 @@ def differentiate(outputs: Sequence[Expr], inputs: Sequence[Expr]) -> list[dict[
             continue
         row: dict[int, Expr] = {}
         if any(rows[a.id] for a in node.args):
-            for factor, arg in zip(_partials(node), node.args, strict=True):
+            for factor, arg in zip(partials(node), node.args, strict=True):
                 for k, inner in rows[arg.id].items():
                     term = _chain(factor, inner)
                     row[k] = node.graph.apply("add", row[k], term) if k in row else term
@@ -425,7 +425,7 @@ def _where_row(node: Expr, rows: dict[int, dict[int, Expr]]) -> dict[int, Expr]:
     }
 
 
-def _partials(node: Expr) -> tuple[Any, ...]:
+def partials(node: Expr) -> tuple[Any, ...]:
     """Return the derivative of one operation with respect to each of its arguments."""
     a, *rest = node.args
     b = rest[0] if rest else a

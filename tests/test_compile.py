@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import ctypes
 import pickle
 import threading
 
@@ -11,11 +12,15 @@ from random_expressions import OPERATIONS, programs, trace
 
 from chaosbench import expressions as ex
 from chaosbench.compile import (
+    ATTRIBUTES,
+    Emitter,
     compile_delay_tangent,
     compile_jacobian,
     compile_pair,
     compile_rhs,
     compile_tangent,
+    declarations,
+    make_engine,
 )
 from chaosbench.expressions import Graph, differentiate, evaluate
 from chaosbench.systems import registry
@@ -64,6 +69,54 @@ def test_special_values_against_numpy(name):
     compiled = compile_rhs(values[-1:], symbols)(np.zeros(len(points)), points)
     expected = numpy_values(values[-1:], symbols, points)
     np.testing.assert_allclose(compiled, expected, rtol=1e-13, atol=1e-14, equal_nan=True)
+
+
+def on_lanes(outputs, points, lanes=8):
+    """Evaluate at ``points (n, d)`` with a vector kernel, `lanes` points at a time."""
+    emit = Emitter(lanes)
+    for i, value in enumerate(emit.graph(outputs)):
+        emit.store(value, "%out", i)
+    text = "\n".join([
+        *declarations(lanes), "define void @vector(ptr %y, ptr %out) #0 {", *emit.lines,
+        "  ret void", "}", *ATTRIBUTES,
+    ])  # fmt: skip
+    engine = make_engine(text, optimise=False)
+    run = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p)(
+        engine.get_function_address("vector")
+    )
+    padded = np.resize(points, (-(-len(points) // lanes) * lanes, points.shape[1]))
+    made = []
+    for chunk in padded.reshape(-1, lanes, points.shape[1]):
+        raw = np.zeros((chunk.shape[1] + len(outputs)) * lanes + 8)
+        raw = raw[-raw.ctypes.data % 64 // 8 :]
+        y, out = raw[: chunk.size], raw[chunk.size : chunk.size + len(outputs) * lanes]
+        y[:] = chunk.T.ravel()
+        run(y.ctypes.data, out.ctypes.data)
+        made.append(out.reshape(len(outputs), lanes).T.copy())
+    return np.concatenate(made)[: len(points)]
+
+
+@pytest.mark.parametrize("name", sorted(OPERATIONS))
+def test_a_vector_kernel_gives_what_the_scalar_one_gives(name):
+    """Bit for bit, NaN and both zeros included; neighbours in other lanes do not matter."""
+    symbols, values = trace([(name, 0, 1, 2)])
+    special = [0.0, -0.0, 0.25, 1.0, -1.7, np.nan]
+    points = np.array(np.meshgrid(special, special, special)).reshape(3, -1).T
+    scalar = compile_rhs(values, symbols)(np.zeros(len(points)), points)
+    np.testing.assert_array_equal(on_lanes(values, points), scalar)
+
+
+@given(programs(kinked=True), seeds)
+@settings(max_examples=40, deadline=None, derandomize=True)
+def test_random_vector_kernels(program, seed):
+    symbols, values = trace(program)
+    points = np.random.default_rng(seed).uniform(-2, 2, size=(12, 3))
+    scalar = compile_rhs(values, symbols)(np.zeros(12), points)
+    assume(np.abs(scalar).max() < 1e6)
+    vector = on_lanes(values, points, lanes=4)
+    # the passes that only the scalar kernel goes through may pair other products and sums
+    agree = np.abs(vector - scalar) <= 1e-11 * max(1.0, np.abs(scalar).max())
+    assert agree.all(axis=1).mean() >= 11 / 12
 
 
 @pytest.mark.parametrize(

@@ -19,12 +19,15 @@ from chaosbench.systems._noise import BrownianPath, integrate_stochastic
 from chaosbench.systems._system import System
 from chaosbench.trajectories import FloatArray
 
-__all__ = ["BOUND", "INTEGRATORS", "Orbit", "integrator_for"]
+__all__ = ["BOUND", "INTEGRATORS", "LANES", "Orbit", "check_integrator", "integrator_for"]
 
 BOUND = 1e9
 """A state beyond this magnitude has escaped; no attractor of the catalogue comes near it."""
 
 MAX_STEPS = 50_000_000
+
+LANES = "taylor-lanes"
+"""The integrator of whole ensembles; it has no orbit that moves alone."""
 
 
 @dataclass
@@ -54,8 +57,7 @@ class Orbit:
     key: tuple[int, ...] = (0,)
 
     def __post_init__(self) -> None:
-        if not (isinstance(self.rtol, Real) and 1e-15 <= self.rtol <= 1e-2):
-            raise ParameterError(f"rtol must lie between 1e-15 and 1e-2, not {self.rtol!r}")
+        check_tolerance(self.rtol)
         self.state = np.array(self.state, dtype=np.float64)
         if self.atol is None:
             self.atol = self.rtol
@@ -107,7 +109,7 @@ def check_integrator(name: str, system: System, rtol: float) -> str:
 
     """
     usual = integrator_for(system, rtol)
-    fitting = sorted({usual, "dop853", "rodas5p"} if system.kind == "flow" else {usual})
+    fitting = sorted({usual, "dop853", "rodas5p", LANES} if system.kind == "flow" else {usual})
     if name == "auto":
         return usual
     if name not in fitting:
@@ -170,6 +172,12 @@ INTEGRATORS: dict[str, Callable[[Orbit, float, FloatArray, float], tuple[int, fl
     "ito-1.5": integrate_stochastic,
 }
 """Each moves an orbit over a span, fills the samples, and returns its status and elapsed time."""
+
+
+def check_tolerance(rtol: float) -> None:
+    """Raise unless `rtol` is a relative tolerance that double precision can hold."""
+    if not (isinstance(rtol, Real) and 1e-15 <= rtol <= 1e-2):
+        raise ParameterError(f"rtol must lie between 1e-15 and 1e-2, not {rtol!r}")
 
 
 def raise_status(status: int, system: System, time: float) -> None:

@@ -12,7 +12,8 @@ from numpy.typing import ArrayLike
 from chaosbench.errors import InputError, IntegrationError, ParameterError
 from chaosbench.provenance import versions
 from chaosbench.systems._constants import known_constants
-from chaosbench.systems._integration import Orbit, check_integrator
+from chaosbench.systems._ensemble import sample_lanes
+from chaosbench.systems._integration import LANES, Orbit, check_integrator
 from chaosbench.systems._system import System
 from chaosbench.trajectories import FloatArray, Trajectories
 
@@ -20,6 +21,8 @@ __all__ = ["attractor_orbit", "sampling_step", "settling_time", "simulate", "sta
 
 JITTER = 1e-6
 """Perturbation of the initial state in standard deviations; chaos makes it a different orbit."""
+
+_INTEGRATORS = {"flow": "dop853", "delay": "dop853-steps", "map": "iteration"}
 
 
 def simulate(
@@ -56,7 +59,9 @@ def simulate(
         transient: time units (iterations) dropped before the first sample; 0 with `ic`, else by
             default between 100 and 200 periods and at least 20 Lyapunov times (10 to 20 periods
             for a system that is tagged transient).
-        integrator: ``auto``, or for a flow ``dop853`` or ``rodas5p``, which is for stiff ones.
+        integrator: ``auto``, or for a flow ``dop853``, ``rodas5p``, which is for stiff ones, or
+            ``taylor-lanes``, which integrates several trajectories side by side on SIMD lanes:
+            several times as fast for eight or more, the same trajectories within `rtol`.
 
     Returns:
         Trajectories with values ``(n, T, d)``.
@@ -89,25 +94,24 @@ def simulate(
     )
     chosen = check_integrator(integrator, system, rtol)
     if ic is None:
-        orbits = [
-            attractor_orbit(
-                system, key=(int(seed), k), rtol=rtol, transient=transient, integrator=chosen
-            )
-            for k in range(n)
-        ]
+        count = int(n)
+        placed = (_placed(system, (int(seed), k), transient) for k in range(count))
     else:
         several = np.ndim(ic[0]) > 0 if isinstance(ic, (list, tuple)) and ic else np.ndim(ic) > 1
         starts = [system.state(start) for start in (ic if several else [ic])]  # type: ignore[union-attr]
         if not starts:
             raise InputError(f"ic holds no initial state; give (d,) or (n, d), not {ic!r}")
+        count = len(starts)
+        placed = ((start, float(transient or 0.0)) for start in starts)
+    if chosen == LANES:
+        values, start_times = sample_lanes(system, placed, count, points, step, rtol)
+    else:
         orbits = [
-            Orbit(system, start, rtol=rtol, integrator=chosen, key=(int(seed), k))
-            for k, start in enumerate(starts)
+            _settled(system, start, length, rtol, chosen, (int(seed), k))
+            for k, (start, length) in enumerate(placed)
         ]
-        for orbit in orbits:
-            orbit.advance(transient or 0.0)
-    start_times = [orbit.time for orbit in orbits]
-    values = np.stack([orbit.sample(points, step) for orbit in orbits])
+        start_times = np.array([orbit.time for orbit in orbits])
+        values = np.stack([orbit.sample(points, step) for orbit in orbits])
     return Trajectories(
         values,
         step,
@@ -116,7 +120,7 @@ def simulate(
         provenance={
             "system": system.name,
             "fingerprint": system.fingerprint,
-            "integrator": orbits[0].integrator,
+            "integrator": chosen,
             "rtol": rtol,
             **({"step": system.step} if system.kind == "stochastic" else {}),
             "seed": int(seed),
@@ -135,20 +139,38 @@ def attractor_orbit(
 ) -> Orbit:
     """Return an orbit that has settled on the attractor at a place of its own.
 
-    `key` seeds the perturbation and the random time, so equal keys give equal orbits whoever asks
-    and in whatever order.
+    `key` seeds the perturbation, the random time and the noise of a stochastic system, so equal
+    keys give equal orbits whoever asks and in whatever order.
     """
+    start, length = _placed(system, key, transient)
+    return _settled(system, start, length, rtol, integrator, key)
+
+
+def _settled(
+    system: System,
+    start: FloatArray,
+    length: float,
+    rtol: float,
+    integrator: str,
+    key: tuple[int, ...],
+) -> Orbit:
+    orbit = Orbit(system, start, rtol=rtol, integrator=integrator, key=key)
+    orbit.advance(round(length) if system.kind == "map" else length)
+    return orbit
+
+
+def _placed(
+    system: System, key: tuple[int, ...], transient: float | None
+) -> tuple[FloatArray, float]:
+    """Return where the orbit of a key starts, and for how long it settles."""
     generator = np.random.default_rng(key)
     known = known_constants(system)
     ic = np.array(system.ic)
     spread = np.array(known.std) if known else np.maximum(1.0, np.abs(ic))
     start = ic + JITTER * spread * generator.standard_normal(ic.size)
-    orbit = Orbit(system, start, rtol=rtol, integrator=integrator, key=key)
-    length = settling_time(system) * (1.0 + generator.random())
-    if transient is not None:
-        length = transient
-    orbit.advance(round(length) if system.kind == "map" else length)
-    return orbit
+    if transient is None:
+        transient = settling_time(system) * (1.0 + generator.random())
+    return start, transient
 
 
 def settling_time(system: System) -> float:

@@ -283,6 +283,13 @@ class System:
         return compile_rhs(self.trace.outputs, self.trace.inputs)
 
     @cached_property
+    def lane_kernel(self) -> Any:
+        """Machine code that integrates several trajectories of a flow side by side."""
+        from chaosbench.numerics._lanes import LaneKernel
+
+        return LaneKernel(self.trace.outputs, self.trace.inputs)
+
+    @cached_property
     def jacobian_kernel(self) -> Any:
         """Machine code of the exact Jacobian."""
         from chaosbench.compile import compile_jacobian
