@@ -3,10 +3,10 @@
 Trajectories of 10,000 points = 100 periods, one thread, from states on the attractor. Ours go on
 SIMD lanes (`simulate(integrator="taylor-lanes")`); heyoka's batch integrator takes eight at a
 time. Both sample the same grid from their dense output. The tolerances are those of equal errors:
-next to each time stands the largest error over two Lyapunov times, in standard deviations, against heyoka at machine
-precision, of the median and of the worst trajectory. A round has 64 trajectories, which is enough
-to keep all lanes busy; `ensembles.py 1024` takes as many as it says. The growth goes from 1 to
-4,096 trajectories of 1,000 points.
+next to each time stands the largest error over two Lyapunov times, in standard deviations, against
+heyoka at machine precision, of the median and of the worst trajectory. A round has 64
+trajectories, which is enough to keep all lanes busy; `ensembles.py 1024` takes as many as it says.
+The growth goes from 1 to 4,096 trajectories of 1,000 points.
 """
 
 from __future__ import annotations

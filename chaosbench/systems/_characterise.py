@@ -18,6 +18,7 @@ from chaosbench.provenance import versions
 from chaosbench.systems._constants import Constants
 from chaosbench.systems._integration import integrator_for
 from chaosbench.systems._lyapunov import (
+    SEGMENTS_PER_PERIOD,
     LyapunovSpectrum,
     TwinExponent,
     batch_stderr,
@@ -46,6 +47,8 @@ CORRELATION_ORBITS = 4
 CORRELATION_SHARE = 1 / 500
 JACOBIAN_NUMBERS = 20_000_000
 STIFFNESS_SAMPLES = 1000
+COSTLY_DIMENSION = 8
+PROBE_PERIODS = 10.0
 TRANSIENT_ORBITS = 32
 TRANSIENT_PERIODS = 100.0
 OUTSIDE = 20.0  # standard deviations from the mean at which an orbit has left the chaos
@@ -71,9 +74,10 @@ def characterise(
 ) -> Constants:
     """Measure period, moments, exponents by two methods and dimensions, and apply the gate.
 
-    The spectrum is averaged over `periods`. Where this leaves the largest exponent with a standard
-    error above half a percent, it alone is followed on another orbit for as long as that takes, at
-    most 64,000 periods, and not at all where even that would leave more than ten percent.
+    The spectrum is averaged over `periods`, fewer where so many exponents would take minutes. Where
+    this leaves the largest exponent with a standard error above half a percent, it alone is
+    followed on another orbit for as long as that takes, at most 64,000 periods, and not at all
+    where even that would leave more than ten percent.
 
     A system that is tagged transient is measured over 100 periods on each of 32 orbits whose chaos
     lasts that long; it is never ranked.
@@ -100,6 +104,7 @@ def characterise(
         exponents, errors = spectrum.values.copy(), spectrum.stderr.copy()
         largest_length = spectrum.length
     else:
+        periods = _affordable(system, periods, rtol, seed)
         spectrum = lyapunov_spectrum(system, periods=periods, rtol=rtol, seed=seed)
         exponents, errors = spectrum.values.copy(), spectrum.stderr.copy()
         exponents[0], errors[0], largest_length = _refine(system, spectrum, periods, rtol, seed)
@@ -142,6 +147,16 @@ def characterise(
             "versions": versions(),
         },
     )
+
+
+def _affordable(system: System, periods: float, rtol: float, seed: int) -> float:
+    """Return for how many periods to follow all exponents: an eighth of `periods` or more."""
+    if system.dimension < COSTLY_DIMENSION:
+        return periods
+    probe = lyapunov_spectrum(system, periods=PROBE_PERIODS, rtol=rtol, seed=seed)
+    warm = 100 / SEGMENTS_PER_PERIOD  # periods before the count of the exponents begins
+    rate = probe.work / (PROBE_PERIODS + warm)
+    return float(min(periods, max(periods / 8, MOST_WORK / rate)))
 
 
 def characterise_many(
