@@ -18,6 +18,7 @@ from __future__ import annotations
 import math
 
 from numba import types
+from numba.core import cgutils
 from numba.extending import intrinsic, overload, register_jitable
 
 LN2 = (0.6931471805599453, 2.3190468138462996e-17)
@@ -91,15 +92,45 @@ def _binary(double, pair):
 # ---------------------------------------------------------------- arrays of numbers
 
 
+@intrinsic
+def _peek(typingctx, c, offset):  # noqa: ARG001
+    """Return the double at `offset` in a contiguous array; no index is checked or wrapped."""
+    signature = types.float64(c, types.int64)
+
+    def codegen(context, builder, signature, args):
+        data = context.make_array(signature.args[0])(context, builder, args[0]).data
+        return builder.load(cgutils.gep(builder, data, args[1]))
+
+    return signature, codegen
+
+
+@intrinsic
+def _poke(typingctx, c, offset, x):  # noqa: ARG001
+    """Write the double at `offset` in a contiguous array; no index is checked or wrapped."""
+    signature = types.void(c, types.int64, types.float64)
+
+    def codegen(context, builder, signature, args):
+        data = context.make_array(signature.args[0])(context, builder, args[0]).data
+        builder.store(args[2], cgutils.gep(builder, data, args[1]))
+        return context.get_dummy_value()
+
+    return signature, codegen
+
+
 def load(c, i, k):
     """Return number k of row i."""
 
 
 @overload(load)
 def _load(c, i, k):
-    if c.ndim == 2:
-        return lambda c, i, k: c[i, k]
-    return lambda c, i, k: (c[i, k, 0], c[i, k, 1])
+    def one(c, i, k):
+        return _peek(c, i * c.shape[1] + k)
+
+    def two(c, i, k):
+        at = 2 * (i * c.shape[1] + k)
+        return _peek(c, at), _peek(c, at + 1)
+
+    return one if c.ndim == 2 else two
 
 
 def store(c, i, k, x):
@@ -109,11 +140,12 @@ def store(c, i, k, x):
 @overload(store)
 def _store(c, i, k, x):
     def one(c, i, k, x):
-        c[i, k] = x
+        _poke(c, i * c.shape[1] + k, x)
 
     def two(c, i, k, x):
-        c[i, k, 0] = x[0]
-        c[i, k, 1] = x[1]
+        at = 2 * (i * c.shape[1] + k)
+        _poke(c, at, x[0])
+        _poke(c, at + 1, x[1])
 
     return one if c.ndim == 2 else two
 
@@ -130,7 +162,7 @@ def _lift(c, x):
 def convolve(c, i, j, first, last, k):
     """Return the sum of ``c[i, m] c[j, k - m]`` over ``first <= m <= last``, a Cauchy product.
 
-    In double four sums run side by side; in double-double the products' high halves are summed
+    In double two sums run side by side; in double-double the products' high halves are summed
     with their errors kept [ogita2005], one rounding of the low half a term.
     """
 
@@ -138,28 +170,32 @@ def convolve(c, i, j, first, last, k):
 @overload(convolve)
 def _convolve(c, i, j, first, last, k):
     def one(c, i, j, first, last, k):
-        a, b, m = 0.0, 0.0, first
-        e, f = 0.0, 0.0
-        while m + 3 <= last:
-            a = fma(c[i, m], c[j, k - m], a)
-            b = fma(c[i, m + 1], c[j, k - m - 1], b)
-            e = fma(c[i, m + 2], c[j, k - m - 2], e)
-            f = fma(c[i, m + 3], c[j, k - m - 3], f)
-            m += 4
-        while m <= last:
-            a = fma(c[i, m], c[j, k - m], a)
-            m += 1
-        return (a + b) + (e + f)
+        up = i * c.shape[1] + first
+        down = j * c.shape[1] + k - first
+        end = i * c.shape[1] + last
+        a, b = 0.0, 0.0
+        while up < end:
+            a = fma(_peek(c, up), _peek(c, down), a)
+            b = fma(_peek(c, up + 1), _peek(c, down - 1), b)
+            up += 2
+            down -= 2
+        if up == end:
+            a = fma(_peek(c, up), _peek(c, down), a)
+        return a + b
 
     def two(c, i, j, first, last, k):
         high, low = 0.0, 0.0
-        for m in range(first, last + 1):
-            a, a1 = c[i, m, 0], c[i, m, 1]
-            b, b1 = c[j, k - m, 0], c[j, k - m, 1]
+        up = 2 * (i * c.shape[1] + first)
+        down = 2 * (j * c.shape[1] + k - first)
+        for _ in range(first, last + 1):
+            a, a1 = _peek(c, up), _peek(c, up + 1)
+            b, b1 = _peek(c, down), _peek(c, down + 1)
             product = a * b
             error = fma(a, b1, fma(a1, b, fma(a, b, -product)))
             high, lost = two_sum(high, product)
             low += lost + error
+            up += 2
+            down -= 2
         return quick_two_sum(high, low)
 
     return one if c.ndim == 2 else two
