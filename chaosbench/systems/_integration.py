@@ -34,6 +34,7 @@ class Orbit:
         state: ``(d,)``, changed in place.
         time: absolute time (iterations, for a map).
         rtol: relative tolerance; the absolute one is the same unless `atol` is given.
+        longest_step: in time units; only delay systems heed it.
 
     """
 
@@ -46,6 +47,7 @@ class Orbit:
     attempts: int = 0
     past: Any = None
     kink: float = -np.inf
+    longest_step: float = np.inf
 
     def __post_init__(self) -> None:
         if not (isinstance(self.rtol, Real) and 1e-15 <= self.rtol <= 1e-2):
@@ -104,7 +106,7 @@ class Orbit:
         sources = np.array([delay.source for delay in self.system.delays])
         status, elapsed, self.step, attempts, self.past = integrate_delay(
             address, self.time, self.state, self.past, lags, sources, self.kink, span,
-            self.step, out, dt, self.rtol, self.atol, BOUND, MAX_STEPS,
+            self.step, out, dt, self.rtol, self.atol, BOUND, MAX_STEPS, self.longest_step,
         )  # fmt: skip
         self.attempts += attempts
         return status, elapsed

@@ -270,6 +270,13 @@ class System:
         return compile_jacobian(self.trace.outputs, self.trace.inputs)
 
     @cached_property
+    def tape(self) -> Any:
+        """The right-hand side as arrays, for the Taylor method and for double-double numbers."""
+        from chaosbench.numerics._tape import lower
+
+        return lower(self.trace.outputs, self.trace.inputs)
+
+    @cached_property
     def _tangents(self) -> dict[int, Any]:
         return {}
 
