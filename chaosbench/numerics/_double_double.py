@@ -282,6 +282,19 @@ over = _binary(lambda x, y: x / y, lambda x, y: _div(x, (y, 0.0)))
 """Divide by a double."""
 less = _binary(lambda x, y: x < y, lambda x, y: _less(x, y))
 less_equal = _binary(lambda x, y: x <= y, lambda x, y: _less_equal(x, y))
+
+
+def horner(x, s, y):
+    """Return ``x s + y`` for a double `s`."""
+
+
+@overload(horner)
+def _horner(x, s, y):
+    if _is_pair(x):
+        return lambda x, s, y: _add(_times(x, s), y)
+    return lambda x, s, y: fma(x, s, y)
+
+
 neg = _unary(lambda x: -x, lambda x: _neg(x))
 leading = _unary(lambda x: x, lambda x: x[0])
 """The double nearest to a number."""
