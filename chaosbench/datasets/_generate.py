@@ -22,6 +22,7 @@ from chaosbench.datasets._recipe import Dataset, Pace
 from chaosbench.errors import CorruptDataError, RecipeMismatchError
 from chaosbench.provenance import digest, versions
 from chaosbench.systems import registry as systems
+from chaosbench.systems._certify import certified_until, describe
 from chaosbench.systems._constants import constants
 from chaosbench.systems._simulate import attractor_orbit
 from chaosbench.trajectories import Trajectories
@@ -66,7 +67,8 @@ class StoredDataset:
             raise CorruptDataError(f"{self.directory / MANIFEST} lists no {relative}")
         _check(path, entry["sha256"])
         pace = self.manifest["paces"][name]
-        return read_trajectories(path, dt=pace["dt"], variables=systems[name].variables)
+        made = read_trajectories(path, dt=pace["dt"], variables=systems[name].variables)
+        return with_certificate(made, entry.get("certificate"))
 
 
 def _check(path: Path, expected: str) -> None:
@@ -122,7 +124,15 @@ def generate(
         relative = f"{name}/{split}.parquet"
         write_trajectories(directory / relative, trajectories)
         n, steps, _ = trajectories.values.shape
-        return relative, {"rows": n * steps, "sha256": sha256(directory / relative)}
+        entry: dict[str, Any] = {"rows": n * steps, "sha256": sha256(directory / relative)}
+        if "certificate" in trajectories.provenance:
+            until = trajectories.certified_until
+            entry["certificate"] = {
+                "from": trajectories.certified_from,
+                "until": None if until is None else until.tolist(),
+                "because": trajectories.provenance["certificate"],
+            }
+        return relative, entry
 
     with ThreadPoolExecutor(max_workers=max(1, workers)) as pool:
         futures = {pool.submit(make, name, split): name for name, split in jobs}
@@ -185,7 +195,9 @@ def make_split(dataset: Dataset, system: str, split: Split, pace: Pace) -> Traje
     """Make one split of one system; its trajectories depend on seed, split and index only.
 
     ``train`` and ``context`` are what forecasters see, noise and gaps included; ``test`` is the
-    clean truth, contexts and futures.
+    clean truth, contexts and futures. What ``train`` and ``test`` are certified for is that of the
+    clean trajectories: a training trajectory from its first sample, a window from the last sample
+    of its context, where the forecast starts.
     """
     made = _integrate(dataset, system, "train" if split == "train" else "test", pace)
     if split == "test" or not dataset.corrupted:
@@ -198,22 +210,66 @@ def make_split(dataset: Dataset, system: str, split: Split, pace: Pace) -> Traje
         missing=dataset.missing,
         key=(dataset.seed, 2 + _SPLITS.index(split)),
     )
-    return Trajectories(seen, made.dt, made.variables, made.start_times)
+    observed = Trajectories(seen, made.dt, made.variables, made.start_times)
+    return observed if split == "context" else _certified(observed, made)
+
+
+def _certified(observed: Trajectories, truth: Trajectories) -> Trajectories:
+    """Give the observations of a truth its certificate."""
+    return with_certificate(
+        observed,
+        {
+            "from": truth.certified_from,
+            "until": truth.certified_until,
+            "because": truth.provenance["certificate"],
+        },
+    )
+
+
+def with_certificate(made: Trajectories, certificate: dict[str, Any] | None) -> Trajectories:
+    """Return trajectories with the certificate that a manifest holds."""
+    if certificate is None:
+        return made
+    return Trajectories(
+        made.values,
+        made.dt,
+        made.variables,
+        made.start_times,
+        {**made.provenance, "certificate": certificate["because"]},
+        certified_until=certificate["until"],
+        certified_from=certificate["from"],
+    )
 
 
 def _integrate(dataset: Dataset, system: str, split: Split, pace: Pace) -> Trajectories:
     train = split == "train"
     count = dataset.train_trajectories if train else dataset.windows
-    points = dataset.train_points if train else dataset.context + pace.horizon
+    seen = 1 if train else dataset.context  # the certificate starts from the last of these
+    further = (dataset.train_points if train else dataset.context + pace.horizon) - seen
     found = systems[system]
-    values, starts = [], []
+    values, starts, certificates = [], [], []
     for k in range(count):
         # NumPy pads short keys with zeros; the closing 1 keeps these apart from simulate's
         key = (dataset.seed, _SPLITS.index(split), k, 1)
         orbit = attractor_orbit(found, key=key, rtol=dataset.rtol)
         starts.append(orbit.time)
-        values.append(orbit.sample(points, pace.dt))
-    return Trajectories(np.stack(values), pace.dt, found.variables, starts)
+        past = orbit.sample(seen, pace.dt)
+        # the future starts anew from the sample that is stored, not from within a step
+        known = {"past": orbit.past, "kink": orbit.kink}
+        future = orbit.sample(further + 1, pace.dt)[1:]
+        values.append(np.concatenate([past, future]))
+        certificates.append(
+            certified_until(
+                found, values[-1], pace.dt, start=seen - 1, start_time=starts[-1],
+                rtol=dataset.rtol, **known,
+            )
+        )  # fmt: skip
+    until = [certificate.until for certificate in certificates]
+    return Trajectories(
+        np.stack(values), pace.dt, found.variables, starts,
+        provenance={"certificate": describe(certificates[0])},
+        certified_until=None if None in until else until, certified_from=seen - 1,
+    )  # fmt: skip
 
 
 def open_dataset(directory: Path | str) -> StoredDataset:

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from functools import lru_cache
 from numbers import Real
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from chaosbench.errors import InputError, IntegrationError, ParameterError
 from chaosbench.provenance import versions
+from chaosbench.systems._certify import certified_until, describe
 from chaosbench.systems._constants import known_constants
 from chaosbench.systems._integration import Orbit
 from chaosbench.systems._system import System
+from chaosbench.systems._witness import TOLERANCE, TaylorOrbit, require_tape
 from chaosbench.trajectories import FloatArray, Trajectories
 
 __all__ = ["attractor_orbit", "sampling_step", "simulate", "stationary"]
+
+INTEGRATORS = {"flow": "dop853", "delay": "dop853-steps", "map": "iteration"}
 
 JITTER = 1e-6
 """Perturbation of the initial state in standard deviations; chaos makes it a different orbit."""
@@ -34,6 +38,8 @@ def simulate(
     n: int = 1,
     seed: int = 0,
     transient: float | None = None,
+    precision: Literal["double", "double-double"] = "double",
+    certify: bool = False,
 ) -> Trajectories:
     """Integrate a system and sample it on a uniform grid.
 
@@ -53,13 +59,21 @@ def simulate(
         transient: time units (iterations) dropped before the first sample; 0 with `ic`, else by
             default between 100 and 200 periods and at least 20 Lyapunov times (10 to 20 periods
             for a system that is tagged transient).
+        precision: ``double-double`` integrates the samples of a smooth flow by Taylor's method at a
+            local error of 1e-30 (and iterates a map) in 106 bits, from the double state that it
+            settled on, and rounds them to double at the end: the solution through the first sample
+            for some 60 Lyapunov times instead of some 20. `rtol` then holds for the settling only.
+        certify: find out for how long each trajectory is the solution through its first sample, as
+            `certified_until` of the result; see `chaosbench.systems._certify`. It costs about as
+            much as the certified part of the trajectory, twice.
 
     Returns:
         Trajectories with values ``(n, T, d)``.
 
     Raises:
         TrajectoryEscapedError: with the time of the escape.
-        ParameterError, InputError: settings that make no sense.
+        ParameterError, InputError: settings that make no sense; double-double for a delay system or
+            for a flow with a kink.
 
     Example:
         >>> simulate("lorenz", points=1000, points_per_period=100).values.shape
@@ -77,6 +91,10 @@ def simulate(
         raise ParameterError(f"seed must be a non-negative integer, not {seed!r}")
     if transient is not None and not (isinstance(transient, Real) and 0 <= transient < np.inf):
         raise ParameterError(f"transient must be a finite time of at least 0, not {transient!r}")
+    if precision not in ("double", "double-double"):
+        raise ParameterError(f"precision is 'double' or 'double-double', not {precision!r}")
+    if precision == "double-double":
+        require_tape(system)
     step = sampling_step(
         system,
         points_per_period=points_per_period,
@@ -97,7 +115,20 @@ def simulate(
         for orbit in orbits:
             orbit.advance(transient or 0.0)
     start_times = [orbit.time for orbit in orbits]
-    values = np.stack([orbit.sample(points, step) for orbit in orbits])
+    settled = [(orbit.past, orbit.kink) for orbit in orbits]
+    integrator, tolerance = INTEGRATORS.get(system.kind, system.kind), rtol
+    sources: list[Orbit] | list[TaylorOrbit] = orbits
+    if precision == "double-double":
+        integrator, tolerance = "taylor-dd", TOLERANCE
+        sources = [TaylorOrbit(system, orbit.state, orbit.time) for orbit in orbits]
+    values = np.stack([source.sample(points, step) for source in sources])
+    certificates = [
+        certified_until(
+            system, values[k], step, start_time=start_times[k], rtol=tolerance, past=past, kink=kink
+        )
+        for k, (past, kink) in enumerate(settled if certify else [])
+    ]
+    until = [certificate.until for certificate in certificates]
     return Trajectories(
         values,
         step,
@@ -106,13 +137,13 @@ def simulate(
         provenance={
             "system": system.name,
             "fingerprint": system.fingerprint,
-            "integrator": {"flow": "dop853", "delay": "dop853-steps", "map": "iteration"}[
-                system.kind
-            ],
-            "rtol": rtol,
+            "integrator": integrator,
+            "rtol": tolerance,
             "seed": int(seed),
             "versions": versions(),
-        },
+        }
+        | ({"certificate": describe(certificates[0])} if certify else {}),
+        certified_until=until if certify and None not in until else None,
     )
 
 
