@@ -68,7 +68,7 @@ class StoredDataset:
         _check(path, entry["sha256"])
         pace = self.manifest["paces"][name]
         made = read_trajectories(path, dt=pace["dt"], variables=systems[name].variables)
-        return with_certificate(made, entry.get("certificate"))
+        return _with_certificate(made, entry.get("certificate"))
 
 
 def _check(path: Path, expected: str) -> None:
@@ -125,13 +125,8 @@ def generate(
         write_trajectories(directory / relative, trajectories)
         n, steps, _ = trajectories.values.shape
         entry: dict[str, Any] = {"rows": n * steps, "sha256": sha256(directory / relative)}
-        if "certificate" in trajectories.provenance:
-            until = trajectories.certified_until
-            entry["certificate"] = {
-                "from": trajectories.certified_from,
-                "until": None if until is None else until.tolist(),
-                "because": trajectories.provenance["certificate"],
-            }
+        if (certificate := _certificate(trajectories)) is not None:
+            entry["certificate"] = certificate
         return relative, entry
 
     with ThreadPoolExecutor(max_workers=max(1, workers)) as pool:
@@ -211,22 +206,22 @@ def make_split(dataset: Dataset, system: str, split: Split, pace: Pace) -> Traje
         key=(dataset.seed, 2 + _SPLITS.index(split)),
     )
     observed = Trajectories(seen, made.dt, made.variables, made.start_times)
-    return observed if split == "context" else _certified(observed, made)
+    return observed if split == "context" else _with_certificate(observed, _certificate(made))
 
 
-def _certified(observed: Trajectories, truth: Trajectories) -> Trajectories:
-    """Give the observations of a truth its certificate."""
-    return with_certificate(
-        observed,
-        {
-            "from": truth.certified_from,
-            "until": truth.certified_until,
-            "because": truth.provenance["certificate"],
-        },
-    )
+def _certificate(made: Trajectories) -> dict[str, Any] | None:
+    """Return what a manifest says about how long trajectories are true."""
+    if "certificate" not in made.provenance:
+        return None
+    until = made.certified_until
+    return {
+        "from": made.certified_from,
+        "until": None if until is None else until.tolist(),
+        "because": made.provenance["certificate"],
+    }
 
 
-def with_certificate(made: Trajectories, certificate: dict[str, Any] | None) -> Trajectories:
+def _with_certificate(made: Trajectories, certificate: dict[str, Any] | None) -> Trajectories:
     """Return trajectories with the certificate that a manifest holds."""
     if certificate is None:
         return made
@@ -267,7 +262,7 @@ def _integrate(dataset: Dataset, system: str, split: Split, pace: Pace) -> Traje
     until = [certificate.until for certificate in certificates]
     return Trajectories(
         np.stack(values), pace.dt, found.variables, starts,
-        provenance={"certificate": describe(certificates[0])},
+        provenance={"certificate": describe(certificates)},
         certified_until=None if None in until else until, certified_from=seen - 1,
     )  # fmt: skip
 

@@ -347,6 +347,10 @@ def _read_exam(directory: str, hash_: str, system: str) -> Exam:
     train, test = stored.load(system, "train"), stored.load(system, "test")
     seen = int(recipe["context"])
     assert test.start_times is not None
+    certified = None
+    if test.certified_until is not None:
+        assert test.certified_from == seen - 1, "a window is certified from the end of its context"
+        certified = np.floor(test.certified_until / test.dt + 1e-6).astype(np.int64)
     known = constants(system)
     past = np.ascontiguousarray(test.values[:, :seen])
     corrupted = f"{system}/context.parquet" in stored.manifest["files"]
@@ -362,6 +366,7 @@ def _read_exam(directory: str, hash_: str, system: str) -> Exam:
         dt=test.dt,
         lyapunov_exponent=stored.manifest["paces"][system]["lyapunov_exponent"],
         period=known.period,
+        certified_steps=certified,
     )
 
 
@@ -434,6 +439,9 @@ def _record(
             "fingerprint": systems[cell.task.system].fingerprint,
             "lyapunov_exponent": exam.lyapunov_exponent,
             "horizon_lyapunov": exam.horizon * exam.clock,
+            "certified_lyapunov": None
+            if exam.certified_steps is None
+            else [float(v) for v in exam.certified_steps * exam.clock],
             "budget": asdict(budget),
             "tuned": {"asked": cell.tune, "tried": outcome.tried} if cell.tune else None,
             "plugins": dict(cell.spec.plugins),

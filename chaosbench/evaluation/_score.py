@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from chaosbench import metrics
 from chaosbench.tasks import Task
@@ -32,6 +33,8 @@ class Exam:
         dt: sampling step in time units.
         lyapunov_exponent: per time unit; None unless the system is chaotic.
         period: dominant period in time units.
+        certified_steps: ``(w,)`` steps for which each truth is known to be the solution through
+            the last sample of its context; None where nobody could check, and all count.
 
     """
 
@@ -46,6 +49,14 @@ class Exam:
     dt: float
     lyapunov_exponent: float | None
     period: float
+    certified_steps: NDArray[np.int64] | None = None
+
+    @property
+    def scorable(self) -> NDArray[np.int64]:
+        """Steps of each window that can be scored against the truth, ``(w,)``, at most `H`."""
+        if self.certified_steps is None:
+            return np.full(len(self.truth), self.horizon)
+        return np.minimum(self.certified_steps, self.horizon)
 
     @property
     def horizon(self) -> int:
@@ -66,11 +77,16 @@ def score(
 
     Returns the cell's and the windows' numbers.
 
-    Pointwise errors are reported at the task's horizons and belong to one instant; `smape` and
-    `nrmse` without an ``@`` are means over the whole forecast. D_stsp compares the pooled states
+    Nothing is scored against a truth beyond its certificate. A forecast that is valid until there
+    is censored: its true time is unknown but no shorter. Pointwise errors are reported at the
+    task's horizons and belong to one instant, which every window's certificate must reach; `smape`,
+    `nrmse` and their like without an ``@`` are means over the certified steps of each window, and a
+    window with none of them has no part in the median. D_stsp and D_H compare attractors and
+    spectra, which the truth still has when it is no longer the solution through its start. D_stsp compares the pooled states
     of all windows, D_H is the mean over windows. CRPS and energy score take a point forecast as
     an ensemble of one; coverage and spread–skill are only given where there are samples.
     """
+    scorable = exam.scorable
     past = exam.clean_context[..., list(exam.observed)]
     # where nothing is trained on, the spread is that of the attractor
     known = exam.spread[list(exam.observed)]
@@ -78,11 +94,11 @@ def score(
     windows: dict[str, tuple[float, ...]] = {}
     for threshold in task.thresholds:
         steps = metrics.valid_prediction_steps(
-            exam.truth, forecast, scale=scale, threshold=threshold
+            exam.truth, forecast, scale=scale, threshold=threshold, certified_steps=scorable
         )
         windows[f"vpt@{threshold:g}"] = tuple((steps * exam.clock).tolist())
         windows[f"censored@{threshold:g}"] = tuple(
-            (steps == exam.horizon).astype(np.float64).tolist()
+            (steps == scorable).astype(np.float64).tolist()
         )
     curves = {
         "smape": metrics.smape(exam.truth, forecast),
@@ -93,14 +109,21 @@ def score(
     curves["energy_score"] = metrics.energy_score(exam.truth, members, scale=scale)
     scores: dict[str, float] = {}
     for name, curve in curves.items():
-        scores[name] = float(np.median(curve.mean(axis=1)))
+        if scorable.any():
+            means = [row[:end].mean() for row, end in zip(curve, scorable, strict=True) if end]
+            scores[name] = float(np.median(means))
         for horizon in task.horizons:
             step = round(horizon / exam.clock) - 1
-            if 0 <= step < exam.horizon:
+            if 0 <= step < scorable.min():
                 scores[f"{name}@{horizon:g}"] = float(np.median(curve[:, step]))
-    mase = metrics.mase(exam.truth, forecast, past)
-    windows["mase"] = tuple(mase.tolist())
-    scores["mase"] = float(np.median(mase))
+    if scorable.any():
+        mase = np.array([
+            metrics.mase(exam.truth[[k], :end], forecast[[k], :end], past[[k]])[0]
+            if end else np.nan
+            for k, end in enumerate(scorable)
+        ])  # fmt: skip
+        windows["mase"] = tuple(mase.tolist())
+        scores["mase"] = float(np.nanmedian(mase))
     d = exam.truth.shape[2]
     scores["d_stsp"] = float(
         metrics.state_space_divergence(
@@ -116,7 +139,7 @@ def score(
         windows[f"ensemble_vpt@{task.thresholds[0]:g}"] = tuple(
             metrics.probabilistic_valid_prediction_time(
                 exam.truth, samples, scale=scale, dt=1.0, lyapunov_exponent=exam.clock,
-                threshold=task.thresholds[0],
+                threshold=task.thresholds[0], certified_steps=scorable,
             ).tolist()
         )  # fmt: skip
     return scores, windows

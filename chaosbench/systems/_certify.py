@@ -67,11 +67,10 @@ class Certificate:
     reason: str = ""
 
 
-def describe(certificate: Certificate) -> str:
-    """Say in words what a certificate rests on."""
-    return certificate.reason or f"agrees to {AGREEMENT:g} σ with " + " and ".join(
-        certificate.checks
-    )
+def describe(certificates: Sequence[Certificate]) -> str:
+    """Say in words what the certificates of one set of trajectories rest on."""
+    reasons = {c.reason or f"{AGREEMENT:g} σ: {', '.join(c.checks)}" for c in certificates}
+    return "; or ".join(sorted(reasons))
 
 
 def certified_until(

@@ -20,6 +20,8 @@ from chaosbench.trajectories import FloatArray, Trajectories
 
 __all__ = ["attractor_orbit", "sampling_step", "simulate", "stationary"]
 
+Precision = Literal["double", "double-double"]
+
 INTEGRATORS = {"flow": "dop853", "delay": "dop853-steps", "map": "iteration"}
 
 JITTER = 1e-6
@@ -38,7 +40,7 @@ def simulate(
     n: int = 1,
     seed: int = 0,
     transient: float | None = None,
-    precision: Literal["double", "double-double"] = "double",
+    precision: Precision = "double",
     certify: bool = False,
 ) -> Trajectories:
     """Integrate a system and sample it on a uniform grid.
@@ -142,7 +144,7 @@ def simulate(
             "seed": int(seed),
             "versions": versions(),
         }
-        | ({"certificate": describe(certificates[0])} if certify else {}),
+        | ({"certificate": describe(certificates)} if certify else {}),
         certified_until=until if certify and None not in until else None,
     )
 
