@@ -12,6 +12,10 @@ as it is stored, in two ways:
   can mimic: at `max(rtol/100, 3e-15)`, because below that rounding is all that a step's error
   estimate sees.
 
+Samples in double-double (from `simulate`) have no finer witness either: a flow is integrated again
+at a thousand times the tolerance, which is another order and other steps; a map gets no
+certificate.
+
 A delay system has no second method here. It is integrated again at a hundredth of the tolerance,
 and once more so with no step longer than half the sampling step; the dense past it starts from is
 taken as given, as the first sample is.
@@ -39,6 +43,9 @@ AGREEMENT = 1e-6
 """Largest difference, in standard deviations of each variable, of samples that agree."""
 
 TIGHTEST = 3e-15
+FINEST = 1e-15
+"""Smallest tolerance in double."""
+
 TAYLOR_TOLERANCE = 1e-20
 """Far below what a double can store, and cheaper than all that double-double can do."""
 
@@ -95,7 +102,7 @@ def certified_until(
             of a training trajectory, the last of the context of a test window. Any point of the
             attractor is a fair start, so what came before a forecast needs no certificate.
         start_time: absolute time of the *first* sample.
-        rtol: tolerance the samples were integrated with.
+        rtol: tolerance the samples were integrated with; below 1e-15 they are double-double's.
         sigma: what differences are measured in, ``(d,)``; by default the standard deviations that
             are stored for the system, else those of the samples. A variable that never moves is
             compared in its own units.
@@ -127,7 +134,10 @@ def certified_until(
         return Certificate(None, reason="the past of a delay system is not in its samples")
     makers = _witnesses(system, given[0], begin, dt, rtol, past, kink)
     if not makers:
-        return Certificate(None, reason=f"no second method follows a system of kind {system.kind}")
+        reason = f"no second method follows a system of kind {system.kind}"
+        if rtol < FINEST:
+            reason = "nothing here is finer than double-double iteration"
+        return Certificate(None, reason=reason)
     agreed, checks = len(given), []
     for choices in makers:
         # a check need not look beyond where an earlier one failed
@@ -154,6 +164,11 @@ def _witnesses(
     kink: float,
 ) -> list[Sequence[Maker]]:
     """List the checks; each is a list of integrations of which the first that works counts."""
+    if rtol < FINEST:
+        loose = 1000.0 * rtol
+        return [] if system.kind == "map" else [[(
+            f"taylor-dd at {loose:g}", lambda: TaylorOrbit(system, state, time, tolerance=loose)
+        )]]  # fmt: skip
     tight = min(rtol, max(rtol / 100.0, TIGHTEST))
 
     def again(longest_step: float = np.inf) -> Orbit:
