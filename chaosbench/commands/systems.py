@@ -215,8 +215,10 @@ def systems_simulate(
     )
     if certify:
         known = known_constants(system)
-        say(certified_words(made.certified_until, known.lyapunov_time if known else None)
-            + f" ({made.provenance['certificate']})")
+        say(
+            certified_words(made.certified_until, known.lyapunov_time if known else None)
+            + f" ({made.provenance['certificate']})"
+        )
     return say(f"written to {out}" if out else "give --out FILE.parquet to keep it")
 
 

@@ -22,7 +22,7 @@ from chaosbench.datasets._recipe import Dataset, Pace
 from chaosbench.errors import CorruptDataError, RecipeMismatchError
 from chaosbench.provenance import digest, versions
 from chaosbench.systems import registry as systems
-from chaosbench.systems._certify import certified_until, describe
+from chaosbench.systems._certify import certified_until, describe, shared_certificate
 from chaosbench.systems._constants import constants
 from chaosbench.systems._simulate import attractor_orbit
 from chaosbench.trajectories import Trajectories
@@ -259,11 +259,10 @@ def _integrate(dataset: Dataset, system: str, split: Split, pace: Pace) -> Traje
                 rtol=dataset.rtol, **known,
             )
         )  # fmt: skip
-    until = [certificate.until for certificate in certificates]
     return Trajectories(
         np.stack(values), pace.dt, found.variables, starts,
         provenance={"certificate": describe(certificates)},
-        certified_until=None if None in until else until, certified_from=seen - 1,
+        certified_until=shared_certificate(certificates), certified_from=seen - 1,
     )  # fmt: skip
 
 

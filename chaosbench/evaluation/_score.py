@@ -81,10 +81,13 @@ def score(
     is censored: its true time is unknown but no shorter. Pointwise errors are reported at the
     task's horizons and belong to one instant, which every window's certificate must reach; `smape`,
     `nrmse` and their like without an ``@`` are means over the certified steps of each window, and a
-    window with none of them has no part in the median. D_stsp and D_H compare attractors and
-    spectra, which the truth still has when it is no longer the solution through its start. D_stsp compares the pooled states
-    of all windows, D_H is the mean over windows. CRPS and energy score take a point forecast as
-    an ensemble of one; coverage and spread–skill are only given where there are samples.
+    window with none of them has no part in the median. CRPS and energy score take a point forecast
+    as an ensemble of one; coverage and spread–skill, over the steps that are certified for every
+    window, are only given where there are samples.
+
+    D_stsp and D_H compare attractors and spectra, which the truth still has when it is no longer
+    the solution through its start: D_stsp of the pooled states of all windows, D_H as the mean over
+    windows.
     """
     scorable = exam.scorable
     past = exam.clean_context[..., list(exam.observed)]
@@ -97,9 +100,7 @@ def score(
             exam.truth, forecast, scale=scale, threshold=threshold, certified_steps=scorable
         )
         windows[f"vpt@{threshold:g}"] = tuple((steps * exam.clock).tolist())
-        windows[f"censored@{threshold:g}"] = tuple(
-            (steps == scorable).astype(np.float64).tolist()
-        )
+        windows[f"censored@{threshold:g}"] = tuple((steps == scorable).astype(np.float64).tolist())
     curves = {
         "smape": metrics.smape(exam.truth, forecast),
         "nrmse": metrics.nrmse(exam.truth, forecast, scale=scale),
@@ -132,10 +133,12 @@ def score(
     )
     scores["d_h"] = float(np.mean(metrics.spectral_hellinger(exam.truth, forecast)))
     if samples is not None:
-        coverage = metrics.interval_coverage(exam.truth, samples, level=LEVEL)
-        scores[f"coverage@{LEVEL:g}"] = float(np.mean(coverage))
-        ratio = metrics.spread_skill_ratio(exam.truth, samples, scale=scale)
-        scores["spread_skill"] = float(np.median(ratio))
+        if shared := int(scorable.min()):
+            truth, members = exam.truth[:, :shared], samples[:, :, :shared]
+            coverage = metrics.interval_coverage(truth, members, level=LEVEL)
+            scores[f"coverage@{LEVEL:g}"] = float(np.mean(coverage))
+            ratio = metrics.spread_skill_ratio(truth, members, scale=scale)
+            scores["spread_skill"] = float(np.median(ratio))
         windows[f"ensemble_vpt@{task.thresholds[0]:g}"] = tuple(
             metrics.probabilistic_valid_prediction_time(
                 exam.truth, samples, scale=scale, dt=1.0, lyapunov_exponent=exam.clock,

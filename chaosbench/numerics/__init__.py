@@ -2,8 +2,8 @@
 
 Numba keeps machine code from one process to the next, and looks only at the file a function stands
 in: after a change of the step, the exponents would go on with the old one. So the files of this
-package share a stamp, and when any of them changes what numba kept of all of them is dropped. (Older
-versions of numba look at the time of the file, newer ones at its content, which a touch leaves.)
+package share a stamp, and when any of them changes what numba kept of all of them is dropped.
+(Older versions of numba look at a file's time, newer ones at its content, which a touch leaves.)
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ __all__: list[str] = []
 
 
 def _renew_stale_machine_code(folder: Path) -> bool:
-    """Drop the machine code of a package whose content changed since the last time; say if it did."""
+    """Drop the machine code of a package whose content changed since the last time; say if so."""
     files = sorted(folder.glob("*.py"))
     content = hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
     stamp = folder / "__pycache__" / "numerics.stamp"

@@ -93,7 +93,7 @@ def breakpoints(lags):
 def integrate_delay(
     f, x0, y, past, lags, sources, kink, span, h, out, dt, rtol, atol, bound, max_steps,
     longest_step=np.inf,
-):
+):  # fmt: skip
     """Integrate `y` in place from time `x0` over `span`, sampling every `dt` into `out`.
 
     Args:

@@ -1,3 +1,4 @@
+# ruff: noqa: ARG001, ARG005 - an overload sees all arguments and chooses by the type of one
 """One source, two arithmetics: numbers of double precision, and pairs of doubles of 106 bits.
 
 A double-double is the unevaluated sum of two doubles [dekker1971], here a tuple ``(high, low)``
@@ -188,8 +189,10 @@ def _convolve(c, i, j, first, last, k):
         up = 2 * (i * c.shape[1] + first)
         down = 2 * (j * c.shape[1] + k - first)
         for _ in range(first, last + 1):
-            a, a1 = _peek(c, up), _peek(c, up + 1)
-            b, b1 = _peek(c, down), _peek(c, down + 1)
+            a: float = _peek(c, up)
+            a1 = _peek(c, up + 1)
+            b = _peek(c, down)
+            b1 = _peek(c, down + 1)
             product = a * b
             error = fma(a, b1, fma(a1, b, fma(a, b, -product)))
             high, lost = two_sum(high, product)

@@ -132,9 +132,7 @@ class _Writer:
     def angle(self, y: int, x: int) -> int:
         """Write atan2: ``(x² + y²) z' = x y' - y x'``."""
         forward = self.emit(MUL, x, self.emit(EULER, y))
-        turned = self.emit(
-            SUB, forward, self.emit(MUL, y, self.emit(EULER, x))
-        )
+        turned = self.emit(SUB, forward, self.emit(MUL, y, self.emit(EULER, x)))
         radius = self.emit(ADD, self.emit(SQUARE, x), self.emit(SQUARE, y))
         return self.emit(ATAN2, y, x, turned, radius)
 

@@ -37,7 +37,7 @@ from chaosbench.systems._system import System
 from chaosbench.systems._witness import ExtrapolatedOrbit, TaylorOrbit
 from chaosbench.trajectories import FloatArray
 
-__all__ = ["AGREEMENT", "Certificate", "certified_until", "describe"]
+__all__ = ["AGREEMENT", "Certificate", "certified_until", "describe", "shared_certificate"]
 
 AGREEMENT = 1e-6
 """Largest difference, in standard deviations of each variable, of samples that agree."""
@@ -78,6 +78,13 @@ def describe(certificates: Sequence[Certificate]) -> str:
     """Say in words what the certificates of one set of trajectories rest on."""
     reasons = {c.reason or f"{AGREEMENT:g} σ: {', '.join(c.checks)}" for c in certificates}
     return "; or ".join(sorted(reasons))
+
+
+def shared_certificate(certificates: Sequence[Certificate]) -> list[float] | None:
+    """Return the times of a set of trajectories; None unless each of them has one."""
+    times = [certificate.until for certificate in certificates]
+    known = [time for time in times if time is not None]
+    return known if known and len(known) == len(times) else None
 
 
 def certified_until(
@@ -201,12 +208,13 @@ def _first_that_lasts(
     choices: Sequence[Maker], given: FloatArray, dt: float, spread: FloatArray
 ) -> tuple[int, str]:
     """Compare with the first integration that does not give up, else with the last."""
-    agreed, name = 1, ""
+    agreed, check = 1, ""
     for name, make in choices:
+        check = name
         agreed, lasted = _agreement(make(), given, dt, spread)
         if lasted:
             break
-    return agreed, name
+    return agreed, check
 
 
 def _agreement(

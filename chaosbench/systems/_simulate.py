@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 
 from chaosbench.errors import InputError, IntegrationError, ParameterError
 from chaosbench.provenance import versions
-from chaosbench.systems._certify import certified_until, describe
+from chaosbench.systems._certify import certified_until, describe, shared_certificate
 from chaosbench.systems._constants import known_constants
 from chaosbench.systems._integration import Orbit
 from chaosbench.systems._system import System
@@ -130,7 +130,6 @@ def simulate(
         )
         for k, (past, kink) in enumerate(settled if certify else [])
     ]
-    until = [certificate.until for certificate in certificates]
     return Trajectories(
         values,
         step,
@@ -145,7 +144,7 @@ def simulate(
             "versions": versions(),
         }
         | ({"certificate": describe(certificates)} if certify else {}),
-        certified_until=until if certify and None not in until else None,
+        certified_until=shared_certificate(certificates),
     )
 
 

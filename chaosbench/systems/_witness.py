@@ -110,7 +110,7 @@ class TaylorOrbit:
         return self._high(self.sample_exactly(points, dt)).copy()
 
     def sample_exactly(self, points: int, dt: float) -> FloatArray:
-        """Return samples as they are computed: in double-double ``(points, d, 2)``, high and low."""
+        """Return samples as they are computed: in double-double ``(points, d, 2)``."""
         from chaosbench.numerics import _taylor
 
         out = self._numbers(points, self.system.dimension)

@@ -233,9 +233,7 @@ def test_scores_end_where_the_truth_does():
     assert not any("@" in name for name in scores if not name.startswith("coverage"))
     # means are over the certified steps: 20 of 60, none of 30 and 60 of 100 are off by 10
     raw = np.stack([cb.metrics.smape(truth, forecast)[k] for k in range(4)])
-    assert scores["smape"] == pytest.approx(
-        np.median([raw[0, :60].mean(), 0.0, raw[3].mean()])
-    )
+    assert scores["smape"] == pytest.approx(np.median([raw[0, :60].mean(), 0.0, raw[3].mean()]))
     assert windows["mase"][1] == 0.0
     assert np.isnan(windows["mase"][2])
     certified = np.array([60, 30, 10, 200])
@@ -250,9 +248,7 @@ def test_a_truth_that_is_certified_throughout_changes_no_score():
     forecast = truth + 0.2 * rng.standard_normal((3, 60, 2)).cumsum(axis=1)
     samples = forecast + 0.1 * rng.standard_normal((5, *forecast.shape))
     plain = score(registry[HENON], exam(truth), forecast, samples)
-    whole = score(
-        registry[HENON], exam(truth, certified_steps=np.full(3, 60)), forecast, samples
-    )
+    whole = score(registry[HENON], exam(truth, certified_steps=np.full(3, 60)), forecast, samples)
     assert plain == whole
 
 
