@@ -95,6 +95,9 @@ def certify(rounds: int) -> None:
     from chaosbench.systems._certify import Certificate
     from chaosbench.tasks import registry, suites
 
+    def unchecked(*_, **__):
+        return Certificate(None)
+
     checked = _generate.certified_until
     total = np.zeros((2, rounds))
     for task in suites["lite-v1"].tasks:
@@ -103,7 +106,7 @@ def certify(rounds: int) -> None:
         _generate.make_split(data, system, "train", pace)
         seconds = np.empty((2, rounds))
         for k in range(rounds):
-            for which, function in enumerate((lambda *a, **b: Certificate(None), checked)):
+            for which, function in enumerate((unchecked, checked)):
                 _generate.certified_until = function
                 start = time.perf_counter()
                 for split in ("train", "test"):

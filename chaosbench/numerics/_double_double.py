@@ -28,11 +28,11 @@ HALF_PI = (1.5707963267948966, 6.123233995736766e-17, -1.4973849048591833e-33)
 
 
 @intrinsic
-def fma(typingctx, a, b, c):  # noqa: ARG001
+def fma(typingctx, a, b, c):
     """Return ``a b + c`` with one rounding."""
     signature = types.float64(types.float64, types.float64, types.float64)
 
-    def codegen(context, builder, signature, args):  # noqa: ARG001
+    def codegen(context, builder, signature, args):
         return builder.fma(*args)
 
     return signature, codegen
@@ -94,7 +94,7 @@ def _binary(double, pair):
 
 
 @intrinsic
-def _peek(typingctx, c, offset):  # noqa: ARG001
+def _peek(typingctx, c, offset):
     """Return the double at `offset` in a contiguous array; no index is checked or wrapped."""
     signature = types.float64(c, types.int64)
 
@@ -106,7 +106,7 @@ def _peek(typingctx, c, offset):  # noqa: ARG001
 
 
 @intrinsic
-def _poke(typingctx, c, offset, x):  # noqa: ARG001
+def _poke(typingctx, c, offset, x):
     """Write the double at `offset` in a contiguous array; no index is checked or wrapped."""
     signature = types.void(c, types.int64, types.float64)
 
