@@ -249,6 +249,14 @@ def _div(x, y):
 
 
 @register_jitable
+def _over(x, y):
+    """Divide by a double: what one rounded quotient leaves is known exactly."""
+    q = x[0] / y
+    p, e = two_prod(q, y)
+    return quick_two_sum(q, ((x[0] - p) - e + x[1]) / y)
+
+
+@register_jitable
 def _sqrt(x):
     if not x[0] > 0.0:
         return math.sqrt(x[0]), 0.0
@@ -281,7 +289,7 @@ mul = _binary(lambda x, y: x * y, lambda x, y: _mul(x, y))
 div = _binary(lambda x, y: x / y, lambda x, y: _div(x, y))
 times = _binary(lambda x, y: x * y, lambda x, y: _times(x, y))
 """Multiply by a double."""
-over = _binary(lambda x, y: x / y, lambda x, y: _div(x, (y, 0.0)))
+over = _binary(lambda x, y: x / y, lambda x, y: _over(x, y))
 """Divide by a double."""
 less = _binary(lambda x, y: x < y, lambda x, y: _less(x, y))
 less_equal = _binary(lambda x, y: x <= y, lambda x, y: _less_equal(x, y))
@@ -320,7 +328,7 @@ def _exp(x):
     term = r
     total = r
     for n in range(2, 11):
-        term = _div(_mul(term, r), (n * 1.0, 0.0))
+        term = _over(_mul(term, r), n * 1.0)
         total = _add(total, term)
     for _ in range(9):  # exp(2r) - 1 = (exp(r) - 1)(exp(r) + 1)
         total = _add(_times(total, 2.0), _mul(total, total))
@@ -356,8 +364,8 @@ def _sin_cos(x):
     up = r
     across = (1.0, 0.0)
     for n in range(1, 15):
-        across = _div(_mul(across, square), (-(2.0 * n - 1.0) * (2.0 * n), 0.0))
-        up = _div(_mul(up, square), (-(2.0 * n) * (2.0 * n + 1.0), 0.0))
+        across = _over(_mul(across, square), -(2.0 * n - 1.0) * (2.0 * n))
+        up = _over(_mul(up, square), -(2.0 * n) * (2.0 * n + 1.0))
         cosine = _add(cosine, across)
         sine = _add(sine, up)
     quadrant = int(turns) % 4
@@ -380,7 +388,7 @@ def _sinh_cosh(x):
     total = x
     term = x
     for n in range(1, 12):
-        term = _div(_mul(term, square), ((2.0 * n) * (2.0 * n + 1.0), 0.0))
+        term = _over(_mul(term, square), (2.0 * n) * (2.0 * n + 1.0))
         total = _add(total, term)
     return total, _sqrt(_add((1.0, 0.0), _mul(total, total)))
 

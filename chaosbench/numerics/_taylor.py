@@ -283,6 +283,7 @@ def integrate(code, outputs, c, order, tolerance, y, carry, span, out, dt, bound
     """
     d = outputs.size
     new = np.empty_like(y)
+    changes = np.empty_like(y)
     rows = out.shape[0]
     row = 0
     if rows > 0:
@@ -313,6 +314,7 @@ def integrate(code, outputs, c, order, tolerance, y, carry, span, out, dt, bound
                 largest = 0.0
                 for i in range(d):
                     change = n.add(evaluate(c, i, order, at), n.load(carry, i, 0))
+                    n.store(changes, i, 0, change)
                     n.store(new, i, 0, n.add(n.load(y, i, 0), change))
                     size = abs(n.leading(n.load(new, i, 0)))
                     largest = max(largest, size) if size == size else np.inf
@@ -336,9 +338,8 @@ def integrate(code, outputs, c, order, tolerance, y, carry, span, out, dt, bound
                 n.store(out, row, i, n.add(n.load(y, i, 0), change))
             row += 1
         for i in range(d):
-            change = n.add(evaluate(c, i, order, h), n.load(carry, i, 0))
             rounded = n.sub(n.load(new, i, 0), n.load(y, i, 0))
-            n.store(carry, i, 0, n.sub(change, rounded))
+            n.store(carry, i, 0, n.sub(n.load(changes, i, 0), rounded))
             n.store(y, i, 0, n.load(new, i, 0))
         n.store(y, d, 0, n.load(new, d, 0))
         elapsed = after
