@@ -28,9 +28,13 @@ class Trajectories:
         start_times: ``(n,)`` absolute time of each first sample, in time units; it matters only
             to driven systems.
         provenance: how the numbers came to be; empty for a user's own data.
+        certified_until: ``(n,)`` for how long each trajectory is the solution through its sample
+            `certified_from`, in time units since that sample; None where nobody checked.
+        certified_from: index of that sample.
 
     Raises:
-        InputError: wrong number of axes, an empty axis, or a step that is not positive.
+        InputError: wrong number of axes, an empty axis, a step that is not positive, or a
+            certificate of another shape.
 
     """
 
@@ -39,6 +43,8 @@ class Trajectories:
     variables: tuple[str, ...] = ()
     start_times: FloatArray | None = None
     provenance: Mapping[str, Any] = field(default_factory=dict)
+    certified_until: FloatArray | None = None
+    certified_from: int = 0
 
     def __init__(
         self,
@@ -47,6 +53,8 @@ class Trajectories:
         variables: tuple[str, ...] = (),
         start_times: ArrayLike | None = None,
         provenance: Mapping[str, Any] | None = None,
+        certified_until: ArrayLike | None = None,
+        certified_from: int = 0,
     ) -> None:
         try:
             array = np.asarray(values, dtype=np.float64)
@@ -70,11 +78,25 @@ class Trajectories:
         starts = np.zeros(n) if start_times is None else np.asarray(start_times, dtype=np.float64)
         if starts.shape != (n,):
             raise InputError(f"start_times must have shape ({n},), not {starts.shape}")
+        until = None
+        if certified_until is not None:
+            until = np.asarray(certified_until, dtype=np.float64)
+            if until.shape != (n,) or not (until >= 0).all():
+                raise InputError(
+                    f"certified_until holds one time of at least 0 for each of {n} trajectories, "
+                    f"not {certified_until!r}"
+                )
+        if not 0 <= certified_from < array.shape[1]:
+            raise InputError(
+                f"certified_from must be one of {array.shape[1]} samples, not {certified_from!r}"
+            )
         object.__setattr__(self, "values", array)
         object.__setattr__(self, "dt", float(dt))
         object.__setattr__(self, "variables", names)
         object.__setattr__(self, "start_times", starts)
         object.__setattr__(self, "provenance", dict(provenance or {}))
+        object.__setattr__(self, "certified_until", until)
+        object.__setattr__(self, "certified_from", int(certified_from))
 
     @property
     def time(self) -> FloatArray:

@@ -103,6 +103,19 @@ def test_systems_characterise_checks_what_is_stored():
     assert result.returncode == 0, result.stderr
 
 
+def test_systems_simulate_certifies():
+    args = ("systems", "simulate", "lorenz", "--points", 40, "--certify")
+    facts = printed_json(*args)
+    assert facts["certified_until"] == [pytest.approx(39 * facts["dt"])]
+    assert "taylor-dd" in facts["certificate"]
+    shown = chaosbench(*args, "--precision", "double-double")
+    assert "Lyapunov times at least" in shown.stdout
+    assert "taylor-dd at 1e-27" in shown.stdout.replace("\n", " ")
+    refused = chaosbench("systems", "simulate", "chua", "--precision", "double-double")
+    assert refused.returncode == 2
+    assert "abs" in refused.stderr
+
+
 def test_data_generate_and_verify(tmp_path):
     out = tmp_path / "data"
     args = ("data", "generate", "henon", "logistic", "--train-points", 100, "--windows", 2)
@@ -110,7 +123,9 @@ def test_data_generate_and_verify(tmp_path):
     assert set(manifest["files"]) == {
         f"{s}/{p}.parquet" for s in ("henon", "logistic") for p in ("train", "test")
     }
-    assert chaosbench("data", "verify", out).returncode == 0
+    verified = chaosbench("data", "verify", out)
+    assert verified.returncode == 0
+    assert "henon: certified for 10.1 Lyapunov times at least" in verified.stdout
     other = chaosbench(*args, "--seed", 1, "--out", out)
     assert other.returncode == 2
     assert "nothing was changed" in other.stderr

@@ -50,3 +50,15 @@ def test_is_frozen():
 def test_bad_input(settings, message):
     with pytest.raises(InputError, match=message):
         Trajectories(**({"values": np.ones((5, 2)), "dt": 1.0} | settings))
+
+
+def test_a_certificate_has_one_time_for_each_trajectory():
+    made = Trajectories(np.zeros((2, 5, 1)), 0.1, certified_until=[0.3, 0.1], certified_from=1)
+    np.testing.assert_array_equal(made.certified_until, [0.3, 0.1])
+    assert made.certified_from == 1
+    assert Trajectories(np.zeros((2, 5, 1)), 0.1).certified_until is None
+    for wrong in ([0.3], [0.3, -1.0], [0.3, np.nan]):
+        with pytest.raises(InputError, match="certified_until"):
+            Trajectories(np.zeros((2, 5, 1)), 0.1, certified_until=wrong)
+    with pytest.raises(InputError, match="certified_from"):
+        Trajectories(np.zeros((2, 5, 1)), 0.1, certified_from=5)

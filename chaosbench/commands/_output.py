@@ -12,7 +12,7 @@ import typer
 
 __all__ = [
     "Format", "FormatOption", "PluginOption", "SeedOption", "TrackOption", "WorkersOption",
-    "console", "group", "load_plugins", "print_json", "progress", "say", "table",
+    "certified_words", "console", "group", "load_plugins", "print_json", "progress", "say", "table",
 ]  # fmt: skip
 
 
@@ -97,6 +97,16 @@ def table(title: str, columns: dict[str, str], rows: list[list[str]], *, fold: b
 
 def _cut(text: str, width: int) -> str:
     return text if len(text) <= width else text[: width - 1] + "…"
+
+
+def certified_words(until: Any, lyapunov_time: float | None) -> str:
+    """Say for how long trajectories are certified: shortest and median, in Lyapunov times."""
+    if until is None:
+        return "not certified"
+    ordered = sorted(until)
+    unit, name = (lyapunov_time, "Lyapunov times") if lyapunov_time else (1.0, "time units")
+    low, middle = (ordered[k] / unit for k in (0, len(ordered) // 2))
+    return f"certified for {low:.3g} {name} at least, median {middle:.3g}"
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -12,6 +12,7 @@ from chaosbench.commands._output import (
     FormatOption,
     SeedOption,
     WorkersOption,
+    certified_words,
     group,
     print_json,
     progress,
@@ -60,10 +61,21 @@ def data_generate(
         stored = generate(recipe, out, workers=workers, progress=report)
     if format is Format.json:
         return print_json({"directory": str(out), **stored.manifest})
-    return say(
+    say(
         f"{len(stored.manifest['files'])} files of {len(recipe.systems)} systems in {out}, "
         f"recipe {stored.hash}"
     )
+    return _say_certificates(stored.manifest)
+
+
+def _say_certificates(manifest: dict[str, Any]) -> None:
+    """Print for how long the futures of the test windows (else the training data) are true."""
+    for name, pace in manifest["paces"].items():
+        files = manifest["files"]
+        entry = files.get(f"{name}/test.parquet") or files[f"{name}/train.parquet"]
+        exponent = pace["lyapunov_exponent"]
+        words = certified_words(entry["certificate"]["until"], 1 / exponent if exponent else None)
+        say(f"  {name}: {words}")
 
 
 @app.command("verify")
@@ -73,3 +85,4 @@ def data_verify(directory: Annotated[Path, typer.Argument(help="A generated data
 
     stored = verify(directory)
     say(f"{len(stored.manifest['files'])} files are what recipe {stored.hash} made")
+    _say_certificates(stored.manifest)

@@ -11,6 +11,7 @@ from chaosbench.commands._output import (
     Format,
     FormatOption,
     SeedOption,
+    certified_words,
     group,
     print_json,
     progress,
@@ -148,6 +149,12 @@ def systems_simulate(
     integrator: Annotated[
         str, typer.Option(help="auto, or for a flow dop853 or rodas5p (stiff).")
     ] = "auto",
+    precision: Annotated[
+        str, typer.Option(help="double, or double-double for smooth flows and maps.")
+    ] = "double",
+    certify: Annotated[
+        bool, typer.Option("--certify", help="Find out for how long it is true.")
+    ] = False,
     ic: Annotated[str | None, typer.Option(help="Initial state, as 1,2,3.")] = None,
     param: Annotated[
         list[str] | None, typer.Option("--param", "-p", help="A parameter, as rho=30; repeatable.")
@@ -157,8 +164,11 @@ def systems_simulate(
     format: FormatOption = Format.table,  # noqa: A002
 ) -> None:
     """Integrate a system; print what came out, and write it to a Parquet file if asked."""
+    from typing import cast
+
     from chaosbench.systems import registry
-    from chaosbench.systems._simulate import simulate
+    from chaosbench.systems._constants import known_constants
+    from chaosbench.systems._simulate import Precision, simulate
 
     system = registry[name].with_params(**_parameters(param))
     start = None
@@ -172,7 +182,8 @@ def systems_simulate(
     made = simulate(
         system, points=points, points_per_period=points_per_period,
         points_per_lyapunov=points_per_lyapunov, dt=dt, n=n, seed=seed, transient=transient,
-        rtol=rtol, ic=start, integrator=integrator,
+        rtol=rtol, ic=start, integrator=integrator, precision=cast("Precision", precision),
+        certify=certify,
     )  # fmt: skip
     if out is not None:
         from chaosbench.datasets._files import write_trajectories
@@ -193,6 +204,10 @@ def systems_simulate(
         },
         "file": str(out) if out else None,
     }  # fmt: skip
+    if certify:
+        until = made.certified_until
+        facts["certified_until"] = None if until is None else until.tolist()
+        facts["certificate"] = made.provenance["certificate"]
     if format is Format.json:
         return print_json(facts)
     rows = [
@@ -204,6 +219,12 @@ def systems_simulate(
         {"variable": "left", "mean": "right", "std": "right", "min": "right", "max": "right"},
         rows,
     )
+    if certify:
+        known = known_constants(system)
+        say(
+            certified_words(made.certified_until, known.lyapunov_time if known else None)
+            + f" ({made.provenance['certificate']})"
+        )
     return say(f"written to {out}" if out else "give --out FILE.parquet to keep it")
 
 

@@ -19,18 +19,27 @@ from chaosbench.datasets._files import (
     write_trajectories,
 )
 from chaosbench.datasets._recipe import Dataset, Pace
-from chaosbench.errors import CorruptDataError, RecipeMismatchError
+from chaosbench.errors import CorruptDataError, IntegrationError, RecipeMismatchError
 from chaosbench.provenance import digest, versions
 from chaosbench.systems import registry as systems
+from chaosbench.systems._certify import (
+    Certificate,
+    certified_until,
+    describe,
+    shared_certificate,
+)
 from chaosbench.systems._constants import constants
 from chaosbench.systems._integration import Orbit
 from chaosbench.systems._simulate import attractor_orbit, settling_time
+from chaosbench.systems._witness import TaylorOrbit, can_follow
 from chaosbench.trajectories import FloatArray, Trajectories
 
 __all__ = ["Split", "StoredDataset", "generate", "open_dataset", "verify"]
 
 Split = Literal["train", "test", "context", "observations"]
 _SPLITS: tuple[Split, ...] = ("train", "test", "context", "observations")
+LONGEST_EXACT = 40.0  # Lyapunov times
+EXACT_TOLERANCE = 1e-24  # so that what it grows to in that time stays below the certificate's
 MANIFEST, RECIPE = "manifest.json", "recipe.json"
 
 
@@ -67,7 +76,8 @@ class StoredDataset:
             raise CorruptDataError(f"{self.directory / MANIFEST} lists no {relative}")
         _check(path, entry["sha256"])
         pace = self.manifest["paces"][name]
-        return read_trajectories(path, dt=pace["dt"], variables=systems[name].variables)
+        made = read_trajectories(path, dt=pace["dt"], variables=systems[name].variables)
+        return _with_certificate(made, entry.get("certificate"))
 
 
 def _check(path: Path, expected: str) -> None:
@@ -120,7 +130,10 @@ def generate(
         relative = f"{name}/{split}.parquet"
         write_trajectories(directory / relative, trajectories)
         n, steps, _ = trajectories.values.shape
-        return relative, {"rows": n * steps, "sha256": sha256(directory / relative)}
+        entry: dict[str, Any] = {"rows": n * steps, "sha256": sha256(directory / relative)}
+        if (certificate := _certificate(trajectories)) is not None:
+            entry["certificate"] = certificate
+        return relative, entry
 
     with ThreadPoolExecutor(max_workers=max(1, workers)) as pool:
         futures = {pool.submit(make, name, split): name for name, split in jobs}
@@ -193,6 +206,10 @@ def make_split(dataset: Dataset, system: str, split: Split, pace: Pace) -> Traje
     ``train`` and ``context`` are what forecasters see, noise and gaps included; ``test`` is the
     clean truth, contexts and futures; ``observations`` are the noisy samples of the futures that
     forecasters get to see when their time has come, and NaN elsewhere.
+
+    What ``train`` and ``test`` are certified for is that of the clean trajectories: a training
+    trajectory from its first sample, a window from the last sample of its context, where the
+    forecast starts.
     """
     made = _integrate(dataset, system, "train" if split == "train" else "test", pace)
     if split == "test" or (not dataset.corrupted and split != "observations"):
@@ -214,15 +231,44 @@ def make_split(dataset: Dataset, system: str, split: Split, pace: Pace) -> Traje
         starts = starts + seen * made.dt
         steps = np.arange(1, values.shape[1] + 1)
         seen_values[:, steps % dataset.observe_every != 0] = np.nan
-    return Trajectories(seen_values, made.dt, made.variables, starts)
+    observed = Trajectories(seen_values, made.dt, made.variables, starts)
+    return _with_certificate(observed, _certificate(made)) if split == "train" else observed
+
+
+def _certificate(made: Trajectories) -> dict[str, Any] | None:
+    """Return what a manifest says about how long trajectories are true."""
+    if "certificate" not in made.provenance:
+        return None
+    until = made.certified_until
+    return {
+        "from": made.certified_from,
+        "until": None if until is None else until.tolist(),
+        "because": made.provenance["certificate"],
+    }
+
+
+def _with_certificate(made: Trajectories, certificate: dict[str, Any] | None) -> Trajectories:
+    """Return trajectories with the certificate that a manifest holds."""
+    if certificate is None:
+        return made
+    return Trajectories(
+        made.values,
+        made.dt,
+        made.variables,
+        made.start_times,
+        {**made.provenance, "certificate": certificate["because"]},
+        certified_until=certificate["until"],
+        certified_from=certificate["from"],
+    )
 
 
 def _integrate(dataset: Dataset, system: str, split: Split, pace: Pace) -> Trajectories:
     train = split == "train"
     count = dataset.train_trajectories if train else dataset.windows
-    points = dataset.train_points if train else dataset.context + pace.horizon
+    seen = 1 if train else dataset.context  # the certificate starts from the last of these
+    further = (dataset.train_points if train else dataset.context + pace.horizon) - seen
     found = systems[system]
-    values, starts = [], []
+    values, starts, certificates = [], [], []
     for k in range(count):
         # NumPy pads short keys with zeros; the closing 1 keeps these apart from simulate's
         key = (dataset.seed, _SPLITS.index(split), k, 1)
@@ -231,9 +277,52 @@ def _integrate(dataset: Dataset, system: str, split: Split, pace: Pace) -> Traje
         if not train and dataset.shift:
             before = _shift(orbit, dataset, system, pace)
         starts.append(orbit.time - len(before) * pace.dt)
-        rest = orbit.sample(points - len(before), pace.dt)
-        values.append(np.concatenate([before, rest]))
-    return Trajectories(np.stack(values), pace.dt, found.variables, starts)
+        past = np.concatenate([before, orbit.sample(seen - len(before), pace.dt)])
+        if train:
+            future, certificate = _continue(orbit, past, further, pace, dataset.rtol)
+        else:
+            future, certificate = _exact_future(orbit, past, further, pace, dataset.rtol)
+        values.append(np.concatenate([past, future]))
+        certificates.append(certificate)
+    return Trajectories(
+        np.stack(values), pace.dt, found.variables, starts,
+        provenance={"certificate": describe(certificates)},
+        certified_until=shared_certificate(certificates), certified_from=seen - 1,
+    )  # fmt: skip
+
+
+def _continue(
+    orbit: Orbit, past: FloatArray, steps: int, pace: Pace, rtol: float
+) -> tuple[FloatArray, Certificate]:
+    """Return what follows the last of the samples ``(k, d)``, and for how long it is true."""
+    # as the orbit stands now: a delay system's past is not in its samples
+    known = {"past": orbit.past, "kink": orbit.kink}
+    begin = orbit.time
+    future = orbit.sample(steps + 1, pace.dt)[1:]
+    joined = np.concatenate([past[-1:], future])
+    found = certified_until(orbit.system, joined, pace.dt, start_time=begin, rtol=rtol, **known)
+    return future, found
+
+
+def _exact_future(
+    orbit: Orbit, past: FloatArray, steps: int, pace: Pace, rtol: float
+) -> tuple[FloatArray, Certificate]:
+    """Like `_continue`, in double-double where the equation and the length of the future allow it.
+
+    A free run over hundreds of Lyapunov times is not compared with the truth step by step.
+    """
+    system, rate = orbit.system, pace.lyapunov_exponent
+    near = rate is None or steps * pace.dt * rate <= LONGEST_EXACT
+    if not (near and can_follow(system)):
+        return _continue(orbit, past, steps, pace, rtol)
+    exact = TaylorOrbit(system, past[-1], orbit.time, tolerance=EXACT_TOLERANCE)
+    try:
+        future = exact.sample(steps + 1, pace.dt)[1:]
+    except IntegrationError:  # such as 0/0 on the way, which a double steps over
+        return _continue(orbit, past, steps, pace, rtol)
+    joined = np.concatenate([past[-1:], future])
+    found = certified_until(system, joined, pace.dt, start_time=orbit.time, rtol=EXACT_TOLERANCE)
+    return future, found
 
 
 def _shift(orbit: Orbit, dataset: Dataset, system: str, pace: Pace) -> FloatArray:

@@ -15,7 +15,7 @@ from chaosbench.systems._system import System
 
 __all__ = ["FORMAT", "Clock", "Dataset", "Pace"]
 
-FORMAT = 1
+FORMAT = 2
 """Version of what a recipe means; raised when the same recipe would make other numbers."""
 
 Clock = Literal["fastest", "period", "lyapunov"]

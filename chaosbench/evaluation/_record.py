@@ -33,7 +33,8 @@ class Record:
         scores: metric name to one number for the cell (``d_stsp``, ``smape@1`` at one Lyapunov
             time). Empty when there was no forecast to score.
         window_scores: metric name to one number a window, ``(n,)``: ``vpt@0.4`` in Lyapunov times
-            and ``censored@0.4`` (1 where the forecast outlived the horizon), likewise 0.3, 0.5.
+            and ``censored@0.4`` (1 where the forecast outlived the horizon or the certified
+            truth), likewise 0.3, 0.5.
         fit_seconds, predict_seconds: wall time inside the forecaster's process.
         cpu_seconds: processor time of fit and predict together.
         peak_memory_mib: largest resident size of the forecaster's process while it worked.

@@ -352,6 +352,10 @@ def _read_exam(directory: str, hash_: str, system: str) -> Exam:
     train, test = stored.load(system, "train"), stored.load(system, "test")
     seen = int(recipe["context"])
     assert test.start_times is not None
+    certified = None
+    if test.certified_until is not None:
+        assert test.certified_from == seen - 1, "a window is certified from the end of its context"
+        certified = np.floor(test.certified_until / test.dt + 1e-6).astype(np.int64)
     known = constants(system)
     past = np.ascontiguousarray(test.values[:, :seen])
     files = stored.manifest["files"]
@@ -370,6 +374,7 @@ def _read_exam(directory: str, hash_: str, system: str) -> Exam:
         lyapunov_exponent=stored.manifest["paces"][system]["lyapunov_exponent"],
         period=known.period,
         observations=stored.load(system, "observations").values if followed else None,
+        certified_steps=certified,
     )
 
 
@@ -450,6 +455,9 @@ def _record(
             "ranked": cell.task.ranked,
             "lyapunov_exponent": exam.lyapunov_exponent,
             "horizon_lyapunov": exam.horizon * exam.clock,
+            "certified_lyapunov": None
+            if exam.certified_steps is None
+            else [float(v) for v in exam.certified_steps * exam.clock],
             "budget": asdict(budget),
             "tuned": {"asked": cell.tune, "tried": outcome.tried} if cell.tune else None,
             "plugins": dict(cell.spec.plugins),

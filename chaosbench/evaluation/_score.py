@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from chaosbench import metrics
 from chaosbench.evaluation._climate import score_climate
@@ -39,6 +40,8 @@ class Exam:
         states: ``(w, H, d)``, held-out states at which a right-hand side is asked for; `truth` is
             then what it gives there. None where a forecast is asked for.
         equation: the true right-hand side as a polynomial; None where it is none, or not asked for.
+        certified_steps: ``(w,)`` steps for which each truth is known to be the solution through
+            the last sample of its context; None where nobody could check, and all count.
 
     """
 
@@ -56,6 +59,14 @@ class Exam:
     observations: FloatArray | None = None
     states: FloatArray | None = None
     equation: Monomials | None = None
+    certified_steps: NDArray[np.int64] | None = None
+
+    @property
+    def scorable(self) -> NDArray[np.int64]:
+        """Steps of each window that can be scored against the truth, ``(w,)``, at most `H`."""
+        if self.certified_steps is None:
+            return np.full(len(self.truth), self.horizon)
+        return np.minimum(self.certified_steps, self.horizon)
 
     @property
     def horizon(self) -> int:
@@ -90,13 +101,21 @@ def score(
     The answer to an ``equation`` task is the right-hand side at the exam's states, and `found` its
     polynomial, where it is one. Returns the cell's and the windows' numbers.
 
-    Pointwise errors are reported at the task's horizons and belong to one instant; `smape` and
-    `nrmse` without an ``@`` are means over the whole forecast. D_stsp compares the pooled states
-    of all windows, D_H is the mean over windows. CRPS and energy score take a point forecast as
-    an ensemble of one; coverage and spread–skill are only given where there are samples.
+    Nothing is scored against a truth beyond its certificate. A forecast that is valid until there
+    is censored: its true time is unknown but no shorter. Pointwise errors are reported at the
+    task's horizons and belong to one instant, which every window's certificate must reach; `smape`,
+    `nrmse` and their like without an ``@`` are means over the certified steps of each window, and a
+    window with none of them has no part in the median. CRPS and energy score take a point forecast
+    as an ensemble of one; coverage and spread–skill, over the steps that are certified for every
+    window, are only given where there are samples.
+
+    D_stsp and D_H compare attractors and spectra, which the truth still has when it is no longer
+    the solution through its start: D_stsp of the pooled states of all windows, D_H as the mean over
+    windows.
     """
     if task.asks == "equation":
         return score_equation(exam, forecast, found)
+    scorable = exam.scorable
     past = exam.clean_context[..., list(exam.observed)]
     # where nothing is trained on, the spread is that of the attractor
     known = exam.spread[list(exam.observed)]
@@ -106,12 +125,10 @@ def score(
     windows: dict[str, tuple[float, ...]] = {}
     for threshold in task.thresholds:
         steps = metrics.valid_prediction_steps(
-            exam.truth, forecast, scale=scale, threshold=threshold
+            exam.truth, forecast, scale=scale, threshold=threshold, certified_steps=scorable
         )
         windows[f"vpt@{threshold:g}"] = tuple((steps * exam.clock).tolist())
-        windows[f"censored@{threshold:g}"] = tuple(
-            (steps == exam.horizon).astype(np.float64).tolist()
-        )
+        windows[f"censored@{threshold:g}"] = tuple((steps == scorable).astype(np.float64).tolist())
     curves = {
         "smape": metrics.smape(exam.truth, forecast),
         "nrmse": metrics.nrmse(exam.truth, forecast, scale=scale),
@@ -121,16 +138,26 @@ def score(
     curves["energy_score"] = metrics.energy_score(exam.truth, members, scale=scale)
     scores: dict[str, float] = {}
     for name, curve in curves.items():
-        if task.ranked == name:
-            windows[name] = tuple(curve.mean(axis=1).tolist())
-        scores[name] = float(np.median(curve.mean(axis=1)))
+        if scorable.any():
+            means = [
+                row[:end].mean() if end else np.nan
+                for row, end in zip(curve, scorable, strict=True)
+            ]
+            scores[name] = float(np.nanmedian(means))
+            if task.ranked == name:
+                windows[name] = tuple(float(v) for v in means)
         for horizon in task.horizons:
             step = round(horizon / exam.clock) - 1
-            if 0 <= step < exam.horizon:
+            if 0 <= step < scorable.min():
                 scores[f"{name}@{horizon:g}"] = float(np.median(curve[:, step]))
-    mase = metrics.mase(exam.truth, forecast, past)
-    windows["mase"] = tuple(mase.tolist())
-    scores["mase"] = float(np.median(mase))
+    if scorable.any():
+        mase = np.array([
+            metrics.mase(exam.truth[[k], :end], forecast[[k], :end], past[[k]])[0]
+            if end else np.nan
+            for k, end in enumerate(scorable)
+        ])  # fmt: skip
+        windows["mase"] = tuple(mase.tolist())
+        scores["mase"] = float(np.nanmedian(mase))
     if "vpt_smape" in task.metrics:
         times = metrics.valid_prediction_time_smape(
             exam.truth, forecast, dt=1.0, lyapunov_exponent=exam.clock
@@ -150,14 +177,16 @@ def score(
     )
     scores["d_h"] = float(np.mean(metrics.spectral_hellinger(exam.truth, forecast)))
     if samples is not None:
-        coverage = metrics.interval_coverage(exam.truth, samples, level=LEVEL)
-        scores[f"coverage@{LEVEL:g}"] = float(np.mean(coverage))
-        ratio = metrics.spread_skill_ratio(exam.truth, samples, scale=scale)
-        scores["spread_skill"] = float(np.median(ratio))
+        if shared := int(scorable.min()):
+            truth, members = exam.truth[:, :shared], samples[:, :, :shared]
+            coverage = metrics.interval_coverage(truth, members, level=LEVEL)
+            scores[f"coverage@{LEVEL:g}"] = float(np.mean(coverage))
+            ratio = metrics.spread_skill_ratio(truth, members, scale=scale)
+            scores["spread_skill"] = float(np.median(ratio))
         windows[f"ensemble_vpt@{task.thresholds[0]:g}"] = tuple(
             metrics.probabilistic_valid_prediction_time(
                 exam.truth, samples, scale=scale, dt=1.0, lyapunov_exponent=exam.clock,
-                threshold=task.thresholds[0],
+                threshold=task.thresholds[0], certified_steps=scorable,
             ).tolist()
         )  # fmt: skip
     return scores, windows

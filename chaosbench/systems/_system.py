@@ -304,6 +304,13 @@ class System:
         return compile_time_derivative(self.trace.outputs, len(self.trace.inputs))
 
     @cached_property
+    def tape(self) -> Any:
+        """The right-hand side as arrays, for the Taylor method and for double-double numbers."""
+        from chaosbench.numerics._tape import lower
+
+        return lower(self.trace.outputs, self.trace.inputs)
+
+    @cached_property
     def _tangents(self) -> dict[Any, Any]:
         return {}
 

@@ -32,6 +32,38 @@ def made(tmp_path_factory) -> StoredDataset:
     return generate(RECIPE, tmp_path_factory.mktemp("made") / "data", workers=1)
 
 
+def test_train_and_test_say_for_how_long_they_are_true(made):
+    for name in RECIPE.systems:
+        pace = made.manifest["paces"][name]
+        train, test = made.load(name, "train"), made.load(name, "test")
+        assert train.certified_from == 0
+        assert test.certified_from == RECIPE.context - 1
+        assert train.certified_until.shape == (RECIPE.train_trajectories,)
+        # one Lyapunov time is certain for all of them, and nothing beyond the last sample
+        np.testing.assert_allclose(test.certified_until, pace["horizon"] * pace["dt"])
+        assert (train.certified_until <= 199 * pace["dt"] * (1 + 1e-12)).all()
+        assert "1e-06 σ" in test.provenance["certificate"]
+
+
+def test_the_certificate_of_noisy_data_is_that_of_the_truth():
+    clean = dataclasses.replace(RECIPE, systems=("lorenz",))
+    noisy = dataclasses.replace(clean, noise=0.05, missing=0.1)
+    for split in ("train", "test"):
+        a, b = (module.make_split(d, "lorenz", split, d.pace("lorenz")) for d in (clean, noisy))
+        np.testing.assert_array_equal(a.certified_until, b.certified_until)
+    seen = module.make_split(noisy, "lorenz", "context", noisy.pace("lorenz"))
+    assert seen.certified_until is None
+
+
+def test_an_edited_certificate_is_noticed(copy):
+    path = copy / "manifest.json"
+    manifest = json.loads(path.read_text())
+    manifest["files"]["lorenz/test.parquet"]["certificate"]["until"][0] *= 2
+    path.write_text(json.dumps(manifest))
+    with pytest.raises(CorruptDataError, match="edited"):
+        open_dataset(copy)
+
+
 @pytest.fixture
 def copy(made, tmp_path) -> Path:
     import shutil

@@ -199,14 +199,14 @@ def test_the_ceiling_of_a_driven_system_needs_its_time():
 # --------------------------------------------------------------------------------- the scores
 
 
-def exam(truth, context=None, lyapunov_exponent=1.0):
+def exam(truth, context=None, lyapunov_exponent=1.0, certified_steps=None):
     context = truth[:, :5] if context is None else context
     return Exam(
         train=np.random.default_rng(0).standard_normal((1, 1000, truth.shape[2])),
         context=context, truth=truth, clean_context=context, noise=np.zeros(truth.shape[2]),
         spread=np.ones(truth.shape[2]),
         observed=tuple(range(truth.shape[2])), context_end=np.zeros(len(truth)), dt=0.1,
-        lyapunov_exponent=lyapunov_exponent, period=2.0,
+        lyapunov_exponent=lyapunov_exponent, period=2.0, certified_steps=certified_steps,
     )  # fmt: skip
 
 
@@ -218,6 +218,45 @@ def test_a_perfect_forecast_scores_perfectly():
     assert scores["smape"] == scores["nrmse"] == scores["mase"] == 0.0
     assert scores["d_stsp"] == pytest.approx(0.0, abs=1e-9)
     assert scores["d_h"] == pytest.approx(0.0, abs=1e-9)
+
+
+def test_scores_end_where_the_truth_does():
+    """Windows certified for 60, 30, 0 and 200 of 100 steps, with an error after step 40."""
+    truth = np.random.default_rng(1).standard_normal((4, 100, 2)).cumsum(axis=1) + 50.0
+    forecast = truth.copy()
+    forecast[:, 40:] += 10.0
+    certified = np.array([60, 30, 0, 200])
+    scores, windows = score(registry[HENON], exam(truth, certified_steps=certified), forecast)
+    assert windows["vpt@0.4"] == pytest.approx((4.0, 3.0, 0.0, 4.0))
+    assert windows["censored@0.4"] == (0.0, 1.0, 1.0, 0.0)
+    # no pointwise error is reported where one window is not certified
+    assert not any("@" in name for name in scores if not name.startswith("coverage"))
+    # means are over the certified steps: 20 of 60, none of 30 and 60 of 100 are off by 10
+    raw = np.stack([cb.metrics.smape(truth, forecast)[k] for k in range(4)])
+    assert scores["smape"] == pytest.approx(np.median([raw[0, :60].mean(), 0.0, raw[3].mean()]))
+    assert windows["mase"][1] == 0.0
+    assert np.isnan(windows["mase"][2])
+    certified = np.array([60, 30, 10, 200])
+    scores, _ = score(registry[HENON], exam(truth, certified_steps=certified), forecast)
+    assert scores["nrmse@1"] == 0.0
+    assert "nrmse@2" not in scores
+
+
+def test_a_truth_that_is_certified_throughout_changes_no_score():
+    rng = np.random.default_rng(3)
+    truth = rng.standard_normal((3, 60, 2)).cumsum(axis=1)
+    forecast = truth + 0.2 * rng.standard_normal((3, 60, 2)).cumsum(axis=1)
+    samples = forecast + 0.1 * rng.standard_normal((5, *forecast.shape))
+    plain = score(registry[HENON], exam(truth), forecast, samples)
+    whole = score(registry[HENON], exam(truth, certified_steps=np.full(3, 60)), forecast, samples)
+    assert plain == whole
+
+
+def test_a_record_says_for_how_long_its_truth_is_certified():
+    (record,) = cb.evaluate("persistence", HENON)
+    certified = record.provenance["certified_lyapunov"]
+    assert len(certified) == len(record.window_scores["vpt@0.4"])
+    assert min(certified) >= record.provenance["horizon_lyapunov"] - 1e-9
 
 
 def test_a_hopeless_forecast_scores_the_worst_and_raises_nothing():
@@ -286,7 +325,10 @@ def test_a_partial_view_is_one_variable_and_the_ceiling_keeps_its_height(tmp_pat
     assert pq.read_table(path).column_names == ["trajectory", "step", "time", "x"]
     assert record.status == "ok"
     ceiling = cb.evaluate("perfect model", "partial/lorenz-v1")[0]
-    assert min(ceiling.window_scores["vpt@0.4"]) > 9.0
+    # a window that passes near the origin is certified for seven Lyapunov times only
+    valid, certified = ceiling.window_scores["vpt@0.4"], ceiling.provenance["certified_lyapunov"]
+    assert min(certified) < 9.0
+    assert all(v > 9.0 or v == c for v, c in zip(valid, certified, strict=True))
 
 
 def test_zero_shot_learns_from_each_context_alone():

@@ -1,0 +1,242 @@
+"""For how long is a trajectory true? Comparison with integrations that know nothing of it.
+
+Two trajectories of a chaotic system part at e^(λt), whatever made them differ, so a stored
+trajectory is the solution through its first sample for a limited time: about ln(10⁻⁶σ/ε)/λ for
+errors ε a Lyapunov time. How long is found by computing that solution again, from the first sample
+as it is stored, in two ways:
+
+- by a method and an arithmetic that share nothing with the first: Taylor's in double-double for
+  smooth flows, double-double iteration for maps, extrapolation of the midpoint rule where the
+  equation has kinks or jumps (or 0/0, which exhausts Taylor's);
+- by the first method itself at a hundredth of its tolerance, which no fault of the second method
+  can mimic: at `max(rtol/100, 3e-15)`, because below that rounding is all that a step's error
+  estimate sees.
+
+Samples in double-double have no finer witness, and no double could follow them for as long. A flow
+is integrated again at a thousand times the tolerance, which is another order and other steps; a map
+is iterated again from a state a ten-thousand-fold rounding away. What either does to the samples,
+their own errors do not.
+
+A delay system has no second method here. It is integrated again at a hundredth of the tolerance,
+and once more so with no step longer than half the sampling step; the dense past it starts from is
+taken as given, as the first sample is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from chaosbench.errors import InputError, IntegrationError
+from chaosbench.systems._constants import known_constants
+from chaosbench.systems._integration import Orbit
+from chaosbench.systems._system import System
+from chaosbench.systems._witness import ExtrapolatedOrbit, TaylorOrbit
+from chaosbench.trajectories import FloatArray
+
+__all__ = ["AGREEMENT", "Certificate", "certified_until", "describe", "shared_certificate"]
+
+AGREEMENT = 1e-6
+"""Largest difference, in standard deviations of each variable, of samples that agree."""
+
+TIGHTEST = 3e-15
+FINEST = 1e-15
+"""Smallest tolerance in double."""
+
+TAYLOR_TOLERANCE = 1e-20
+"""Far below what a double can store, and cheaper than all that double-double can do."""
+
+NUDGE = 1e-28
+"""Relative displacement in double-double arithmetic, ten thousand times its rounding."""
+
+CHUNK = 64
+"""Samples between comparisons: a long trajectory is not integrated beyond its first failure."""
+
+
+class _Sampled(Protocol):
+    def sample(self, points: int, dt: float) -> FloatArray: ...
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """What was found about one trajectory.
+
+    Attributes:
+        until: time units (iterations, for a map) since the sample it starts from up to which every
+            check agrees; None where there is no method to check with.
+        checks: the integrations it was compared with.
+        reason: why there is no certificate; empty where there is one.
+
+    """
+
+    until: float | None
+    checks: tuple[str, ...] = ()
+    reason: str = ""
+
+
+def describe(certificates: Sequence[Certificate]) -> str:
+    """Say in words what the certificates of one set of trajectories rest on."""
+    reasons = {c.reason or f"{AGREEMENT:g} σ: {', '.join(c.checks)}" for c in certificates}
+    return "; or ".join(sorted(reasons))
+
+
+def shared_certificate(certificates: Sequence[Certificate]) -> list[float] | None:
+    """Return the times of a set of trajectories; None unless each of them has one."""
+    times = [certificate.until for certificate in certificates]
+    known = [time for time in times if time is not None]
+    return known if known and len(known) == len(times) else None
+
+
+def certified_until(
+    system: str | System,
+    values: ArrayLike,
+    dt: float,
+    *,
+    start: int = 0,
+    start_time: float = 0.0,
+    rtol: float = 1e-12,
+    sigma: ArrayLike | None = None,
+    past: Any = None,
+    kink: float = -np.inf,
+) -> Certificate:
+    """Return for how long one trajectory is the solution through one of its samples.
+
+    Args:
+        system: name or System.
+        values: samples ``(T, d)``.
+        dt: sampling step in time units (1 for a map).
+        start: index of the sample the certificate starts from, which is taken as exact: the first
+            of a training trajectory, the last of the context of a test window. Any point of the
+            attractor is a fair start, so what came before a forecast needs no certificate.
+        start_time: absolute time of the *first* sample.
+        rtol: tolerance the samples were integrated with; below 1e-15 they are double-double's.
+        sigma: what differences are measured in, ``(d,)``; by default the standard deviations that
+            are stored for the system, else those of the samples. A variable that never moves is
+            compared in its own units.
+        past, kink: of a delay system's `Orbit` at the sample `start`; without it there is no
+            certificate, because samples do not hold the past between them.
+
+    Returns:
+        Certificate; `until` ends on a sample.
+
+    Raises:
+        InputError: wrong shapes, or a `start` that is no sample.
+
+    """
+    from chaosbench.systems import get
+
+    system = get(system)
+    given = np.asarray(values, dtype=np.float64)
+    if given.ndim != 2 or given.shape[1] != system.dimension or not len(given):
+        raise InputError(
+            f"a trajectory of {system.name!r} has shape (T, {system.dimension}), not {given.shape}"
+        )
+    if not 0 <= start < len(given):
+        raise InputError(f"start must be one of the {len(given)} samples, not {start!r}")
+    spread = _spread(system, given) if sigma is None else np.asarray(sigma, dtype=np.float64)
+    spread = np.where(spread > 0, spread, 1.0)
+    given = given[start:]
+    begin = start_time + start * dt
+    if system.kind == "delay" and past is None:
+        return Certificate(None, reason="the past of a delay system is not in its samples")
+    makers = _witnesses(system, given[0], begin, dt, rtol, past, kink)
+    if not makers:
+        return Certificate(None, reason=f"no second method follows a system of kind {system.kind}")
+    agreed, checks = len(given), []
+    for choices in makers:
+        # a check need not look beyond where an earlier one failed
+        agreed, check = _first_that_lasts(choices, given[:agreed], dt, spread)
+        checks.append(check)
+    return Certificate((agreed - 1) * dt, tuple(checks))
+
+
+def _spread(system: System, given: FloatArray) -> FloatArray:
+    known = known_constants(system)
+    return np.array(known.std) if known is not None else given.std(axis=0)
+
+
+Maker = tuple[str, Callable[[], _Sampled]]
+
+
+def _witnesses(
+    system: System,
+    state: FloatArray,
+    time: float,
+    dt: float,
+    rtol: float,
+    past: Any,
+    kink: float,
+) -> list[Sequence[Maker]]:
+    """List the checks; each is a list of integrations of which the first that works counts."""
+    if rtol < FINEST:
+        loose = 1000.0 * rtol
+        if system.kind == "map":
+            return [[(
+                f"iteration in double-double from {NUDGE:g} away",
+                lambda: TaylorOrbit(system, state, time, nudge=NUDGE),
+            )]]  # fmt: skip
+        return [[(
+            f"taylor-dd at {loose:g}", lambda: TaylorOrbit(system, state, time, tolerance=loose)
+        )]]  # fmt: skip
+    tight = min(rtol, max(rtol / 100.0, TIGHTEST))
+
+    def again(longest_step: float = np.inf) -> Orbit:
+        orbit = Orbit(system, state, time, rtol=tight, longest_step=longest_step)
+        if past is not None:
+            orbit.past, orbit.kink = past, kink
+        return orbit
+
+    taylor: Maker = (
+        "iteration in double-double" if system.kind == "map" else "taylor-dd",
+        lambda: TaylorOrbit(system, state, time, tolerance=TAYLOR_TOLERANCE),
+    )
+    extrapolation: Maker = (
+        f"extrapolation at {tight:g}",
+        lambda: ExtrapolatedOrbit(system, state, time, rtol=tight),
+    )
+    dop853: Maker = (f"dop853 at {tight:g}", again)
+    if system.kind == "map":
+        return [[taylor]]
+    if system.kind == "delay":
+        halved: Maker = (f"dop853-steps at {tight:g}, steps of dt/2", lambda: again(dt / 2))
+        return [[(f"dop853-steps at {tight:g}", again)], [halved]]
+    if system.kind == "flow":
+        smooth = not system.tape.rough
+        return [[taylor, extrapolation] if smooth else [extrapolation], [dop853]]
+    return []
+
+
+def _first_that_lasts(
+    choices: Sequence[Maker], given: FloatArray, dt: float, spread: FloatArray
+) -> tuple[int, str]:
+    """Compare with the first integration that does not give up, else with the last."""
+    agreed, check = 1, ""
+    for name, make in choices:
+        check = name
+        agreed, lasted = _agreement(make(), given, dt, spread)
+        if lasted:
+            break
+    return agreed, check
+
+
+def _agreement(
+    orbit: _Sampled, given: FloatArray, dt: float, spread: FloatArray
+) -> tuple[int, bool]:
+    """Count the leading samples that an integration shares, and say if it got that far."""
+    done = 1
+    while done < len(given):
+        points = min(CHUNK, len(given) - done)
+        try:
+            again = orbit.sample(points + 1, dt)[1:]
+        except IntegrationError:
+            return done, False
+        off = np.abs(again - given[done : done + points]) / spread
+        wrong = ~(off.max(axis=1) <= AGREEMENT)
+        if wrong.any():
+            return done + int(np.argmax(wrong)), True
+        done += points
+    return done, True

@@ -1,0 +1,188 @@
+"""For how long is a trajectory true? What certificates say, against what theory says."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import chaosbench as cb
+from chaosbench.errors import InputError, ParameterError
+from chaosbench.systems._certify import AGREEMENT, certified_until
+from chaosbench.systems._integration import Orbit
+from chaosbench.systems._simulate import attractor_orbit
+from chaosbench.systems._witness import TaylorOrbit
+
+LORENZ = cb.systems["lorenz"]
+SPREAD = np.array(cb.constants("lorenz").std)
+TIME = cb.constants("lorenz").lyapunov_time
+DT = TIME / 20
+
+
+def lorenz(points, rtol=1e-12, seed=0):
+    orbit = attractor_orbit(LORENZ, key=(seed,), rtol=1e-12)
+    again = Orbit(LORENZ, orbit.state, rtol=rtol)
+    return again.sample(points, DT)
+
+
+def test_the_certified_time_is_what_error_growth_allows():
+    """Errors of ε a Lyapunov time reach 10⁻⁶ after ln(10⁻⁶/ε)/λ, and finite times vary."""
+    times = {}
+    for rtol in (1e-8, 1e-10, 1e-12):
+        found, expected = [], []
+        for seed in range(6):
+            values = lorenz(400, rtol, seed)
+            certificate = certified_until(LORENZ, values, DT, rtol=rtol)
+            found.append(certificate.until / TIME)
+            # the error made in the first Lyapunov time, against a solution without any
+            clean = TaylorOrbit(LORENZ, values[0]).sample(21, DT)
+            error = np.abs((values[1:21] - clean[1:]) / SPREAD).max()
+            expected.append(np.log(AGREEMENT / error))
+        times[rtol] = np.mean(found)
+        # local exponents of Lorenz scatter by half their mean over one Lyapunov time
+        assert abs(np.mean(found) - np.mean(expected)) < 3.0
+    assert times[1e-8] < times[1e-10] - 2.0 < times[1e-12] - 4.0
+
+
+def test_a_certificate_is_the_time_of_agreement_with_the_truth():
+    values = lorenz(400)
+    certificate = certified_until(LORENZ, values, DT)
+    truth = TaylorOrbit(LORENZ, values[0]).sample(400, DT)
+    off = np.abs((values - truth) / SPREAD).max(axis=1)
+    until = round(certificate.until / DT)
+    assert off[: until + 1].max() <= AGREEMENT
+    assert off[until + 1] > AGREEMENT
+    assert certificate.checks == ("taylor-dd", "dop853 at 1e-14")
+
+
+@pytest.mark.parametrize("name", ["lorenz", "chua", "henon", "duffing", "thomas"])
+def test_one_wrong_sample_is_found_at_its_time(name):
+    made = cb.simulate(name, points=150, points_per_period=30, rtol=1e-12, seed=2)
+    values = made.values[0].copy()
+    at = 17
+    values[at, 0] += 3e-6 * cb.constants(name).std[0]
+    certificate = certified_until(name, values, made.dt, start_time=made.start_times[0])
+    assert certificate.until == pytest.approx((at - 1) * made.dt)
+    # a certificate from later on does not know of it
+    later = certified_until(name, values, made.dt, start=at + 1, start_time=made.start_times[0])
+    assert later.until > (at + 1) * made.dt
+
+
+def test_a_wrong_equation_is_found_at_once():
+    values = lorenz(50)
+    other = LORENZ.with_params(rho=28.001)
+    certificate = certified_until(other, values, DT, sigma=SPREAD)
+    assert certificate.until < 2 * DT
+
+
+def test_a_wrong_start_time_is_found_where_time_matters():
+    made = cb.simulate("duffing", points=60, points_per_period=30, rtol=1e-12)
+    start = float(made.start_times[0])
+    right = certified_until("duffing", made.values[0], made.dt, start_time=start)
+    wrong = certified_until("duffing", made.values[0], made.dt, start_time=start + 0.1)
+    assert right.until == pytest.approx(59 * made.dt)
+    assert wrong.until < 2 * made.dt
+
+
+@pytest.mark.parametrize(
+    ("name", "checks"),
+    [
+        ("chua", ("extrapolation at 1e-14", "dop853 at 1e-14")),
+        ("sprott_more", ("extrapolation at 1e-14", "dop853 at 1e-14")),
+        ("excitable_cell", ("extrapolation at 1e-14", "dop853 at 1e-14")),
+        ("henon", ("iteration in double-double",)),
+        ("ikeda", ("iteration in double-double",)),
+        ("mackey_glass", ("dop853-steps at 1e-14", "dop853-steps at 1e-14, steps of dt/2")),
+    ],
+)
+def test_every_kind_has_its_witnesses(name, checks):
+    made = cb.simulate(name, points=120, points_per_period=30, rtol=1e-12, certify=True)
+    for check in checks:
+        assert check in made.provenance["certificate"]
+    assert made.certified_until.shape == (1,)
+    assert made.certified_until[0] >= 20 * made.dt
+
+
+def test_doubles_of_a_map_last_until_rounding_has_grown():
+    """The logistic map doubles errors: 2⁻⁵³ is a millionth after some 33 iterations."""
+    made = cb.simulate("logistic", points=200, n=20, certify=True)
+    assert cb.constants("logistic").largest_lyapunov_exponent == pytest.approx(np.log(2), rel=0.01)
+    assert 26 < np.median(made.certified_until) < 40
+
+
+def test_rough_maps_are_certified_too():
+    rough = [n for n in cb.systems if cb.systems[n].kind == "map" and cb.systems[n].tape.rough]
+    assert rough
+    for name in rough:
+        made = cb.simulate(name, points=40, certify=True)
+        assert made.certified_until[0] >= 5
+
+
+def test_a_delay_system_needs_its_past():
+    made = cb.simulate("mackey_glass", points=50)
+    certificate = certified_until("mackey_glass", made.values[0], made.dt)
+    assert certificate.until is None
+    assert "past" in certificate.reason
+
+
+def test_tolerances_near_rounding_are_never_loosened():
+    values = lorenz(30, rtol=1e-15)
+    assert certified_until(LORENZ, values, DT, rtol=1e-15).checks[1] == "dop853 at 1e-15"
+    assert certified_until(LORENZ, values, DT, rtol=1e-13).checks[1] == "dop853 at 3e-15"
+
+
+def test_a_map_in_double_double_has_no_finer_witness():
+    made = cb.simulate("henon", points=30, precision="double-double", certify=True)
+    assert made.certified_until is None
+    assert "finer" in made.provenance["certificate"]
+
+
+def test_bad_input_is_named():
+    values = lorenz(10)
+    with pytest.raises(InputError, match=r"shape \(T, 3\)"):
+        certified_until(LORENZ, values[:, :2], DT)
+    with pytest.raises(InputError, match="one of the 10 samples"):
+        certified_until(LORENZ, values, DT, start=10)
+
+
+# ---------------------------------------------------------------- simulate
+
+
+def test_simulate_in_double_double_starts_where_double_does_and_lasts_longer():
+    settings = {"points": 700, "points_per_lyapunov": 20, "seed": 4, "certify": True}
+    double = cb.simulate("lorenz", **settings)
+    made = cb.simulate("lorenz", precision="double-double", **settings)
+    np.testing.assert_array_equal(made.values[0, 0], double.values[0, 0])
+    assert made.provenance["integrator"] == "taylor-dd"
+    assert double.provenance["integrator"] == "dop853"
+    assert made.certified_until[0] > 34 * TIME  # all of it
+    assert double.certified_until[0] < 20 * TIME
+    assert "taylor-dd at 1e-27" in made.provenance["certificate"]
+
+
+def test_simulate_iterates_maps_in_double_double():
+    made = cb.simulate("logistic", points=90, ic=(0.2,), precision="double-double")
+    from fractions import Fraction
+
+    r = Fraction(cb.systems["logistic"].parameters["r"])
+    x = Fraction(0.2)
+    for n in range(60):
+        assert abs(made.values[0, n, 0] - float(x)) < 1e-12
+        # 400 bits hold what 60 doublings leave
+        x = Fraction(round(r * x * (1 - x) * 2**400), 2**400)
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "message"),
+    [
+        ("chua", {"precision": "double-double"}, "abs"),
+        ("mackey_glass", {"precision": "double-double"}, "delay system"),
+        ("lorenz", {"precision": "quad"}, "'double' or 'double-double'"),
+    ],
+)
+def test_double_double_is_refused_where_it_cannot_be(name, settings, message):
+    with pytest.raises((InputError, ParameterError), match=message):
+        cb.simulate(name, points=5, **settings)
+
+
+def test_without_being_asked_nothing_is_certified():
+    assert cb.simulate("lorenz", points=5).certified_until is None
