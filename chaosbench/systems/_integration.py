@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from numbers import Real
 from typing import Any
 
@@ -36,6 +36,8 @@ class Orbit:
         time: absolute time (iterations, for a map).
         rtol: relative tolerance; the absolute one is the same unless `atol` is given.
         integrator: a name in `INTEGRATORS`; by default what `integrator_for` chooses.
+        tally: of the events since the start: the sum of log|det S| of their saltation matrices,
+            their number, and how often the orbit began to slide.
 
     """
 
@@ -49,6 +51,8 @@ class Orbit:
     attempts: int = 0
     past: Any = None
     kink: float = -np.inf
+    modes: FloatArray | None = None
+    tally: FloatArray = field(default_factory=lambda: np.zeros(3))
 
     def __post_init__(self) -> None:
         if not (isinstance(self.rtol, Real) and 1e-15 <= self.rtol <= 1e-2):
@@ -87,6 +91,8 @@ class Orbit:
 
 def integrator_for(system: System) -> str:
     """Return the name of the integrator that suits a system."""
+    if system.switches is not None:
+        return "dop853-events"
     return {"flow": "dop853", "delay": "dop853-steps", "map": "iteration"}[system.kind]
 
 
@@ -96,6 +102,23 @@ def _dop853(orbit: Orbit, span: float, out: FloatArray, dt: float) -> tuple[int,
     status, elapsed, orbit.step, attempts = integrate(
         orbit.system.kernel.address, orbit.time, orbit.state, span, orbit.step, out, dt,
         orbit.rtol, orbit.atol, BOUND, MAX_STEPS, orbit.state.size,
+    )  # fmt: skip
+    orbit.attempts += attempts
+    return status, elapsed
+
+
+def _dop853_events(orbit: Orbit, span: float, out: FloatArray, dt: float) -> tuple[int, float]:
+    from chaosbench.numerics._events import integrate_events
+
+    switches = orbit.system.switches
+    if switches is None:
+        raise ParameterError(f"the flow {orbit.system.name!r} has no events to locate; use dop853")
+    if orbit.modes is None:
+        orbit.modes = switches.undecided()
+    status, elapsed, orbit.step, attempts = integrate_events(
+        switches.addresses(0), switches.kind_array, orbit.time, orbit.state, orbit.modes,
+        orbit.state.size, span, orbit.step, out, dt, orbit.rtol, orbit.atol, BOUND, MAX_STEPS,
+        orbit.tally,
     )  # fmt: skip
     orbit.attempts += attempts
     return status, elapsed
@@ -124,6 +147,7 @@ def _iteration(orbit: Orbit, span: float, out: FloatArray, _: float) -> tuple[in
 
 INTEGRATORS: dict[str, Callable[[Orbit, float, FloatArray, float], tuple[int, float]]] = {
     "dop853": _dop853,
+    "dop853-events": _dop853_events,
     "dop853-steps": _dop853_steps,
     "iteration": _iteration,
 }
@@ -133,6 +157,7 @@ INTEGRATORS: dict[str, Callable[[Orbit, float, FloatArray, float], tuple[int, fl
 def raise_status(status: int, system: System, time: float) -> None:
     """Turn an integrator's status into the error that names the system and the time."""
     from chaosbench.numerics._dop853 import ESCAPED, EXHAUSTED, REACHED, UNDERFLOW
+    from chaosbench.numerics._event_kinds import CHATTERING
 
     if status == REACHED:
         return
@@ -153,6 +178,12 @@ def raise_status(status: int, system: System, time: float) -> None:
         raise StepSizeError(
             f"{system.name!r} needed more than {MAX_STEPS:,} steps by {when}; "
             "loosen rtol or shorten the time span",
+            time=time,
+        )
+    if status == CHATTERING:
+        raise IntegrationError(
+            f"{system.name!r} switches without end after {when}: it slides along two surfaces at "
+            "once, or its events accumulate; smooth the switch, or use the integrator 'dop853'",
             time=time,
         )
     raise IntegrationError(f"unknown integrator status {status} for {system.name!r}", time=time)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -17,6 +17,9 @@ from numpy.typing import ArrayLike
 from chaosbench.errors import DefinitionError, InputError, ParameterError, suggestion
 from chaosbench.expressions import Expr, Graph, Vector, reachable
 from chaosbench.trajectories import FloatArray
+
+if TYPE_CHECKING:
+    from chaosbench.systems._switches import Switches
 
 __all__ = ["Delay", "Kind", "System", "Trace"]
 
@@ -84,6 +87,10 @@ class System:
     delays: tuple[Delay, ...] = ()
     layout: tuple[str | tuple[str, int], ...] = field(default=(), repr=False)
     """The positional arguments: a name, or the name and size of a vector."""
+    resets: tuple[tuple[Callable[..., Any], Callable[..., Any]], ...] = field(
+        default=(), repr=False
+    )
+    """Pairs of a function whose rise through zero is an event, and the state after it."""
 
     # ---------------------------------------------------------------- facts
 
@@ -107,6 +114,8 @@ class System:
             tags.add("discontinuous")
         elif operations & _KINKS:
             tags.add("kinked")
+        if self.resets:
+            tags |= {"discontinuous", "hybrid"}
         return frozenset(tags)
 
     @cached_property
@@ -161,9 +170,26 @@ class System:
         return Trace(graph, (*state, *delayed), outputs)
 
     @cached_property
+    def traced_resets(self) -> tuple[tuple[Expr, tuple[Expr, ...]], ...]:
+        """The resets in the graph of `trace`: the function of each event, the state after it."""
+        from chaosbench.systems._resets import trace_resets
+
+        return trace_resets(self)
+
+    @cached_property
+    def switches(self) -> Switches | None:
+        """Where the flow has a kink, a jump or a reset; None where it is smooth everywhere."""
+        from chaosbench.systems._switches import find_switches
+
+        if self.kind != "flow":
+            return None
+        return find_switches(self.trace.inputs, self.trace.outputs, self.traced_resets)
+
+    @cached_property
     def fingerprint(self) -> str:
         """Hash of the equation with its parameter values and the initial state (16 hex digits)."""
-        nodes = reachable(self.trace.outputs)
+        resets = [[surface, *image] for surface, image in self.traced_resets]
+        nodes = reachable([*self.trace.outputs, *(node for reset in resets for node in reset)])
         number = {node.id: k for k, node in enumerate(nodes)}
         listing = [
             [
@@ -173,13 +199,15 @@ class System:
             ]
             for node in nodes
         ]
-        content = {
+        content: dict[str, Any] = {
             "kind": self.kind,
             "graph": listing,
             "outputs": [number[o.id] for o in self.trace.outputs],
             "delays": [[delay.source, delay.lag.hex()] for delay in self.delays],
             "ic": [value.hex() for value in self.ic],
         }
+        if resets:
+            content["resets"] = [[number[node.id] for node in reset] for reset in resets]
         return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
 
     def __eq__(self, other: object) -> bool:
