@@ -50,6 +50,9 @@ OUTSIDE = 1e-10
 _MOST_EVENTS_AT_ONCE = 50
 
 _jit = njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
+_inlined = njit(
+    cache=True, nogil=True, error_model="numpy", fastmath={"contract"}, inline="always"
+)
 
 
 @_jit
@@ -62,7 +65,7 @@ def _active(fields, modes, kinds):
     return address
 
 
-@_jit
+@_inlined
 def _rate(values, at, d, slope, row):
     """Return the time derivative of a switching function where the state has that slope."""
     total = values[at + 1 + d]
@@ -155,15 +158,9 @@ def _suspect(gap, closing, later, later_closing, h):
             return True
         if not (a < np.inf and b < np.inf):
             continue
-        p, q = h * closing[e], h * later_closing[e]
-        lowest = min(a, b)
-        for n in range(1, CHECKS):
-            s = n / CHECKS
-            u = 1.0 - s
-            cubic = u * u * ((1.0 + 2.0 * s) * a + s * p) + s * s * ((1.0 + 2.0 * u) * b - u * q)
-            lowest = min(lowest, cubic)
-        # the cubic is only an estimate of how near the surface the orbit came
-        if lowest < 0.0 and lowest < a or (p < 0.0 < q and lowest < 0.5 * min(a, b)):
+        # the cubic through both ends lies between the least and the largest of its control points
+        p, q = h * closing[e] / 3.0, h * later_closing[e] / 3.0
+        if a + p < 0.0 or b - q < 0.0 or (p < 0.0 < q and min(a + p, b - q) < 0.5 * min(a, b)):
             return True
     return False
 
@@ -193,21 +190,26 @@ def _root(fields, time, h, left, right, r, e, point, modes, kinds, d, values, si
         if not high > 0.0:
             return left
         left = inside
+    middle = left
+    kept = 0  # which end stayed where it was; twice in a row, and its weight is halved
     for _ in range(60):
-        if right - left < 1e-14:
-            break
+        previous = middle
         middle = (left * low - right * high) / (low - high)
+        # what is left is for Newton's method on the step itself
+        if abs(middle - previous) < 1e-9 or right - left < 1e-12:
+            return middle
         value = _gap_at(fields, time, h, middle, r, e, point, modes, kinds, d, values, side, gap)
         if value > 0.0:
-            low *= 0.5 if left != middle else 1.0
             left, high = middle, value
-            low = min(low, -1e-300)
+            low *= 0.5 if kept > 0 else 1.0
+            kept = 1
         elif value < 0.0:
             right, low = middle, value
-            high *= 0.5
+            high *= 0.5 if kept < 0 else 1.0
+            kept = -1
         else:
             return middle
-    return right
+    return middle
 
 
 @_jit
