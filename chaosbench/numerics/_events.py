@@ -41,6 +41,9 @@ from chaosbench.numerics._kernel import call_kernel
 CHECKS = 8
 """Points of a step at which a surface that may have been crossed twice is looked at."""
 
+BRACKET = 1e-9
+"""Fraction of a step to which a crossing is bracketed on the dense output."""
+
 LOCATED = 1e-8
 """Fraction of a step that one step of Newton's method turns into rounding."""
 
@@ -175,29 +178,32 @@ def _gap_at(fields, time, h, s, r, e, point, modes, kinds, d, values, side, gap)
 
 
 @_jit
-def _root(fields, time, h, left, right, r, e, point, modes, kinds, d, values, side, gap):
-    """Return the fraction of a step at which gap `e`, negative at `right`, closes (Illinois)."""
+def _root(fields, time, h, left, right, grows, r, e, point, modes, kinds, d, values, side, gap):
+    """Return the fraction of a step at which gap `e`, negative at `right`, closes.
+
+    Illinois method, but never nearer than half of `BRACKET` to an end. Where the step began on the
+    surface and the gap `grows` from there, that beginning is not the crossing.
+    """
     high = _gap_at(fields, time, h, left, r, e, point, modes, kinds, d, values, side, gap)
     low = _gap_at(fields, time, h, right, r, e, point, modes, kinds, d, values, side, gap)
-    if not high > 0.0:
-        # a start on the surface: the orbit may leave it inwards first, and come back
+    if left == 0.0 and grows:
         inside = right
         for _ in range(40):
-            inside = left + 0.5 * (inside - left)
-            high = _gap_at(fields, time, h, inside, r, e, point, modes, kinds, d, values, side, gap)
-            if high > 0.0:
+            inside *= 0.5
+            value = _gap_at(
+                fields, time, h, inside, r, e, point, modes, kinds, d, values, side, gap
+            )
+            if value > max(high, 0.0):
+                left, high = inside, value
                 break
-        if not high > 0.0:
-            return left
-        left = inside
-    middle = left
+            if value < 0.0:
+                right, low = inside, value
+    if not high > 0.0:
+        return left
     kept = 0  # which end stayed where it was; twice in a row, and its weight is halved
-    for _ in range(60):
-        previous = middle
+    while right - left > BRACKET:
         middle = (left * low - right * high) / (low - high)
-        # what is left is for Newton's method on the step itself
-        if abs(middle - previous) < 1e-9 or right - left < 1e-12:
-            return middle
+        middle = min(max(middle, left + 0.5 * BRACKET), right - 0.5 * BRACKET)
         value = _gap_at(fields, time, h, middle, r, e, point, modes, kinds, d, values, side, gap)
         if value > 0.0:
             left, high = middle, value
@@ -209,7 +215,7 @@ def _root(fields, time, h, left, right, r, e, point, modes, kinds, d, values, si
             kept = -1
         else:
             return middle
-    return middle
+    return (left * low - right * high) / (low - high)
 
 
 @_jit
@@ -234,7 +240,7 @@ def _dip(fields, time, h, left, right, r, e, point, modes, kinds, d, values, sid
 
 
 @_jit
-def _first_event(fields, time, h, r, point, modes, kinds, d, values, side):
+def _first_event(fields, time, h, closing, r, point, modes, kinds, d, values, side):
     """Return the first gap to close within a step and the fraction at which it does; −1 if none."""
     size = 2 * modes.size
     gap = np.empty(size)
@@ -270,7 +276,7 @@ def _first_event(fields, time, h, r, point, modes, kinds, d, values, side):
                     break
         if right > 0.0:
             root = _root(
-                fields, time, h, left, right, r, e, point, modes, kinds, d, values, side, gap
+                fields, time, h, left, right, closing[e] > 0.0, r, e, point, modes, kinds, d, values, side, gap
             )
             if root < first:
                 event, first = e, root
@@ -471,7 +477,7 @@ def integrate_events(
         if _suspect(gap, closing, later, later_closing, trial):
             dense(f, start, y, trial, k, w, new, r)
             event, fraction = _first_event(
-                fields, start, trial, r, point, modes, kinds, d, values, side
+                fields, start, trial, closing, r, point, modes, kinds, d, values, side
             )
             if event >= 0:
                 trial *= fraction

@@ -79,8 +79,9 @@ class Switches:
             }
             m = len(self.surfaces)
             for j, jumps in enumerate(self.jumping):
-                if jumps:
-                    kernels[2 + j] = compile_moded(self.sliding(j), self.inputs, count)
+                field = self.sliding(j) if jumps else None
+                if field is not None:
+                    kernels[2 + j] = compile_moded(field, self.inputs, count)
             at_reset = [j for j, kind in enumerate(self.kinds) if kind == RESET]
             for j, image in zip(at_reset, self.resets, strict=True):
                 kernels[2 + m + j] = self._compile([self._image(image)], count)
@@ -110,9 +111,10 @@ class Switches:
         rows = [entry for row in partials for entry in row[:-1]]
         return [*image, *rows, *(row[-1] for row in partials)]
 
-    def sliding(self, j: int) -> list[Expr]:
+    def sliding(self, j: int) -> list[Expr] | None:
         """Return the field on surface `j`: the mean of both sides that stays on it [filippov1988].
 
+        None where both sides cross the surface equally fast, so that nothing stays on it.
         f = f₋ + α (f₊ − f₋) with α = ġ₋ / (ġ₋ − ġ₊), ġ being the rate of the switching function.
         """
         mode = self.modes[j]
@@ -128,8 +130,8 @@ class Switches:
             return total
 
         lower, upper = rate(below), rate(above)
-        if lower is upper:  # the surface does not depend on the state, and nothing slides along it
-            return list(self.outputs)
+        if lower is upper:
+            return None
         share = lower / (lower - upper)
         return [low + share * (high - low) for low, high in zip(below, above, strict=True)]
 
