@@ -51,6 +51,9 @@ def flow_growth_events(
                 return status, time, attempts
             orthonormalise(y, d, count, piece_logs)
             spread = piece_logs.max() - piece_logs.min()
+            if not piece_logs.min() > -np.inf:  # a slide ends one direction, and there is no more
+                logs[s:] = -np.inf
+                return REACHED, time, attempts
             # an event may spread them at once, and the half of nothing is nothing
             if not spread < SPREAD and piece > segment * 1e-3:
                 y[:] = saved

@@ -115,6 +115,7 @@ def _moments(
     orbit = attractor_orbit(system, key=(seed, 4), rtol=rtol)
     step = 1.0 if system.kind == "map" else estimate_period(system) / 32
     start = orbit.time
+    orbit.tally[:] = 0.0
     samples = orbit.sample(2**17, step)
     period = 1.0 if system.kind == "map" else dominant_period(stationary(system, samples), step)
     if not (samples.std(axis=0) > 0).all():
@@ -131,6 +132,8 @@ def _moments(
             rates = np.log(np.maximum(np.abs(np.linalg.det(jacobians)), 1e-300))
         divergence = float(rates.mean())
         scatter = float(batch_stderr(rates[:, np.newaxis])[0])
+        # what volumes change by at the events; nothing without switches
+        divergence += float(orbit.tally[0]) / (orbit.time - start)
     return period, samples.mean(axis=0), samples.std(axis=0), divergence, scatter
 
 

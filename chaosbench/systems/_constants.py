@@ -33,7 +33,8 @@ class Constants:
         correlation_dimension, correlation_dimension_stderr: Takens' estimator; None where the
             dimension is too high for the points taken.
         mean, std: of each variable on the attractor, ``(d,)``.
-        mean_divergence: time average of the trace of the Jacobian (of log|det| for a map).
+        mean_divergence: time average of the trace of the Jacobian (of log|det| for a map), and of
+            log|det| of the saltation matrices where the flow jumps.
         ranked: whether the system passed the gate of the ranked suites.
         verdict: why it did not, in one sentence; empty when it did.
         provenance: versions, integrator, tolerances, transient, length, seed.

@@ -147,7 +147,7 @@ def _growth(
     if not np.isfinite(logs).all():
         raise InputError(
             f"a tangent vector of {system.name!r} vanished: its Jacobian is singular on the "
-            f"attractor; ask for fewer exponents than {count}"
+            f"attractor, or it slides along a surface; ask for fewer exponents than {count}"
         )
     orbit.state = y[:d].copy()
     orbit.time += elapsed

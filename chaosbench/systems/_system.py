@@ -69,6 +69,8 @@ class System:
         aliases: other names, such as that in dysts.
         driven: the equation reads the time `t`.
         delays: delayed arguments of a delay system.
+        resets: pairs of a function whose rise through zero is an event of a hybrid flow, and the
+            state after it; see `flow`.
 
     Two systems are equal when their fingerprints are.
 
@@ -90,7 +92,6 @@ class System:
     resets: tuple[tuple[Callable[..., Any], Callable[..., Any]], ...] = field(
         default=(), repr=False
     )
-    """Pairs of a function whose rise through zero is an event, and the state after it."""
 
     # ---------------------------------------------------------------- facts
 

@@ -9,7 +9,7 @@ from chaosbench.systems._definition import flow
 
 __all__ = [
     "beer_rnn", "cellular_neural_network", "excitable_cell", "forced_fitzhugh_nagumo",
-    "hindmarsh_rose", "hindmarsh_rose_marhl", "hopfield",
+    "hindmarsh_rose", "hindmarsh_rose_marhl", "hopfield", "izhikevich",
 ]  # fmt: skip
 
 _BEER_TIMES = np.array([1.0, 2.5, 1.0])
@@ -141,3 +141,26 @@ def beer_rnn(y):
 def hopfield(x, *, beta=0.5, eps=10.0, tau=2.5):
     """Six neurons with asymmetric inhibition, which a symmetric Hopfield network could not do."""
     return (1 + tanh(eps * (_HOPFIELD_WEIGHTS @ x))) / 2 - x / tau - beta
+
+
+def _above_peak(v, *, peak):
+    return v - peak
+
+
+def _after_spike(u, *, c, d):
+    return c, u + d
+
+
+@flow(
+    ic=(-50.0, -105.0),
+    reference="izhikevich2003",
+    tags={"dissipative", "neuron"},
+    resets=[(_above_peak, _after_spike)],
+)
+def izhikevich(v, u, *, a=0.2, b=2.0, c=-56.0, d=-16.0, current=-99.0, peak=30.0):
+    """A spiking neuron: at its peak the voltage is set back and the recovery moved.
+
+    Voltage in mV, time in ms; parameters of the chaos that Nobukawa and others studied in 2015 with
+    saltation matrices. No autonomous flow of two variables is chaotic without resets.
+    """
+    return 0.04 * v**2 + 5 * v + 140 - u + current, a * (b * v - u)
