@@ -51,11 +51,7 @@ def flow_growth_events(
                 return status, time, attempts
             orthonormalise(y, d, count, piece_logs)
             spread = piece_logs.max() - piece_logs.min()
-            if not piece_logs.min() > -np.inf:  # a slide ends one direction, and there is no more
-                logs[s:] = -np.inf
-                return REACHED, time, attempts
-            # an event may spread them at once, and the half of nothing is nothing
-            if not spread < SPREAD and piece > segment * 1e-3:
+            if not spread < SPREAD and piece > segment * 1e-6:
                 y[:] = saved
                 modes[:] = saved_modes
                 tally[:] = saved_tally
@@ -63,6 +59,9 @@ def flow_growth_events(
                 piece = 0.5 * span
                 continue
             logs[s] += piece_logs
+            if spread == np.inf:  # a slide ends one direction of the tangent space for good
+                logs[s:] = -np.inf
+                return REACHED, time, attempts
             within = segment if span == segment - within else within + span
             if spread < 0.25 * SPREAD and piece < segment:
                 piece = min(2.0 * piece, segment)
