@@ -364,9 +364,7 @@ def compile_moded(outputs: Sequence[Expr], inputs: Sequence[Expr], count: int) -
     return _compile_linearised(outputs, inputs[:d], count, rows, _modes_behind(d, count))
 
 
-def compile_entries(
-    entries: Sequence[Expr], inputs: Sequence[Expr], d: int, count: int
-) -> Kernel:
+def compile_entries(entries: Sequence[Expr], inputs: Sequence[Expr], d: int, count: int) -> Kernel:
     """Compile values that depend on what `compile_moded` has in `y`."""
     emit = _Emitter()
     for i, value in enumerate(emit.graph(entries, _modes_behind(d, count))):

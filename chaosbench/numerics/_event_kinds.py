@@ -1,4 +1,4 @@
-"""How a switching function chooses; apart from the integrator, so that naming them loads no numba."""
+"""How a switching function chooses; a module of its own, so that naming it loads no numba."""
 
 from __future__ import annotations
 

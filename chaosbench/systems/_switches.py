@@ -196,7 +196,9 @@ class _Lowering:
             case "min" | "max":
                 first = apply("lt", 0.0, self.side(apply("sub", args[1], args[0]), jumps=False))
                 small, large = args
-                return apply("where", first, *((small, large) if node.op == "min" else (large, small)))
+                return apply(
+                    "where", first, *((small, large) if node.op == "min" else (large, small))
+                )
             case "lt" | "le":
                 return apply("lt", 0.0, self.side(apply("sub", args[1], args[0]), jumps=True))
             case "floor":

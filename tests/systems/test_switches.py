@@ -11,7 +11,7 @@ import pytest
 import chaosbench as cb
 from chaosbench.errors import DefinitionError, InputError, ParameterError
 from chaosbench.expressions import floor, mod, sign, where
-from chaosbench.numerics._event_kinds import BINARY, RESET, WHOLE
+from chaosbench.numerics._event_kinds import BINARY, WHOLE
 from chaosbench.systems import flow, registry
 from chaosbench.systems._characterise import _moments
 from chaosbench.systems._integration import Orbit, integrator_for
@@ -77,9 +77,7 @@ def suspension(x, phase, *, beta=1.9):
 
 class TestResets:
     def test_exponents_of_a_suspended_map_are_known(self):
-        spectrum = lyapunov_spectrum(
-            suspension.with_params(beta=1.9), periods=200, transient=5.0
-        )
+        spectrum = lyapunov_spectrum(suspension.with_params(beta=1.9), periods=200, transient=5.0)
         assert spectrum.values[0] == pytest.approx(math.log(1.9), rel=2e-3)
         assert spectrum.values[1] == pytest.approx(0.0, abs=1e-9)
 
@@ -113,9 +111,9 @@ class TestResets:
         )
         with pytest.raises(DefinitionError, match=r"'after' of 'broken' asks for 'nothing'; .*'a'"):
             _ = broken.fingerprint
-        short = flow(ic=(1.0,), reference="none", name="short", resets=[(lambda x: x, lambda x: ())])(
-            lambda x: x
-        )
+        short = flow(
+            ic=(1.0,), reference="none", name="short", resets=[(lambda x: x, lambda x: ())]
+        )(lambda x: x)
         with pytest.raises(DefinitionError, match="must return 1 values, not 0"):
             _ = short.fingerprint
 
