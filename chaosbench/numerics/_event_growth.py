@@ -13,8 +13,27 @@ _jit = njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
 
 
 @_jit
+def _copy(source, target):
+    for i in range(source.size):
+        target[i] = source[i]
+
+
+@_jit
 def flow_growth_events(
-    fields, kinds, x0, y, modes, d, count, segment, logs, rtol, atol, bound, tally
+    fields,
+    kinds,
+    x0,
+    y,
+    modes,
+    d,
+    count,
+    segment,
+    logs,
+    rtol,
+    atol,
+    bound,
+    max_steps,
+    tally,
 ):
     """Like `flow_growth`, with the tangent vectors taken through every event.
 
@@ -25,42 +44,50 @@ def flow_growth_events(
     empty = np.empty((0, y.size))
     attempts = 0
     saved, saved_modes, saved_tally = np.empty(y.size), np.empty(modes.size), np.empty(tally.size)
+    # element by element, which takes numba a fraction of the time to compile
     piece_logs = np.empty(count)
     piece = segment
     time = 0.0
     h = 0.0
     for s in range(logs.shape[0]):
-        logs[s] = 0.0
+        for c in range(count):
+            logs[s, c] = 0.0
         start = s * segment
         within = 0.0
         while within < segment:
             span = segment - within
             if piece < span * (1.0 - 1e-9):
                 span = piece
-            saved[:] = y
-            saved_modes[:] = modes
-            saved_tally[:] = tally
+            _copy(y, saved)
+            _copy(modes, saved_modes)
+            _copy(tally, saved_tally)
             step_before = h
             status, elapsed, h, tried = integrate_events(
                 fields, kinds, x0 + start + within, y, modes, d, span, h, empty, segment, rtol,
-                atol, bound, 10_000_000, tally,
+                atol, bound, max_steps, tally,
             )  # fmt: skip
             attempts += tried
             time = start + within + elapsed
             if status != REACHED:
                 return status, time, attempts
             orthonormalise(y, d, count, piece_logs)
-            spread = piece_logs.max() - piece_logs.min()
+            low, high = piece_logs[0], piece_logs[0]
+            for c in range(1, count):
+                low, high = min(low, piece_logs[c]), max(high, piece_logs[c])
+            spread = high - low
             if not spread < SPREAD and piece > segment * 1e-6:
-                y[:] = saved
-                modes[:] = saved_modes
-                tally[:] = saved_tally
+                _copy(saved, y)
+                _copy(saved_modes, modes)
+                _copy(saved_tally, tally)
                 h = min(step_before, 0.5 * span) if step_before > 0.0 else step_before
                 piece = 0.5 * span
                 continue
-            logs[s] += piece_logs
+            for c in range(count):
+                logs[s, c] += piece_logs[c]
             if spread == np.inf:  # a slide ends one direction of the tangent space for good
-                logs[s:] = -np.inf
+                for later in range(s, logs.shape[0]):
+                    for c in range(count):
+                        logs[later, c] = -np.inf
                 return REACHED, time, attempts
             within = segment if span == segment - within else within + span
             if spread < 0.25 * SPREAD and piece < segment:
@@ -70,7 +97,7 @@ def flow_growth_events(
 
 @_jit
 def twin_growth_events(
-    fields, kinds, x0, y, modes, d, scale, distance, segment, logs, rtol, atol, bound
+    fields, kinds, x0, y, modes, d, scale, distance, segment, logs, rtol, atol, bound, max_steps
 ):
     """Like `twin_growth` for the rows of `y` and `modes`, each going through its own events."""
     empty = np.empty((0, d))
@@ -80,7 +107,7 @@ def twin_growth_events(
         for n in range(2):
             status, elapsed, steps[n], _ = integrate_events(
                 fields, kinds, x0 + s * segment, y[n], modes[n], d, segment, steps[n], empty,
-                segment, rtol, atol, bound, 10_000_000, tally,
+                segment, rtol, atol, bound, max_steps, tally,
             )  # fmt: skip
             if status != REACHED:
                 return status, s * segment + elapsed

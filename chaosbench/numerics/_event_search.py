@@ -92,7 +92,8 @@ def closing_rates(values, modes, kinds, d, k, row, closing):
 def settle(fields, time, y, modes, kinds, d, skip):
     """Decide the modes that are NaN or that the state contradicts, in their order.
 
-    What `skip` is the index of, has just been decided. A surface depends on modes before it only.
+    What `skip` is the index of has just been decided (`m`: none). A surface depends on the modes
+    before it only.
     """
     m = modes.size
     values = np.empty(m * (d + 2))

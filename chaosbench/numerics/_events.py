@@ -195,7 +195,7 @@ def integrate_events(
         for i in range(size):
             out[0, i] = y[i]
         row = 1
-    settle(fields, x0, y, modes, kinds, d, -1)
+    settle(fields, x0, y, modes, kinds, d, m)
     f = active(fields, modes, kinds)
     if f == 0:
         return CHATTERING, 0.0, h, 0

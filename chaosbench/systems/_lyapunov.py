@@ -8,7 +8,7 @@ import numpy as np
 
 from chaosbench.errors import InputError, ParameterError, TrajectoryEscapedError
 from chaosbench.systems._constants import known_constants
-from chaosbench.systems._integration import BOUND, Orbit, raise_status
+from chaosbench.systems._integration import BOUND, MAX_STEPS, Orbit, raise_status
 from chaosbench.systems._simulate import attractor_orbit, estimate_period
 from chaosbench.systems._system import System
 from chaosbench.trajectories import FloatArray
@@ -165,7 +165,7 @@ def _switching_growth(
     modes = switches.undecided() if orbit.modes is None else orbit.modes.copy()
     status, elapsed, attempts = flow_growth_events(
         switches.addresses(count), switches.kind_array, orbit.time, y, modes, system.dimension,
-        count, segment, logs, orbit.rtol, orbit.rtol, BOUND, orbit.tally,
+        count, segment, logs, orbit.rtol, orbit.rtol, BOUND, MAX_STEPS, orbit.tally,
     )  # fmt: skip
     orbit.modes = modes
     return status, elapsed, attempts
@@ -267,7 +267,7 @@ def twin_exponent(
         modes = np.tile(switches.undecided(), (2, 1))
         status, elapsed = twin_growth_events(
             switches.addresses(0), switches.kind_array, orbit.time, y.reshape(2, d), modes, d,
-            scale, distance, segment, logs, rtol, rtol * 1e-2, BOUND,
+            scale, distance, segment, logs, rtol, rtol * 1e-2, BOUND, MAX_STEPS,
         )  # fmt: skip
     raise_status(status, system, orbit.time + elapsed)
     rates = logs[warm:, np.newaxis] / segment
