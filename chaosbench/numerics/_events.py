@@ -300,7 +300,7 @@ def integrate_events(
         if not largest < bound:
             return ESCAPED, elapsed, h, attempts
         if event >= 0:
-            at_once = at_once + 1 if elapsed - last_event <= 1e-13 * (x0 + elapsed) else 0
+            at_once = at_once + 1 if elapsed - last_event <= 1e-13 * abs(x0 + elapsed) else 0
             last_event = elapsed
             if at_once > _MOST_EVENTS_AT_ONCE:
                 return CHATTERING, elapsed, h, attempts

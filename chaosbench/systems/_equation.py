@@ -66,12 +66,24 @@ def _lines(system: System, rows: int, style: _Text) -> list[str]:
         for name, node in shown
     ]
     left_out = system.dimension - len(shown)
-    return lines + ([f"… and {left_out} more like these"] if left_out else [])
+    lines += [f"… and {left_out} more like these"] if left_out else []
+    for surface, image in system.traced_resets:
+        changed = [
+            (style.symbol(name), style.render(node)[0])
+            for name, old, node in zip(system.variables, system.trace.inputs, image, strict=True)
+            if node is not old
+        ]
+        lines.append(style.reset(style.render(surface)[0], changed))
+    return lines
 
 
 class _Text:
     def left(self, name: str, kind: str) -> str:
         return f"{name} ←" if kind == "map" else f"{name}' ="
+
+    def reset(self, surface: str, changed: list[tuple[str, str]]) -> str:
+        after = ", ".join(f"{name} ← {value}" for name, value in changed)
+        return f"where {surface} rises through 0: {after}"
 
     def symbol(self, name: str) -> str:
         return name
@@ -143,6 +155,10 @@ class _Text:
 class _Latex(_Text):
     def left(self, name: str, kind: str) -> str:
         return f"{name} &\\mapsto" if kind == "map" else f"\\dot{{{name}}} &="
+
+    def reset(self, surface: str, changed: list[tuple[str, str]]) -> str:
+        after = ",\\ ".join(f"{name} \\mapsto {value}" for name, value in changed)
+        return f"{surface} &\\uparrow 0:\\quad {after}"
 
     def symbol(self, name: str) -> str:
         head, _, tail = name.partition("_")

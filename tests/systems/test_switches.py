@@ -14,6 +14,7 @@ from chaosbench.expressions import floor, mod, sign, where
 from chaosbench.numerics._event_kinds import BINARY, WHOLE
 from chaosbench.systems import flow, registry
 from chaosbench.systems._characterise import _moments
+from chaosbench.systems._equation import equation_latex, equation_text
 from chaosbench.systems._integration import Orbit, integrator_for
 from chaosbench.systems._lyapunov import lyapunov_spectrum, twin_exponent
 from chaosbench.testing import check_system
@@ -101,6 +102,13 @@ class TestResets:
         assert orbit.tally[1] == 1
         assert -57 < orbit.state[0] < -56  # at v = c the voltage falls
         assert orbit.state[1] == pytest.approx(before[1] - 16, abs=1.5)
+
+    def test_the_reset_is_printed_with_the_equation(self):
+        system = registry["izhikevich"]
+        assert equation_text(system)[-1] == "where v - 30 rises through 0: v ← -56, u ← u - 16"
+        assert equation_latex(system)[-1] == (
+            r"v - 30 &\uparrow 0:\quad v \mapsto -56,\ u \mapsto u - 16"
+        )
 
     def test_functions_that_ask_for_what_is_not_there(self):
         def after(x, *, nothing):
