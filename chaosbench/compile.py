@@ -23,9 +23,9 @@ from chaosbench.expressions import BOOLEAN, Expr, differentiate, reachable
 from chaosbench.trajectories import FloatArray
 
 __all__ = [
-    "ATTRIBUTES", "Emitter", "Kernel", "compile_delay_tangent", "compile_jacobian", "compile_pair",
-    "compile_rhs", "compile_tangent", "compile_time_derivative", "declarations", "make_engine",
-    "suffix", "tangent_outputs",
+    "ATTRIBUTES", "Emitter", "Kernel", "compile_delay_tangent", "compile_entries",
+    "compile_jacobian", "compile_moded", "compile_pair", "compile_rhs", "compile_tangent",
+    "compile_time_derivative", "declarations", "make_engine", "suffix", "tangent_outputs",
 ]  # fmt: skip
 
 _INTRINSICS = {
@@ -481,3 +481,29 @@ def compile_pair(outputs: Sequence[Expr], inputs: Sequence[Expr]) -> Kernel:
     for i, value in enumerate(first + second):
         emit.store(value, "%out", i)
     return _assemble(emit.lines, 2 * (d + m), 2 * d)
+
+
+def compile_moded(outputs: Sequence[Expr], inputs: Sequence[Expr], count: int) -> Kernel:
+    """Compile a field that depends on modes, with its linearisation on `count` tangent vectors.
+
+    `y` holds the state ``(d,)``, the tangent vectors ``(d, count)`` and the modes ``(m,)``; `out`
+    the derivatives of the first two.
+    """
+    d = len(outputs)
+    if count == 0:
+        return _compile_list(outputs, len(inputs))
+    rows = [d + j * count for j in range(d)]
+    return _compile_linearised(outputs, inputs[:d], count, rows, _modes_behind(d, count))
+
+
+def compile_entries(entries: Sequence[Expr], inputs: Sequence[Expr], d: int, count: int) -> Kernel:
+    """Compile values that depend on what `compile_moded` has in `y`."""
+    emit = Emitter()
+    for i, value in enumerate(emit.graph(entries, _modes_behind(d, count))):
+        emit.store(value, "%out", i)
+    return _assemble(emit.lines, len(inputs) + d * count, len(entries))
+
+
+def _modes_behind(d: int, count: int) -> Callable[[int], int]:
+    """Say where state and modes lie when `count` tangent vectors stand between them."""
+    return lambda index: index if index < d else index + d * count

@@ -196,17 +196,25 @@ def _propagate(
     d = state.size
     y = np.concatenate([state, np.eye(d).ravel()])
     out = np.empty((steps + 1, y.size))
-    address = system.tangent_kernel(d).address
+    switches = system.switches
     if system.kind == "map":
         from chaosbench.numerics._maps import iterate
 
-        status, _ = iterate(address, start, y, steps, out, BOUND)
+        status, _ = iterate(system.tangent_kernel(d).address, start, y, steps, out, BOUND)
+    elif switches is not None:
+        from chaosbench.numerics._events import integrate_events
+
+        status, *_ = integrate_events(
+            switches.addresses(d), switches.kind_array, start, y, switches.undecided(), d,
+            steps * dt, 0.0, out, dt, 1e-9, 1e-9, BOUND, MAX_STEPS, np.zeros(3),
+        )  # fmt: skip
     else:
         from chaosbench.numerics._dop853 import integrate
 
         status, *_ = integrate(
-            address, start, y, steps * dt, 0.0, out, dt, 1e-9, 1e-9, BOUND, MAX_STEPS, d
-        )
+            system.tangent_kernel(d).address, start, y, steps * dt, 0.0, out, dt, 1e-9, 1e-9,
+            BOUND, MAX_STEPS, d,
+        )  # fmt: skip
     if status != 0 or not np.isfinite(out).all():
         return None
     return out[:, :d], out[:, d:].reshape(-1, d, d)

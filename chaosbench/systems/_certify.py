@@ -17,7 +17,8 @@ is integrated again at a thousand times the tolerance, which is another order an
 is iterated again from a state a ten-thousand-fold rounding away. What either does to the samples,
 their own errors do not.
 
-A delay system has no second method here. It is integrated again at a hundredth of the tolerance,
+A flow with resets has no second method here, and is only integrated again at a hundredth of the
+tolerance. Nor has a delay system. It is integrated again at a hundredth of the tolerance,
 and once more so with no step longer than half the sampling step; the dense past it starts from is
 taken as given, as the first sample is.
 """
@@ -33,9 +34,9 @@ from numpy.typing import ArrayLike
 
 from chaosbench.errors import InputError, IntegrationError
 from chaosbench.systems._constants import known_constants
-from chaosbench.systems._integration import Orbit
+from chaosbench.systems._integration import Orbit, integrator_for
 from chaosbench.systems._system import System
-from chaosbench.systems._witness import ExtrapolatedOrbit, TaylorOrbit
+from chaosbench.systems._witness import ExtrapolatedOrbit, TaylorOrbit, can_follow
 from chaosbench.trajectories import FloatArray
 
 __all__ = ["AGREEMENT", "Certificate", "certified_until", "describe", "shared_certificate"]
@@ -198,15 +199,16 @@ def _witnesses(
         f"extrapolation at {tight:g}",
         lambda: ExtrapolatedOrbit(system, state, time, rtol=tight),
     )
-    dop853: Maker = (f"dop853 at {tight:g}", again)
+    dop853: Maker = (f"{integrator_for(system, tight)} at {tight:g}", again)
     if system.kind == "map":
         return [[taylor]]
     if system.kind == "delay":
         halved: Maker = (f"dop853-steps at {tight:g}, steps of dt/2", lambda: again(dt / 2))
         return [[(f"dop853-steps at {tight:g}", again)], [halved]]
     if system.kind == "flow":
-        smooth = not system.tape.rough
-        return [[taylor, extrapolation] if smooth else [extrapolation], [dop853]]
+        if system.resets:
+            return [[dop853]]
+        return [[taylor, extrapolation] if can_follow(system) else [extrapolation], [dop853]]
     return []
 
 

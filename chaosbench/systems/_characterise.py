@@ -274,14 +274,18 @@ def _moments(system: System, *, rtol: float, seed: int) -> _Moments:
     short = "transient" in system.declared_tags
     points = round(32 * TRANSIENT_PERIODS) if short else 2**17
 
-    def look(*key: int) -> tuple[FloatArray, FloatArray]:
+    def look(*key: int) -> tuple[FloatArray, FloatArray, tuple[float, float]]:
         orbit = attractor_orbit(system, key=(seed, 4, *key), rtol=rtol)
         start = orbit.time
-        return np.asarray(start + step * np.arange(points)), orbit.sample(points, step)
+        orbit.tally[:] = 0.0
+        piece = orbit.sample(points, step)
+        crossed = (float(orbit.tally[0]), orbit.time - start)
+        return np.asarray(start + step * np.arange(points)), piece, crossed
 
     looks = _surviving(look, 0) if short else [look()]
-    pieces = [piece for _, piece in looks]
-    times = np.concatenate([when for when, _ in looks])
+    pieces = [piece for _, piece, _ in looks]
+    tallies = [crossed for _, _, crossed in looks]
+    times = np.concatenate([when for when, _, _ in looks])
     samples = np.concatenate(pieces)
     spread = samples.std(axis=0)
     if not (spread > 0).all():
@@ -303,6 +307,8 @@ def _moments(system: System, *, rtol: float, seed: int) -> _Moments:
             rates = np.trace(jacobians, axis1=1, axis2=2)
         divergence = float(rates.mean())
         scatter = float(batch_stderr(rates[:, np.newaxis])[0])
+        # what volumes change by at the events; nothing without switches
+        divergence += sum(crossed for crossed, _ in tallies) / sum(span for _, span in tallies)
         if not discrete:
             some = jacobians[:: len(jacobians) // STIFFNESS_SAMPLES]
             stiffness = float(-np.linalg.eigvals(some).real.min() * period)

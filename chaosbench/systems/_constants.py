@@ -36,7 +36,8 @@ class Constants:
             where the dimension is too high for the points taken.
         mean, std: of each variable on the attractor, ``(d,)``.
         mean_divergence, mean_divergence_stderr: time average of the trace of the Jacobian (of
-            log|det| for a map); None for a delay system.
+            log|det| for a map), and of log|det| of the saltation matrices where the flow jumps;
+            None for a delay system.
         stiffness: largest rate of decay |Re λ| among the Jacobian's eigenvalues along the orbit,
             times the period; None for a map.
         ranked: whether the system passed the gate of the ranked suites.

@@ -26,6 +26,7 @@ def flow(
     aliases: Iterable[str] = (),
     dim: int | Mapping[str, int] | None = None,
     name: str | None = None,
+    resets: Iterable[tuple[Callable[..., Any], Callable[..., Any]]] = (),
 ) -> Decorator:
     """Define an ordinary differential equation.
 
@@ -39,6 +40,8 @@ def flow(
         aliases: other names, such as the one in dysts.
         dim: the size of the one vector argument, or name to size where there are several.
         name: registered name; the function's by default.
+        resets: pairs of functions of the state, the time and the parameters, of which each names
+            those it needs: where the first rises through zero, the second gives the new state.
 
     Example:
         >>> @flow(ic=(-9.79, -15.04, 20.53), reference="lorenz1963")
@@ -48,7 +51,7 @@ def flow(
         3
 
     """
-    return _decorator("flow", ic, reference, tags, aliases, dim, name)
+    return _decorator("flow", ic, reference, tags, aliases, dim, name, tuple(resets))
 
 
 def delay(
@@ -205,6 +208,7 @@ def _decorator(
     aliases: Iterable[str],
     dim: int | Mapping[str, int] | None,
     name: str | None,
+    resets: tuple[tuple[Callable[..., Any], Callable[..., Any]], ...] = (),
 ) -> Decorator:
     def decorate(function: Callable[..., Any]) -> System:
         title = name or function.__name__
@@ -249,6 +253,7 @@ def _decorator(
             declared_tags=frozenset(tags),
             aliases=tuple(aliases),
             driven="t" in positional,
+            resets=resets,
             delays=tuple(
                 Delay(argument, variables.index(variable), float(parameters[lag]))
                 for argument, variable, lag in delayed

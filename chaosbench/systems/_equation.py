@@ -81,7 +81,15 @@ def _lines(system: System, rows: int, style: _Text) -> list[str]:
             for name, node in shown
         ]
     left_out = system.dimension - len(shown)
-    return lines + ([f"… and {left_out} more like these"] if left_out else [])
+    lines += [f"… and {left_out} more like these"] if left_out else []
+    for surface, image in system.traced_resets:
+        changed = [
+            (style.symbol(name), style.render(node)[0])
+            for name, old, node in zip(system.variables, system.trace.inputs, image, strict=True)
+            if node is not old
+        ]
+        lines.append(style.reset(style.render(surface)[0], changed))
+    return lines
 
 
 class _Text:
@@ -91,6 +99,10 @@ class _Text:
     def increment(self, name: str, drift: tuple[str, int], g: tuple[str, int]) -> str:
         noise = "" if g[0] == "0" else f" + {_wrap(g, _PRODUCT)} dW_{name}"
         return f"d{name} = {_wrap(drift, _PRODUCT)} dt{noise}"
+
+    def reset(self, surface: str, changed: list[tuple[str, str]]) -> str:
+        after = ", ".join(f"{name} ← {value}" for name, value in changed)
+        return f"where {surface} rises through 0: {after}"
 
     def symbol(self, name: str) -> str:
         return name
@@ -166,6 +178,10 @@ class _Latex(_Text):
     def increment(self, name: str, drift: tuple[str, int], g: tuple[str, int]) -> str:
         noise = "" if g[0] == "0" else f" + {_wrap(g, _PRODUCT)} \\, dW_{{{name}}}"
         return f"d{name} &= {_wrap(drift, _PRODUCT)} \\, dt{noise}"
+
+    def reset(self, surface: str, changed: list[tuple[str, str]]) -> str:
+        after = ",\\ ".join(f"{name} \\mapsto {value}" for name, value in changed)
+        return f"{surface} &\\uparrow 0:\\quad {after}"
 
     def symbol(self, name: str) -> str:
         head, _, tail = name.partition("_")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from numbers import Real
 from typing import Any
 
@@ -42,6 +42,8 @@ class Orbit:
         integrator: a name in `INTEGRATORS`; by default what `integrator_for` chooses.
         key: of the Brownian path of a stochastic system, whose `step` takes the tolerance's place.
         longest_step: in time units; only delay systems heed it.
+        tally: of the events since the start: the sum of log|det S| of their saltation matrices,
+            their number, and how often the orbit began to slide.
 
     """
 
@@ -57,6 +59,8 @@ class Orbit:
     kink: float = -np.inf
     key: tuple[int, ...] = (0,)
     longest_step: float = np.inf
+    modes: FloatArray | None = None
+    tally: FloatArray = field(default_factory=lambda: np.zeros(3))
 
     def __post_init__(self) -> None:
         check_tolerance(self.rtol)
@@ -96,6 +100,8 @@ class Orbit:
 
 def integrator_for(system: System, rtol: float = 1e-10) -> str:
     """Return the name of the integrator that suits a system at a tolerance."""
+    if system.switches is not None:
+        return "dop853-events"
     if system.kind == "flow":
         from chaosbench.systems._stiffness import flow_integrator
 
@@ -111,12 +117,16 @@ def check_integrator(name: str, system: System, rtol: float) -> str:
 
     """
     usual = integrator_for(system, rtol)
-    fitting = sorted({usual, "dop853", "rodas5p", LANES} if system.kind == "flow" else {usual})
+    fitting = {usual}
+    if system.kind == "flow" and not system.resets:
+        fitting |= {"dop853", "rodas5p"}
+        if system.switches is None:  # a series does not see where an equation switches
+            fitting.add(LANES)
     if name == "auto":
         return usual
     if name not in fitting:
         raise ParameterError(
-            f"integrator must be auto or one of {', '.join(fitting)} for the {system.kind} "
+            f"integrator must be auto or one of {', '.join(sorted(fitting))} for the {system.kind} "
             f"{system.name!r}, not {name!r}"
         )
     return name
@@ -140,6 +150,23 @@ def _rodas5p(orbit: Orbit, span: float, out: FloatArray, dt: float) -> tuple[int
     status, elapsed, orbit.step, attempts = integrate_stiff(
         *stiff_addresses(orbit.system), orbit.time, orbit.state, span, orbit.step, out, dt,
         orbit.rtol, orbit.atol, BOUND, MAX_STEPS, orbit.state.size,
+    )  # fmt: skip
+    orbit.attempts += attempts
+    return status, elapsed
+
+
+def _dop853_events(orbit: Orbit, span: float, out: FloatArray, dt: float) -> tuple[int, float]:
+    from chaosbench.numerics._events import integrate_events
+
+    switches = orbit.system.switches
+    if switches is None:
+        raise ParameterError(f"the flow {orbit.system.name!r} has no events to locate; use dop853")
+    if orbit.modes is None:
+        orbit.modes = switches.undecided()
+    status, elapsed, orbit.step, attempts = integrate_events(
+        switches.addresses(0), switches.kind_array, orbit.time, orbit.state, orbit.modes,
+        orbit.state.size, span, orbit.step, out, dt, orbit.rtol, orbit.atol, BOUND, MAX_STEPS,
+        orbit.tally,
     )  # fmt: skip
     orbit.attempts += attempts
     return status, elapsed
@@ -170,6 +197,7 @@ def _iteration(orbit: Orbit, span: float, out: FloatArray, _: float) -> tuple[in
 INTEGRATORS: dict[str, Callable[[Orbit, float, FloatArray, float], tuple[int, float]]] = {
     "dop853": _dop853,
     "rodas5p": _rodas5p,
+    "dop853-events": _dop853_events,
     "dop853-steps": _dop853_steps,
     "iteration": _iteration,
     "ito-1.5": integrate_stochastic,
@@ -186,6 +214,7 @@ def check_tolerance(rtol: float) -> None:
 def raise_status(status: int, system: System, time: float) -> None:
     """Turn an integrator's status into the error that names the system and the time."""
     from chaosbench.numerics._dop853 import ESCAPED, EXHAUSTED, REACHED, UNDERFLOW
+    from chaosbench.numerics._event_kinds import CHATTERING
 
     if status == REACHED:
         return
@@ -206,6 +235,12 @@ def raise_status(status: int, system: System, time: float) -> None:
         raise StepSizeError(
             f"{system.name!r} needed more than {MAX_STEPS:,} steps by {when}; "
             "loosen rtol, shorten the time span or, if it is stiff, ask for integrator='rodas5p'",
+            time=time,
+        )
+    if status == CHATTERING:
+        raise IntegrationError(
+            f"{system.name!r} switches without end after {when}: it slides along two surfaces at "
+            "once, or its events accumulate; smooth the switch, or use the integrator 'dop853'",
             time=time,
         )
     raise IntegrationError(f"unknown integrator status {status} for {system.name!r}", time=time)

@@ -8,7 +8,13 @@ import numpy as np
 
 from chaosbench.errors import InputError, ParameterError, TrajectoryEscapedError
 from chaosbench.systems._constants import known_constants
-from chaosbench.systems._integration import BOUND, Orbit, integrator_for, raise_status
+from chaosbench.systems._integration import (
+    BOUND,
+    MAX_STEPS,
+    Orbit,
+    integrator_for,
+    raise_status,
+)
 from chaosbench.systems._simulate import attractor_orbit, estimate_period
 from chaosbench.systems._system import System
 from chaosbench.trajectories import FloatArray
@@ -162,7 +168,7 @@ def _growth(
     from chaosbench.numerics._tangent import flow_growth, map_growth
 
     d = system.dimension
-    kernel = system.tangent_kernel(count).address
+    kernel = 0 if system.switches else system.tangent_kernel(count).address
     if system.kind == "map":
         steps = round(50 * periods)
         warm = max(100, steps // 10)
@@ -174,18 +180,38 @@ def _growth(
         steps = round(periods * SEGMENTS_PER_PERIOD)
         warm = max(100, steps // 10)
         logs = np.empty((warm + steps, count))
-        status, elapsed, attempts = flow_growth(
-            kernel, orbit.time, y, d, count, segment, 0.0, logs, rtol, rtol, BOUND, d
-        )
+        if system.switches is None:
+            status, elapsed, attempts = flow_growth(
+                kernel, orbit.time, y, d, count, segment, 0.0, logs, rtol, rtol, BOUND, d
+            )
+        else:
+            status, elapsed, attempts = _switching_growth(system, orbit, y, segment, logs)
     raise_status(status, system, orbit.time + elapsed)
     if not np.isfinite(logs).all():
         raise InputError(
             f"a tangent vector of {system.name!r} vanished: its Jacobian is singular on the "
-            f"attractor; ask for fewer exponents than {count}"
+            f"attractor, or it slides along a surface; ask for fewer exponents than {count}"
         )
     orbit.state = y[:d].copy()
     orbit.time += elapsed
     return warm, logs, segment, attempts * y.size
+
+
+def _switching_growth(
+    system: System, orbit: Orbit, y: FloatArray, segment: float, logs: FloatArray
+) -> tuple[int, float, int]:
+    """Follow tangent vectors through events; those of the orbit go to its tally."""
+    from chaosbench.numerics._event_growth import flow_growth_events
+
+    switches, count = system.switches, logs.shape[1]
+    assert switches is not None
+    modes = switches.undecided() if orbit.modes is None else orbit.modes.copy()
+    status, elapsed, attempts = flow_growth_events(
+        switches.addresses(count), switches.kind_array, orbit.time, y, modes, system.dimension,
+        count, segment, logs, orbit.rtol, orbit.rtol, BOUND, MAX_STEPS, orbit.tally,
+    )  # fmt: skip
+    orbit.modes = modes
+    return status, elapsed, attempts
 
 
 def _delay_growth(
@@ -278,14 +304,24 @@ def twin_exponent(
     direction /= np.linalg.norm(direction)
     y = np.concatenate([orbit.state, orbit.state + distance * scale * direction])
     discrete = system.kind == "map"
+    switches = system.switches
     segment = 1.0 if discrete else _period(system) / SEGMENTS_PER_PERIOD
     steps = round(periods * (50 if discrete else SEGMENTS_PER_PERIOD))
     warm = max(100, steps // 10)
     logs = np.empty(warm + steps)
-    status, elapsed, _ = twin_growth(
-        system.pair_kernel.address, orbit.time, y, d, scale, distance, segment, 0.0, logs,
-        rtol, rtol * 1e-2, BOUND, discrete,
-    )  # fmt: skip
+    if switches is None:
+        status, elapsed, _ = twin_growth(
+            system.pair_kernel.address, orbit.time, y, d, scale, distance, segment, 0.0, logs,
+            rtol, rtol * 1e-2, BOUND, discrete,
+        )  # fmt: skip
+    else:
+        from chaosbench.numerics._event_growth import twin_growth_events
+
+        modes = np.tile(switches.undecided(), (2, 1))
+        status, elapsed = twin_growth_events(
+            switches.addresses(0), switches.kind_array, orbit.time, y.reshape(2, d), modes, d,
+            scale, distance, segment, logs, rtol, rtol * 1e-2, BOUND, MAX_STEPS,
+        )  # fmt: skip
     raise_status(status, system, orbit.time + elapsed)
     rates = logs[warm:, np.newaxis] / segment
     return TwinExponent(float(rates.mean()), float(batch_stderr(rates)[0]))

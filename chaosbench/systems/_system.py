@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -18,6 +18,9 @@ from numpy.typing import ArrayLike
 from chaosbench.errors import DefinitionError, InputError, ParameterError, suggestion
 from chaosbench.expressions import Expr, Graph, Vector, reachable
 from chaosbench.trajectories import FloatArray
+
+if TYPE_CHECKING:
+    from chaosbench.systems._switches import Switches
 
 __all__ = ["Delay", "Kind", "System", "Trace", "accepted"]
 
@@ -69,6 +72,8 @@ class System:
         delays: delayed arguments of a delay system.
         noise: the amplitudes of the noise in each variable, of a stochastic system.
         step: the longest integration step of a stochastic system, in time units.
+        resets: pairs of a function whose rise through zero is an event of a hybrid flow, and the
+            state after it; see `flow`.
 
     Two systems are equal when their fingerprints are.
 
@@ -91,6 +96,9 @@ class System:
     """The positional arguments: a name, or the name and size of a vector."""
     inverse_function: Callable[..., Any] | None = field(default=None, repr=False)
     """The definition of a map's inverse, where it has one."""
+    resets: tuple[tuple[Callable[..., Any], Callable[..., Any]], ...] = field(
+        default=(), repr=False
+    )
 
     # ---------------------------------------------------------------- facts
 
@@ -116,6 +124,8 @@ class System:
             tags.add("discontinuous")
         elif operations & _KINKS:
             tags.add("kinked")
+        if self.resets:
+            tags |= {"discontinuous", "hybrid"}
         return frozenset(tags)
 
     @cached_property
@@ -177,10 +187,28 @@ class System:
         return Trace(graph, (*state, *delayed), outputs)
 
     @cached_property
+    def traced_resets(self) -> tuple[tuple[Expr, tuple[Expr, ...]], ...]:
+        """The resets in the graph of `trace`: the function of each event, the state after it."""
+        from chaosbench.systems._resets import trace_resets
+
+        return trace_resets(self)
+
+    @cached_property
+    def switches(self) -> Switches | None:
+        """Where the flow has a kink, a jump or a reset; None where it is smooth everywhere."""
+        from chaosbench.systems._switches import find_switches
+
+        if self.kind != "flow":
+            return None
+        return find_switches(self.trace.inputs, self.trace.outputs, self.traced_resets)
+
+    @cached_property
     def fingerprint(self) -> str:
         """Hash of the equation with its parameter values and the initial state (16 hex digits)."""
+        resets = [[surface, *image] for surface, image in self.traced_resets]
         amplitudes = self.noise_amplitudes if self.noise is not None else ()
-        nodes = reachable([*self.trace.outputs, *amplitudes])
+        at_events = [node for reset in resets for node in reset]
+        nodes = reachable([*self.trace.outputs, *amplitudes, *at_events])
         number = {node.id: k for k, node in enumerate(nodes)}
         listing = [
             [
@@ -200,6 +228,8 @@ class System:
         if self.noise is not None:
             content["noise"] = [number[g.id] for g in amplitudes]
             content["step"] = self.step.hex()
+        if resets:
+            content["resets"] = [[number[node.id] for node in reset] for reset in resets]
         return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
 
     def __eq__(self, other: object) -> bool:

@@ -27,7 +27,7 @@ ROUNDING = {False: 2.0**-52, True: 2.0**-104}
 
 def can_follow(system: System) -> bool:
     """Say whether `TaylorOrbit` can follow a system."""
-    return system.kind == "map" or (system.kind == "flow" and not system.tape.rough)
+    return system.kind == "map" or (system.kind == "flow" and system.switches is None)
 
 
 def require_tape(system: System) -> None:
@@ -42,10 +42,10 @@ def require_tape(system: System) -> None:
             f"double-double arithmetic follows smooth flows and maps; {system.name!r} is a "
             f"{system.kind} system: use precision='double'"
         )
-    if system.kind == "flow" and system.tape.rough:
+    if system.kind == "flow" and not can_follow(system):
         raise InputError(
             f"Taylor's method needs an equation with all its derivatives; that of {system.name!r} "
-            f"contains {', '.join(system.tape.rough)}: use precision='double'"
+            f"contains {', '.join(system.tape.rough) or 'resets'}: use precision='double'"
         )
 
 
@@ -149,8 +149,10 @@ class ExtrapolatedOrbit(Orbit):
     def _run(self, span: float, out: FloatArray, dt: float) -> None:
         from chaosbench.numerics._extrapolation import integrate
 
-        if self.system.kind != "flow":
-            raise InputError(f"extrapolation follows flows; {self.system.name!r} is none")
+        if self.system.kind != "flow" or self.system.resets:
+            raise InputError(
+                f"extrapolation follows flows without resets; {self.system.name!r} is none"
+            )
         status, elapsed, self.step, attempts = integrate(
             self.system.kernel.address, self.time, self.state, span, self.step, out, dt,
             self.rtol, self.atol, BOUND, MAX_STEPS,

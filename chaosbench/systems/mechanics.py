@@ -143,9 +143,8 @@ def newton_leipnik(x, y, z, *, a=0.4, b=0.175):
 def fluid_trampoline(x, v, t, *, gamma=1.82, psi=0.01019, omega=1.21):
     """A drop that bounces on a vibrated soap film, a spring that only pushes.
 
-    The damping sets in with a jump where the drop touches the film, which the variational
-    exponents do not see. Its chaos is transient: after some thousands of periods the drop bounces
-    periodically.
+    The damping sets in with a jump where the drop touches the film. Its chaos is transient: after
+    some thousands of periods the drop bounces periodically.
     """
     film = where(x < 0, x + psi * v * abs(v), 0.0)
     return v, -1 - film + gamma * cos(omega * t)
@@ -154,7 +153,7 @@ def fluid_trampoline(x, v, t, *, gamma=1.82, psi=0.01019, omega=1.21):
 @flow(
     ic=(0.855, -0.391),
     reference="awrejcewicz1999",
-    tags={"dissipative", "mechanics"},
+    tags={"dissipative", "mechanics", "regular"},
     aliases=("StickSlipOscillator",),
 )
 def stick_slip_oscillator(
@@ -162,8 +161,9 @@ def stick_slip_oscillator(
 ):
     """A mass on a moving belt: dry friction holds it until it slips.
 
-    The friction jumps where the mass moves as fast as the belt, and holds it there for a while: an
-    integrator without events then takes steps without number, and no constants are stored.
+    The friction jumps where the mass moves as fast as the belt, and holds it there for a while: the
+    state slides along the surface v = vs. At these parameters its motion is periodic; as each stick
+    ends one direction of its tangent space, it has no second exponent and no constants are stored.
     """
     friction = t0 * sign(v - vs) - alpha * v + beta * (v - vs) ** 3
     return v, eps * (gamma * cos(omega * t) - friction) + a * x - b * x**3

@@ -9,7 +9,8 @@ from chaosbench.systems._definition import flow, map  # noqa: A004 - the decorat
 
 __all__ = [
     "beer_rnn", "bonhoeffer_van_der_pol", "cellular_neural_network", "chialvo", "excitable_cell",
-    "forced_fitzhugh_nagumo", "hindmarsh_rose", "hindmarsh_rose_marhl", "hopfield", "rulkov",
+    "forced_fitzhugh_nagumo", "hindmarsh_rose", "hindmarsh_rose_marhl", "hopfield", "izhikevich",
+    "rulkov",
 ]  # fmt: skip
 
 _BEER_TIMES = np.array([1.0, 2.5, 1.0])
@@ -166,3 +167,26 @@ def rulkov(x, y, *, alpha=4.1, mu=0.001, sigma=-1.0):
 def chialvo(x, y, *, a=0.89, b=0.18, c=0.28, k=0.03):
     """An excitable membrane, generation by generation: activation and recovery."""
     return x**2 * exp(y - x) + k, a * y - b * x + c
+
+
+def _above_peak(v, *, peak):
+    return v - peak
+
+
+def _after_spike(u, *, c, d):
+    return c, u + d
+
+
+@flow(
+    ic=(-50.0, -105.0),
+    reference="izhikevich2003",
+    tags={"dissipative", "neuron"},
+    resets=[(_above_peak, _after_spike)],
+)
+def izhikevich(v, u, *, a=0.2, b=2.0, c=-56.0, d=-16.0, current=-99.0, peak=30.0):
+    """A spiking neuron: at its peak the voltage is set back and the recovery moved.
+
+    Voltage in mV, time in ms; parameters of the chaos that Nobukawa and others studied in 2015 with
+    saltation matrices. No autonomous flow of two variables is chaotic without resets.
+    """
+    return 0.04 * v**2 + 5 * v + 140 - u + current, a * (b * v - u)

@@ -221,10 +221,7 @@ def sprott_s(x, y, z):
     aliases=("SprottMore",),
 )
 def sprott_more(x, y, z):
-    """An oscillator whose damping switches sign with a slow variable; it has no equilibrium.
-
-    The field jumps where ``z`` changes sign, which the variational exponents do not see.
-    """
+    """An oscillator whose damping switches sign with a slow variable; it has no equilibrium."""
     return y, -x - sign(z) * y, y**2 - exp(-(x**2))
 
 
