@@ -84,7 +84,7 @@ def delayed_arguments(
     function: Callable[..., Any], parameters: Iterable[str]
 ) -> list[tuple[str, str, str]]:
     """List the delayed arguments of a definition as (name, state variable, lag parameter)."""
-    positional, _ = _signature(function)
+    positional, _ = signature(function)
     names = set(positional)
     found = []
     for argument in positional:
@@ -95,7 +95,8 @@ def delayed_arguments(
     return found
 
 
-def _signature(function: Callable[..., Any]) -> tuple[list[str], dict[str, float]]:
+def signature(function: Callable[..., Any]) -> tuple[list[str], dict[str, float]]:
+    """Return the positional names of a definition, and its parameters with their defaults."""
     positional: list[str] = []
     parameters: dict[str, float] = {}
     for p in inspect.signature(function).parameters.values():
@@ -122,7 +123,7 @@ def _decorator(
 ) -> Decorator:
     def decorate(function: Callable[..., Any]) -> System:
         title = name or function.__name__
-        positional, parameters = _signature(function)
+        positional, parameters = signature(function)
         for key, value in parameters.items():
             if not math.isfinite(value):
                 raise DefinitionError(f"the parameter {key!r} of {title!r} is not finite")

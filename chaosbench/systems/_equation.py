@@ -43,6 +43,10 @@ _LATEX_NAMES = {
     "sinh": r"\sinh", "cosh": r"\cosh", "tanh": r"\tanh", "min": r"\min", "max": r"\max",
     "sign": r"\operatorname{sgn}", "mod": r"\operatorname{mod}", "and": r"\wedge", "or": r"\vee",
 }  # fmt: skip
+_OPERATORS = {
+    "dx": ("∂x", r"\partial_x"), "dy": ("∂y", r"\partial_y"), "laplacian": ("∇²", r"\nabla^2"),
+    "inverse_laplacian": ("∇⁻²", r"\nabla^{-2}"),
+}  # fmt: skip
 
 
 def equation_text(system: System, *, rows: int = 6) -> list[str]:
@@ -60,18 +64,18 @@ def _lines(system: System, rows: int, style: _Text) -> list[str]:
         outputs = system.symbolic_trace.outputs
     except (DefinitionError, TypeError, ValueError):
         outputs = system.trace.outputs  # a parameter that must be a number, such as a count
-    shown = list(zip(system.variables, outputs, strict=True))[:rows]
+    shown = list(zip(system.unknowns, outputs, strict=True))[:rows]
     lines = [
         f"{style.left(style.symbol(name), system.kind)} {style.render(node)[0]}"
         for name, node in shown
     ]
-    left_out = system.dimension - len(shown)
+    left_out = len(outputs) - len(shown)
     return lines + ([f"… and {left_out} more like these"] if left_out else [])
 
 
 class _Text:
     def left(self, name: str, kind: str) -> str:
-        return f"{name} ←" if kind == "map" else f"{name}' ="
+        return {"map": f"{name} ←", "field": f"{name}_t ="}.get(kind, f"{name}' =")
 
     def symbol(self, name: str) -> str:
         return name
@@ -100,6 +104,11 @@ class _Text:
     def compare(self, op: str) -> str:
         return {"lt": "<", "le": "≤"}[op]
 
+    def operator(self, op: str, order: int, field: tuple[str, int]) -> tuple[str, int]:
+        """An operator of space in front of a field, such as ∂x^2 u."""
+        power = f"^{order}" if order > 1 else ""
+        return f"{_OPERATORS[op][0]}{power} {_wrap(field, _ATOM)}", _PRODUCT
+
     def render(self, node: Expr) -> tuple[str, int]:
         """Return the text of a node and how tightly it binds."""
         if node.op == "const":
@@ -123,7 +132,10 @@ class _Text:
             case "mul":
                 # numbers and parameters read best in front
                 pair = sorted(zip(node.args, args, strict=True), key=lambda p: _front(p[0]))
-                return " ".join(_wrap(text, _PRODUCT) for _, text in pair), _PRODUCT
+                texts = [_wrap(text, _PRODUCT) for _, text in pair]
+                if pair[0][0].op in _OPERATORS:  # which does not act on the next factor
+                    texts[0] = f"({texts[0]})"
+                return " ".join(texts), _PRODUCT
             case "div":
                 return self.fraction(args[0], args[1])
             case "pow" | "powi":
@@ -134,6 +146,9 @@ class _Text:
                 return self.bars(args[0][0])
             case "where":
                 return self.cases(args[0][0], args[1][0], args[2][0])
+            case "dx" | "dy" | "laplacian" | "inverse_laplacian":
+                order = int(node.args[1].value) if len(node.args) > 1 else 1
+                return self.operator(node.op, order, args[0])
             case "lt" | "le":
                 return f"{args[0][0]} {self.compare(node.op)} {args[1][0]}", _SUM
             case _:
@@ -142,7 +157,8 @@ class _Text:
 
 class _Latex(_Text):
     def left(self, name: str, kind: str) -> str:
-        return f"{name} &\\mapsto" if kind == "map" else f"\\dot{{{name}}} &="
+        dotted = f"\\dot{{{name}}} &="
+        return {"map": f"{name} &\\mapsto", "field": f"\\partial_t {name} &="}.get(kind, dotted)
 
     def symbol(self, name: str) -> str:
         head, _, tail = name.partition("_")
@@ -179,6 +195,10 @@ class _Latex(_Text):
 
     def compare(self, op: str) -> str:
         return {"lt": "<", "le": r"\le"}[op]
+
+    def operator(self, op: str, order: int, field: tuple[str, int]) -> tuple[str, int]:
+        power = f"^{{{order}}}" if order > 1 else ""
+        return f"{_OPERATORS[op][1]}{power} {_wrap(field, _ATOM)}", _PRODUCT
 
 
 def _greek(name: str) -> str:

@@ -87,7 +87,9 @@ class Orbit:
 
 def integrator_for(system: System) -> str:
     """Return the name of the integrator that suits a system."""
-    return {"flow": "dop853", "delay": "dop853-steps", "map": "iteration"}[system.kind]
+    return {"flow": "dop853", "delay": "dop853-steps", "map": "iteration", "field": "etdrk4"}[
+        system.kind
+    ]
 
 
 def _dop853(orbit: Orbit, span: float, out: FloatArray, dt: float) -> tuple[int, float]:
@@ -122,10 +124,17 @@ def _iteration(orbit: Orbit, span: float, out: FloatArray, _: float) -> tuple[in
     return status, float(elapsed)
 
 
+def _etdrk4(orbit: Orbit, span: float, out: FloatArray, dt: float) -> tuple[int, float]:
+    from chaosbench.systems._field_runs import run_field
+
+    return run_field(orbit, span, out, dt)
+
+
 INTEGRATORS: dict[str, Callable[[Orbit, float, FloatArray, float], tuple[int, float]]] = {
     "dop853": _dop853,
     "dop853-steps": _dop853_steps,
     "iteration": _iteration,
+    "etdrk4": _etdrk4,
 }
 """Each moves an orbit over a span, fills the samples, and returns its status and elapsed time."""
 

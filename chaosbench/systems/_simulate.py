@@ -21,6 +21,9 @@ __all__ = ["attractor_orbit", "sampling_step", "simulate", "stationary"]
 JITTER = 1e-6
 """Perturbation of the initial state in standard deviations; chaos makes it a different orbit."""
 
+FIELD_SETTLING_RTOL = 1e-5
+"""Tolerance with which a field settles on its attractor."""
+
 
 def simulate(
     system: str | System,
@@ -127,10 +130,12 @@ def attractor_orbit(
     ic = np.array(system.ic)
     spread = np.array(known.std) if known else np.maximum(1.0, np.abs(ic))
     orbit = Orbit(system, ic + JITTER * spread * generator.standard_normal(ic.size), rtol=rtol)
-    length = _settling_time(system) * (1.0 + generator.random())
-    if transient is not None:
-        length = transient
-    orbit.advance(round(length) if system.kind == "map" else length)
+    if transient is None:
+        transient = _settling_time(system) * (1.0 + generator.random())
+    if system.kind == "field":  # a thousand times the work of a flow, and nobody sees it
+        orbit.rtol = orbit.atol = max(rtol, FIELD_SETTLING_RTOL)
+    orbit.advance(round(transient) if system.kind == "map" else transient)
+    orbit.rtol = orbit.atol = rtol
     return orbit
 
 
@@ -191,12 +196,16 @@ def estimate_period(system: System) -> float:
     """Estimate the dominant period in time units; see `dominant_period`."""
     if system.kind == "map":
         return 1.0
-    orbit = Orbit(system, np.array(system.ic), rtol=1e-9)
+    if system.kind == "field":  # every grid point is a sample too
+        count, longest, fine, rtol = 512, 11, 8, FIELD_SETTLING_RTOL
+    else:
+        count, longest, fine, rtol = 4096, 16, 32, 1e-9
+    orbit = Orbit(system, np.array(system.ic), rtol=rtol)
     rate = np.abs(_slopes(system, orbit)).max()
     span = 100.0 * max(1e-6, float(np.abs(orbit.state).max()) / max(float(rate), 1e-12))
-    step = span / 4096
+    step = span / count
     for _ in range(6):
-        samples = stationary(system, orbit.sample(4096, step))
+        samples = stationary(system, orbit.sample(count, step))
         slopes = np.gradient(samples, step, axis=0)
         spread = samples.std(axis=0)
         moving = spread > 1e-9 * max(float(np.abs(samples).max()), 1e-300)
@@ -208,17 +217,18 @@ def estimate_period(system: System) -> float:
         rice = float((2 * np.pi * spread[moving] / slopes.std(axis=0)[moving]).max())
         # a signal that still drifts or wanders seems to have no period, or an endless one: look
         # longer, but no more than eight times a round
-        rice = min(rice, 512 * step)
-        if 16 <= rice / step < 512:
+        rice = min(rice, count // 8 * step)
+        if count // 256 <= rice / step < count // 8:
             break
-        step = rice / 64
-    for exponent in (16, 13, 10):  # a transient system may escape before the long look ends
+        step = rice / (count // 64)
+    # a transient system may escape before the long look ends
+    for exponent in (longest, longest - 3, longest - 6):
         try:
-            samples = orbit.sample(2**exponent, rice / 32)
+            samples = orbit.sample(2**exponent, rice / fine)
         except IntegrationError:
-            orbit = Orbit(system, np.array(system.ic), rtol=1e-9)
+            orbit = Orbit(system, np.array(system.ic), rtol=rtol)
             continue
-        return dominant_period(stationary(system, samples), rice / 32)
+        return dominant_period(stationary(system, samples), rice / fine)
     raise InputError(f"{system.name!r} does not last for thirty periods; give dt")
 
 

@@ -20,7 +20,7 @@ from chaosbench.trajectories import FloatArray
 
 __all__ = ["Delay", "Kind", "System", "Trace"]
 
-Kind = Literal["flow", "delay", "map"]
+Kind = Literal["flow", "delay", "map", "field"]
 
 _KINKS = frozenset({"abs", "min", "max"})
 _JUMPS = frozenset({"sign", "floor", "mod", "where"})
@@ -53,11 +53,11 @@ class Trace:
 class System:
     """An equation with its parameters, initial state, source and tags; frozen.
 
-    Made by the decorators `flow`, `delay` and `map`. Attributes:
+    Made by the decorators `flow`, `delay`, `map` and `field`. Attributes:
 
     Attributes:
         name: registered name.
-        kind: ``flow`` (ordinary differential equation), ``delay`` or ``map``.
+        kind: ``flow`` (ordinary differential equation), ``delay``, ``map`` or ``field``.
         function: the definition; positional names are the state, keyword-only names parameters.
         variables: names of the `d` state variables.
         parameters: name to value.
@@ -93,6 +93,16 @@ class System:
         return len(self.variables)
 
     @property
+    def unknowns(self) -> tuple[str, ...]:
+        """Names of what the equation is about, one a line of it."""
+        return self.variables
+
+    @property
+    def coordinates(self) -> tuple[str, ...]:
+        """Names of the axes of space, of a field."""
+        return ()
+
+    @property
     def description(self) -> str:
         """First sentence of the definition's docstring."""
         return (self.function.__doc__ or "").strip().split("\n", 1)[0]
@@ -124,10 +134,12 @@ class System:
         return self._traced(graph, symbols)
 
     def _traced(self, graph: Graph, parameters: Mapping[str, Any]) -> Trace:
-        d = self.dimension
-        state = [graph.symbol("state", i, name) for i, name in enumerate(self.variables)]
+        d = len(self.unknowns)
+        state = [graph.symbol("state", i, name) for i, name in enumerate(self.unknowns)]
         delayed = [graph.symbol("state", d + j, delay.name) for j, delay in enumerate(self.delays)]
         lookup = {delay.name: node for delay, node in zip(self.delays, delayed, strict=True)}
+        for axis, name in enumerate(self.coordinates):
+            lookup[name] = graph.symbol("coordinate", axis, name)
         arguments: list[Any] = []
         position = 0
         for entry in self.layout:
@@ -179,8 +191,13 @@ class System:
             "outputs": [number[o.id] for o in self.trace.outputs],
             "delays": [[delay.source, delay.lag.hex()] for delay in self.delays],
             "ic": [value.hex() for value in self.ic],
+            **self._more_to_hash(),
         }
         return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
+
+    def _more_to_hash(self) -> Mapping[str, Any]:
+        """Return what else a kind of system is made of."""
+        return {}
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, System):
