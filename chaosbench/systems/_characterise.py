@@ -34,6 +34,12 @@ GATE_TOLERANCES = (1e-8, 1e-10, 1e-12)
 RELATIVE_STDERR = 0.005
 MOST_WORK = 400_000_000
 MOST_PERIODS = 64_000.0
+FIELD_RTOL = 1e-5
+FIELD_PERIODS = 200.0
+FIELD_WORK = 30_000_000
+FIELD_GATE_PERIODS = 50.0
+FIELD_GATE_TOLERANCES = (1e-4, 1e-5, 1e-6)
+"""A step of a field costs a hundred of a flow's, and averages over space as well as over time."""
 CORRELATION_POINTS = 5000
 CORRELATION_ORBITS = 8
 
@@ -60,20 +66,26 @@ def characterise(
     named = get(system)
     # measured as a system nothing is known of, so that what is stored has no influence
     system = replace(named, name=f"{named.name}, unmeasured")
+    most_work = MOST_WORK
+    if system.kind == "field":
+        rtol, periods, most_work = max(rtol, FIELD_RTOL), min(periods, FIELD_PERIODS), FIELD_WORK
     period, mean, std, divergence, scatter = _moments(system, rtol=rtol, seed=seed)
     while True:
         spectrum = lyapunov_spectrum(system, periods=periods, rtol=rtol, seed=seed)
         if (
             spectrum.stderr[0] <= RELATIVE_STDERR * abs(spectrum.values[0])
             or 4 * periods > MOST_PERIODS
-            or 4 * spectrum.work > MOST_WORK
+            or 4 * spectrum.work > most_work
             or system.kind == "delay"
         ):
             break
         periods *= 4
-    twin = twin_exponent(system, periods=periods, seed=seed)
+    tolerance = {"rtol": FIELD_RTOL} if system.kind == "field" else {}
+    twin = twin_exponent(system, periods=periods, seed=seed, **tolerance)
     dimension = spectrum.kaplan_yorke_dimension
-    if dimension is not None and dimension > 2 * math.log10(CORRELATION_POINTS):
+    # a field's spectrum that does not reach a negative sum belongs to a dimension yet higher
+    high = math.inf if system.kind == "field" else 0.0
+    if (high if dimension is None else dimension) > 2 * math.log10(CORRELATION_POINTS):
         # beyond the Eckmann–Ruelle bound this many points cannot resolve the dimension
         correlation = correlation_error = float("nan")
     else:
@@ -113,9 +125,10 @@ def _moments(
 ) -> tuple[float, FloatArray, FloatArray, float | None, float]:
     """Return period, mean, standard deviation, mean divergence and its error from one orbit."""
     orbit = attractor_orbit(system, key=(seed, 4), rtol=rtol)
-    step = 1.0 if system.kind == "map" else estimate_period(system) / 32
+    fine, count = (8, 2**10) if system.kind == "field" else (32, 2**17)
+    step = 1.0 if system.kind == "map" else estimate_period(system) / fine
     start = orbit.time
-    samples = orbit.sample(2**17, step)
+    samples = orbit.sample(count, step)
     period = 1.0 if system.kind == "map" else dominant_period(stationary(system, samples), step)
     if not (samples.std(axis=0) > 0).all():
         raise InputError(
@@ -123,7 +136,7 @@ def _moments(
             "there is nothing to measure"
         )
     divergence, scatter = None, 0.0
-    if system.kind != "delay":
+    if system.kind in ("flow", "map"):
         jacobians = system.jacobian(start + step * np.arange(len(samples)), samples)
         if system.kind == "flow":
             rates = np.trace(jacobians, axis1=1, axis2=2)
@@ -157,16 +170,18 @@ def _gate(
         allowed = max(1e-3 * scale, 4 * math.hypot(scatter, *spectrum.stderr))
         if abs(total - divergence) > allowed:
             return f"the exponents sum to {total:.5g}, the mean divergence is {divergence:.5g}"
-    if system.kind == "flow" and not system.driven:
+    above_zero = system.kind == "field" and spectrum.values[-1] > -5 * spectrum.stderr[-1]
+    if system.kind in ("flow", "field") and not system.driven and not above_zero:
         nearest = int(np.argmin(np.abs(spectrum.values)))
         value = abs(float(spectrum.values[nearest]))
         if value > max(4 * float(spectrum.stderr[nearest]), 0.02 * largest):
             return f"no exponent is zero; the nearest is {value:.3g}"
     if system.kind != "map":
-        for rtol in GATE_TOLERANCES:
+        extended = system.kind == "field"
+        for rtol in FIELD_GATE_TOLERANCES if extended else GATE_TOLERANCES:
             try:
                 check = lyapunov_spectrum(
-                    system, periods=GATE_PERIODS, count=1, rtol=rtol, seed=seed + 1
+                    system, periods=FIELD_GATE_PERIODS if extended else GATE_PERIODS, count=1, rtol=rtol, seed=seed + 1
                 )
             except IntegrationError as failure:
                 return f"at rtol {rtol:g}: {failure}"
@@ -190,7 +205,8 @@ def correlation_dimension(
     step = 1.0 if system.kind == "map" else period / 5
     exclude = 10
     for k in range(CORRELATION_ORBITS):
-        orbit = attractor_orbit(system, key=(seed, 5, k), rtol=1e-9)
+        tolerance = FIELD_RTOL if system.kind == "field" else 1e-9
+        orbit = attractor_orbit(system, key=(seed, 5, k), rtol=tolerance)
         points = _embedded(system, orbit.sample, step) / std[0 if system.kind == "delay" else ...]
         generator = np.random.default_rng((seed, 6, k))
         a, b = generator.integers(0, len(points), size=(2, 200_000))

@@ -197,7 +197,7 @@ def estimate_period(system: System) -> float:
     if system.kind == "map":
         return 1.0
     if system.kind == "field":  # every grid point is a sample too
-        count, longest, fine, rtol = 512, 11, 8, FIELD_SETTLING_RTOL
+        count, longest, fine, rtol = 512, 10, 8, FIELD_SETTLING_RTOL
     else:
         count, longest, fine, rtol = 4096, 16, 32, 1e-9
     orbit = Orbit(system, np.array(system.ic), rtol=rtol)
