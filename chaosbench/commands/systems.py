@@ -26,7 +26,7 @@ app = group("The catalogue of chaotic systems.")
 
 @app.command("list")
 def systems_list(
-    kind: Annotated[str | None, typer.Option(help="Only flow, delay or map.")] = None,
+    kind: Annotated[str | None, typer.Option(help="Only flow, delay, map or field.")] = None,
     tag: Annotated[str | None, typer.Option(help="Only systems with this tag.")] = None,
     ranked: Annotated[bool, typer.Option("--ranked", help="Only ranked systems.")] = False,
     format: FormatOption = Format.table,  # noqa: A002
@@ -35,8 +35,8 @@ def systems_list(
     from chaosbench.systems import registry
     from chaosbench.systems._constants import known_constants
 
-    if kind not in (None, "flow", "delay", "map"):
-        raise InputError(f"there is no kind {kind!r}; expected one of: delay, flow, map")
+    if kind not in (None, "flow", "delay", "map", "field"):
+        raise InputError(f"there is no kind {kind!r}; expected one of: delay, field, flow, map")
     rows: list[dict[str, Any]] = []
     for name in registry:
         system = registry[name]

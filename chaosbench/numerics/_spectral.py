@@ -16,12 +16,14 @@ import numpy as np
 
 from chaosbench.numerics._dop853 import ESCAPED, EXHAUSTED, REACHED, UNDERFLOW
 
-__all__ = ["Stepper", "etdrk4_coefficients", "phi_functions"]
+__all__ = ["Stepper", "etdrk4_coefficients", "etdrk4_step", "phi_functions"]
 
 TAYLOR_TERMS = 20
 STEPS_BETWEEN = 32
 """Accepted steps after which a longer one may be tried; each new size costs new coefficients."""
 SAFETY = 0.9
+SMALLEST = 1e-14
+"""Step, as a share of the span, below which something is wrong with the equation."""
 ORDER = 5
 """Of the local error, as a power of the step."""
 
@@ -56,6 +58,23 @@ def etdrk4_coefficients(linear, h):
         h * (2.0 * two - 4.0 * three),
         h * (4.0 * three - two),
     )
+
+
+def etdrk4_step(coefficients, nonlinear, u, nu):
+    """Take one step from `u` with nonlinear term `nu`.
+
+    Returns the new unknowns, their nonlinear term, and the difference of the new unknowns from
+    those of an embedded formula of order 3.
+    """
+    whole, half, q, f1, f2, f3 = coefficients
+    u_half = half * u
+    a = u_half + q * nu
+    na = nonlinear(a)
+    nb = nonlinear(u_half + q * na)
+    nc = nonlinear(half * a + q * (2.0 * nb - nu))
+    new = whole * u + f1 * nu + f2 * (na + nb) + f3 * nc
+    rate = nonlinear(new)
+    return new, rate, f3 * (rate - nc)
 
 
 class Stepper:
@@ -112,7 +131,7 @@ class Stepper:
             new, rate, error = self._try(h)
             if not error <= 1.0:
                 self.step = h * (max(0.1, SAFETY * error ** (-1 / ORDER)) if error < 1e30 else 0.1)
-                if not self.step > 1e-10 * span:
+                if not self.step > SMALLEST * span:
                     lost = not np.isfinite(error)
                     return (ESCAPED if lost else UNDERFLOW), span - left * h
                 left, h = self._grid(left * h)
@@ -151,16 +170,10 @@ class Stepper:
     def _try(self, h):
         """One step: new unknowns, their nonlinear term, and the error in units of the tolerance."""
         self.attempts += 1
-        whole, half, q, f1, f2, f3 = self._coefficients(h)
-        u, nu, nonlinear = self.modes, self._rate, self.nonlinear
         with np.errstate(over="ignore", invalid="ignore"):
-            u_half = half * u
-            a = u_half + q * nu
-            na = nonlinear(a)
-            nb = nonlinear(u_half + q * na)
-            nc = nonlinear(half * a + q * (2.0 * nb - nu))
-            new = whole * u + f1 * nu + f2 * (na + nb) + f3 * nc
-            rate = nonlinear(new)
-            scale = self._floor + self.size(u[0])
-            error = (self.size((f3 * (rate - nc))[0]) / scale) ** 1.25 / self._rtol
+            new, rate, apart = etdrk4_step(
+                self._coefficients(h), self.nonlinear, self.modes, self._rate
+            )
+            scale = self._floor + self.size(self.modes[0])
+            error = (self.size(apart[0]) / scale) ** 1.25 / self._rtol
         return new, rate, error

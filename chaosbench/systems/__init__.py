@@ -13,9 +13,13 @@ import sys
 
 from chaosbench.registry import Registry, RegistryModule
 from chaosbench.systems._definition import delay, flow, map, with_dimension  # noqa: A004
+from chaosbench.systems._field import FieldSystem, dx, dy, field, inverse_laplacian, laplacian
 from chaosbench.systems._system import System
 
-__all__ = ["System", "delay", "flow", "get", "map", "registry", "with_dimension"]
+__all__ = [
+    "FieldSystem", "System", "delay", "dx", "dy", "field", "flow", "get", "inverse_laplacian",
+    "laplacian", "map", "registry", "with_dimension",
+]  # fmt: skip
 
 
 def _populate() -> None:

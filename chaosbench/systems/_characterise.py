@@ -83,9 +83,8 @@ def characterise(
     tolerance = {"rtol": FIELD_RTOL} if system.kind == "field" else {}
     twin = twin_exponent(system, periods=periods, seed=seed, **tolerance)
     dimension = spectrum.kaplan_yorke_dimension
-    # a field's spectrum that does not reach a negative sum belongs to a dimension yet higher
-    high = math.inf if system.kind == "field" else 0.0
-    if (high if dimension is None else dimension) > 2 * math.log10(CORRELATION_POINTS):
+    beyond = dimension is not None and dimension > 2 * math.log10(CORRELATION_POINTS)
+    if beyond or system.kind == "field":
         # beyond the Eckmann–Ruelle bound this many points cannot resolve the dimension
         correlation = correlation_error = float("nan")
     else:
@@ -181,7 +180,11 @@ def _gate(
         for rtol in FIELD_GATE_TOLERANCES if extended else GATE_TOLERANCES:
             try:
                 check = lyapunov_spectrum(
-                    system, periods=FIELD_GATE_PERIODS if extended else GATE_PERIODS, count=1, rtol=rtol, seed=seed + 1
+                    system,
+                    periods=FIELD_GATE_PERIODS if extended else GATE_PERIODS,
+                    count=1,
+                    rtol=rtol,
+                    seed=seed + 1,
                 )
             except IntegrationError as failure:
                 return f"at rtol {rtol:g}: {failure}"
@@ -205,8 +208,7 @@ def correlation_dimension(
     step = 1.0 if system.kind == "map" else period / 5
     exclude = 10
     for k in range(CORRELATION_ORBITS):
-        tolerance = FIELD_RTOL if system.kind == "field" else 1e-9
-        orbit = attractor_orbit(system, key=(seed, 5, k), rtol=tolerance)
+        orbit = attractor_orbit(system, key=(seed, 5, k), rtol=1e-9)
         points = _embedded(system, orbit.sample, step) / std[0 if system.kind == "delay" else ...]
         generator = np.random.default_rng((seed, 6, k))
         a, b = generator.integers(0, len(points), size=(2, 200_000))

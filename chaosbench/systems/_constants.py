@@ -31,7 +31,7 @@ class Constants:
             second, independent estimate.
         kaplan_yorke_dimension: from the spectrum; None where it does not reach a negative sum.
         correlation_dimension, correlation_dimension_stderr: Takens' estimator; None where the
-            dimension is too high for the points taken.
+            dimension is too high for the points taken, and for fields.
         mean, std: of each variable on the attractor, ``(d,)``.
         mean_divergence: time average of the trace of the Jacobian (of log|det| for a map).
         ranked: whether the system passed the gate of the ranked suites.

@@ -289,9 +289,7 @@ class _Terms:
 class _Polynomials:
     """The polynomials of a discretisation and their partial derivatives, evaluated in NumPy."""
 
-    def __init__(
-        self, terms: _Terms, points: tuple[int, ...], lengths: Sequence[float]
-    ) -> None:
+    def __init__(self, terms: _Terms, points: tuple[int, ...], lengths: Sequence[float]) -> None:
         self._points = points
         self.outputs = len(terms.polynomials)
         self.degree = max((_degree(p) for p in terms.polynomials), default=0)
@@ -372,9 +370,7 @@ def _power(n: int) -> Callable[[Any], Any]:
 
 def coordinates(points: Sequence[int], lengths: Sequence[float]) -> list[FloatArray]:
     """Return the coordinates of the grid, each broadcast along the other axes."""
-    axes = [
-        length * np.arange(n) / n for n, length in zip(points, lengths, strict=True)
-    ]
+    axes = [length * np.arange(n) / n for n, length in zip(points, lengths, strict=True)]
     return list(np.meshgrid(*axes, indexing="ij"))
 
 
@@ -456,9 +452,7 @@ def _is_identity(into: Modes, keep: np.ndarray[Any, np.dtype[np.bool_]]) -> bool
     return into.shape[:2] == (1, 1) and bool((into[0, 0][keep] == 1.0).all())
 
 
-def _combine(
-    rows: list[list[tuple[int, Modes]]], modes: Modes, half: tuple[int, ...]
-) -> Modes:
+def _combine(rows: list[list[tuple[int, Modes]]], modes: Modes, half: tuple[int, ...]) -> Modes:
     out = np.zeros((len(modes), len(rows), *half), dtype=complex)
     for i, row in enumerate(rows):
         for n, (j, entry) in enumerate(row):

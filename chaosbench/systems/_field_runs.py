@@ -62,9 +62,7 @@ def field_growth(
         with np.errstate(divide="ignore"):
             row[:] = np.log(np.abs(np.diagonal(r)))
         real, imaginary = q.T.reshape(count, 2, *length.shape).swapaxes(0, 1)
-        stepper.replace(
-            np.concatenate([stepper.modes[:1], (real + 1j * imaginary) / length])
-        )
+        stepper.replace(np.concatenate([stepper.modes[:1], (real + 1j * imaginary) / length]))
         if row is not logs[-1]:
             _advance(orbit, stepper, segment)
     _finish(orbit, stepper)

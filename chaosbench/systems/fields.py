@@ -66,7 +66,7 @@ def complex_ginzburg_landau(u, v, *, c1=3.5, c3=1.0, L=50.0):
 
 
 @field(
-    points=(40, 40),
+    points=(48, 48),
     length=2 * np.pi,
     ic=lambda x, y: np.cos(x + 2 * y + 1) + np.sin(2 * x - y) + np.cos(3 * x + 2 * y) + np.sin(x),
     reference="chandler2013",
