@@ -51,7 +51,7 @@ def plain_rhs(system: FieldSystem, state: FloatArray) -> FloatArray:
     given |= {
         name: grid_field(v, lengths) for name, v in zip(system.coordinates, grid, strict=True)
     }
-    raw = system.function(*(given[entry] for entry in system.layout), **system.parameters)
+    raw = system.function(*(given[str(entry)] for entry in system.layout), **system.parameters)
     fields = raw if isinstance(raw, tuple) else (raw,)
     return np.concatenate([np.broadcast_to(f, points).ravel() for f in fields])
 

@@ -280,7 +280,8 @@ def _plain(axes: Axes) -> None:
 
 def _attractor(axes: Axes, system: System, seed: int) -> None:
     if isinstance(system, FieldSystem):
-        return _draw_field(axes, system, _field_trajectory(system, 200, seed))
+        _draw_field(axes, system, _field_trajectory(system, 200, seed))
+        return
     known = constants(system)
     axes.set_title(system.name, fontsize=9, color=INK)
     axes.set_xticks([])

@@ -19,7 +19,8 @@ from chaosbench.trajectories import FloatArray
 
 __all__ = ["OPERATORS", "Discretisation", "symbol"]
 
-Modes = np.ndarray[Any, np.dtype[np.complex128]]
+Modes = np.ndarray[Any, np.dtype[Any]]
+"""Real or complex."""
 
 OPERATORS = frozenset({"dx", "dy", "laplacian", "inverse_laplacian"})
 
@@ -254,9 +255,9 @@ class _Terms:
         if node.op in ("add", "sub") and first is not None and second is not None:
             return first + second if node.op == "add" else first - second
         if node.op == "mul" and node.args[0].op == "const" and second is not None:
-            return node.args[0].value * second
+            return float(node.args[0].value) * second
         if node.op in ("mul", "div") and node.args[1].op == "const" and first is not None:
-            factor = node.args[1].value
+            factor = float(node.args[1].value)
             return first * factor if node.op == "mul" else first / factor
         return None
 
@@ -306,7 +307,7 @@ class _Polynomials:
         """Return ``(n, outputs, *points)`` at the inputs ``(n, inputs, *points)``."""
         found = self._value(fields)
         if self.outputs == 1 and np.shape(found[0]) == (len(fields), *self._points):
-            return found[0][:, np.newaxis]
+            return np.asarray(found[0])[:, np.newaxis]
         out = np.empty((len(fields), self.outputs, *self._points))
         for i, value in enumerate(found):
             out[:, i] = value
@@ -328,7 +329,7 @@ def _program(
 ) -> Callable[[FloatArray], list[Any]]:
     """Return a function of the inputs ``(n, inputs, *points)`` that evaluates `outputs`."""
     constant: dict[int, Any] = dict(given)
-    order = []
+    order: list[tuple[Callable[..., Any], tuple[int, ...], int]] = []
     for node in reachable(outputs):
         if node.op == "const":
             constant[node.id] = node.value

@@ -1,4 +1,4 @@
-"""Fields: exact solutions, conserved quantities, symmetries, and the exponents of the literature."""
+"""Fields: exact solutions, conserved quantities, symmetries, exponents of the literature."""
 
 from __future__ import annotations
 
