@@ -34,10 +34,11 @@ GATE_TOLERANCES = (1e-8, 1e-10, 1e-12)
 RELATIVE_STDERR = 0.005
 MOST_WORK = 400_000_000
 MOST_PERIODS = 64_000.0
-FIELD_RTOL = 1e-5
-FIELD_PERIODS = 200.0
-FIELD_WORK = 30_000_000
-FIELD_GATE_PERIODS = 50.0
+FIELD_RTOL = 1e-4
+FIELD_PERIODS = 50.0
+FIELD_STDERR = 0.05
+FIELD_WORK = 150_000_000
+FIELD_GATE_LYAPUNOV_TIMES = 100.0
 FIELD_GATE_TOLERANCES = (1e-4, 1e-5, 1e-6)
 """A step of a field costs a hundred of a flow's, and averages over space as well as over time."""
 CORRELATION_POINTS = 5000
@@ -66,14 +67,15 @@ def characterise(
     named = get(system)
     # measured as a system nothing is known of, so that what is stored has no influence
     system = replace(named, name=f"{named.name}, unmeasured")
-    most_work = MOST_WORK
+    most_work, target = MOST_WORK, RELATIVE_STDERR
     if system.kind == "field":
-        rtol, periods, most_work = max(rtol, FIELD_RTOL), min(periods, FIELD_PERIODS), FIELD_WORK
+        rtol, periods = max(rtol, FIELD_RTOL), min(periods, FIELD_PERIODS)
+        most_work, target = FIELD_WORK, FIELD_STDERR
     period, mean, std, divergence, scatter = _moments(system, rtol=rtol, seed=seed)
     while True:
         spectrum = lyapunov_spectrum(system, periods=periods, rtol=rtol, seed=seed)
         if (
-            spectrum.stderr[0] <= RELATIVE_STDERR * abs(spectrum.values[0])
+            spectrum.stderr[0] <= target * abs(spectrum.values[0])
             or 4 * periods > MOST_PERIODS
             or 4 * spectrum.work > most_work
             or system.kind == "delay"
@@ -176,15 +178,14 @@ def _gate(
         if value > max(4 * float(spectrum.stderr[nearest]), 0.02 * largest):
             return f"no exponent is zero; the nearest is {value:.3g}"
     if system.kind != "map":
-        extended = system.kind == "field"
-        for rtol in FIELD_GATE_TOLERANCES if extended else GATE_TOLERANCES:
+        periods, tolerances = GATE_PERIODS, GATE_TOLERANCES
+        if system.kind == "field":
+            periods = max(10.0, FIELD_GATE_LYAPUNOV_TIMES / (largest * period))
+            tolerances = FIELD_GATE_TOLERANCES
+        for rtol in tolerances:
             try:
                 check = lyapunov_spectrum(
-                    system,
-                    periods=FIELD_GATE_PERIODS if extended else GATE_PERIODS,
-                    count=1,
-                    rtol=rtol,
-                    seed=seed + 1,
+                    system, periods=periods, count=1, rtol=rtol, seed=seed + 1
                 )
             except IntegrationError as failure:
                 return f"at rtol {rtol:g}: {failure}"

@@ -21,7 +21,7 @@ __all__ = ["attractor_orbit", "sampling_step", "simulate", "stationary"]
 JITTER = 1e-6
 """Perturbation of the initial state in standard deviations; chaos makes it a different orbit."""
 
-FIELD_SETTLING_RTOL = 1e-5
+FIELD_SETTLING_RTOL = 1e-4
 """Tolerance with which a field settles on its attractor."""
 
 
