@@ -124,9 +124,9 @@ def _plot_field(system: FieldSystem, seed: int) -> Figure:
 
 
 def _field_trajectory(system: FieldSystem, points: int, seed: int) -> Trajectories:
-    """Simulate ten periods on the attractor, or the beginning where there is no attractor."""
+    """Simulate ten periods on the attractor, or the beginning where there is no chaos."""
     known = known_constants(system)
-    if known is not None:
+    if known is not None and known.lyapunov_time is not None:
         return simulate(system, points=points, dt=known.period / 20, seed=seed, rtol=1e-5)
     ic = np.array(system.ic)
     turnover = float(np.abs(ic).max() / np.abs(system.rhs(0.0, ic)).max())

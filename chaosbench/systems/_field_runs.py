@@ -8,6 +8,7 @@ import numpy as np
 
 from chaosbench.errors import TrajectoryEscapedError
 from chaosbench.numerics._spectral import Stepper
+from chaosbench.numerics._tangent import SPREAD
 from chaosbench.systems._field import FieldSystem
 from chaosbench.trajectories import FloatArray
 
@@ -47,7 +48,8 @@ def field_growth(
     """Return the log growths ``(steps, count)`` of orthonormalised tangent vectors, and the work.
 
     The linearised equation takes the same ETDRK4 steps as the solution: its tangents are exactly
-    those of the discrete flow.
+    those of the discrete flow. Segments in which the vectors spread by more than `SPREAD`, so that
+    the contracting ones drown in the errors of the others, are divided from then on.
     """
     assert isinstance(orbit.system, FieldSystem)
     grid = orbit.system.discretisation
@@ -55,18 +57,29 @@ def field_growth(
     modes = grid.to_modes(np.concatenate([orbit.state[np.newaxis], tangents]))
     length = np.sqrt(grid.weights)
     stepper = _stepper(orbit, modes, grid.nonlinear_tangent)
-    logs = np.empty((steps + 1, count))
-    for row in logs:
+
+    def orthonormalise() -> FloatArray:
         scaled = (length * stepper.modes[1:]).reshape(count, -1)
         q, r = np.linalg.qr(np.concatenate([scaled.real, scaled.imag], axis=1).T)
-        with np.errstate(divide="ignore"):
-            row[:] = np.log(np.abs(np.diagonal(r)))
         real, imaginary = q.T.reshape(count, 2, *length.shape).swapaxes(0, 1)
         stepper.replace(np.concatenate([stepper.modes[:1], (real + 1j * imaginary) / length]))
-        if row is not logs[-1]:
-            _advance(orbit, stepper, segment)
+        with np.errstate(divide="ignore"):
+            return np.asarray(np.log(np.abs(np.diagonal(r))))
+
+    orthonormalise()
+    logs = np.zeros((steps, count))
+    pieces = 1
+    for row in logs:
+        apart = 0.0
+        for _ in range(pieces):
+            _advance(orbit, stepper, segment / pieces)
+            grown = orthonormalise()
+            row += grown
+            apart = max(apart, float(np.ptp(grown)))
+        if not apart < SPREAD:  # the caller drops the first segments
+            pieces *= 4
     _finish(orbit, stepper)
-    return logs[1:], stepper.attempts * modes.size
+    return logs, stepper.attempts * modes.size
 
 
 def field_twin(

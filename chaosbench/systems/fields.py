@@ -89,7 +89,10 @@ def kolmogorov_flow(w, y, *, Re=17.0, n=2.0):
     tags={"dissipative", "fluid", "regular", "spatiotemporal", "transient"},
 )
 def burgers(u, *, nu=0.1, L=2 * np.pi):
-    """A wave that steepens and decays: the control without chaos, solved by Cole and Hopf."""
+    """A wave that steepens and decays: the control without chaos, solved by Cole and Hopf.
+
+    Nothing is left of it after a transient; simulate it with ``transient=0``.
+    """
     return -dx(u**2 / 2) + nu * dx(u, 2)
 
 
