@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from chaosbench.systems._discretisation import coordinates, symbol
+from chaosbench.systems._discretisation import symbol
 from chaosbench.systems._field import FieldSystem
+from chaosbench.systems._polynomials import coordinates
 from chaosbench.trajectories import FloatArray
 
 __all__ = ["central_differences", "low_passed", "plain_rhs"]

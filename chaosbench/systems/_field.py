@@ -11,18 +11,17 @@ from typing import Any
 
 import numpy as np
 
-from chaosbench.errors import DefinitionError, ParameterError
+from chaosbench.errors import DefinitionError, InputError, ParameterError
 from chaosbench.expressions import Expr
 from chaosbench.systems._definition import signature
 from chaosbench.systems._discretisation import Discretisation
 from chaosbench.systems._system import System
-from chaosbench.trajectories import FloatArray
 
 __all__ = ["FieldSystem", "dx", "dy", "field", "inverse_laplacian", "laplacian"]
 
 COORDINATES = ("x", "y")
 
-FewestPoints = 8
+FEWEST_POINTS = 8
 
 
 def dx(f: Any, order: int = 1) -> Any:
@@ -117,6 +116,13 @@ class FieldSystem(System):
     def jacobian_kernel(self) -> Any:
         """The exact Jacobian of the discretisation, in NumPy."""
         return lambda _, states: np.stack([self.discretisation.jacobian(s) for s in states])
+
+    def tangent_kernel(self, count: int) -> Any:
+        """Refuse: the tangent vectors of a field follow the spectral steps of the solution."""
+        raise InputError(
+            f"the field {self.name!r} has no machine code for {count} tangent vectors; "
+            "lyapunov_spectrum and jacobian work for it"
+        )
 
     def _more_to_hash(self) -> Mapping[str, Any]:
         return {"points": self.points, "lengths": [length.hex() for length in self.lengths]}
@@ -216,9 +222,9 @@ def _on_grid(
     title: str, components: tuple[str, ...], points: tuple[int, ...], start: Callable[..., Any]
 ) -> tuple[tuple[str, ...], tuple[float, ...]]:
     """Return the names of the grid values and their initial values."""
-    if any(not isinstance(n, int) or n < FewestPoints or n % 2 for n in points):
+    if any(not isinstance(n, int) or n < FEWEST_POINTS or n % 2 for n in points):
         raise DefinitionError(
-            f"the grid of {title!r} must have an even number of at least {FewestPoints} points "
+            f"the grid of {title!r} must have an even number of at least {FEWEST_POINTS} points "
             f"along each axis, not {points}"
         )
     angles = np.meshgrid(*(2 * np.pi * np.arange(n) / n for n in points), indexing="ij")
@@ -233,8 +239,3 @@ def _on_grid(
     count = math.prod(points)
     names = tuple(f"{component}{i}" for component in components for i in range(count))
     return names, tuple(float(v) for f in values for v in f.ravel())
-
-
-def grid_values(system: FieldSystem, states: FloatArray) -> FloatArray:
-    """Return states ``(..., d)`` as fields on the grid ``(..., m, *points)``."""
-    return states.reshape(*states.shape[:-1], len(system.components), *system.points)

@@ -451,5 +451,7 @@ def test_lengths_and_states_that_make_no_sense():
         KS.with_params(L=-1.0).rhs(0.0, KS.ic)
     with pytest.raises(InputError, match="shape"):
         KS.rhs(0.0, np.zeros(63))
+    with pytest.raises(InputError, match="no machine code"):
+        KS.tangent_kernel(3)
     with pytest.raises(ParameterError, match="count must lie"):
         cb.lyapunov_spectrum(KS, count=65)
