@@ -118,7 +118,7 @@ def _pulses(x):
 
 
 @field(
-    points=192,
+    points=288,
     length="L",
     ic=_pulses,
     reference="wackerbauer2003",
