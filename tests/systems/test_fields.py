@@ -300,14 +300,16 @@ def test_the_spectrum_of_kuramoto_sivashinsky():
 
 
 @pytest.mark.slow
-def test_the_exponents_of_kuramoto_sivashinsky_by_both_methods():
-    spectrum = cb.lyapunov_spectrum(KS, periods=1000, rtol=1e-5)
-    twin = twin_exponent(KS, periods=1000, rtol=1e-5)
-    assert not spectrum.complete
-    assert 0.040 < spectrum.values[0] < 0.050
-    assert abs(twin.value - spectrum.values[0]) < 4 * np.hypot(twin.stderr, spectrum.stderr[0])
-    np.testing.assert_allclose(spectrum.values, LITERATURE, atol=0.008)
-    assert spectrum.kaplan_yorke_dimension == pytest.approx(5.198, abs=0.1)
+def test_the_largest_exponent_of_kuramoto_sivashinsky_by_both_methods():
+    """Over 60,000 time units: stretches of 10,000 scatter by 0.0025 about 0.0474."""
+    orbit = Orbit(KS, settled(KS, 300.0), rtol=1e-4)
+    logs, _ = field_growth(orbit, 1, 4.0, 15_000, (0,))
+    rates = logs[50:] / 4.0
+    error = batch_stderr(rates)[0]
+    assert error < 0.0015
+    assert 0.040 < rates.mean() < 0.050
+    twin = twin_exponent(KS, periods=500, rtol=1e-4)
+    assert abs(twin.value - rates.mean()) < 4 * np.hypot(twin.stderr, error)
 
 
 # -------------------------------------------------------------------- definitions
