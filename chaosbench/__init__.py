@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from chaosbench.leaderboard import build as leaderboard
     from chaosbench.systems import System as System
     from chaosbench.systems import delay as delay
+    from chaosbench.systems import field as field
     from chaosbench.systems import flow as flow
     from chaosbench.systems import map as map  # noqa: A004
     from chaosbench.systems import registry as systems
@@ -54,6 +55,7 @@ _HOMES = {
     "constants": "systems._constants",
     "delay": "systems",
     "evaluate": "evaluation",
+    "field": "systems",
     "flow": "systems",
     "generate": "datasets",
     "lyapunov_spectrum": "systems._lyapunov",
@@ -64,7 +66,7 @@ _HOMES = {
 
 __all__ = [
     "ChaosbenchError", "Dataset", "Forecast", "Record", "Records", "System", "Trajectories",
-    "characterise", "constants", "delay", "evaluate", "flow", "forecasters", "generate",
+    "characterise", "constants", "delay", "evaluate", "field", "flow", "forecasters", "generate",
     "leaderboard", "lyapunov_spectrum", "map", "metrics", "read_records", "simulate", "systems",
     "tasks",
 ]  # fmt: skip

@@ -9,9 +9,11 @@ from dataclasses import replace
 
 import numpy as np
 
+from chaosbench._field_checks import central_differences, low_passed, plain_rhs
 from chaosbench.errors import InputError, ParameterError
 from chaosbench.expressions import evaluate
 from chaosbench.systems import System
+from chaosbench.systems._field import FieldSystem
 from chaosbench.systems._integration import Orbit
 from chaosbench.systems._system import _flatten, accepted
 from chaosbench.trajectories import FloatArray
@@ -21,6 +23,8 @@ __all__ = ["check_system", "system_checks"]
 SystemCheck = Callable[[System], None]
 
 _STATES = 40
+_FIELD_STATES = 2
+_LARGE, _COARSE = 1000, 16  # the Jacobian of a large field is looked at on a coarser grid
 _ANALYTIC = frozenset({
     "const", "symbol", "add", "sub", "mul", "div", "neg", "pow", "powi", "sqrt", "exp", "log",
     "sin", "cos", "tan", "sinh", "cosh", "tanh", "asin", "acos", "atan",
@@ -37,7 +41,7 @@ def check_system(system: System) -> None:
     """Run every check on one system.
 
     Args:
-        system: what the decorators `flow`, `delay`, `map` and `stochastic` make.
+        system: what the decorators `flow`, `delay`, `map`, `field` and `stochastic` make.
 
     Raises:
         AssertionError: the first check that failed, in one sentence.
@@ -69,6 +73,11 @@ def _check(function: SystemCheck) -> SystemCheck:
     return wrapped
 
 
+def _affordable(system: System) -> System:
+    large = isinstance(system, FieldSystem) and system.dimension > _LARGE
+    return system.with_points(_COARSE) if large else system  # type: ignore[attr-defined]
+
+
 def _require(condition: bool, sentence: str) -> None:
     if not condition:
         raise AssertionError(sentence)
@@ -81,11 +90,11 @@ def _sample(system: System) -> tuple[FloatArray, FloatArray, FloatArray | None]:
     rate = np.abs(system.rhs(0.0, orbit.state, past if system.delays else None)).max()
     size = max(1e-3, float(np.abs(orbit.state).max()))
     step = 1.0 if system.kind == "map" else 0.1 * size / max(float(rate), 1e-3 * size)
-    states = orbit.sample(_STATES, step)
+    states = orbit.sample(_FIELD_STATES if system.kind == "field" else _STATES, step)
     delayed = None
     if system.delays:  # any states of the past will do
         delayed = np.stack([np.roll(states[:, d.source], 1) for d in system.delays], axis=1)
-    times = np.asarray(step * np.arange(_STATES), dtype=np.float64)
+    times = np.asarray(step * np.arange(len(states)), dtype=np.float64)
     return times, states, delayed
 
 
@@ -120,10 +129,11 @@ def check_fingerprint(system: System) -> None:
 @_check
 def check_shapes(system: System) -> None:
     """Right-hand side and Jacobian take ``(d,)`` and ``(n, d)``, and nothing else."""
+    system = _affordable(system)
     times, states, delayed = _sample(system)
     d, m = system.dimension, len(system.delays)
     for u, t, past, leading in (
-        (states, times, delayed, (_STATES,)),
+        (states, times, delayed, (len(states),)),
         (states[0], times[0], None if delayed is None else delayed[0], ()),
     ):
         rhs, jacobian = system.rhs(t, u, past), system.jacobian(t, u, past)
@@ -144,7 +154,7 @@ def check_rows(system: System) -> None:
     """Many states at once give what each gives alone, bit for bit."""
     times, states, delayed = _sample(system)
     together = system.rhs(times, states, delayed)
-    for n in (0, 1, _STATES - 1):
+    for n in (0, 1, len(states) - 1):
         alone = system.rhs(times[n], states[n], None if delayed is None else delayed[n])
         _require(
             np.array_equal(alone, together[n], equal_nan=True),
@@ -156,6 +166,15 @@ def check_rows(system: System) -> None:
 def check_plain_function(system: System) -> None:
     """The definition called with floats equals the compiled right-hand side."""
     times, states, delayed = _sample(system)
+    if isinstance(system, FieldSystem):
+        states = np.stack([low_passed(system, state) for state in states])
+        fields = np.stack([plain_rhs(system, state) for state in states])
+        apart = np.abs(fields - system.rhs(times, states))
+        _require(
+            float(apart.max()) <= 1e-9 * max(1.0, float(np.abs(fields).max())),
+            f"differs by {apart.max():.3g} from its definition, called with values on the grid",
+        )
+        return
     compiled = system.rhs(times, states, delayed)
     scale = 1e-12 * max(1.0, float(np.abs(compiled).max()))
     for n in range(_STATES):
@@ -183,8 +202,17 @@ def check_plain_function(system: System) -> None:
 @_check
 def check_jacobian(system: System) -> None:
     """The Jacobian equals complex steps where the equation is analytic, else differences."""
+    system = _affordable(system)
     times, states, delayed = _sample(system)
     exact = system.jacobian(times, states, delayed)
+    if isinstance(system, FieldSystem):
+        along_states = np.einsum("nij,nj->ni", exact, states)
+        apart = np.abs(along_states - central_differences(system, states, states))
+        _require(
+            float(apart.max()) <= 1e-6 * max(1.0, float(np.abs(along_states).max())),
+            f"has a Jacobian that differs from differences by {apart.max():.3g}",
+        )
+        return
     points = states if delayed is None else np.concatenate([states, delayed], axis=1)
     inputs, outputs = system.trace.inputs, system.trace.outputs
     clock = system.trace.graph.symbol("time", 0, "t")

@@ -10,9 +10,10 @@ import numpy as np
 
 from chaosbench.evaluation import Record
 from chaosbench.systems import System, get
-from chaosbench.systems._constants import constants
+from chaosbench.systems._constants import constants, known_constants
+from chaosbench.systems._field import FieldSystem
 from chaosbench.systems._simulate import simulate
-from chaosbench.trajectories import FloatArray
+from chaosbench.trajectories import FloatArray, Trajectories
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -40,8 +41,14 @@ def plot_attractors(systems: Sequence[str | System], *, columns: int = 4, seed: 
 
 
 def plot_system(system: str | System, *, seed: int = 0) -> Figure:
-    """Draw one system: its attractor, its variables in time and their power spectra."""
+    """Draw one system: its attractor, its variables in time and their power spectra.
+
+    A field is drawn in space and time, or as it is at one instant in two dimensions, with the
+    spectrum over its wavenumbers.
+    """
     system = get(system)
+    if isinstance(system, FieldSystem):
+        return _plot_field(system, seed)
     known = constants(system)
     figure = _figure(9.6, 4.4)
     grid = figure.add_gridspec(2, 2, width_ratios=(1, 1.35), hspace=0.5)
@@ -80,6 +87,67 @@ def plot_system(system: str | System, *, seed: int = 0) -> Figure:
     figure.subplots_adjust(left=0.03, right=0.98, top=0.92, bottom=0.14)
     figure.text(0.03, 0.02, facts, fontsize=9, color=MUTED)
     return figure
+
+
+def _plot_field(system: FieldSystem, seed: int) -> Figure:
+    figure = _figure(9.6, 4.4)
+    grid = figure.add_gridspec(2, 2, width_ratios=(1, 1.35), hspace=0.5)
+    made = _field_trajectory(system, 200, seed)
+    _draw_field(figure.add_subplot(grid[:, 0]), system, made)
+    series, spectrum = figure.add_subplot(grid[0, 1]), figure.add_subplot(grid[1, 1])
+    count = int(np.prod(system.points))
+    for i, colour in zip((0, count // 3, 2 * count // 3), _colours(3), strict=True):
+        series.plot(made.time, made.values[0, :, i], color=colour, lw=1, label=system.variables[i])
+    series.set_xlabel("time", fontsize=8)
+    series.legend(frameon=False, fontsize=7, ncols=3, loc="lower right", bbox_to_anchor=(1, 0.97))
+    fields = made.values[0].reshape(-1, len(system.components), *system.points)
+    axes = tuple(range(2, fields.ndim))
+    power = (np.abs(np.fft.fftn(fields, axes=axes)) ** 2).mean(axis=0)
+    for name, values, colour in zip(
+        system.components, power, _colours(len(power)), strict=True
+    ):  # along the first axis, added up over the other
+        along = values.reshape(system.points[0], -1).sum(axis=1)[
+            : system.discretisation.kept[0] + 1
+        ]
+        spectrum.semilogy(np.arange(1, len(along)), along[1:], color=colour, lw=1, label=name)
+    spectrum.legend(frameon=False, fontsize=7)
+    spectrum.set_xlabel("waves along x", fontsize=8)
+    for plot in (series, spectrum):
+        _plain(plot)
+    figure.subplots_adjust(left=0.03, right=0.98, top=0.92, bottom=0.14)
+    known = known_constants(system)
+    if known is not None:
+        largest, error = known.lyapunov_exponents[0], known.lyapunov_stderr[0]
+        facts = f"λ₁ = {largest:.4g} ± {error:.1g}    period {known.period:.4g}"
+        figure.text(0.03, 0.02, facts, fontsize=9, color=MUTED)
+    return figure
+
+
+def _field_trajectory(system: FieldSystem, points: int, seed: int) -> Trajectories:
+    """Simulate ten periods on the attractor, or the beginning where there is no chaos."""
+    known = known_constants(system)
+    if known is not None and known.lyapunov_time is not None:
+        return simulate(system, points=points, dt=known.period / 20, seed=seed, rtol=1e-5)
+    ic = np.array(system.ic)
+    turnover = float(np.abs(ic).max() / np.abs(system.rhs(0.0, ic)).max())
+    return simulate(system, points=points, dt=turnover / 20, ic=ic, rtol=1e-5)
+
+
+def _draw_field(axes: Axes, system: FieldSystem, made: Trajectories) -> None:
+    """Draw the first field: over time if it has one dimension, at the last instant if it has two.
+
+    Time and x run to the right.
+    """
+    axes.set_title(system.name, fontsize=9, color=INK)
+    axes.set_xticks([])
+    axes.set_yticks([])
+    values = made.values[0, :, : int(np.prod(system.points))]
+    flat = len(system.points) == 2
+    picture = values[-1].reshape(system.points) if flat else values
+    axes.imshow(
+        picture.T, aspect="equal" if flat else "auto", origin="lower", cmap="viridis",
+        interpolation="bilinear",
+    )  # fmt: skip
 
 
 def write_gallery(
@@ -211,6 +279,9 @@ def _plain(axes: Axes) -> None:
 
 
 def _attractor(axes: Axes, system: System, seed: int) -> None:
+    if isinstance(system, FieldSystem):
+        _draw_field(axes, system, _field_trajectory(system, 200, seed))
+        return
     known = constants(system)
     axes.set_title(system.name, fontsize=9, color=INK)
     axes.set_xticks([])

@@ -34,6 +34,19 @@ def test_every_kind_of_system_is_drawn(name):
     assert len(series.lines) == len(spectrum.lines) - (cb.systems[name].kind != "map")
 
 
+@pytest.mark.parametrize("name", ["burgers", "kolmogorov_flow", "gray_scott"])
+def test_fields_are_drawn(name):
+    system = cb.systems[name].with_points(32)  # of which nothing is known
+    figure = plot_system(system)
+    assert inked(figure) > 0.1
+    picture, series, spectrum = figure.axes
+    values = picture.images[0].get_array()
+    assert values.shape == ((32, 32) if name == "kolmogorov_flow" else (32, 200))
+    assert np.ptp(values) > 0.1
+    assert len(series.lines) == 3
+    assert len(spectrum.lines) == len(system.components)
+
+
 def test_the_period_marks_the_peak_of_the_spectrum():
     _, _, spectrum = plot_system("rossler").axes
     frequency, power = spectrum.lines[0].get_data()

@@ -27,7 +27,9 @@ app = group("The catalogue of chaotic systems.")
 
 @app.command("list")
 def systems_list(
-    kind: Annotated[str | None, typer.Option(help="Only flow, delay, map or stochastic.")] = None,
+    kind: Annotated[
+        str | None, typer.Option(help="Only flow, delay, map, field or stochastic.")
+    ] = None,
     tag: Annotated[str | None, typer.Option(help="Only systems with this tag.")] = None,
     ranked: Annotated[bool, typer.Option("--ranked", help="Only ranked systems.")] = False,
     format: FormatOption = Format.table,  # noqa: A002

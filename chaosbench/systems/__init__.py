@@ -19,9 +19,13 @@ from chaosbench.systems._definition import (
     stochastic,
     with_dimension,
 )
+from chaosbench.systems._field import FieldSystem, dx, dy, field, inverse_laplacian, laplacian
 from chaosbench.systems._system import System
 
-__all__ = ["System", "delay", "flow", "get", "map", "registry", "stochastic", "with_dimension"]
+__all__ = [
+    "FieldSystem", "System", "delay", "dx", "dy", "field", "flow", "get", "inverse_laplacian",
+    "laplacian", "map", "registry", "stochastic", "with_dimension",
+]  # fmt: skip
 
 
 def _populate() -> None:

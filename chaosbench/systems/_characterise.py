@@ -41,6 +41,12 @@ GATE_TOLERANCES = (1e-8, 1e-10, 1e-12)
 RELATIVE_STDERR = 0.005
 MOST_WORK = 150_000_000
 MOST_PERIODS = 64_000.0
+FIELD_RTOL = 1e-4
+FIELD_PERIODS = 50.0
+FIELD_STDERR = 0.02
+FIELD_GATE_LYAPUNOV_TIMES = 100.0
+FIELD_GATE_TOLERANCES = (1e-4, 1e-5, 1e-6)
+"""A step of a field costs a hundred of a flow's, and averages over space as well as over time."""
 WORST_STDERR = 0.1
 CORRELATION_POINTS = 20_000
 CORRELATION_ORBITS = 4
@@ -98,6 +104,8 @@ def characterise(
     named = get(system)
     # measured as a system nothing is known of, so that what is stored has no influence
     system = replace(named, name=f"{named.name}, unmeasured")
+    if system.kind == "field":
+        rtol, periods = max(rtol, FIELD_RTOL), min(periods, FIELD_PERIODS)
     moments = _moments(system, rtol=rtol, seed=seed)
     if "transient" in system.declared_tags:
         spectrum, twin, verdict = _transient(system, moments, rtol, seed)
@@ -108,7 +116,8 @@ def characterise(
         spectrum = lyapunov_spectrum(system, periods=periods, rtol=rtol, seed=seed)
         exponents, errors = spectrum.values.copy(), spectrum.stderr.copy()
         exponents[0], errors[0], largest_length = _refine(system, spectrum, periods, rtol, seed)
-        twin = twin_exponent(system, periods=periods, seed=seed)
+        loose = {"rtol": FIELD_RTOL} if system.kind == "field" else {}
+        twin = twin_exponent(system, periods=periods, seed=seed, **loose)
         verdict = _gate(system, spectrum, twin, moments, seed)
         verdict = verdict or _uncertain(float(exponents[0]), float(errors[0]))
         order = np.argsort(-exponents)  # of a regular system, zero may now come first
@@ -116,7 +125,8 @@ def characterise(
     dimension = spectrum.kaplan_yorke_dimension
     correlation: tuple[float, float] | None = None
     # beyond the Eckmann–Ruelle bound this many points cannot resolve the dimension
-    if dimension is None or dimension <= 2 * math.log10(CORRELATION_POINTS):
+    resolved = dimension is None or dimension <= 2 * math.log10(CORRELATION_POINTS)
+    if resolved and system.kind != "field":
         correlation = _correlation(system, period=moments.period, std=moments.std, seed=seed)
     return Constants(
         system=named.name,
@@ -151,7 +161,7 @@ def characterise(
 
 def _affordable(system: System, periods: float, rtol: float, seed: int) -> float:
     """Return for how many periods to follow all exponents: an eighth of `periods` or more."""
-    if system.dimension < COSTLY_DIMENSION:
+    if system.dimension < COSTLY_DIMENSION or system.kind == "field":
         return periods
     probe = lyapunov_spectrum(system, periods=PROBE_PERIODS, rtol=rtol, seed=seed)
     warm = 100 / SEGMENTS_PER_PERIOD  # periods before the count of the exponents begins
@@ -195,11 +205,12 @@ def _refine(
     # what following one tangent vector instead of all costs, per period
     work = spectrum.work * 2.0 / (1 + count) / periods if spectrum.work else math.inf
     within = min(MOST_PERIODS, MOST_WORK / work)
-    needed = periods * ((error / (RELATIVE_STDERR * abs(value))) ** 2 - 1.0)
+    target = FIELD_STDERR if system.kind == "field" else RELATIVE_STDERR
+    needed = periods * ((error / (target * abs(value))) ** 2 - 1.0)
     hopeless = error > WORST_STDERR * abs(value) * math.sqrt((within + periods) / periods)
     if needed <= 0.0 or hopeless:
         return value, error, spectrum.length
-    longer = max(GATE_PERIODS, min(1.2 * needed, within))
+    longer = max(min(periods, GATE_PERIODS), min(1.2 * needed, within))
     more = lyapunov_spectrum(system, periods=longer, count=1, rtol=rtol, seed=seed + 2)
     total = spectrum.length + more.length
     return (
@@ -270,9 +281,10 @@ def _uncertain(largest: float, error: float) -> str:
 def _moments(system: System, *, rtol: float, seed: int) -> _Moments:
     """Measure period, mean, standard deviation, divergence and stiffness from samples."""
     discrete = system.kind == "map"
-    step = 1.0 if discrete else estimate_period(system) / 32
+    fine, points = (8, 2**10) if system.kind == "field" else (32, 2**17)
+    step = 1.0 if discrete else estimate_period(system) / fine
     short = "transient" in system.declared_tags
-    points = round(32 * TRANSIENT_PERIODS) if short else 2**17
+    points = round(fine * TRANSIENT_PERIODS) if short else points
 
     def look(*key: int) -> tuple[FloatArray, FloatArray, tuple[float, float]]:
         orbit = attractor_orbit(system, key=(seed, 4, *key), rtol=rtol)
@@ -297,7 +309,7 @@ def _moments(system: System, *, rtol: float, seed: int) -> _Moments:
     if not discrete:
         period = float(np.median([dominant_period(stationary(system, p), step) for p in pieces]))
     divergence = scatter = stiffness = None
-    if system.kind not in ("delay", "stochastic"):
+    if system.kind in ("flow", "map"):
         # as many of the samples as their Jacobians fit in a moderate memory
         stride = max(1, round(len(samples) * system.dimension**2 / JACOBIAN_NUMBERS))
         jacobians = system.jacobian(times[::stride], samples[::stride])
@@ -337,16 +349,21 @@ def _gate(
         allowed = max(1e-3 * scale, 4 * math.hypot(scatter, *spectrum.stderr))
         if abs(total - divergence) > allowed:
             return f"the exponents sum to {total:.5g}, the mean divergence is {divergence:.5g}"
-    if system.kind == "flow" and not system.driven:
+    above_zero = system.kind == "field" and spectrum.values[-1] > -5 * spectrum.stderr[-1]
+    if system.kind in ("flow", "field") and not system.driven and not above_zero:
         nearest = int(np.argmin(np.abs(spectrum.values)))
         value = abs(float(spectrum.values[nearest]))
         if value > max(4 * float(spectrum.stderr[nearest]), 0.02 * largest):
             return f"no exponent is zero; the nearest is {value:.3g}"
     if system.kind != "map":
-        for rtol in GATE_TOLERANCES:
+        periods, tolerances = GATE_PERIODS, GATE_TOLERANCES
+        if system.kind == "field":
+            periods = max(10.0, FIELD_GATE_LYAPUNOV_TIMES / (largest * moments.period))
+            tolerances = FIELD_GATE_TOLERANCES
+        for rtol in tolerances:
             try:
                 check = lyapunov_spectrum(
-                    system, periods=GATE_PERIODS, count=1, rtol=rtol, seed=seed + 1
+                    system, periods=periods, count=1, rtol=rtol, seed=seed + 1
                 )
             except IntegrationError as failure:
                 return f"at rtol {rtol:g}: {failure}"

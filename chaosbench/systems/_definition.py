@@ -90,7 +90,7 @@ def map(  # noqa: A001 - the field's word
         return decorate
 
     def decorate_both(function: Callable[..., Any]) -> System:
-        if _signature(inverse) != _signature(function):
+        if signature(inverse) != signature(function):
             raise DefinitionError(
                 f"the inverse of {function.__name__!r} must have the arguments and the default "
                 "values of the map itself"
@@ -143,7 +143,7 @@ def stochastic(
 
     def decorate(function: Callable[..., Any]) -> System:
         system = _decorator("stochastic", ic, reference, tags, aliases, dim, name)(function)
-        positional, own = _signature(noise)
+        positional, own = signature(noise)
         drift = dict(system.parameters)
         known = {"t", *(e[0] if isinstance(e, tuple) else e for e in system.layout)}
         for argument in positional:
@@ -173,7 +173,7 @@ def delayed_arguments(
     function: Callable[..., Any], parameters: Iterable[str]
 ) -> list[tuple[str, str, str]]:
     """List the delayed arguments of a definition as (name, state variable, lag parameter)."""
-    positional, _ = _signature(function)
+    positional, _ = signature(function)
     names = set(positional)
     found = []
     for argument in positional:
@@ -184,7 +184,8 @@ def delayed_arguments(
     return found
 
 
-def _signature(function: Callable[..., Any]) -> tuple[list[str], dict[str, float]]:
+def signature(function: Callable[..., Any]) -> tuple[list[str], dict[str, float]]:
+    """Return the positional names of a definition, and its parameters with their defaults."""
     positional: list[str] = []
     parameters: dict[str, float] = {}
     for p in inspect.signature(function).parameters.values():
@@ -212,7 +213,7 @@ def _decorator(
 ) -> Decorator:
     def decorate(function: Callable[..., Any]) -> System:
         title = name or function.__name__
-        positional, parameters = _signature(function)
+        positional, parameters = signature(function)
         for key, value in parameters.items():
             if not math.isfinite(value):
                 raise DefinitionError(f"the parameter {key!r} of {title!r} is not finite")

@@ -46,6 +46,10 @@ _LATEX_NAMES = {
     "sinh": r"\sinh", "cosh": r"\cosh", "tanh": r"\tanh", "min": r"\min", "max": r"\max",
     "sign": r"\operatorname{sgn}", "mod": r"\operatorname{mod}", "and": r"\wedge", "or": r"\vee",
 }  # fmt: skip
+_OPERATORS = {
+    "dx": ("∂x", r"\partial_x"), "dy": ("∂y", r"\partial_y"), "laplacian": ("∇²", r"\nabla^2"),
+    "inverse_laplacian": ("∇⁻²", r"\nabla^{-2}"),
+}  # fmt: skip
 
 
 def equation_text(system: System, *, rows: int = 6) -> list[str]:
@@ -68,7 +72,7 @@ def _lines(system: System, rows: int, style: _Text) -> list[str]:
     except (DefinitionError, TypeError, ValueError):
         # a parameter that must be a number, such as a count
         trace, parameters = system.trace, dict(system.parameters)
-    shown = list(zip(system.variables, trace.outputs, strict=True))[:rows]
+    shown = list(zip(system.unknowns, trace.outputs, strict=True))[:rows]
     if system.noise is not None:
         amplitudes = trace_noise(system, trace.graph, parameters)
         lines = [
@@ -80,7 +84,7 @@ def _lines(system: System, rows: int, style: _Text) -> list[str]:
             f"{style.left(style.symbol(name), system.kind)} {style.render(node)[0]}"
             for name, node in shown
         ]
-    left_out = system.dimension - len(shown)
+    left_out = len(trace.outputs) - len(shown)
     lines += [f"… and {left_out} more like these"] if left_out else []
     for surface, image in system.traced_resets:
         changed = [
@@ -94,7 +98,7 @@ def _lines(system: System, rows: int, style: _Text) -> list[str]:
 
 class _Text:
     def left(self, name: str, kind: str) -> str:
-        return f"{name} ←" if kind == "map" else f"{name}' ="
+        return {"map": f"{name} ←", "field": f"{name}_t ="}.get(kind, f"{name}' =")
 
     def increment(self, name: str, drift: tuple[str, int], g: tuple[str, int]) -> str:
         noise = "" if g[0] == "0" else f" + {_wrap(g, _PRODUCT)} dW_{name}"
@@ -131,6 +135,11 @@ class _Text:
     def compare(self, op: str) -> str:
         return {"lt": "<", "le": "≤"}[op]
 
+    def operator(self, op: str, order: int, field: tuple[str, int]) -> tuple[str, int]:
+        """An operator of space in front of a field, such as ∂x^2 u."""
+        power = f"^{order}" if order > 1 else ""
+        return f"{_OPERATORS[op][0]}{power} {_wrap(field, _ATOM)}", _PRODUCT
+
     def render(self, node: Expr) -> tuple[str, int]:
         """Return the text of a node and how tightly it binds."""
         if node.op == "const":
@@ -154,7 +163,10 @@ class _Text:
             case "mul":
                 # numbers and parameters read best in front
                 pair = sorted(zip(node.args, args, strict=True), key=lambda p: _front(p[0]))
-                return " ".join(_wrap(text, _PRODUCT) for _, text in pair), _PRODUCT
+                texts = [_wrap(text, _PRODUCT) for _, text in pair]
+                if pair[0][0].op in _OPERATORS:  # which does not act on the next factor
+                    texts[0] = f"({texts[0]})"
+                return " ".join(texts), _PRODUCT
             case "div":
                 return self.fraction(args[0], args[1])
             case "pow" | "powi":
@@ -165,6 +177,9 @@ class _Text:
                 return self.bars(args[0][0])
             case "where":
                 return self.cases(args[0][0], args[1][0], args[2][0])
+            case "dx" | "dy" | "laplacian" | "inverse_laplacian":
+                order = int(node.args[1].value) if len(node.args) > 1 else 1
+                return self.operator(node.op, order, args[0])
             case "lt" | "le":
                 return f"{args[0][0]} {self.compare(node.op)} {args[1][0]}", _SUM
             case _:
@@ -173,7 +188,8 @@ class _Text:
 
 class _Latex(_Text):
     def left(self, name: str, kind: str) -> str:
-        return f"{name} &\\mapsto" if kind == "map" else f"\\dot{{{name}}} &="
+        dotted = f"\\dot{{{name}}} &="
+        return {"map": f"{name} &\\mapsto", "field": f"\\partial_t {name} &="}.get(kind, dotted)
 
     def increment(self, name: str, drift: tuple[str, int], g: tuple[str, int]) -> str:
         noise = "" if g[0] == "0" else f" + {_wrap(g, _PRODUCT)} \\, dW_{{{name}}}"
@@ -218,6 +234,10 @@ class _Latex(_Text):
 
     def compare(self, op: str) -> str:
         return {"lt": "<", "le": r"\le"}[op]
+
+    def operator(self, op: str, order: int, field: tuple[str, int]) -> tuple[str, int]:
+        power = f"^{{{order}}}" if order > 1 else ""
+        return f"{_OPERATORS[op][1]}{power} {_wrap(field, _ATOM)}", _PRODUCT
 
 
 def _greek(name: str) -> str:

@@ -106,7 +106,12 @@ def integrator_for(system: System, rtol: float = 1e-10) -> str:
         from chaosbench.systems._stiffness import flow_integrator
 
         return flow_integrator(system, rtol)
-    return {"delay": "dop853-steps", "map": "iteration", "stochastic": "ito-1.5"}[system.kind]
+    return {
+        "delay": "dop853-steps",
+        "map": "iteration",
+        "field": "etdrk4",
+        "stochastic": "ito-1.5",
+    }[system.kind]
 
 
 def check_integrator(name: str, system: System, rtol: float) -> str:
@@ -194,6 +199,12 @@ def _iteration(orbit: Orbit, span: float, out: FloatArray, _: float) -> tuple[in
     return status, float(elapsed)
 
 
+def _etdrk4(orbit: Orbit, span: float, out: FloatArray, dt: float) -> tuple[int, float]:
+    from chaosbench.systems._field_runs import run_field
+
+    return run_field(orbit, span, out, dt)
+
+
 INTEGRATORS: dict[str, Callable[[Orbit, float, FloatArray, float], tuple[int, float]]] = {
     "dop853": _dop853,
     "rodas5p": _rodas5p,
@@ -201,6 +212,7 @@ INTEGRATORS: dict[str, Callable[[Orbit, float, FloatArray, float], tuple[int, fl
     "dop853-steps": _dop853_steps,
     "iteration": _iteration,
     "ito-1.5": integrate_stochastic,
+    "etdrk4": _etdrk4,
 }
 """Each moves an orbit over a span, fills the samples, and returns its status and elapsed time."""
 

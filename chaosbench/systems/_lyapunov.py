@@ -27,6 +27,7 @@ __all__ = [
 SEGMENTS_PER_PERIOD = 10
 DELAY_EXPONENTS = 4
 DELAY_EXPONENTS_AT_MOST = 6
+FIELD_EXPONENTS = 8
 BATCHES = (16, 32, 64)
 
 
@@ -111,7 +112,7 @@ def lyapunov_spectrum(
     Args:
         system: name or System.
         periods: dominant periods to average over (iterations / 50, for a map).
-        count: number of exponents; all of them by default, 4 for a delay system.
+        count: number of exponents; all of them by default, 4 for a delay system, 8 for a field.
         rtol: tolerance of the integration.
         seed: chooses the starting point on the attractor.
         transient: time units dropped first; see `simulate`.
@@ -122,12 +123,13 @@ def lyapunov_spectrum(
 
     """
     from chaosbench.systems import get
+    from chaosbench.systems._field_runs import field_growth
 
     system = get(system)
     d = system.dimension
     most = DELAY_EXPONENTS_AT_MOST if system.kind == "delay" else d
     if count is None:
-        count = DELAY_EXPONENTS if system.kind == "delay" else d
+        count = {"delay": DELAY_EXPONENTS, "field": FIELD_EXPONENTS}.get(system.kind, d)
     if not 1 <= count <= most:
         raise ParameterError(f"count must lie between 1 and {most} for {system.name!r}")
     if not (np.isfinite(periods) and periods >= 10):
@@ -136,6 +138,12 @@ def lyapunov_spectrum(
     generator = np.random.default_rng((seed, 1))
     if system.kind == "delay":
         logs, segment, work = _delay_growth(system, orbit, count, periods, rtol)
+    elif system.kind == "field":
+        segment = _period(system) / SEGMENTS_PER_PERIOD
+        steps = round(periods * SEGMENTS_PER_PERIOD)
+        warm = max(100, steps // 10)
+        logs, work = field_growth(orbit, count, segment, warm + steps, (seed, 1))
+        logs = logs[warm:]
     else:
         chosen = integrator_for(system, rtol)
         if chosen == "rodas5p":
@@ -295,11 +303,19 @@ def twin_exponent(
 
         return TwinExponent(*stiff_twin(system, periods, distance, rtol, seed))
     from chaosbench.numerics._tangent import twin_growth
+    from chaosbench.systems._field_runs import field_twin
 
     d = system.dimension
     orbit = attractor_orbit(system, key=(seed, 2), rtol=rtol)
     known = known_constants(system)
     scale = np.array(known.std) if known else np.maximum(1.0, np.abs(system.ic))
+    if system.kind == "field":
+        segment = _period(system) / SEGMENTS_PER_PERIOD
+        steps = round(periods * SEGMENTS_PER_PERIOD)
+        warm = max(100, steps // 10)
+        logs = field_twin(orbit, scale, distance, segment, warm + steps, (seed, 3))
+        rates = logs[warm:, np.newaxis] / segment
+        return TwinExponent(float(rates.mean()), float(batch_stderr(rates)[0]))
     direction = np.random.default_rng((seed, 3)).standard_normal(d)
     direction /= np.linalg.norm(direction)
     y = np.concatenate([orbit.state, orbit.state + distance * scale * direction])

@@ -26,6 +26,9 @@ Precision = Literal["double", "double-double"]
 JITTER = 1e-6
 """Perturbation of the initial state in standard deviations; chaos makes it a different orbit."""
 
+FIELD_SETTLING_RTOL = 1e-4
+"""Tolerance with which a field settles on its attractor."""
+
 
 def simulate(
     system: str | System,
@@ -62,7 +65,7 @@ def simulate(
             only.
         transient: time units (iterations) dropped before the first sample; 0 with `ic`, else by
             default between 100 and 200 periods and at least 20 Lyapunov times (10 to 20 periods
-            for a system that is tagged transient).
+            for a field and for a system that is tagged transient).
         integrator: ``auto``, or for a flow ``dop853``, ``rodas5p``, which is for stiff ones, or
             ``taylor-lanes``, which integrates several trajectories side by side on SIMD lanes:
             several times as fast for eight or more, the same trajectories within `rtol`.
@@ -188,7 +191,10 @@ def _settled(
     key: tuple[int, ...],
 ) -> Orbit:
     orbit = Orbit(system, start, rtol=rtol, integrator=integrator, key=key)
+    if system.kind == "field":  # a thousand times the work of a flow, and nobody sees it
+        orbit.rtol = orbit.atol = max(rtol, FIELD_SETTLING_RTOL)
     orbit.advance(round(length) if system.kind == "map" else length)
+    orbit.rtol = orbit.atol = rtol
     return orbit
 
 
@@ -216,7 +222,9 @@ def settling_time(system: System) -> float:
         return 10.0 * period  # what it is worth looking at does not last
     lyapunov_time = (known.lyapunov_time if known else None) or 0.0
     # an exponent of nearly nothing, of a system that is hardly chaotic, must not take forever
-    return max(100.0 * period, min(20.0 * lyapunov_time, 2000.0 * period))
+    # a period of a field is that of its slowest waves, and a step of it costs a hundred times more
+    least = 10.0 if system.kind == "field" else 100.0
+    return max(least * period, min(20.0 * lyapunov_time, 2000.0 * period))
 
 
 def sampling_step(
@@ -264,12 +272,16 @@ def estimate_period(system: System) -> float:
     """Estimate the dominant period in time units; see `dominant_period`."""
     if system.kind == "map":
         return 1.0
-    orbit = Orbit(system, np.array(system.ic), rtol=1e-9)
+    if system.kind == "field":  # every grid point is a sample too
+        count, longest, fine, rtol = 512, 10, 8, FIELD_SETTLING_RTOL
+    else:
+        count, longest, fine, rtol = 4096, 16, 32, 1e-9
+    orbit = Orbit(system, np.array(system.ic), rtol=rtol)
     rate = np.abs(_slopes(system, orbit)).max()
     span = 100.0 * max(1e-6, float(np.abs(orbit.state).max()) / max(float(rate), 1e-12))
-    step = 8 * system.step if system.kind == "stochastic" else span / 4096
+    step = 8 * system.step if system.kind == "stochastic" else span / count
     for _ in range(6):
-        samples = stationary(system, orbit.sample(4096, step))
+        samples = stationary(system, orbit.sample(count, step))
         slopes = np.gradient(samples, step, axis=0)
         spread = samples.std(axis=0)
         moving = spread > 1e-9 * max(float(np.abs(samples).max()), 1e-300)
@@ -281,17 +293,18 @@ def estimate_period(system: System) -> float:
         rice = float((2 * np.pi * spread[moving] / slopes.std(axis=0)[moving]).max())
         # a signal that still drifts or wanders seems to have no period, or an endless one: look
         # longer, but no more than eight times a round
-        rice = min(rice, 512 * step)
-        if 16 <= rice / step < 512:
+        rice = min(rice, count // 8 * step)
+        if count // 256 <= rice / step < count // 8:
             break
-        step = rice / 64
-    for exponent in (16, 13, 10):  # a transient system may escape before the long look ends
+        step = rice / (count // 64)
+    # a transient system may escape before the long look ends
+    for exponent in (longest, longest - 3, longest - 6):
         try:
-            samples = orbit.sample(2**exponent, rice / 32)
+            samples = orbit.sample(2**exponent, rice / fine)
         except IntegrationError:
-            orbit = Orbit(system, np.array(system.ic), rtol=1e-9)
+            orbit = Orbit(system, np.array(system.ic), rtol=rtol)
             continue
-        return dominant_period(stationary(system, samples), rice / 32)
+        return dominant_period(stationary(system, samples), rice / fine)
     raise InputError(f"{system.name!r} does not last for thirty periods; give dt")
 
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Delay", "Kind", "System", "Trace", "accepted"]
 
-Kind = Literal["flow", "delay", "map", "stochastic"]
+Kind = Literal["flow", "delay", "map", "field", "stochastic"]
 
 _KINKS = frozenset({"abs", "min", "max"})
 _JUMPS = frozenset({"sign", "floor", "mod", "where"})
@@ -57,11 +57,12 @@ class Trace:
 class System:
     """An equation with its parameters, initial state, source and tags; frozen.
 
-    Made by the decorators `flow`, `delay`, `map` and `stochastic`. Attributes:
+    Made by the decorators `flow`, `delay`, `map`, `field` and `stochastic`. Attributes:
 
     Attributes:
         name: registered name.
-        kind: ``flow`` (ordinary differential equation), ``delay``, ``map`` or ``stochastic``.
+        kind: ``flow`` (ordinary differential equation), ``delay``, ``map``, ``field`` (partial
+            differential equation) or ``stochastic``.
         function: the definition; positional names are the state, keyword-only names parameters.
         variables: names of the `d` state variables.
         parameters: name to value.
@@ -108,6 +109,16 @@ class System:
         return len(self.variables)
 
     @property
+    def unknowns(self) -> tuple[str, ...]:
+        """Names of what the equation is about, one a line of it."""
+        return self.variables
+
+    @property
+    def coordinates(self) -> tuple[str, ...]:
+        """Names of the axes of space, of a field."""
+        return ()
+
+    @property
     def description(self) -> str:
         """First sentence of the definition's docstring."""
         return (self.function.__doc__ or "").strip().split("\n", 1)[0]
@@ -150,10 +161,12 @@ class System:
         return self._traced(graph, symbols)
 
     def _traced(self, graph: Graph, parameters: Mapping[str, Any]) -> Trace:
-        d = self.dimension
-        state = [graph.symbol("state", i, name) for i, name in enumerate(self.variables)]
+        d = len(self.unknowns)
+        state = [graph.symbol("state", i, name) for i, name in enumerate(self.unknowns)]
         delayed = [graph.symbol("state", d + j, delay.name) for j, delay in enumerate(self.delays)]
         lookup = {delay.name: node for delay, node in zip(self.delays, delayed, strict=True)}
+        for axis, name in enumerate(self.coordinates):
+            lookup[name] = graph.symbol("coordinate", axis, name)
         arguments: list[Any] = []
         position = 0
         for entry in self.layout:
@@ -224,6 +237,7 @@ class System:
             "outputs": [number[o.id] for o in self.trace.outputs],
             "delays": [[delay.source, delay.lag.hex()] for delay in self.delays],
             "ic": [value.hex() for value in self.ic],
+            **self._more_to_hash(),
         }
         if self.noise is not None:
             content["noise"] = [number[g.id] for g in amplitudes]
@@ -231,6 +245,10 @@ class System:
         if resets:
             content["resets"] = [[number[node.id] for node in reset] for reset in resets]
         return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
+
+    def _more_to_hash(self) -> Mapping[str, Any]:
+        """Return what else a kind of system is made of."""
+        return {}
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, System):

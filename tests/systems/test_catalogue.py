@@ -92,7 +92,7 @@ def test_constants_make_sense(name):
     assert len(known.mean) == len(known.std) == d
     assert min(known.std) > 0
     assert len(known.lyapunov_exponents) == len(known.lyapunov_stderr)
-    assert len(known.lyapunov_exponents) == (4 if system.kind == "delay" else d)
+    assert len(known.lyapunov_exponents) == {"delay": 4, "field": 8}.get(system.kind, d)
     assert list(known.lyapunov_exponents) == sorted(known.lyapunov_exponents, reverse=True)
     assert known.period > 0
     assert known.period == 1 or system.kind != "map"
@@ -118,5 +118,5 @@ def test_pickling(name):
 
 def test_kinds_of_the_lite_suite_are_there():
     kinds = {registry[name].kind for name in NAMES}
-    assert kinds >= {"flow", "delay", "map"}
+    assert kinds == {"flow", "delay", "map", "field", "stochastic"}
     assert len(NAMES) >= 20

@@ -29,7 +29,9 @@ LITERATURE = {
     "rossler": (0.0714, "Sprott 2003"),
 }
 KNOWN = {name: known_constants(registry[name]) for name in registry}
-RANKED = [name for name, k in KNOWN.items() if k and k.ranked and registry[name].kind != "delay"]
+RANKED = [
+    name for name, k in KNOWN.items() if k and k.ranked and registry[name].kind in ("flow", "map")
+]
 
 
 class TestLiterature:
