@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import json
+import math
 import os
 import signal
 import subprocess
@@ -11,11 +13,13 @@ import tempfile
 import threading
 import time
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from chaosbench.evaluation._record import STATUSES, Status
+from chaosbench.evaluation._sandbox import readable, writable
 from chaosbench.evaluation._wire import ProtocolError, read_message, write_message
 from chaosbench.trajectories import FloatArray
 
@@ -26,6 +30,11 @@ _THREADS = (
     "VECLIB_MAXIMUM_THREADS", "NUMEXPR_NUM_THREADS",
 )  # fmt: skip
 POLL_SECONDS = 0.1
+# The modules that the harness has, whatever else is installed under the same names.
+_BOOT = (
+    "import json, runpy, sys; sys.path[:] = json.loads(sys.argv.pop()); "
+    "runpy.run_module('chaosbench.evaluation._worker', run_name='__main__')"
+)
 
 
 @dataclass(frozen=True)
@@ -44,7 +53,10 @@ class Budget:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How one cell ended, as the harness saw it."""
+    """How one request ended, as the harness saw it.
+
+    `arrays` is everything that the process sent. It is untrusted.
+    """
 
     status: Status
     message: str = ""
@@ -53,6 +65,7 @@ class Outcome:
     config: dict[str, Any] | None = None
     tried: int = 0
     costs: dict[str, float] = field(default_factory=dict)
+    arrays: dict[str, FloatArray] = field(default_factory=dict)
 
 
 class WorkerProcess:
@@ -65,21 +78,34 @@ class WorkerProcess:
         self._last_words: deque[str] = deque(maxlen=4)
         self._lock = threading.Lock()
         self._retired = False
+        self._plugins: frozenset[str] = frozenset()
 
-    def run(self, job: dict[str, Any], train: FloatArray, context: FloatArray) -> Outcome:
-        """Fit and predict in the process; every ending is an `Outcome`."""
+    def run(
+        self, job: dict[str, Any], train: FloatArray, context: FloatArray | None = None
+    ) -> Outcome:
+        """Have one request served by the process; every ending is an `Outcome`.
+
+        Args:
+            job: what to do, see `_worker`. ``numbers`` bounds the size of the answer, by default
+                to that of a forecast; ``seconds`` may leave it less time than the budget does.
+            train: ``(n, T, d)``.
+            context: ``(w, C, d)``, unless the request must not have it.
+
+        """
+        sent = {"train": train} if context is None else {"train": train, "context": context}
         try:
-            self._start()
-            write_message(self._sink, job, train=train, context=context)
+            self._start(job["plugins"])
+            write_message(self._sink, job, **sent)
         except (ProtocolError, OSError) as error:
             self.close()
             return Outcome("crashed", f"the forecaster's process did not start: {error}")
         watch = _MemoryWatch(self._alive.pid, self.budget.memory_mib)
-        deadline = time.monotonic() + self.budget.seconds
+        deadline = time.monotonic() + min(self.budget.seconds, job.get("seconds", math.inf))
+        windows, _, d = train.shape if context is None else context.shape
+        # by default point values and at most a thousand samples of them
+        wanted = job.get("numbers", 1001.0 * windows * job["horizon"] * d)
         try:
-            # point values and at most a thousand samples of them
-            wanted = 1001.0 * context.shape[0] * job["horizon"] * context.shape[2]
-            header, arrays = read_message(self._source, deadline=deadline, numbers_at_most=wanted)
+            header, found = read_message(self._source, deadline=deadline, numbers_at_most=wanted)
         except TimeoutError:
             self.close()
             return Outcome("timeout", f"fit and predict took longer than {self.budget.seconds:g} s")
@@ -87,7 +113,7 @@ class WorkerProcess:
             return self._post_mortem(error, watch)
         finally:
             watch.stop()
-        return _outcome(header, arrays)
+        return _outcome(header, found)
 
     def retire(self) -> None:
         """End the process from another thread; the one in `run` notices and cleans up."""
@@ -116,10 +142,12 @@ class WorkerProcess:
         assert self._process is not None
         return self._process
 
-    def _start(self) -> None:
-        if self._process is not None and self._process.poll() is None:
+    def _start(self, plugins: Sequence[str]) -> None:
+        known = self._plugins.issuperset(plugins)  # what may be read is settled at the start
+        if known and self._process is not None and self._process.poll() is None:
             return
         self.close()
+        self._plugins |= frozenset(plugins)
         with self._lock:
             if self._retired:
                 raise ProtocolError("the run was stopped")
@@ -132,15 +160,15 @@ class WorkerProcess:
         self._last_words.clear()
         self._process = subprocess.Popen(
             [
-                sys.executable, "-m", "chaosbench.evaluation._worker",
-                str(job_read), str(result_write), str(self.budget.memory_mib),
+                sys.executable, "-c", _BOOT, str(job_read), str(result_write),
+                json.dumps([str(Path(entry).absolute()) for entry in sys.path]),
             ],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             pass_fds=(job_read, result_write),
             cwd=self._folder.name,
-            env=_environment(),
+            env=_environment(self._folder.name),
             start_new_session=True,
         )  # fmt: skip
         os.close(job_read)
@@ -149,6 +177,12 @@ class WorkerProcess:
             target=_listen, args=(self._process.stderr, self._last_words), daemon=True
         )
         self._listener.start()
+        terms = {
+            "memory_mib": self.budget.memory_mib,
+            "reading": readable(self._plugins),
+            "writing": writable(self._folder.name),
+        }
+        write_message(self._sink, terms)
 
     def _post_mortem(self, error: ProtocolError, watch: _MemoryWatch) -> Outcome:
         process = self._alive
@@ -226,11 +260,15 @@ def _outcome(header: dict[str, Any], arrays: dict[str, FloatArray]) -> Outcome:
         header["config"] if isinstance(header.get("config"), dict) else None,
         int(header.get("tried", 0)),
         costs,
+        arrays,
     )
 
 
-def _environment() -> dict[str, str]:
-    """One thread per worker; no hub look-ups; nothing about where the data lies."""
+def _environment(folder: str) -> dict[str, str]:
+    """One thread per worker; no hub look-ups; nothing about where the data lies.
+
+    Temporary files and compiled code go to the process's own folder: it may write nowhere else.
+    """
     kept = {
         name: value
         for name, value in os.environ.items()
@@ -240,6 +278,7 @@ def _environment() -> dict[str, str]:
         kept
         | dict.fromkeys(_THREADS, "1")
         | {"HF_HUB_OFFLINE": "1", "PYTHONHASHSEED": "0", "TQDM_DISABLE": "1"}
+        | {"TMPDIR": folder, "NUMBA_CACHE_DIR": folder, "PYTHONDONTWRITEBYTECODE": "1"}
     )
 
 

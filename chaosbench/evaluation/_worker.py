@@ -1,7 +1,13 @@
 """The forecaster's process: it gets arrays, gives a forecast, and never holds the truth.
 
-Run as ``python -m chaosbench.evaluation._worker IN OUT MEMORY_MIB`` with two pipe descriptors. It
-lives for many cells, because importing a deep-learning library takes seconds.
+Run by `_process` with two pipe descriptors; the first message says what the process may use and
+read, each further one is a request:
+
+    forecast  fit to ``train``, forecast from ``context``: ``values``, perhaps ``samples``
+    tune      choose settings on ``train`` alone: ``config`` in the header
+    analyse   fit to ``train``, run freely from ``context``, alone and as twins; see `_free_run`
+
+It lives for many cells, because importing a deep-learning library takes seconds.
 """
 
 from __future__ import annotations
@@ -22,6 +28,7 @@ import numpy as np
 
 from chaosbench.errors import ForecastFailure
 from chaosbench.evaluation._plugins import load_plugin
+from chaosbench.evaluation._sandbox import confine
 from chaosbench.evaluation._wire import ProtocolError, read_message, write_message
 from chaosbench.forecasters import Forecast
 from chaosbench.forecasters import registry as forecasters
@@ -29,87 +36,115 @@ from chaosbench.trajectories import FloatArray, Trajectories
 
 __all__ = ["main"]
 
+Arrays = dict[str, FloatArray]
 
-def main(source: int, sink: int, memory_mib: float) -> None:
-    """Serve cells until the pipe closes."""
+
+def main(source: int, sink: int) -> None:
+    """Serve requests until the pipe closes."""
     _die_with_the_harness()
-    _limit_memory(memory_mib)
-    while True:
-        try:
+    memory = _Memory()
+    try:
+        terms, _ = read_message(source)
+        _limit_memory(terms["memory_mib"])
+        confine(terms["reading"], terms["writing"])
+        while True:
             job, arrays = read_message(source)
-        except ProtocolError:
-            return
-        header, values, samples = _serve(job, arrays)
-        found: dict[str, FloatArray] = {} if values is None else {"values": values}
-        if samples is not None:
-            found["samples"] = samples
-        write_message(sink, header, **found)
+            header, found = _serve(job, arrays, memory)
+            write_message(sink, header, **found)
+    except ProtocolError:
+        return
 
 
-def _serve(
-    job: dict[str, Any], arrays: dict[str, FloatArray]
-) -> tuple[dict[str, Any], FloatArray | None, FloatArray | None]:
-    """Fit and predict once; whatever goes wrong is a status."""
+def _serve(job: dict[str, Any], arrays: Arrays, memory: _Memory) -> tuple[dict[str, Any], Arrays]:
+    """Do what is asked once; whatever goes wrong is a status."""
     try:
         for path in job["plugins"]:
             load_plugin(Path(path))
         chosen = forecasters[job["forecaster"]]
         for library in getattr(chosen, "libraries", ()):  # imports are not part of the fit
             importlib.import_module(library)
-        forecaster = chosen(**job["config"])
         gaps = getattr(chosen, "handles_gaps", False)
         train = Trajectories(_seen(arrays["train"], gaps), job["dt"])
-        context = _seen(arrays["context"], gaps)
+        context = _seen(arrays["context"], gaps) if "context" in arrays else None
     except Exception as error:
-        return _failure("crashed", error), None, None
+        return _failure("crashed", error), {}
     header: dict[str, Any] = {}
-    _reset_peak()
+    memory.reset()
     cpu = time.process_time()
     try:
-        if job["tune"]:
-            forecaster = _tuned(chosen, job, train, context, header)
-        if job["learn"] == "train":
-            values, samples = _fit_and_predict(forecaster, train, context, job, header)
-        else:  # every context is a world of its own
-            pieces = [
-                _fit_and_predict(
-                    forecaster, Trajectories(window[np.newaxis], job["dt"]), window[np.newaxis],
-                    job, header,
-                )
-                for window in context
-            ]  # fmt: skip
-            values = np.concatenate([v for v, _ in pieces])
-            drawn = [s for _, s in pieces if s is not None]
-            samples = np.concatenate(drawn, axis=1) if len(drawn) == len(pieces) else None
+        duty = job.get("duty", "forecast")
+        if context is None or duty == "tune":
+            found = _tune(chosen, job, train, header)
+        elif duty == "analyse":
+            found = _analyse(chosen(**job["config"]), job, train, context, header)
+        else:
+            found = _forecast(chosen(**job["config"]), job, train, context, header)
     except ForecastFailure as failure:
-        return header | _failure(failure.status, failure), None, None
+        return header | _failure(failure.status, failure), {}
     except MemoryError as error:
-        return header | _failure("out_of_memory", error), None, None
+        return header | _failure("out_of_memory", error), {}
     except Exception as error:
-        return header | _failure("crashed", error), None, None
+        return header | _failure("crashed", error), {}
     header["cpu_seconds"] = time.process_time() - cpu
-    header["peak_memory_mib"] = _peak_mib()
-    finite = bool(np.isfinite(values).all())
+    header["peak_memory_mib"] = memory.peak_mib()
+    finite = bool(np.isfinite(found.get("values", 0.0)).all())
     header |= {"status": "ok" if finite else "diverged", "message": ""}
     if not finite:
         header["message"] = "the forecast is not finite throughout; it is scored as the worst there"
-    return header, values, samples
+    return header, found
 
 
-def _tuned(
-    chosen: Any, job: dict[str, Any], train: Trajectories, context: FloatArray, header: Any
-) -> Any:
-    """Choose settings on the training data; the search is part of the fit's time."""
+def _forecast(
+    forecaster: Any, job: dict[str, Any], train: Trajectories, context: FloatArray, header: Any
+) -> Arrays:
+    if job["learn"] == "train":
+        values, samples = _fit_and_predict(forecaster, train, context, job, header)
+    else:  # every context is a world of its own
+        pieces = [
+            _fit_and_predict(
+                forecaster, Trajectories(window[np.newaxis], job["dt"]), window[np.newaxis],
+                job, header,
+            )
+            for window in context
+        ]  # fmt: skip
+        values = np.concatenate([v for v, _ in pieces])
+        drawn = [s for _, s in pieces if s is not None]
+        samples = np.concatenate(drawn, axis=1) if len(drawn) == len(pieces) else None
+    return {"values": values} if samples is None else {"values": values, "samples": samples}
+
+
+def _tune(chosen: Any, job: dict[str, Any], train: Trajectories, header: Any) -> Arrays:
+    """Choose settings on the training data; this process has no context of the exam yet."""
     from chaosbench.evaluation._tuning import tune
 
     start = time.perf_counter()
-    config, tried = tune(
-        chosen, job["config"], train, count=job["tune"], context=context.shape[1],
+    header["config"], header["tried"] = tune(
+        chosen, job["config"], train, count=job["tune"], context=job["context"],
         horizon=job["horizon"], seed=job["seed"], seconds=job["seconds"],
     )  # fmt: skip
     header["fit_seconds"] = time.perf_counter() - start
-    header["config"], header["tried"] = config, tried
-    return chosen(**config)
+    return {}
+
+
+def _analyse(
+    forecaster: Any, job: dict[str, Any], train: Trajectories, context: FloatArray, header: Any
+) -> Arrays:
+    from chaosbench.evaluation._free_run import explore
+
+    start = time.perf_counter()
+    if job["learn"] != "train":
+        train = Trajectories(context[:1], job["dt"])
+    predictor = forecaster.fit(train, seed=job["seed"])
+    middle = time.perf_counter()
+    header["fit_seconds"] = middle - start
+
+    def predict(seen: FloatArray, horizon: int) -> FloatArray:
+        return _checked(predictor.predict(seen, horizon), seen, horizon)[0]
+
+    spread = np.nanstd(train.values, axis=(0, 1))
+    found = explore(predict, context[0], np.where(spread > 0, spread, 1.0), **job["analysis"])
+    header["predict_seconds"] = time.perf_counter() - middle
+    return found
 
 
 def _fit_and_predict(
@@ -179,9 +214,29 @@ def _limit_memory(mib: float) -> None:
             resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
 
 
-def _reset_peak() -> None:
-    with contextlib.suppress(OSError):  # Linux forgets the peak when asked; elsewhere it stays
-        Path("/proc/self/clear_refs").write_text("5")
+class _Memory:
+    """How far the resident size rose above what it was at `reset`, in MiB.
+
+    The process lives for many cells: what an earlier one imported is no cost of this one. Linux
+    forgets the peak when asked; elsewhere it stays that of the whole life.
+    """
+
+    def __init__(self) -> None:
+        self._before = 0.0
+        try:  # before the process is confined
+            self._forget = os.open("/proc/self/clear_refs", os.O_WRONLY)
+        except OSError:
+            self._forget = -1
+
+    def reset(self) -> None:
+        with contextlib.suppress(OSError, AttributeError):
+            ctypes.CDLL(None).malloc_trim(0)  # or freed memory of the last cell would be reused
+        with contextlib.suppress(OSError):
+            os.write(self._forget, b"5")
+        self._before = _peak_mib()
+
+    def peak_mib(self) -> float:
+        return _peak_mib() - self._before
 
 
 def _peak_mib() -> float:
@@ -195,5 +250,5 @@ def _peak_mib() -> float:
 
 if __name__ == "__main__":
     with contextlib.suppress(KeyboardInterrupt):
-        main(int(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3]))
+        main(int(sys.argv[1]), int(sys.argv[2]))
     os._exit(0)  # a library's exit handlers have nothing to add
