@@ -2,7 +2,7 @@
 
 A predictor is a map of contexts: a context is continued, and the last samples of it and of its
 continuation are the next context. The largest Lyapunov exponent of that map comes from twins
-(benettin1980): two contexts that differ a little are continued side by side, the growth of their
+(Benettin and others 1980): two contexts that differ a little are continued side by side, the growth of their
 distance is noted, and the second is pulled back to the first along the whole context.
 """
 
@@ -49,8 +49,8 @@ def explore(
     Returns:
         ``values`` ``(1, T, d)``, the free run; ``growth`` ``(twins, growth)``, the distance of
         twins left alone; ``stretch`` ``(twins, segments)``, the logarithm of their growth in each
-        segment. The last two are NaN where the predictor left the finite numbers, and empty if the
-        free run did.
+        segment: -∞ once they have merged. The last two are NaN where the predictor left the finite
+        numbers, and empty if the free run did.
 
     """
     length = len(context)
@@ -68,16 +68,18 @@ def explore(
         both = predict(np.concatenate([first, second]), growth)
         apart = np.linalg.norm((both[twins:] - both[:twins]) / scale, axis=2)
         stretch = np.full((twins, segments), np.nan)
+        alive = np.ones(twins, dtype=bool)
         for k in range(segments):
             made = predict(np.concatenate([first, second]), segment)
             first = np.concatenate([first, made[:twins]], axis=1)[:, -length:]
             second = np.concatenate([second, made[twins:]], axis=1)[:, -length:]
-            offset = second - first
+            alive &= np.isfinite(first).all(axis=(1, 2)) & np.isfinite(second).all(axis=(1, 2))
+            first[~alive] = second[~alive] = context  # rides along: the batch stays finite
             # over the whole segment: in few variables twins cross, at one instant they may touch
+            offset = second - first
             recent = (offset / scale)[:, -segment:]
             reached = np.sqrt((recent**2).sum(axis=2).mean(axis=1))
-            stretch[:, k] = np.log(reached / distance)
-            second = first + (distance / reached)[:, np.newaxis, np.newaxis] * offset
-            if not np.isfinite(second).all():
-                break
+            stretch[alive, k] = np.log(reached[alive] / distance)
+            factor = np.where(reached > 0, distance / reached, 0.0)  # what merged stays merged
+            second = first + factor[:, np.newaxis, np.newaxis] * offset
     return {"values": run, "growth": apart, "stretch": stretch}
