@@ -307,8 +307,10 @@ def _twins(analysis: Analysis) -> Figure:
     if analysis.growth.size:
         with np.errstate(divide="ignore"):
             middle = np.exp(np.median(np.log(analysis.growth), axis=0))
-        axes.plot(time, np.where(middle > 0, middle, np.nan), color=ACCENT, lw=1.8,
-                  label=f"{analysis.forecaster}, median of {len(analysis.growth)} twins")  # fmt: skip
+        axes.plot(
+            time, np.where(middle > 0, middle, np.nan), color=ACCENT, lw=1.8,
+            label=f"{analysis.forecaster}, median of {len(analysis.growth)} twins",
+        )  # fmt: skip
         exponent = analysis.measures["lyapunov_exponent"]
         start = middle[0]
         for name, rate, colour, dashes in (

@@ -14,7 +14,8 @@ import chaosbench as cb
 def test_the_public_names_are_pinned():
     assert sorted(cb.__all__) == [
         "Analysis", "ChaosbenchError", "Dataset", "Forecast", "Record", "Records", "System",
-        "Trajectories", "analyse", "characterise", "constants", "delay", "evaluate", "flow", "forecasters", "generate",
+        "Trajectories", "analyse", "characterise", "constants", "delay", "evaluate", "flow",
+        "forecasters", "generate",
         "leaderboard", "lyapunov_spectrum", "map", "metrics", "read_records", "simulate",
         "systems", "tasks",
     ]  # fmt: skip

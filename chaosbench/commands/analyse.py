@@ -57,15 +57,15 @@ def analyse_command(
     """Train a forecaster, run it freely, and set its exponent and attractor beside the truth's."""
     import json
 
-    from chaosbench.evaluation import Budget, analyse
-    from chaosbench.tasks import registry
-
     if out is not None and out.exists() and not out.is_dir():
         raise InputError(f"{out} is a file; give a directory for the pictures")
     if json_file is not None and json_file.exists() and not force:
         raise InputError(f"{json_file} exists already; give --force to overwrite it")
     if out is not None and not force and any(out.glob(f"*.{picture}")):
         raise InputError(f"{out} holds pictures already; give --force to overwrite them")
+    from chaosbench.evaluation import Budget, analyse
+    from chaosbench.tasks import registry
+
     found = analyse(
         forecaster, registry[task], seed=seed, exam_seed=exam_seed, points=points,
         distance=distance, budget=Budget(seconds, memory), plugins=load_plugins(plugins),

@@ -184,9 +184,7 @@ def analyse(
     if exam_seed is not None:
         chosen = chosen.with_seed(exam_seed)
     spec = spec_of(forecaster, plugins=plugins)
-    exam = load_exam(
-        generate(chosen.dataset, cache_directory() / chosen.dataset.hash), chosen
-    )
+    exam = load_exam(generate(chosen.dataset, cache_directory() / chosen.dataset.hash), chosen)
     plan = {
         "points": points,
         "twins": TWINS,

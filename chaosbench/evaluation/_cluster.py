@@ -8,7 +8,9 @@ would have here. Plugins are found by their path, so it has to exist on those ma
 
 from __future__ import annotations
 
+import re
 import threading
+import weakref
 from collections.abc import Iterator
 from concurrent.futures import CancelledError, Executor, Future
 from contextlib import contextmanager
@@ -21,6 +23,8 @@ from chaosbench.trajectories import FloatArray
 
 __all__ = ["Cluster", "RemoteProcess", "connect"]
 
+TIMEOUT = 10.0
+_ADDRESS = re.compile(r"^(tcp|tls|ws|wss|ucx)://[^/]+:[0-9]+$")
 _HERE = threading.local()
 
 
@@ -47,17 +51,19 @@ def connect(address: str) -> Iterator[Cluster]:
 
     """
     try:
-        from dask.distributed import Client
+        from dask import distributed
     except ImportError as error:
         raise InputError(
             "a cluster needs Dask; install it with: pip install 'chaosbench[cluster]'"
         ) from error
+    advice = f"no Dask scheduler answers at {address!r}; give an address such as tcp://host:8786"
+    if not _ADDRESS.match(address):  # Dask itself would take twenty seconds to say so
+        raise InputError(advice)
+    connector: Any = distributed.Client  # half of its methods lack types
     try:
-        client = Client(address, timeout=10, set_as_default=False)
-    except (OSError, ValueError) as error:
-        raise InputError(
-            f"no Dask scheduler answers at {address!r}; give an address such as tcp://host:8786"
-        ) from error
+        client = connector(address, timeout=TIMEOUT, set_as_default=False)
+    except OSError as error:
+        raise InputError(advice) from error
     with client:
         slots = sum(client.nthreads().values())
         if not slots:
@@ -83,7 +89,9 @@ class RemoteProcess:
         except CancelledError:
             return Outcome("crashed", "the run was stopped")
         except Exception as error:  # whatever a scheduler makes of a machine that went down
-            return Outcome("crashed", f"the cluster gave no answer: {type(error).__name__}: {error}")
+            return Outcome(
+                "crashed", f"the cluster gave no answer: {type(error).__name__}: {error}"
+            )
 
     def retire(self) -> None:
         """Give up the request under way."""
@@ -91,7 +99,7 @@ class RemoteProcess:
             self._pending.cancel()
 
     def close(self) -> None:
-        """Leave the process to its machine, for the next run."""
+        """Leave the process to its thread over there, for the next run."""
 
 
 def _serve(
@@ -103,4 +111,5 @@ def _serve(
         if process is not None:
             process.close()
         process = _HERE.process = WorkerProcess(budget)
+        weakref.finalize(threading.current_thread(), process.close)
     return process.run(job, train, context)

@@ -1,9 +1,10 @@
 """What a trained predictor does left to itself; runs inside the forecaster's process.
 
 A predictor is a map of contexts: a context is continued, and the last samples of it and of its
-continuation are the next context. The largest Lyapunov exponent of that map comes from twins
-(Benettin and others 1980): two contexts that differ a little are continued side by side, the growth of their
-distance is noted, and the second is pulled back to the first along the whole context.
+continuation are the next context. The largest Lyapunov exponent of that map comes from twins, the
+method of Benettin and others (1976): two contexts that differ a little are continued side by side,
+the growth of their distance is noted, and the second is pulled back to the first along the whole
+context.
 """
 
 from __future__ import annotations

@@ -117,9 +117,7 @@ def tune(
             return 0.0
         return _mean_valid_steps(futures, made, scale)
 
-    best, tried = search(
-        space, count, seed, attempt, deadline=time.monotonic() + SHARE * seconds
-    )
+    best, tried = search(space, count, seed, attempt, deadline=time.monotonic() + SHARE * seconds)
     return {**config, **best}, tried
 
 
