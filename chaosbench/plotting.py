@@ -220,8 +220,18 @@ def _beside(
         if k == 1:  # a predictor that left the attractor must not shrink the truth to a dot
             axes.set_xlim(*_room(x))
             axes.set_ylim(*_room(y))
+        elif not _inside(x, axes.get_xlim()) or not _inside(y, axes.get_ylim()):
+            _say(axes, "nothing of it is here")
     figure.tight_layout()
     return figure
+
+
+def _inside(values: FloatArray, limits: tuple[float, float]) -> bool:
+    return bool(((values >= limits[0]) & (values <= limits[1])).any())
+
+
+def _say(axes: Axes, text: str) -> None:
+    axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", color=MUTED)
 
 
 def _room(values: FloatArray) -> tuple[float, float]:
@@ -325,6 +335,8 @@ def _twins(analysis: Analysis) -> Figure:
                 axes.plot(time[shown], line[shown], dashes, color=colour, lw=1.2,
                           label=f"{name}: λ = {rate:.3g}")  # fmt: skip
         axes.legend(frameon=False, fontsize=8)
+    else:
+        _say(axes, "the free run left the finite numbers")
     axes.set_yscale("log")
     axes.set_xlabel("Lyapunov times" if constants(analysis.system).lyapunov_time else "periods")
     axes.set_ylabel("distance of twins in σ")

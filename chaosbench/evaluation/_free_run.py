@@ -17,6 +17,12 @@ from chaosbench.trajectories import FloatArray
 
 __all__ = ["explore"]
 
+RESOLUTION = 1e-12
+"""Of a number in double precision, times its size; a distance below it would be mere rounding."""
+
+FARTHEST = 100.0
+"""Distance between twins anywhere in their contexts, in units of that at their ends, at most."""
+
 Predict = Callable[[FloatArray, int], FloatArray]
 
 
@@ -50,8 +56,8 @@ def explore(
     Returns:
         ``values`` ``(1, T, d)``, the free run; ``growth`` ``(twins, growth)``, the distance of
         twins left alone; ``stretch`` ``(twins, segments)``, the logarithm of their growth in each
-        segment: -∞ once they have merged. The last two are NaN where the predictor left the finite
-        numbers, and empty if the free run did.
+        segment: -∞ once they have merged, NaN once they are so far away that rounding would merge
+        them. The last two are empty if the free run left the finite numbers.
 
     """
     length = len(context)
@@ -70,11 +76,13 @@ def explore(
         apart = np.linalg.norm((both[twins:] - both[:twins]) / scale, axis=2)
         stretch = np.full((twins, segments), np.nan)
         alive = np.ones(twins, dtype=bool)
+        bound = distance / RESOLUTION
         for k in range(segments):
             made = predict(np.concatenate([first, second]), segment)
             first = np.concatenate([first, made[:twins]], axis=1)[:, -length:]
             second = np.concatenate([second, made[twins:]], axis=1)[:, -length:]
-            alive &= np.isfinite(first).all(axis=(1, 2)) & np.isfinite(second).all(axis=(1, 2))
+            size = np.abs(np.stack([first, second]) / scale).max(axis=(0, 2, 3))
+            alive &= size < bound  # False for NaN
             first[~alive] = second[~alive] = context  # rides along: the batch stays finite
             # over the whole segment: in few variables twins cross, at one instant they may touch
             offset = second - first
@@ -82,5 +90,8 @@ def explore(
             reached = np.sqrt((recent**2).sum(axis=2).mean(axis=1))
             stretch[alive, k] = np.log(reached[alive] / distance)
             factor = np.where(reached > 0, distance / reached, 0.0)  # what merged stays merged
-            second = first + factor[:, np.newaxis, np.newaxis] * offset
+            offset *= factor[:, np.newaxis, np.newaxis]
+            # where distances shrink, the past would become ever more distant: hold it back
+            far = np.linalg.norm(offset / scale, axis=2, keepdims=True)
+            second = first + offset * np.minimum(1.0, FARTHEST * distance / np.maximum(far, 1e-300))
     return {"values": run, "growth": apart, "stretch": stretch}

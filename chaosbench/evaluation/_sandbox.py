@@ -60,7 +60,8 @@ def confine(reading: Iterable[str], writing: Iterable[str]) -> None:
     """Give up every access to files but these, for good; nothing happens without Landlock.
 
     The memory of processes that are not so confined becomes unreadable too, and where the kernel
-    can (version 6) they can no longer be sent signals.
+    can (version 6) they can no longer be sent signals. Threads that exist already stay free, so
+    this comes before anything that starts one.
 
     Raises:
         OSError: the kernel refused; the process must not go on.
@@ -106,7 +107,7 @@ def readable(plugins: Iterable[str] = ()) -> list[str]:
     are listed, because runs and data may lie in it; of a plugin's folder only its files. The
     variable ``CHAOSBENCH_ALLOW`` adds paths, separated as in ``PATH``.
     """
-    home = Path.home()
+    home = Path(os.environ.get("HOME", "/"))
     found = {*SYSTEM, sys.prefix, sys.base_prefix, str(Path(sys.executable).resolve().parent)}
     found |= {os.environ.get(name) or str(home / usual) for name, usual in CACHES}
     found |= {path for path in os.environ.get(ALLOW, "").split(os.pathsep) if path}
