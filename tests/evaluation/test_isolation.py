@@ -137,6 +137,21 @@ def test_what_is_not_the_forecasters_business_is_out_of_reach(tmp_path):
     assert ways_open == (0.0 if version >= 6 else 1.0) or confinement() == "none"
 
 
+@pytest.mark.parametrize("place", ["run/data/henon/test.parquet", "/proc/HARNESS/mem"])
+def test_a_peek_that_is_refused_is_a_crash_with_the_place(worker, tmp_path, place):
+    path = tmp_path / place
+    if not place.startswith("/"):
+        path.parent.mkdir(parents=True)
+        path.touch()
+    outcome = worker.run(job("peeks", path=str(path)), TRAIN, CONTEXT)
+    if confinement() == "none":
+        assert outcome.status in ("ok", "crashed")
+    else:
+        assert outcome.status == "crashed"
+        assert outcome.message.startswith("PermissionError: [Errno 13]")
+        assert path.name in outcome.message
+
+
 def test_a_confined_process_has_what_libraries_need(worker):
     outcome = worker.run(job("scribbles"), TRAIN, CONTEXT)
     assert outcome.status == "ok", outcome.message
