@@ -1,6 +1,7 @@
 """What does the harness cost beside the forecasters it runs? Printed for the suite ``lite``.
 
-Run with ``python benchmarks/harness_overhead.py [FORECASTER …]``; by default the six of the demo.
+Run with ``OPENBLAS_NUM_THREADS=1 python benchmarks/harness_overhead.py [FORECASTER …]``; by default
+the six of the demo. (The threads of a linear algebra library would count as work while they wait.)
 The data are made first. Then every forecaster runs on every task, one cell at a time. Processor
 time is compared, not wall time, so that other work on the machine does not count: that of fit and
 predict inside the forecasters' process; that of this process, the scores by themselves and the rest
