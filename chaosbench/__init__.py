@@ -21,8 +21,10 @@ if TYPE_CHECKING:
     from chaosbench.datasets import Dataset as Dataset
     from chaosbench.datasets import generate as generate
     from chaosbench.errors import ChaosbenchError as ChaosbenchError
+    from chaosbench.evaluation import Analysis as Analysis
     from chaosbench.evaluation import Record as Record
     from chaosbench.evaluation import Records as Records
+    from chaosbench.evaluation import analyse as analyse
     from chaosbench.evaluation import evaluate as evaluate
     from chaosbench.evaluation import read_records as read_records
     from chaosbench.forecasters import Forecast as Forecast
@@ -44,6 +46,7 @@ if TYPE_CHECKING:
 _PACKAGES = ("datasets", "errors", "forecasters", "leaderboard", "metrics", "systems", "tasks")
 
 _HOMES = {
+    "Analysis": "evaluation",
     "ChaosbenchError": "errors",
     "Dataset": "datasets",
     "Forecast": "forecasters",
@@ -51,6 +54,7 @@ _HOMES = {
     "Records": "evaluation",
     "System": "systems",
     "Trajectories": "trajectories",
+    "analyse": "evaluation",
     "characterise": "systems._characterise",
     "constants": "systems._constants",
     "delay": "systems",
@@ -65,8 +69,9 @@ _HOMES = {
 }
 
 __all__ = [
-    "ChaosbenchError", "Dataset", "Forecast", "Record", "Records", "System", "Trajectories",
-    "characterise", "constants", "delay", "evaluate", "field", "flow", "forecasters", "generate",
+    "Analysis", "ChaosbenchError", "Dataset", "Forecast", "Record", "Records", "System",
+    "Trajectories", "analyse", "characterise", "constants", "delay", "evaluate", "field", "flow",
+    "forecasters", "generate",
     "leaderboard", "lyapunov_spectrum", "map", "metrics", "read_records", "simulate", "systems",
     "tasks",
 ]  # fmt: skip

@@ -9,7 +9,7 @@ from typing import Any
 
 import typer
 
-from chaosbench.commands import data, forecasters, leaderboard, plugin, run, systems, tasks
+from chaosbench.commands import analyse, data, forecasters, leaderboard, plugin, run, systems, tasks
 from chaosbench.errors import ChaosbenchError, InputError
 
 __all__ = ["app", "main"]
@@ -33,6 +33,7 @@ app.add_typer(plugin.app, name="plugin")
 app.add_typer(leaderboard.app, name="leaderboard")
 app.add_typer(run.app, name="run")
 app.command("demo")(run.demo)
+app.command("analyse")(analyse.analyse_command)
 
 
 @app.command("version")

@@ -13,6 +13,7 @@
     ├── IntegrationError                 a trajectory could not be computed; carries the time
     │   ├── TrajectoryEscapedError       the state left every bound or became non-finite
     │   └── StepSizeError                the step size underflowed or the step budget ran out
+    ├── ExamSealedError                  the exam was touched while settings were being chosen
     └── ForecastFailure                  a forecaster gives up; becomes the status of a Record
         ├── DivergedError                non-finite training or forecast
         ├── InvalidForecastError         wrong shape, wrong type
@@ -32,6 +33,7 @@ __all__ = [
     "CorruptDataError",
     "DefinitionError",
     "DivergedError",
+    "ExamSealedError",
     "ForecastFailure",
     "InputError",
     "IntegrationError",
@@ -111,6 +113,10 @@ class TrajectoryEscapedError(IntegrationError):
 
 class StepSizeError(IntegrationError):
     """The step size underflowed or the step budget ran out."""
+
+
+class ExamSealedError(ChaosbenchError):
+    """Something asked for the exam's questions or answers while settings were being chosen."""
 
 
 class ForecastFailure(ChaosbenchError):

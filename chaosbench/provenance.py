@@ -26,6 +26,7 @@ def versions(*extra: str) -> dict[str, str]:
     return found
 
 
+@cache
 def environment() -> dict[str, str]:
     """Return the interpreter and the platform."""
     return {"python": platform.python_version(), "platform": platform.platform()}

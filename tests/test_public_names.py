@@ -13,10 +13,12 @@ import chaosbench as cb
 
 def test_the_public_names_are_pinned():
     assert sorted(cb.__all__) == [
-        "ChaosbenchError", "Dataset", "Forecast", "Record", "Records", "System", "Trajectories",
-        "characterise", "constants", "delay", "evaluate", "field", "flow", "forecasters",
-        "generate", "leaderboard", "lyapunov_spectrum", "map", "metrics", "read_records",
-        "simulate", "systems", "tasks",
+        "Analysis", "ChaosbenchError", "Dataset", "Forecast", "Record", "Records", "System",
+        "Trajectories", "analyse", "characterise", "constants", "delay", "evaluate", "field",
+        "flow",
+        "forecasters", "generate",
+        "leaderboard", "lyapunov_spectrum", "map", "metrics", "read_records", "simulate",
+        "systems", "tasks",
     ]  # fmt: skip
     for name in cb.__all__:
         assert getattr(cb, name) is not None

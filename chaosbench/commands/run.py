@@ -63,20 +63,26 @@ def run_command(
     ] = 0,
     seconds: Annotated[float, typer.Option(min=0.1, help="Budget of a cell, wall time.")] = 600.0,
     memory: Annotated[float, typer.Option(min=64, help="Budget of a cell, MiB.")] = 8192.0,
+    cluster: Annotated[
+        str | None, typer.Option(help="Run the cells on the Dask cluster of this scheduler.")
+    ] = None,
     format: FormatOption = Format.table,  # noqa: A002
 ) -> None:
     """Evaluate forecasters on tasks, beside the floor and the ceiling; rank them."""
-    from chaosbench.evaluation import Budget, plan, run, spec_of
+    from contextlib import nullcontext
+
+    from chaosbench.evaluation import Budget, connect, plan, run, spec_of
     from chaosbench.tasks import select
 
     files = load_plugins(plugins)
     exams = [task.with_seed(exam_seed) for task in select(names)]
     specs = [spec_of(text, plugins=files) for text in chosen or []]
     cells = plan(exams, specs, seeds=tuple(seed or [0]), tune=tune)
-    with progress("evaluate") as report:
+    with connect(cluster) if cluster else nullcontext() as machines, progress("run") as report:
         records = run(
-            cells, directory=out, budget=Budget(seconds, memory), workers=workers, progress=report
-        )
+            cells, directory=out, budget=Budget(seconds, memory), workers=workers, progress=report,
+            cluster=machines,
+        )  # fmt: skip
     show_board(records, format)
     if format is Format.table:
         say(f"records in {out}; page: chaosbench leaderboard build {out}")

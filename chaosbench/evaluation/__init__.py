@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from chaosbench.evaluation._analysis import Analysis, analyse
+from chaosbench.evaluation._cluster import connect
 from chaosbench.evaluation._process import Budget
 from chaosbench.evaluation._record import STATUSES, Record, Status
 from chaosbench.evaluation._runner import evaluate, plan, retry, run
@@ -9,6 +11,6 @@ from chaosbench.evaluation._spec import ForecasterSpec, spec_of
 from chaosbench.evaluation._store import Records, read_records
 
 __all__ = [
-    "STATUSES", "Budget", "ForecasterSpec", "Record", "Records", "Status", "evaluate", "plan",
-    "read_records", "retry", "run", "spec_of",
+    "STATUSES", "Analysis", "Budget", "ForecasterSpec", "Record", "Records", "Status", "analyse",
+    "connect", "evaluate", "plan", "read_records", "retry", "run", "spec_of",
 ]  # fmt: skip

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import json
+import math
 import os
 import signal
 import subprocess
@@ -11,11 +13,13 @@ import tempfile
 import threading
 import time
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from chaosbench.evaluation._record import STATUSES, Status
+from chaosbench.evaluation._sandbox import readable, writable
 from chaosbench.evaluation._wire import MORE, ProtocolError, read_message, write_message
 from chaosbench.trajectories import FloatArray
 
@@ -26,6 +30,11 @@ _THREADS = (
     "VECLIB_MAXIMUM_THREADS", "NUMEXPR_NUM_THREADS",
 )  # fmt: skip
 POLL_SECONDS = 0.1
+# The modules that the harness has, whatever else is installed under the same names.
+_BOOT = (
+    "import json, runpy, sys; sys.path[:] = json.loads(sys.argv.pop()); "
+    "runpy.run_module('chaosbench.evaluation._worker', run_name='__main__')"
+)
 
 
 @dataclass(frozen=True)
@@ -44,7 +53,10 @@ class Budget:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How one cell ended, as the harness saw it."""
+    """How one request ended, as the harness saw it.
+
+    `arrays` is everything that the process sent. It is untrusted.
+    """
 
     status: Status
     message: str = ""
@@ -54,6 +66,7 @@ class Outcome:
     tried: int = 0
     polynomial: tuple[FloatArray, FloatArray] | None = None
     costs: dict[str, float] = field(default_factory=dict)
+    arrays: dict[str, FloatArray] = field(default_factory=dict)
 
 
 class WorkerProcess:
@@ -66,36 +79,46 @@ class WorkerProcess:
         self._last_words: deque[str] = deque(maxlen=4)
         self._lock = threading.Lock()
         self._retired = False
+        self._plugins: frozenset[str] = frozenset()
 
     def run(
         self,
         job: dict[str, Any],
         train: FloatArray,
-        context: FloatArray,
+        context: FloatArray | None = None,
         *,
         states: FloatArray | None = None,
         observations: FloatArray | None = None,
     ) -> Outcome:
-        """Fit and predict in the process; every ending is an `Outcome`.
+        """Have one request served by the process; every ending is an `Outcome`.
 
-        Held-out `states` are sent along; of the `observations` ``(m, n, d)`` one at a time, each
-        when the process has delivered the forecast up to it.
+        Args:
+            job: what to do, see `_worker`. ``numbers`` bounds the size of the answer, by default
+                to that of a forecast; ``seconds`` may leave it less time than the budget does.
+            train: ``(n, T, d)``.
+            context: ``(w, C, d)``, unless the request must not have it.
+            states: ``(w, H, d)``, held out, where a right-hand side is asked for.
+            observations: ``(m, w, d)``, sent one at a time, each when the process has delivered
+                the forecast up to it.
+
         """
+        optional = {"context": context, "states": states}
+        sent = {name: array for name, array in optional.items() if array is not None}
         try:
-            self._start()
-            held_out = {} if states is None else {"states": states}
-            write_message(self._sink, job, train=train, context=context, **held_out)
+            self._start(job["plugins"])
+            write_message(self._sink, job, train=train, **sent)
         except (ProtocolError, OSError) as error:
             self.close()
             return Outcome("crashed", f"the forecaster's process did not start: {error}")
         watch = _MemoryWatch(self._alive.pid, self.budget.memory_mib)
-        deadline = time.monotonic() + self.budget.seconds
+        deadline = time.monotonic() + min(self.budget.seconds, job.get("seconds", math.inf))
+        windows, _, d = train.shape if context is None else context.shape
+        # by default point values and at most a thousand samples of them
+        wanted = job.get("numbers", 1001.0 * windows * job["horizon"] * d)
         try:
-            # point values and at most a thousand samples of them
-            wanted = 1001.0 * context.shape[0] * job["horizon"] * context.shape[2]
             waiting = [] if observations is None else list(observations)
             while True:
-                header, arrays = read_message(
+                header, found = read_message(
                     self._source, deadline=deadline, numbers_at_most=wanted
                 )
                 if header.get("status") != MORE or not waiting:
@@ -108,7 +131,7 @@ class WorkerProcess:
             return self._post_mortem(error, watch)
         finally:
             watch.stop()
-        return _outcome(header, arrays)
+        return _outcome(header, found)
 
     def retire(self) -> None:
         """End the process from another thread; the one in `run` notices and cleans up."""
@@ -137,10 +160,12 @@ class WorkerProcess:
         assert self._process is not None
         return self._process
 
-    def _start(self) -> None:
-        if self._process is not None and self._process.poll() is None:
+    def _start(self, plugins: Sequence[str]) -> None:
+        known = self._plugins.issuperset(plugins)  # what may be read is settled at the start
+        if known and self._process is not None and self._process.poll() is None:
             return
         self.close()
+        self._plugins |= frozenset(plugins)
         with self._lock:
             if self._retired:
                 raise ProtocolError("the run was stopped")
@@ -153,15 +178,15 @@ class WorkerProcess:
         self._last_words.clear()
         self._process = subprocess.Popen(
             [
-                sys.executable, "-m", "chaosbench.evaluation._worker",
-                str(job_read), str(result_write), str(self.budget.memory_mib),
+                sys.executable, "-c", _BOOT, str(job_read), str(result_write),
+                json.dumps([str(Path(entry).absolute()) for entry in sys.path]),
             ],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             pass_fds=(job_read, result_write),
             cwd=self._folder.name,
-            env=_environment(),
+            env=_environment(self._folder.name),
             start_new_session=True,
         )  # fmt: skip
         os.close(job_read)
@@ -170,6 +195,12 @@ class WorkerProcess:
             target=_listen, args=(self._process.stderr, self._last_words), daemon=True
         )
         self._listener.start()
+        terms = {
+            "memory_mib": self.budget.memory_mib,
+            "reading": readable(self._plugins),
+            "writing": writable(self._folder.name),
+        }
+        write_message(self._sink, terms)
 
     def _post_mortem(self, error: ProtocolError, watch: _MemoryWatch) -> Outcome:
         process = self._alive
@@ -248,6 +279,7 @@ def _outcome(header: dict[str, Any], arrays: dict[str, FloatArray]) -> Outcome:
         int(header.get("tried", 0)),
         _polynomial(arrays),
         costs,
+        arrays,
     )
 
 
@@ -261,8 +293,11 @@ def _polynomial(arrays: dict[str, FloatArray]) -> tuple[FloatArray, FloatArray] 
     return (powers, coefficients) if sound else None
 
 
-def _environment() -> dict[str, str]:
-    """One thread per worker; no hub look-ups; nothing about where the data lies."""
+def _environment(folder: str) -> dict[str, str]:
+    """One thread per worker; no hub look-ups; nothing about where the data lies.
+
+    Temporary files and compiled code go to the process's own folder: it may write nowhere else.
+    """
     kept = {
         name: value
         for name, value in os.environ.items()
@@ -272,6 +307,7 @@ def _environment() -> dict[str, str]:
         kept
         | dict.fromkeys(_THREADS, "1")
         | {"HF_HUB_OFFLINE": "1", "PYTHONHASHSEED": "0", "TQDM_DISABLE": "1"}
+        | {"TMPDIR": folder, "NUMBA_CACHE_DIR": folder, "PYTHONDONTWRITEBYTECODE": "1"}
     )
 
 

@@ -37,8 +37,10 @@ class Record:
             truth), likewise 0.3, 0.5.
         fit_seconds, predict_seconds: wall time inside the forecaster's process.
         cpu_seconds: processor time of fit and predict together.
-        peak_memory_mib: largest resident size of the forecaster's process while it worked.
-        provenance: what it takes to run the cell again: versions, dataset hash, fingerprint.
+        peak_memory_mib: how far the resident size of the forecaster's process rose while it
+            worked, above what it was when its libraries were imported and its data had come.
+        provenance: what it takes to run the cell again: versions, dataset hash, fingerprint; and
+            how the process was confined.
 
     """
 

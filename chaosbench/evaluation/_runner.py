@@ -9,16 +9,19 @@ from concurrent.futures import Executor, Future, ThreadPoolExecutor, as_complete
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from chaosbench.datasets import StoredDataset, generate, open_dataset
 from chaosbench.errors import InputError, ParameterError
 from chaosbench.evaluation._ceiling import LABEL, perfect_forecast
+from chaosbench.evaluation._cluster import Cluster, RemoteProcess
 from chaosbench.evaluation._equation import arrays_of, held_out, monomials_of
+from chaosbench.evaluation._order import longest_first
 from chaosbench.evaluation._process import Budget, Outcome, WorkerProcess
 from chaosbench.evaluation._record import Record
+from chaosbench.evaluation._request import Server, ask
+from chaosbench.evaluation._sandbox import confinement
 from chaosbench.evaluation._score import Exam, score
 from chaosbench.evaluation._spec import ForecasterSpec, spec_of
 from chaosbench.evaluation._store import Records, RunDirectory, read_records
@@ -154,8 +157,9 @@ def run(
     workers: int = 1,
     progress: Progress | None = None,
     executor: Executor | None = None,
+    cluster: Cluster | None = None,
 ) -> Records:
-    """Run cells, resuming where an earlier run in the same directory stopped.
+    """Run cells, the longest first, resuming where an earlier run in the same directory stopped.
 
     Args:
         cells: what to run; see `plan`. All must belong to one exam seed.
@@ -164,6 +168,8 @@ def run(
         workers: cells at a time, each in a forecaster's process of its own.
         progress: called with (done, total, label).
         executor: runs the cells instead of `workers` threads.
+        cluster: runs the forecasters' processes instead of this machine, as many at a time as it
+            can; see `connect`.
 
     Raises:
         RecipeMismatchError: the directory holds another exam.
@@ -184,8 +190,10 @@ def run(
             done[cell.id] = home.get(cell.id)
         else:
             todo.append(cell)
-    crew = _Crew(budget, home)
-    pool = executor or ThreadPoolExecutor(max_workers=max(1, workers))
+    todo = longest_first(todo, [(cell, done[cell.id]) for cell in cells if cell.id in done])
+    crew = _Crew(budget, home, cluster)
+    at_a_time = max(1, workers) if cluster is None else cluster.slots
+    pool = executor or ThreadPoolExecutor(max_workers=at_a_time)
     total = len(cells)
     futures: dict[Future[Record], Cell] = {pool.submit(crew.work, c): c for c in todo}
     try:
@@ -257,11 +265,14 @@ class _Stopped(Exception):
 class _Crew:
     """The worker processes of one run, one to a thread."""
 
-    def __init__(self, budget: Budget, home: RunDirectory | None) -> None:
+    def __init__(
+        self, budget: Budget, home: RunDirectory | None, cluster: Cluster | None = None
+    ) -> None:
         self.budget = budget
         self.home = home
+        self.cluster = cluster
         self._local = threading.local()
-        self._workers: list[WorkerProcess] = []
+        self._workers: list[Server] = []
         self._stopping = threading.Event()
         self._locks: dict[str, threading.Lock] = {}
         self._guard = threading.Lock()
@@ -289,10 +300,7 @@ class _Crew:
         if cell.privileged:
             outcome = _ceiling(cell.task, exam)
         else:
-            outcome = self._worker().run(
-                _job(cell, exam, self.budget.seconds), exam.train, exam.context,
-                states=exam.states, observations=exam.arrivals(cell.task.dataset.observe_every),
-            )  # fmt: skip
+            outcome = ask(self._worker(), cell, exam, self.budget.seconds)
         if self._stopping.is_set():
             raise _Stopped
         record, forecast = _record(cell, exam, outcome, stored, self.budget)
@@ -300,14 +308,18 @@ class _Crew:
             self.home.put(cell.id, record, forecast)
         return record
 
-    def _worker(self) -> WorkerProcess:
+    def _worker(self) -> Server:
         if not hasattr(self._local, "worker"):
-            self._local.worker = WorkerProcess(self.budget)
+            self._local.worker = (
+                WorkerProcess(self.budget)
+                if self.cluster is None
+                else RemoteProcess(self.cluster.executor, self.budget)
+            )
             with self._guard:
                 self._workers.append(self._local.worker)
                 if self._stopping.is_set():
                     raise _Stopped
-        worker: WorkerProcess = self._local.worker
+        worker: Server = self._local.worker
         return worker
 
     def _dataset(self, task: Task) -> StoredDataset:
@@ -378,23 +390,6 @@ def _read_exam(directory: str, hash_: str, system: str) -> Exam:
     )
 
 
-def _job(cell: Cell, exam: Exam, seconds: float) -> dict[str, Any]:
-    return {
-        "forecaster": cell.spec.name,
-        "config": dict(cell.spec.config),
-        "plugins": [path for path, _ in cell.spec.plugins],
-        "seed": cell.seed,
-        "learn": cell.task.learn,
-        "asks": cell.task.asks,
-        "discrete": systems[cell.task.system].kind == "map",
-        "observe_every": cell.task.dataset.observe_every,
-        "tune": cell.tune,
-        "seconds": seconds,
-        "dt": exam.dt,
-        "horizon": exam.horizon,
-    }
-
-
 def _ceiling(task: Task, exam: Exam) -> Outcome:
     if task.asks == "equation":
         return Outcome("ok", values=exam.truth, polynomial=arrays_of(exam.equation))
@@ -463,6 +458,7 @@ def _record(
             "plugins": dict(cell.spec.plugins),
             "versions": versions("darts", "reservoirpy", "pysindy", "scikit-learn"),
             "environment": environment(),
+            "confinement": confinement(),
         },
     )
     return record, forecast

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ import numpy as np
 from chaosbench.errors import ChaosbenchError, ParameterError
 from chaosbench.trajectories import FloatArray, Trajectories
 
-__all__ = ["candidates", "tune"]
+__all__ = ["search", "tune"]
 
 VALIDATION = 0.2
 WINDOWS = 8
@@ -26,24 +26,54 @@ SHARE = 0.6
 """Share of the cell's time that the search may take; the final fit needs the rest."""
 
 
-def candidates(space: Mapping[str, Sequence[Any]], count: int, seed: int) -> list[dict[str, Any]]:
-    """Draw `count` distinct settings from a search space, the empty one (the defaults) first.
+def search(
+    space: Mapping[str, Sequence[Any]],
+    count: int,
+    seed: int,
+    attempt: Callable[[dict[str, Any]], float],
+    *,
+    deadline: float = math.inf,
+) -> tuple[dict[str, Any], int]:
+    """Return the best settings found, and how many were tried: the defaults and `count` others.
 
-    A space maps settings to the values worth trying, such as ``{"units": (200, 500, 1000)}``. A
-    space with no more combinations than asked for is gone through in full.
+    A space maps settings to the values worth trying, in order, such as ``{"units": (200, 500)}``.
+    A quarter of the candidates is drawn at random; each later one is a neighbour of the best so
+    far, one value of one setting away, or of the next best where it has none left. A space with no
+    more combinations than `count` is gone through in full. Why so: docs/adr/0011-tuning.md.
+
+    Args:
+        space: setting to its values.
+        count: candidates besides the defaults.
+        seed: of the draws.
+        attempt: scores settings, higher is better; the defaults are ``{}``.
+        deadline: on the monotonic clock; the candidate under way is finished.
+
     """
     names = sorted(space)
-    total = math.prod(len(space[name]) for name in names) if names else 0
-    generator = np.random.default_rng(seed)
-    chosen = range(total) if total <= count else generator.choice(total, size=count, replace=False)
-    drawn: list[dict[str, Any]] = [{}]
-    for number in chosen:
-        rest, settings = int(number), {}
-        for name in names:
-            rest, k = divmod(rest, len(space[name]))
-            settings[name] = space[name][k]
-        drawn.append(settings)
-    return drawn
+    sizes = [len(space[name]) for name in names]
+    total = math.prod(sizes) if names else 0
+    shuffled = np.random.default_rng(seed).permutation(total)
+    untried = [tuple(int(k) for k in np.unravel_index(number, sizes)) for number in shuffled]
+    best: dict[str, Any] = {}
+    best_score, tried = attempt(best), 1
+    scores: dict[tuple[int, ...], float] = {}
+    while untried and tried <= count and time.monotonic() <= deadline:
+        place = untried[0]
+        if len(scores) >= count / 4:
+            near = (
+                other
+                for centre in sorted(scores, key=lambda tried: -scores[tried])
+                for other in untried
+                if sum(abs(a - b) for a, b in zip(centre, other, strict=True)) == 1
+            )
+            place = next(near, place)
+        untried.remove(place)
+        settings = {name: space[name][k] for name, k in zip(names, place, strict=True)}
+        scores[place] = attempt(settings)
+        tried += 1
+        if scores[place] > best_score:
+            best, best_score = settings, scores[place]
+    return best, tried
 
 
 def tune(
@@ -78,22 +108,17 @@ def tune(
     fit_on, contexts, futures = _split(train, context, horizon)
     scale = np.nanstd(fit_on.values, axis=(0, 1))
     scale = np.where(scale > 0, scale, 1.0)
-    best, best_score, tried = dict(config), -math.inf, 0
-    deadline = time.monotonic() + SHARE * seconds
-    for settings in candidates(space, count, seed):
-        merged = {**config, **settings}
+
+    def attempt(settings: dict[str, Any]) -> float:
         try:
-            predictor = chosen(**merged).fit(fit_on, seed=seed)
+            predictor = chosen(**{**config, **settings}).fit(fit_on, seed=seed)
             made = predictor.predict(contexts.copy(), futures.shape[1]).values
         except (ChaosbenchError, ArithmeticError, ValueError, MemoryError):
-            made = np.full_like(futures, np.nan)
-        tried += 1
-        score = _mean_valid_steps(futures, made, scale)
-        if score > best_score:
-            best, best_score = merged, score
-        if time.monotonic() > deadline:
-            break
-    return best, tried
+            return 0.0
+        return _mean_valid_steps(futures, made, scale)
+
+    best, tried = search(space, count, seed, attempt, deadline=time.monotonic() + SHARE * seconds)
+    return {**config, **best}, tried
 
 
 def _split(

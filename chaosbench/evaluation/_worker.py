@@ -1,7 +1,13 @@
 """The forecaster's process: it gets arrays, gives a forecast, and never holds the truth.
 
-Run as ``python -m chaosbench.evaluation._worker IN OUT MEMORY_MIB`` with two pipe descriptors. It
-lives for many cells, because importing a deep-learning library takes seconds.
+Run by `_process` with two pipe descriptors; the first message says what the process may use and
+read, each further one is a request:
+
+    forecast  fit to ``train``, forecast from ``context``: ``values``, perhaps ``samples``
+    tune      choose settings on ``train`` alone: ``config`` in the header
+    analyse   fit to ``train``, run freely from ``context``, alone and as twins; see `_free_run`
+
+It lives for many cells, because importing a deep-learning library takes seconds.
 """
 
 from __future__ import annotations
@@ -16,6 +22,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +30,7 @@ import numpy as np
 
 from chaosbench.errors import ForecastFailure
 from chaosbench.evaluation._plugins import load_plugin
+from chaosbench.evaluation._sandbox import confine
 from chaosbench.evaluation._wire import MORE, ProtocolError, read_message, write_message
 from chaosbench.forecasters import Forecast
 from chaosbench.forecasters import registry as forecasters
@@ -30,63 +38,63 @@ from chaosbench.trajectories import FloatArray, Trajectories
 
 __all__ = ["main"]
 
+Arrays = dict[str, FloatArray]
 
-def main(source: int, sink: int, memory_mib: float) -> None:
-    """Serve cells until the pipe closes."""
+
+def main(source: int, sink: int) -> None:
+    """Serve requests until the pipe closes."""
     _die_with_the_harness()
-    _limit_memory(memory_mib)
-    while True:
-        try:
+    memory = _Memory()
+    try:
+        terms, _ = read_message(source)
+        _limit_memory(terms["memory_mib"])
+        confine(terms["reading"], terms["writing"])
+        while True:
             job, arrays = read_message(source)
-        except ProtocolError:
-            return
+            header, found = _serve(job, arrays, memory, partial(_observe, source, sink))
+            write_message(sink, header, **found)
+    except ProtocolError:
+        return
 
-        def observe() -> FloatArray:
-            """Ask the harness for the observation ``(n, d)`` whose time has come."""
-            write_message(sink, {"status": MORE})
-            return read_message(source)[1]["observation"]
 
-        header, found = _serve(job, arrays, observe)
-        write_message(sink, header, **found)
+def _observe(source: int, sink: int) -> FloatArray:
+    """Ask the harness for the observation ``(n, d)`` whose time has come."""
+    write_message(sink, {"status": MORE})
+    return read_message(source)[1]["observation"]
 
 
 def _serve(
-    job: dict[str, Any], arrays: dict[str, FloatArray], observe: Callable[[], FloatArray]
-) -> tuple[dict[str, Any], dict[str, FloatArray]]:
-    """Fit and answer once; whatever goes wrong is a status."""
+    job: dict[str, Any], arrays: Arrays, memory: _Memory, observe: Callable[[], FloatArray]
+) -> tuple[dict[str, Any], Arrays]:
+    """Do what is asked once; whatever goes wrong is a status."""
     try:
         for path in job["plugins"]:
             load_plugin(Path(path))
         chosen = forecasters[job["forecaster"]]
         for library in getattr(chosen, "libraries", ()):  # imports are not part of the fit
             importlib.import_module(library)
-        forecaster = chosen(**job["config"])
         gaps = getattr(chosen, "handles_gaps", False)
         train = Trajectories(_seen(arrays["train"], gaps), job["dt"])
-        context = _seen(arrays["context"], gaps)
+        context = _seen(arrays["context"], gaps) if "context" in arrays else None
     except Exception as error:
         return _failure("crashed", error), {}
     header: dict[str, Any] = {}
-    _reset_peak()
+    memory.reset()
     cpu = time.process_time()
     try:
-        if job["tune"]:
-            forecaster = _tuned(chosen, job, train, context, header)
-        if job.get("asks") == "equation":
-            found = _fit_and_show(forecaster, train, arrays["states"], job, header)
+        duty = job.get("duty", "forecast")
+        if context is None or duty == "tune":
+            found = _tune(chosen, job, train, header)
+        elif duty == "analyse":
+            found = _analyse(chosen(**job["config"]), job, train, context, header)
+        elif job.get("asks") == "equation":
+            states = arrays["states"]
+            found = _fit_and_show(chosen(**job["config"]), train, states, job, header)
         elif job.get("observe_every"):
-            found = _fit_and_follow(forecaster, train, arrays["context"], job, header, observe)
-        elif job["learn"] == "train":
-            found = _arrays(*_fit_and_predict(forecaster, train, context, job, header))
-        else:  # every context is a world of its own
-            pieces = [
-                _fit_and_predict(
-                    forecaster, Trajectories(window[np.newaxis], job["dt"]), window[np.newaxis],
-                    job, header,
-                )
-                for window in context
-            ]  # fmt: skip
-            found = _joined(pieces, axis=0)
+            forecaster, seen = chosen(**job["config"]), arrays["context"]
+            found = _fit_and_follow(forecaster, train, seen, job, header, observe)
+        else:
+            found = _forecast(chosen(**job["config"]), job, train, context, header)
     except ForecastFailure as failure:
         return header | _failure(failure.status, failure), {}
     except MemoryError as error:
@@ -94,8 +102,8 @@ def _serve(
     except Exception as error:
         return header | _failure("crashed", error), {}
     header["cpu_seconds"] = time.process_time() - cpu
-    header["peak_memory_mib"] = _peak_mib()
-    finite = bool(np.isfinite(found["values"]).all())
+    header["peak_memory_mib"] = memory.peak_mib()
+    finite = bool(np.isfinite(found.get("values", 0.0)).all())
     header |= {"status": "ok" if finite else "diverged", "message": ""}
     if not finite:
         header["message"] = "the forecast is not finite throughout; it is scored as the worst there"
@@ -117,20 +125,52 @@ def _joined(
     return {"values": values, "samples": np.concatenate(drawn, axis=axis + 1)}
 
 
-def _tuned(
-    chosen: Any, job: dict[str, Any], train: Trajectories, context: FloatArray, header: Any
-) -> Any:
-    """Choose settings on the training data; the search is part of the fit's time."""
+def _forecast(
+    forecaster: Any, job: dict[str, Any], train: Trajectories, context: FloatArray, header: Any
+) -> Arrays:
+    if job["learn"] == "train":
+        return _arrays(*_fit_and_predict(forecaster, train, context, job, header))
+    pieces = [  # every context is a world of its own
+        _fit_and_predict(
+            forecaster, Trajectories(window[np.newaxis], job["dt"]), window[np.newaxis], job, header
+        )
+        for window in context
+    ]
+    return _joined(pieces, axis=0)
+
+
+def _tune(chosen: Any, job: dict[str, Any], train: Trajectories, header: Any) -> Arrays:
+    """Choose settings on the training data; this process has no context of the exam yet."""
     from chaosbench.evaluation._tuning import tune
 
     start = time.perf_counter()
-    config, tried = tune(
-        chosen, job["config"], train, count=job["tune"], context=context.shape[1],
+    header["config"], header["tried"] = tune(
+        chosen, job["config"], train, count=job["tune"], context=job["context"],
         horizon=job["horizon"], seed=job["seed"], seconds=job["seconds"],
     )  # fmt: skip
     header["fit_seconds"] = time.perf_counter() - start
-    header["config"], header["tried"] = config, tried
-    return chosen(**config)
+    return {}
+
+
+def _analyse(
+    forecaster: Any, job: dict[str, Any], train: Trajectories, context: FloatArray, header: Any
+) -> Arrays:
+    from chaosbench.evaluation._free_run import explore
+
+    start = time.perf_counter()
+    if job["learn"] != "train":
+        train = Trajectories(context[:1], job["dt"])
+    predictor = forecaster.fit(train, seed=job["seed"])
+    middle = time.perf_counter()
+    header["fit_seconds"] = middle - start
+
+    def predict(seen: FloatArray, horizon: int) -> FloatArray:
+        return _checked(predictor.predict(seen, horizon), seen, horizon)[0]
+
+    spread = np.nanstd(train.values, axis=(0, 1))
+    found = explore(predict, context[0], np.where(spread > 0, spread, 1.0), **job["analysis"])
+    header["predict_seconds"] = time.perf_counter() - middle
+    return found
 
 
 def _fit(forecaster: Any, train: Trajectories, job: dict[str, Any], header: Any) -> Any:
@@ -266,9 +306,29 @@ def _limit_memory(mib: float) -> None:
             resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
 
 
-def _reset_peak() -> None:
-    with contextlib.suppress(OSError):  # Linux forgets the peak when asked; elsewhere it stays
-        Path("/proc/self/clear_refs").write_text("5")
+class _Memory:
+    """How far the resident size rose above what it was at `reset`, in MiB.
+
+    The process lives for many cells: what an earlier one imported is no cost of this one. Linux
+    forgets the peak when asked; elsewhere it stays that of the whole life.
+    """
+
+    def __init__(self) -> None:
+        self._before = 0.0
+        try:  # before the process is confined
+            self._forget = os.open("/proc/self/clear_refs", os.O_WRONLY)
+        except OSError:
+            self._forget = -1
+
+    def reset(self) -> None:
+        with contextlib.suppress(OSError, AttributeError):
+            ctypes.CDLL(None).malloc_trim(0)  # or freed memory of the last cell would be reused
+        with contextlib.suppress(OSError):
+            os.write(self._forget, b"5")
+        self._before = _peak_mib()
+
+    def peak_mib(self) -> float:
+        return _peak_mib() - self._before
 
 
 def _peak_mib() -> float:
@@ -282,5 +342,5 @@ def _peak_mib() -> float:
 
 if __name__ == "__main__":
     with contextlib.suppress(KeyboardInterrupt):
-        main(int(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3]))
+        main(int(sys.argv[1]), int(sys.argv[2]))
     os._exit(0)  # a library's exit handlers have nothing to add

@@ -87,7 +87,7 @@ class Forecaster(Protocol):
     the clock starts, so that an import does not count as fitting. Samples that were lost are
     interpolated linearly before `fit` and `predict`, unless ``handles_gaps: ClassVar[bool] = True``
     says that NaN is welcome. ``search_space: ClassVar[Mapping[str, tuple]]`` maps settings to the
-    values that tuning may try.
+    values that tuning may try, in order: neighbours are tried next.
     """
 
     __dataclass_fields__: ClassVar[dict[str, Any]]

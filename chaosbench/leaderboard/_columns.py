@@ -140,7 +140,7 @@ OTHERS: tuple[Column, ...] = (
     Column("seconds", "s", "↓", "Seconds to fit and predict one cell, median.",
            lambda line: line.fit_predict_seconds,
            lambda line: compact(line.fit_predict_seconds), 87),
-    Column("memory", "MiB", "↓", "Peak memory of the forecaster's process in MiB, median.",
+    Column("memory", "MiB", "↓", "Memory that fit and predict took in MiB, median.",
            lambda line: line.peak_memory_mib, lambda line: compact(line.peak_memory_mib), 60),
 )  # fmt: skip
 

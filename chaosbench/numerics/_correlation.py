@@ -81,6 +81,8 @@ def correlation_slope(
 def _slope(distances: Array, radii: Array) -> float:
     """Least-squares slope of the log of the number below each radius; 0 of fewer than two."""
     counts = np.searchsorted(distances, radii, side="right")
+    if not counts.any():
+        return 0.0
     logs = np.log(radii[counts > 0])
     logs -= logs.mean()
     spread = float(np.sum(logs**2))

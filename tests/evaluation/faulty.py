@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import ctypes
+import multiprocessing
 import os
+import subprocess
 import sys
+import tempfile
 import time
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -153,6 +157,88 @@ class LooksAround(Good):
                 continue
         n, _, d = context.shape
         return Forecast(np.full((n, horizon, d), float(".parquet" in seen or "secret-run" in seen)))
+
+
+@dataclass(frozen=True)
+class Snoops(Good):
+    """Forecasts how many of its ways to what is not its business are open."""
+
+    path: str = ""
+
+    def predict(self, context, horizon):
+        harness = os.getppid()
+        ways = (
+            lambda: os.listdir(self.path),
+            lambda: Path(_truth(self.path)).read_bytes(),
+            lambda: Path(self.path, "dropped").write_bytes(b"!"),
+            lambda: os.close(os.open(f"/proc/{harness}/mem", os.O_RDONLY)),
+            lambda: os.listdir(f"/proc/{harness}/cwd"),
+            lambda: _read_memory(harness),
+            lambda: subprocess.run(["/bin/ls", self.path], check=True, capture_output=True),
+            lambda: os.kill(harness, 0),
+        )
+        n, _, d = context.shape
+        return Forecast(np.full((n, horizon, d), float(sum(map(_works, ways)))))
+
+
+@dataclass(frozen=True)
+class Peeks(Good):
+    """Opens what it must not and does not expect to be refused."""
+
+    path: str = ""
+
+    def fit(self, train, *, seed):
+        Path(self.path.replace("HARNESS", str(os.getppid()))).open("rb").close()
+        return self
+
+
+def _truth(path):
+    """Say where the truth must be, without having to list the folder."""
+    return os.path.join(path, "data", "forecast-henon-v1", "henon", "test.parquet")
+
+
+def _works(way):
+    try:
+        way()
+    except (OSError, subprocess.CalledProcessError):
+        return False
+    return True
+
+
+def _read_memory(pid):
+    """Read a page of another process's executable, through the system call for it."""
+    with open(f"/proc/{pid}/maps") as maps:
+        start = int(maps.readline().split("-")[0], 16)
+    there = (ctypes.c_size_t * 2)(start, 16)
+    buffer = ctypes.create_string_buffer(16)
+    here = (ctypes.c_size_t * 2)(ctypes.addressof(buffer), 16)
+    call = ctypes.CDLL(None, use_errno=True).process_vm_readv
+    if call(pid, here, 1, there, 1, 0) < 0:
+        raise OSError(ctypes.get_errno(), "process_vm_readv")
+
+
+@dataclass(frozen=True)
+class Scribbles(Good):
+    """Uses what a library may: its own folder, temporary files, shared memory, children."""
+
+    def fit(self, train, *, seed):
+        with open("notes.txt", "w") as notes, tempfile.TemporaryFile() as scratch:
+            notes.write("mine")
+            scratch.write(b"also mine")
+        subprocess.run([sys.executable, "-c", "import json, numpy"], check=True)
+        multiprocessing.Lock()
+        return self
+
+
+@dataclass(frozen=True)
+class Hoards(Good):
+    """Touches so many MiB and lets go of them."""
+
+    mib: int = 200
+
+    def fit(self, train, *, seed):
+        np.ones(self.mib * 2**17)
+        return self
 
 
 @dataclass(frozen=True)

@@ -38,7 +38,7 @@ def test_evaluate_gives_one_record_with_everything():
     assert len(record.window_scores["vpt@0.4"]) == 20
     assert {"smape@1", "nrmse@2", "mase", "d_stsp", "d_h", "smape", "nrmse"} <= set(record.scores)
     assert record.fit_seconds >= 0
-    assert record.peak_memory_mib > 10
+    assert 0 <= record.peak_memory_mib < 500
     assert record.provenance["dataset"] == registry[HENON].dataset.hash
     assert record.provenance["fingerprint"] == cb.systems["henon"].fingerprint
     assert record.provenance["versions"]["numpy"] == np.__version__

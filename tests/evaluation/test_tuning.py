@@ -10,9 +10,14 @@ import numpy as np
 import pytest
 
 import chaosbench as cb
-from chaosbench.errors import DivergedError, ParameterError
-from chaosbench.evaluation import plan, spec_of
-from chaosbench.evaluation._tuning import candidates, tune
+from chaosbench.errors import DivergedError, ExamSealedError, ParameterError
+from chaosbench.evaluation import plan, run, spec_of
+from chaosbench.evaluation._process import Outcome
+from chaosbench.evaluation._request import ask
+from chaosbench.evaluation._runner import Cell
+from chaosbench.evaluation._score import Exam
+from chaosbench.evaluation._seal import SealedExam
+from chaosbench.evaluation._tuning import search, tune
 from chaosbench.tasks import registry
 
 SEEN: list[float] = []
@@ -44,29 +49,53 @@ def decaying(steps=200, factor=0.9, repeats=4):
     return cb.Trajectories(values * np.array([1.0]), 1.0)
 
 
-def search(**options):
+def tuned(**options):
     defaults = {"count": 10, "context": 20, "horizon": 10, "seed": 0, "seconds": 60.0}
     return tune(Power, {"factor": 1.0, "mood": "calm"}, decaying(), **{**defaults, **options})
 
 
 def test_the_best_candidate_wins_and_failures_do_not_stop_the_search():
-    config, tried = search()
+    config, tried = tuned()
     assert config == {"factor": 0.9, "mood": "calm"}
     assert tried == 7  # six combinations and the defaults
 
 
 def test_the_budget_ends_the_search():
-    _, tried = search(seconds=0.0)
+    _, tried = tuned(seconds=0.0)
     assert tried == 1
 
 
-def test_the_search_is_the_same_for_the_same_seed():
-    space = {"a": tuple(range(10)), "b": tuple(range(10))}
-    assert candidates(space, 5, 3) == candidates(space, 5, 3)
-    assert candidates(space, 5, 3) != candidates(space, 5, 4)
-    drawn = candidates(space, 20, 0)
-    assert drawn[0] == {}
-    assert len({tuple(sorted(d.items())) for d in drawn}) == 21
+def ridge(settings):
+    """Highest at a = 7, b = 3, and the higher the nearer."""
+    if not settings:
+        return -100.0
+    return -abs(settings["a"] - 7) - abs(settings["b"] - 3)
+
+
+SPACE = {"a": tuple(range(10)), "b": tuple(range(10))}
+
+
+def test_the_search_is_the_same_for_the_same_seed_and_repeats_nothing():
+    def trail(seed):
+        seen = []
+        search(SPACE, 20, seed, lambda settings: (seen.append(settings), ridge(settings))[1])
+        return seen
+
+    assert trail(3) == trail(3)
+    assert trail(3) != trail(4)
+    assert trail(0)[0] == {}
+    assert len({tuple(sorted(settings.items())) for settings in trail(0)}) == 21
+
+
+def test_the_search_climbs():
+    """Of a hundred places a random draw of 30 finds the top with probability 0.3."""
+    found = [search(SPACE, 30, seed, ridge)[0] for seed in range(20)]
+    assert found.count({"a": 7, "b": 3}) == 20
+
+
+def test_a_small_space_is_gone_through_in_full():
+    best, tried = search(SPACE, 100, 0, ridge)
+    assert (best, tried) == ({"a": 7, "b": 3}, 101)
 
 
 def test_candidates_are_fitted_without_the_validation_part():
@@ -96,6 +125,59 @@ def test_a_tuned_run_is_another_entry_with_its_settings_in_the_record(tmp_path, 
     assert tuned.provenance["tuned"] == {"asked": 6, "tried": 7}
     # one variable of a delay system needs delays, which the defaults do not have
     assert np.median(tuned.window_scores["vpt@0.4"]) > np.median(default.window_scores["vpt@0.4"])
+
+
+def test_asking_for_the_exam_while_settings_are_chosen_raises():
+    exam = an_exam()
+    sealed = SealedExam(exam)
+    assert sealed.train is exam.train
+    assert (sealed.dt, sealed.horizon, sealed.context_length) == (0.1, 7, 5)
+    for name in ("truth", "context", "clean_context", "context_end", "lyapunov_exponent"):
+        assert hasattr(exam, name)
+        with pytest.raises(ExamSealedError, match=name):
+            getattr(sealed, name)
+
+
+def an_exam():
+    truth = np.zeros((2, 7, 1))
+    return Exam(
+        train=np.ones((1, 50, 1)), context=np.zeros((2, 5, 1)), truth=truth,
+        clean_context=np.zeros((2, 5, 1)), observed=(0,), spread=np.ones(1), noise=np.zeros(1),
+        context_end=np.zeros(2), dt=0.1, lyapunov_exponent=1.0, period=1.0,
+    )  # fmt: skip
+
+
+def test_the_process_has_no_context_until_the_settings_are_chosen():
+    """Stand in for the process and look at what is sent to it, in which order."""
+    sent = []
+
+    class Server:
+        def run(self, job, train, context=None):
+            sent.append((job, context))
+            costs = {"fit_seconds": 1.0, "cpu_seconds": 1.0, "peak_memory_mib": 5.0}
+            if job["duty"] == "tune":
+                return Outcome("ok", config={"units": 9}, tried=4, costs=costs)
+            return Outcome("ok", values=np.zeros((2, 7, 1)), costs=costs | {"fit_seconds": 2.0})
+
+    cell = Cell(registry["forecast/henon-v1"], spec_of("nvar"), seed=0, tune=3)
+    outcome = ask(Server(), cell, an_exam(), 60.0)
+    (search_job, searched), (fit_job, shown) = sent
+    assert (search_job["duty"], searched) == ("tune", None)
+    assert not any(isinstance(value, np.ndarray) for value in search_job.values())
+    assert (fit_job["duty"], fit_job["config"]) == ("forecast", {"units": 9})
+    assert fit_job["seconds"] <= 60.0
+    assert shown.shape == (2, 5, 1)
+    assert (outcome.config, outcome.tried) == ({"units": 9}, 4)
+    assert outcome.costs == {"fit_seconds": 3.0, "cpu_seconds": 2.0, "peak_memory_mib": 5.0}
+
+
+def test_tuned_and_default_are_two_rows_of_the_leaderboard(tmp_path, monkeypatch):
+    monkeypatch.setenv("CHAOSBENCH_CACHE", str(tmp_path))
+    cells = plan([registry["forecast/henon-v1"]], [spec_of("local_linear")], tune=2)
+    board = cb.leaderboard(run(cells))
+    names = [line.forecaster for line in board]
+    assert {"local_linear", "local_linear (tuned 2)"} <= set(names)
+    assert len(names) == len(set(names)) == 6  # and three of the floor, and the ceiling
 
 
 def test_a_plan_with_tuning_keeps_the_defaults():

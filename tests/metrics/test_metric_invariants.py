@@ -113,6 +113,12 @@ def test_finitely_many_states_have_dimension_zero(points: np.ndarray) -> None:
     assert correlation_dimension(points).value == 0.0
 
 
+def test_a_block_without_close_pairs_raises_no_warning() -> None:
+    """An exponentially growing series: all close pairs lie in its first rows."""
+    found = correlation_dimension(1.01 ** np.arange(1500.0)[:, None])
+    assert np.isfinite([found.value, found.stderr]).all()
+
+
 def test_a_long_series_is_thinned() -> None:
     points = np.random.default_rng(3).uniform(size=(45_000, 1))
     found = correlation_dimension(points, theiler=7)

@@ -1,0 +1,76 @@
+"""What does the harness cost beside the forecasters it runs? Printed for the suite ``lite``.
+
+Run with ``OPENBLAS_NUM_THREADS=1 python benchmarks/harness_overhead.py [FORECASTER …]``; by default
+the six of the demo. (The threads of a linear algebra library would count as work while they wait.)
+The data are made first. Then every forecaster runs on every task, one cell at a time. Processor
+time is compared, not wall time, so that other work on the machine does not count: that of fit and
+predict inside the forecasters' process; that of this process, the scores by themselves and the rest
+(reading, sending, writing); and what is left of the forecasters' process (its start, and the import
+of its libraries, once a run).
+"""
+
+from __future__ import annotations
+
+import resource
+import sys
+import tempfile
+import time
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+from chaosbench.commands.run import DEMO
+from chaosbench.evaluation import _runner, plan, run, spec_of
+from chaosbench.tasks import select
+
+
+def main(names: tuple[str, ...]) -> None:
+    exams = select(["lite"])
+    specs = [spec_of(name) for name in names]
+    with tempfile.TemporaryDirectory() as folder:
+        home = Path(folder) / "run"
+        run(plan(exams, [spec_of("persistence")], baselines=False), directory=home)
+        cells = plan(exams, specs, seeds=(0,), baselines=False)
+        scoring = _watch_scores()
+        before, start = _children(), time.process_time()
+        records = run(cells, directory=home)
+        harness, processes = time.process_time() - start, _children() - before
+    assert {record.status for record in records} <= {"ok", "diverged"}
+    inside: dict[str, float] = defaultdict(float)
+    for record in records:
+        inside[record.forecaster] += record.cpu_seconds
+    total = sum(inside.values())
+    for name, seconds in sorted(inside.items(), key=lambda item: -item[1]):
+        print(f"{name:24s} {seconds:8.2f} s in fit and predict")
+    shares = {
+        "scores": sum(scoring),
+        "harness without them": harness - sum(scoring),
+        "starts and imports": processes - total,
+    }
+    for name, seconds in shares.items():
+        each = 1000 * seconds / len(cells)
+        print(f"{name:24s} {seconds:8.2f} s, {each:.0f} ms a cell, {100 * seconds / total:.1f}%")
+
+
+def _watch_scores() -> list[float]:
+    """Collect what every call of `score` costs its thread."""
+    taken: list[float] = []
+    original = _runner.score
+
+    def watched(*arguments: Any) -> Any:
+        start = time.thread_time()
+        result = original(*arguments)
+        taken.append(time.thread_time() - start)
+        return result
+
+    _runner.score = watched
+    return taken
+
+
+def _children() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+if __name__ == "__main__":
+    main(tuple(sys.argv[1:]) or DEMO)

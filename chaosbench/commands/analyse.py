@@ -1,0 +1,94 @@
+"""chaosbench analyse: what a trained predictor has learnt of the attractor."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from chaosbench.commands._output import (
+    Format,
+    FormatOption,
+    PluginOption,
+    load_plugins,
+    print_json,
+    say,
+    table,
+)
+from chaosbench.errors import InputError
+
+__all__ = ["analyse_command"]
+
+
+class Picture(StrEnum):
+    """What pictures are written as."""
+
+    png = "png"
+    svg = "svg"
+
+
+def analyse_command(
+    forecaster: Annotated[str, typer.Argument(help="name or name:setting=value,….")],
+    task: Annotated[str, typer.Argument(help="Task, such as forecast/lorenz-v1.")],
+    plugins: PluginOption = None,
+    points: Annotated[int, typer.Option(help="Steps of the free run.")] = 10_000,
+    distance: Annotated[
+        float, typer.Option(help="Distance of twins in σ; single precision needs 1e-4.")
+    ] = 1e-6,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the fit.")] = 0,
+    exam_seed: Annotated[
+        int, typer.Option(min=0, help="Seed of the data; another one is a fresh exam.")
+    ] = 0,
+    seconds: Annotated[float, typer.Option(min=0.1, help="Budget, wall time.")] = 600.0,
+    memory: Annotated[float, typer.Option(min=64, help="Budget, MiB.")] = 8192.0,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", help="File to write the numbers to.")
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Directory for pictures: attractor, return map, spectrum, twins."),
+    ] = None,
+    picture: Annotated[Picture, typer.Option(help="Format of the pictures.")] = Picture.png,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite the files.")] = False,
+    format: FormatOption = Format.table,  # noqa: A002
+) -> None:
+    """Train a forecaster, run it freely, and set its exponent and attractor beside the truth's."""
+    import json
+
+    if out is not None and out.exists() and not out.is_dir():
+        raise InputError(f"{out} is a file; give a directory for the pictures")
+    if json_file is not None and json_file.exists() and not force:
+        raise InputError(f"{json_file} exists already; give --force to overwrite it")
+    if out is not None and not force and any(out.glob(f"*.{picture}")):
+        raise InputError(f"{out} holds pictures already; give --force to overwrite them")
+    from chaosbench.evaluation import Budget, analyse
+    from chaosbench.tasks import registry
+
+    found = analyse(
+        forecaster, registry[task], seed=seed, exam_seed=exam_seed, points=points,
+        distance=distance, budget=Budget(seconds, memory), plugins=load_plugins(plugins),
+    )  # fmt: skip
+    if json_file is not None:
+        text = json.dumps(found.to_dict(), indent=1, ensure_ascii=False, allow_nan=False)
+        json_file.parent.mkdir(parents=True, exist_ok=True)
+        json_file.write_text(text + "\n", "utf-8")
+    written = []
+    if out is not None:
+        from chaosbench.plotting import plot_analysis, save
+
+        for name, figure in plot_analysis(found).items():
+            written.append(out / f"{name}.{picture}")
+            save(figure, written[-1])
+    if format is Format.json:
+        return print_json(found.to_dict())
+    table(
+        f"{found.forecaster} on {found.task}: {found.status}",
+        {"measure": "left", found.forecaster: "right", "truth": "right", "": "left"},
+        found.rows(),
+    )
+    for line in (found.note, *map(str, written)):
+        if line:
+            say(line)
+    return None

@@ -1,0 +1,102 @@
+"""What the harness asks a forecaster's process for one cell."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Protocol
+
+from chaosbench.evaluation._process import Outcome
+from chaosbench.evaluation._score import Exam
+from chaosbench.evaluation._seal import SealedExam
+from chaosbench.evaluation._spec import ForecasterSpec
+from chaosbench.systems import registry as systems
+from chaosbench.trajectories import FloatArray
+
+if TYPE_CHECKING:
+    from chaosbench.evaluation._runner import Cell
+
+__all__ = ["Server", "ask", "request"]
+
+
+class Server(Protocol):
+    """A forecaster's process, here or on another machine."""
+
+    def run(
+        self,
+        job: dict[str, Any],
+        train: FloatArray,
+        context: FloatArray | None = None,
+        *,
+        states: FloatArray | None = None,
+        observations: FloatArray | None = None,
+    ) -> Outcome:
+        """Serve one request."""
+        ...
+
+    def retire(self) -> None:
+        """End what is under way, from another thread."""
+        ...
+
+    def close(self) -> None:
+        """Clean up."""
+        ...
+
+
+def ask(server: Server, cell: Cell, exam: Exam, seconds: float) -> Outcome:
+    """Have a cell's forecaster fitted and its forecasts made, its settings chosen before.
+
+    While they are chosen the process holds the training data only, and the code that asks for it
+    sees a `SealedExam`; the contexts follow with the second request.
+    """
+    job = request(cell.spec, exam, seed=cell.seed, learn=cell.task.learn)
+    every = cell.task.dataset.observe_every
+    job |= {
+        "asks": cell.task.asks,
+        "discrete": systems[cell.task.system].kind == "map",
+        "observe_every": every,
+    }
+
+    def answer(job: dict[str, Any]) -> Outcome:
+        return server.run(
+            job, exam.train, exam.context, states=exam.states, observations=exam.arrivals(every)
+        )
+
+    if not cell.tune:
+        return answer(job)
+    start = time.monotonic()
+    chosen = _choose(server, job, SealedExam(exam), cell.tune, seconds)
+    if chosen.status != "ok" or chosen.config is None:
+        return chosen
+    left = seconds - (time.monotonic() - start)
+    made = answer(job | {"config": chosen.config, "seconds": left})
+    costs = dict(made.costs)
+    for name in ("fit_seconds", "cpu_seconds"):
+        if name in costs:
+            costs[name] += chosen.costs.get(name, 0.0)
+    if "peak_memory_mib" in costs:
+        costs["peak_memory_mib"] = max(costs["peak_memory_mib"], chosen.costs["peak_memory_mib"])
+    return replace(made, config=chosen.config, tried=chosen.tried, costs=costs)
+
+
+def _choose(
+    server: Server, job: dict[str, Any], exam: SealedExam, count: int, seconds: float
+) -> Outcome:
+    search = {
+        "duty": "tune", "tune": count, "context": exam.context_length, "seconds": seconds,
+    }  # fmt: skip
+    return server.run(job | search, exam.train)
+
+
+def request(spec: ForecasterSpec, exam: Exam, *, seed: int, learn: str) -> dict[str, Any]:
+    """Say which forecaster, with which settings, on data of which step; no names, no system."""
+    return {
+        "duty": "forecast",
+        "forecaster": spec.name,
+        "config": dict(spec.config),
+        "plugins": [path for path, _ in spec.plugins],
+        "seed": seed,
+        "learn": learn,
+        "dt": exam.dt,
+        "horizon": exam.horizon,
+    }

@@ -1,0 +1,151 @@
+"""What a forecaster's process may open: its libraries and a folder of its own, nothing else.
+
+Linux lets a process give up rights for good, without any privilege: Landlock. The datasets, the
+runs and the harness's memory are then out of reach of a plugin, and so of everything it starts.
+Where the kernel has no Landlock (before 5.13, or another system) the process runs unconfined, and
+every Record says which of the two it was.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import importlib.metadata
+import json
+import os
+import stat
+import struct
+import sys
+from collections.abc import Iterable, Iterator
+from functools import cache
+from pathlib import Path
+from urllib.parse import unquote, urlparse
+
+__all__ = ["confine", "confinement", "readable", "writable"]
+
+CREATE_RULESET, ADD_RULE, RESTRICT_SELF = 444, 445, 446  # system calls, alike on all machines
+PR_SET_NO_NEW_PRIVS, PATH_BENEATH = 38, 1
+EXECUTE, WRITE_FILE, READ_FILE, READ_DIR = 1, 2, 4, 8
+REFER, TRUNCATE = 1 << 13, 1 << 14
+FIRST_VERSION = REFER - 1  # thirteen rights on files and folders
+ON_FILES = EXECUTE | WRITE_FILE | READ_FILE | TRUNCATE
+READING = EXECUTE | READ_FILE | READ_DIR
+SCOPE_SOCKETS_AND_SIGNALS = 3
+
+SYSTEM = (
+    "/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/opt", "/etc", "/proc", "/sys", "/nix",
+    "/gnu", "/Library", "/System",
+)  # fmt: skip
+DEVICES = ("null", "zero", "full", "random", "urandom", "shm", "dri", "kfd")
+CACHES = (
+    ("HF_HOME", ".cache/huggingface"), ("TORCH_HOME", ".cache/torch"),
+    ("MPLCONFIGDIR", ".cache/matplotlib"),
+)  # fmt: skip
+ALLOW = "CHAOSBENCH_ALLOW"
+
+
+@cache
+def _version() -> int:
+    """Version of the kernel's Landlock; 0 where there is none."""
+    if sys.platform != "linux":
+        return 0
+    return max(0, int(ctypes.CDLL(None).syscall(CREATE_RULESET, None, 0, 1)))
+
+
+def confinement() -> str:
+    """Say how forecasters' processes are confined, for the Record."""
+    return f"landlock {_version()}" if _version() else "none"
+
+
+def confine(reading: Iterable[str], writing: Iterable[str]) -> None:
+    """Give up every access to files but these, for good; nothing happens without Landlock.
+
+    The memory of processes that are not so confined becomes unreadable too, and where the kernel
+    can (version 6) they can no longer be sent signals. Threads that exist already stay free, so
+    this comes before anything that starts one.
+
+    Raises:
+        OSError: the kernel refused; the process must not go on.
+
+    """
+    version = _version()
+    if not version:
+        return
+    library = ctypes.CDLL(None, use_errno=True)
+
+    def call(number: int, *arguments: object) -> int:
+        result = int(library.syscall(number, *arguments))
+        if result < 0:
+            code = ctypes.get_errno()
+            raise OSError(code, f"Landlock: {os.strerror(code)}")
+        return result
+
+    handled = FIRST_VERSION | (REFER if version >= 2 else 0) | (TRUNCATE if version >= 3 else 0)
+    scoped = SCOPE_SOCKETS_AND_SIGNALS if version >= 6 else 0
+    attributes = struct.pack("=QQQ", handled, 0, scoped)
+    size = 8 if version < 4 else 16 if version < 6 else 24
+    ruleset = call(CREATE_RULESET, attributes, ctypes.c_size_t(size), 0)
+    for paths, rights in ((reading, READING), (writing, handled)):
+        for path in paths:
+            try:
+                place = os.open(path, os.O_PATH | os.O_CLOEXEC)
+            except OSError:  # it is not there, and so need not be allowed
+                continue
+            fitting = handled if stat.S_ISDIR(os.fstat(place).st_mode) else handled & ON_FILES
+            rule = struct.pack("=Qi", rights & fitting, place)
+            call(ADD_RULE, ruleset, PATH_BENEATH, rule, 0)
+            os.close(place)
+    if library.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0:
+        raise OSError(ctypes.get_errno(), "the process could not give up new privileges")
+    call(RESTRICT_SELF, ruleset, 0)
+    os.close(ruleset)
+
+
+def readable(plugins: Iterable[str] = ()) -> list[str]:
+    """List what may be read: interpreter, libraries, plugins with the files beside them, caches.
+
+    Of a source tree (an editable installation, the current directory) only modules and packages
+    are listed, because runs and data may lie in it; of a plugin's folder only its files. The
+    variable ``CHAOSBENCH_ALLOW`` adds paths, separated as in ``PATH``.
+    """
+    home = Path(os.environ.get("HOME", "/"))
+    found = {*SYSTEM, sys.prefix, sys.base_prefix, str(Path(sys.executable).resolve().parent)}
+    found |= {os.environ.get(name) or str(home / usual) for name, usual in CACHES}
+    found |= {path for path in os.environ.get(ALLOW, "").split(os.pathsep) if path}
+    for entry in {*sys.path, *_editable()}:
+        folder = Path(entry or ".").absolute()
+        if folder.name in ("site-packages", "dist-packages") or folder.is_file():
+            found.add(str(folder))
+        elif not any(folder.is_relative_to(part) for part in (sys.prefix, sys.base_prefix)):
+            found |= set(_importable(folder))
+    for plugin in plugins:
+        if Path(plugin).is_file():
+            found |= {str(p) for p in Path(plugin).absolute().parent.iterdir() if p.is_file()}
+    return sorted(found)
+
+
+def writable(own: str) -> list[str]:
+    """List what may be written: the process's own folder and the usual devices."""
+    return [own, *(f"/dev/{name}" for name in DEVICES), *map(str, Path("/dev").glob("nvidia*"))]
+
+
+def _importable(folder: Path) -> Iterator[str]:
+    if folder.is_dir():
+        for child in folder.iterdir():
+            package = child.name.endswith("-info") or (child / "__init__.py").is_file()
+            if package or child.suffix in (".py", ".so"):
+                yield str(child)
+
+
+@cache
+def _editable() -> frozenset[str]:
+    """Find the source trees of editable installations that are not on the path themselves."""
+    found = set()
+    for distribution in importlib.metadata.distributions():
+        try:
+            told = json.loads(distribution.read_text("direct_url.json") or "{}")
+            if told.get("dir_info", {}).get("editable"):
+                root = unquote(urlparse(told["url"]).path)
+                found |= {root, f"{root}/src"}
+        except (ValueError, KeyError):
+            continue
+    return frozenset(found)
