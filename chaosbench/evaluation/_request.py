@@ -57,10 +57,11 @@ def ask(server: Server, cell: Cell, exam: Exam, seconds: float) -> Outcome:
         "observe_every": every,
     }
 
+    more = {"states": exam.states, "observations": exam.arrivals(every)}
+    given = {name: array for name, array in more.items() if array is not None}
+
     def answer(job: dict[str, Any]) -> Outcome:
-        return server.run(
-            job, exam.train, exam.context, states=exam.states, observations=exam.arrivals(every)
-        )
+        return server.run(job, exam.train, exam.context, **given)
 
     if not cell.tune:
         return answer(job)

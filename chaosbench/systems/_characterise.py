@@ -122,8 +122,9 @@ def characterise(
         exponents[0], errors[0], largest_length = _refine(system, spectrum, periods, rtol, seed)
         loose = {"rtol": FIELD_RTOL} if system.kind == "field" else {}
         twin = twin_exponent(system, periods=periods, seed=seed, **loose)
-        verdict = _gate(system, spectrum, twin, moments, seed)
-        verdict = verdict or _uncertain(float(exponents[0]), float(errors[0]))
+        refined = (float(exponents[0]), float(errors[0]))
+        verdict = _gate(system, spectrum, refined, twin, moments, seed)
+        verdict = verdict or _uncertain(*refined)
         order = np.argsort(-exponents)  # of a regular system, zero may now come first
         exponents, errors = exponents[order], errors[order]
     dimension = spectrum.kaplan_yorke_dimension
@@ -338,14 +339,15 @@ def _moments(system: System, *, rtol: float, seed: int) -> _Moments:
 def _gate(
     system: System,
     spectrum: LyapunovSpectrum,
+    refined: tuple[float, float],
     twin: TwinExponent,
     moments: _Moments,
     seed: int,
 ) -> str:
-    """Return why the system may not be ranked, or nothing."""
+    """Return why the system may not be ranked, or nothing; `refined` is the largest exponent."""
     if system.kind == "stochastic":
         return "stochastic: no forecast can follow the noise"
-    largest, error = float(spectrum.values[0]), float(spectrum.stderr[0])
+    largest, error = refined
     if not largest > 5 * error or largest * moments.period < 1e-4:
         return f"not chaotic: largest exponent {largest:.4g} ± {error:.2g}"
     if abs(largest - twin.value) > max(4 * math.hypot(error, twin.stderr), 0.02 * largest):

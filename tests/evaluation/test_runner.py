@@ -325,10 +325,8 @@ def test_a_partial_view_is_one_variable_and_the_ceiling_keeps_its_height(tmp_pat
     assert pq.read_table(path).column_names == ["trajectory", "step", "time", "x"]
     assert record.status == "ok"
     ceiling = cb.evaluate("perfect model", "partial/lorenz-v1")[0]
-    # a window that passes near the origin is certified for seven Lyapunov times only
-    valid, certified = ceiling.window_scores["vpt@0.4"], ceiling.provenance["certified_lyapunov"]
-    assert min(certified) < 9.0
-    assert all(v > 9.0 or v == c for v, c in zip(valid, certified, strict=True))
+    assert min(ceiling.provenance["certified_lyapunov"]) > 10.0, "the truth is in double-double"
+    assert min(ceiling.window_scores["vpt@0.4"]) > 9.0
 
 
 def test_zero_shot_learns_from_each_context_alone():

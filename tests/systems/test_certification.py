@@ -86,8 +86,8 @@ def test_a_wrong_start_time_is_found_where_time_matters():
 @pytest.mark.parametrize(
     ("name", "checks"),
     [
-        ("chua", ("extrapolation at 1e-14", "dop853 at 1e-14")),
-        ("sprott_more", ("extrapolation at 1e-14", "dop853 at 1e-14")),
+        ("chua", ("extrapolation at 1e-14", "dop853-events at 1e-14")),
+        ("sprott_more", ("extrapolation at 1e-14", "dop853-events at 1e-14")),
         ("excitable_cell", ("extrapolation at 1e-14", "dop853 at 1e-14")),
         ("henon", ("iteration in double-double",)),
         ("ikeda", ("iteration in double-double",)),
@@ -130,10 +130,19 @@ def test_tolerances_near_rounding_are_never_loosened():
     assert certified_until(LORENZ, values, DT, rtol=1e-13).checks[1] == "dop853 at 3e-15"
 
 
-def test_a_map_in_double_double_has_no_finer_witness():
-    made = cb.simulate("henon", points=30, precision="double-double", certify=True)
-    assert made.certified_until is None
-    assert "finer" in made.provenance["certificate"]
+def test_a_map_in_double_double_lasts_until_its_own_rounding_would_show():
+    """From 1e-28 to 1e-6 the Hénon map takes ln(1e22)/0.419 = 121 iterations on average."""
+    made = cb.simulate("henon", points=300, n=10, precision="double-double", certify=True)
+    assert "from 1e-28 away" in made.provenance["certificate"]
+    assert 90 < np.median(made.certified_until) < 150
+    double = cb.simulate("henon", points=300, n=10, certify=True)
+    assert (double.certified_until < made.certified_until).all()
+
+
+def test_resets_leave_one_witness():
+    made = cb.simulate("izhikevich", points=60, points_per_period=30, rtol=1e-12, certify=True)
+    assert made.provenance["certificate"] == "1e-06 σ: dop853-events at 1e-14"
+    assert made.certified_until[0] > 20 * made.dt
 
 
 def test_bad_input_is_named():
