@@ -44,6 +44,8 @@ MOST_PERIODS = 64_000.0
 FIELD_RTOL = 1e-4
 FIELD_PERIODS = 50.0
 FIELD_STDERR = 0.02
+LARGE_FIELD = 1000
+FIELD_EXPONENTS = 2
 FIELD_GATE_LYAPUNOV_TIMES = 100.0
 FIELD_GATE_TOLERANCES = (1e-4, 1e-5, 1e-6)
 """A step of a field costs a hundred of a flow's, and averages over space as well as over time."""
@@ -108,14 +110,15 @@ def characterise(
     if system.kind == "field":
         rtol, periods = max(rtol, FIELD_RTOL), min(periods, FIELD_PERIODS)
     moments = _moments(system, rtol=rtol, seed=seed)
-    if "transient" in system.declared_tags:
+    if _short_lived(system):
         spectrum, twin, verdict = _transient(system, moments, rtol, seed)
         exponents, errors = spectrum.values.copy(), spectrum.stderr.copy()
         largest_length = spectrum.length
     else:
         periods = _affordable(system, periods, rtol, seed)
+        count = FIELD_EXPONENTS if system.dimension > LARGE_FIELD else None
         try:
-            spectrum = lyapunov_spectrum(system, periods=periods, rtol=rtol, seed=seed)
+            spectrum = lyapunov_spectrum(system, periods=periods, count=count, rtol=rtol, seed=seed)
         except InputError:  # volumes vanish at once, as where a flow slides: the others are endless
             spectrum = lyapunov_spectrum(system, periods=periods, count=1, rtol=rtol, seed=seed)
         exponents, errors = spectrum.values.copy(), spectrum.stderr.copy()
@@ -268,6 +271,11 @@ def _transient(
     return spectrum, TwinExponent(float(np.mean(twins)), scatter), verdict
 
 
+def _short_lived(system: System) -> bool:
+    """Say whether chaos does not last; what a field loses is its motion, which takes its time."""
+    return "transient" in system.declared_tags and system.kind != "field"
+
+
 def _surviving(measure: Callable[[int], T], seed: int) -> list[T]:
     """Measure on 32 orbits that live long enough for it; those that do not are passed over."""
     found: list[T] = []
@@ -292,7 +300,7 @@ def _moments(system: System, *, rtol: float, seed: int) -> _Moments:
     discrete = system.kind == "map"
     fine, points = (8, 2**10) if system.kind == "field" else (32, 2**17)
     step = 1.0 if discrete else estimate_period(system) / fine
-    short = "transient" in system.declared_tags
+    short = _short_lived(system)
     points = round(fine * TRANSIENT_PERIODS) if short else points
 
     def look(*key: int) -> tuple[FloatArray, FloatArray, tuple[float, float]]:
@@ -405,7 +413,7 @@ def _correlation(
 
 
 def _cloud(system: System, step: float, key: tuple[int, ...]) -> FloatArray:
-    if "transient" not in system.declared_tags:
+    if not _short_lived(system):
         orbit = attractor_orbit(system, key=key, rtol=CORRELATION_RTOL)
         return _embedded(system, orbit.sample, step)
     size = CORRELATION_POINTS // TRANSIENT_ORBITS

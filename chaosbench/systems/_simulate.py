@@ -339,6 +339,8 @@ def dominant_period(samples: FloatArray, dt: float) -> float:
 
     spread = samples.std(axis=0)
     keep = spread > 0
+    if not keep.any():
+        raise InputError("what settles on a fixed point has no period")
     standard = (samples[:, keep] - samples[:, keep].mean(axis=0)) / spread[keep]
     frequency, power = welch(standard, fs=1.0 / dt, nperseg=len(samples) // 16, axis=0)
     weighted = gaussian_filter1d(frequency * power.sum(axis=1), 1.5)
