@@ -213,6 +213,8 @@ def _refine(
 ) -> tuple[float, float, float]:
     """Return the largest exponent, its error and the time averaged over, after looking longer."""
     value, error = float(spectrum.values[0]), float(spectrum.stderr[0])
+    if value == 0.0:  # exactly, as of what has come to rest
+        return value, error, spectrum.length
     count = len(spectrum.values)
     # what following one tangent vector instead of all costs, per period
     work = spectrum.work * 2.0 / (1 + count) / periods if spectrum.work else math.inf
