@@ -46,6 +46,7 @@ FIELD_PERIODS = 50.0
 FIELD_STDERR = 0.02
 LARGE_FIELD = 1000
 FIELD_EXPONENTS = 2
+FIELD_WORK = 100_000_000
 FIELD_GATE_LYAPUNOV_TIMES = 100.0
 FIELD_GATE_TOLERANCES = (1e-4, 1e-5, 1e-6)
 """A step of a field costs a hundred of a flow's, and averages over space as well as over time."""
@@ -76,6 +77,8 @@ class _Moments:
     divergence: float | None
     divergence_stderr: float | None
     stiffness: float | None
+    attempts: float
+    """Attempted steps a period."""
 
 
 def characterise(
@@ -115,8 +118,8 @@ def characterise(
         exponents, errors = spectrum.values.copy(), spectrum.stderr.copy()
         largest_length = spectrum.length
     else:
-        periods = _affordable(system, periods, rtol, seed)
         count = FIELD_EXPONENTS if system.dimension > LARGE_FIELD else None
+        periods = _affordable(system, periods, moments, rtol, seed)
         try:
             spectrum = lyapunov_spectrum(system, periods=periods, count=count, rtol=rtol, seed=seed)
         except InputError:  # volumes vanish at once, as where a flow slides: the others are endless
@@ -167,9 +170,12 @@ def characterise(
     )
 
 
-def _affordable(system: System, periods: float, rtol: float, seed: int) -> float:
+def _affordable(system: System, periods: float, moments: _Moments, rtol: float, seed: int) -> float:
     """Return for how many periods to follow all exponents: an eighth of `periods` or more."""
-    if system.dimension < COSTLY_DIMENSION or system.kind == "field":
+    if system.kind == "field":
+        work = moments.attempts * system.dimension * (1 + FIELD_EXPONENTS)
+        return float(np.clip(FIELD_WORK / work, 10.0, periods))
+    if system.dimension < COSTLY_DIMENSION:
         return periods
     probe = lyapunov_spectrum(system, periods=PROBE_PERIODS, rtol=rtol, seed=seed)
     warm = 100 / SEGMENTS_PER_PERIOD  # periods before the count of the exponents begins
@@ -305,18 +311,19 @@ def _moments(system: System, *, rtol: float, seed: int) -> _Moments:
     short = _short_lived(system)
     points = round(fine * TRANSIENT_PERIODS) if short else points
 
-    def look(*key: int) -> tuple[FloatArray, FloatArray, tuple[float, float]]:
+    def look(*key: int) -> tuple[FloatArray, FloatArray, tuple[float, float, int]]:
         orbit = attractor_orbit(system, key=(seed, 4, *key), rtol=rtol)
-        start = orbit.time
+        start, before = orbit.time, orbit.attempts
         orbit.tally[:] = 0.0
         piece = orbit.sample(points, step)
-        crossed = (float(orbit.tally[0]), orbit.time - start)
+        crossed = (float(orbit.tally[0]), orbit.time - start, orbit.attempts - before)
         return np.asarray(start + step * np.arange(points)), piece, crossed
 
     looks = _surviving(look, 0) if short else [look()]
     pieces = [piece for _, piece, _ in looks]
     tallies = [crossed for _, _, crossed in looks]
     times = np.concatenate([when for when, _, _ in looks])
+    span = sum(gone for _, gone, _ in tallies)
     samples = np.concatenate(pieces)
     spread = samples.std(axis=0)
     if not (spread > 0).all():
@@ -339,11 +346,13 @@ def _moments(system: System, *, rtol: float, seed: int) -> _Moments:
         divergence = float(rates.mean())
         scatter = float(batch_stderr(rates[:, np.newaxis])[0])
         # what volumes change by at the events; nothing without switches
-        divergence += sum(crossed for crossed, _ in tallies) / sum(span for _, span in tallies)
+        divergence += sum(crossed for crossed, _, _ in tallies) / span
         if not discrete:
             some = jacobians[:: len(jacobians) // STIFFNESS_SAMPLES]
             stiffness = float(-np.linalg.eigvals(some).real.min() * period)
-    return _Moments(period, samples.mean(axis=0), spread, divergence, scatter, stiffness)
+    attempts = sum(tried for _, _, tried in tallies) * period / span
+    mean = samples.mean(axis=0)
+    return _Moments(period, mean, spread, divergence, scatter, stiffness, attempts)
 
 
 def _gate(
