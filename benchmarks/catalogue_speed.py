@@ -1,14 +1,20 @@
 """How long does the whole catalogue take: 1,000 points at 100 a period of every system?
 
-The peer is scipy's DOP853 on the same functions called as plain Python, on a sample of flows.
+Peers, each on a sample of flows: scipy's DOP853 on the same functions called as plain Python, and
+dysts (Radau at 1e-12), extrapolated from 20 points. Then everything cold: from a fresh process to
+the machine code of right-hand side and Jacobian of every flow, none of which is ever kept. Fields
+are left out; a step of theirs is a hundred of a flow's.
 """
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
+import warnings
 
 import numpy as np
-from _pairs import interleave, report
+from _pairs import interleave, report, spread
 from scipy.integrate import solve_ivp
 
 import chaosbench as cb
@@ -16,6 +22,18 @@ from chaosbench.systems._constants import known_constants
 from chaosbench.systems._simulate import sampling_step
 
 POINTS, RTOL = 1000, 1e-10
+KINDS = ("flow", "delay", "map")
+DYSTS = ("Lorenz", "Rossler", "Thomas", "Chua", "HindmarshRose", "Lorenz96")
+DYSTS_POINTS = 20
+COLD = """
+import time
+begin = time.perf_counter()
+import chaosbench as cb
+flows = [cb.systems[name] for name in cb.systems if cb.systems[name].kind == "flow"]
+for system in flows:
+    system.kernel, system.jacobian_kernel
+print(len(flows), time.perf_counter() - begin)
+"""
 SAMPLE = ("lorenz", "thomas", "chua", "hindmarsh_rose", "lorenz96")
 
 
@@ -45,9 +63,49 @@ def scipy_run(name, ic):
     return solve_ivp(rhs, (0, grid[-1]), ic, method="DOP853", rtol=RTOL, atol=RTOL, t_eval=grid)
 
 
+def dysts_seconds(alias):
+    """Extrapolate from a few points; compilation by numba is not counted."""
+    import dysts.flows
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model = getattr(dysts.flows, alias)()
+        model.make_trajectory(2)
+        start = time.perf_counter()
+        model.make_trajectory(DYSTS_POINTS, pts_per_period=100)
+        return (time.perf_counter() - start) * POINTS / DYSTS_POINTS
+
+
+def against_dysts(begun):
+    """Print the ratio on the sample, the geometric mean over systems beside it."""
+    theirs = np.array([dysts_seconds(alias) for alias in DYSTS])
+    mine = []
+    for alias in DYSTS:
+        name = cb.systems[alias].name
+        run = interleave({"": lambda name=name: ours(name, begun[name])}, rounds=7)[""]
+        mine.append(np.median(run))
+    ratios = theirs / np.array(mine)
+    for alias, ratio, seconds in zip(DYSTS, ratios, theirs, strict=True):
+        print(f"  {alias:16} dysts {seconds:7.3g} s, x ours {ratio:.3g}")
+    print(f"  geometric mean of the ratios {np.exp(np.log(ratios).mean()):.3g}, ", end="")
+    print(f"of the sums {theirs.sum() / np.sum(mine):.3g}")
+
+
+def cold():
+    """Print the seconds from a fresh process to all machine code, several times."""
+    runs = []
+    for _ in range(3):
+        done = subprocess.run(
+            [sys.executable, "-c", COLD], capture_output=True, text=True, check=True
+        )
+        count, seconds = done.stdout.split()
+        runs.append(float(seconds))
+    print(f"right-hand side and Jacobian of {count} flows, cold: {spread(np.array(runs))} s")
+
+
 def main() -> None:
-    # what has constants: the others escape, or slide along a discontinuity step by tiny step
-    names = [n for n in cb.systems if known_constants(cb.systems[n]) is not None]
+    systems = {name: cb.systems[name] for name in cb.systems}
+    names = [n for n, s in systems.items() if s.kind in KINDS and known_constants(s) is not None]
     begin = time.perf_counter()
     for name in names:
         _ = cb.systems[name].kernel
@@ -57,14 +115,16 @@ def main() -> None:
     cases = {"all systems": lambda: [ours(name, begun[name]) for name in names]}
     cases |= {
         kind: lambda k=kind: [ours(n, begun[n]) for n in names if cb.systems[n].kind == k]
-        for kind in ("flow", "delay", "map")
+        for kind in KINDS
     }
     cases["sample, ours"] = lambda: [ours(name, begun[name]) for name in SAMPLE]
     cases["sample, scipy"] = lambda: [scipy_run(name, begun[name]) for name in SAMPLE]
     print(f"{POINTS} points each, rtol {RTOL:g}; min / median / max of rounds")
     times = interleave(cases, rounds=7)
     report({k: times[k] for k in ("sample, ours", "sample, scipy")}, "sample, ours")
-    report({k: times[k] for k in ("all systems", "flow", "delay", "map")}, "all systems")
+    report({k: times[k] for k in ("all systems", *KINDS)}, "all systems")
+    against_dysts(begun)
+    cold()
 
 
 if __name__ == "__main__":

@@ -3,12 +3,9 @@
 Within a mode the field is smooth, so a step may reach beyond the surface where the mode ends. If it
 does, the crossing is located on the dense output, the step is done again up to there, and Newton's
 method removes what is left: the order of the method is kept across the surface. Where the fields of
-both sides point at a surface the state slides along it (Filippov, Differential Equations with
-Discontinuous Righthand Sides, 1988).
+both sides point at a surface the state slides along it [filippov1988].
 
-A tangent vector v becomes S v at an event, with the saltation matrix (Müller, Chaos, Solitons &
-Fractals 5, 1671, 1995; Leine and Nijmeijer, Dynamics and Bifurcations of Non-Smooth Mechanical
-Systems, 2004)
+A tangent vector v becomes S v at an event, with the saltation matrix [mueller1995, leine2004]
 
     S = DR + (f₊ − DR f₋ − ∂R/∂t) ∇gᵀ / (∇g·f₋ + ∂g/∂t),
 

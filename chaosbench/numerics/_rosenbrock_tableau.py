@@ -1,7 +1,7 @@
 """Coefficients of Rodas5P, a stiffly accurate Rosenbrock–Wanner method of order 5(4).
 
-Published by Steinebach, BIT Numerical Mathematics 63, 27 (2023), in the form that spares the
-products with the Jacobian (Hairer & Wanner II, IV.7): stage i solves
+Published by Steinebach [steinebach2023], in the form that spares the products with the Jacobian
+[hairer1996, section IV.7]: stage i solves
 ``(1/(γh) - J) k_i = f(t + c_i h, u + Σ a_ij k_j) + Σ C_ij k_j / h + h d_i ∂f/∂t``. The last two
 stages carry the weight one each, the very last is the error estimate, and three rows `H` give the
 dense output of order 4.

@@ -1,9 +1,9 @@
-"""ETDRK4 for semilinear equations whose stiff linear part is diagonal (Cox & Matthews 2002).
+"""ETDRK4 for semilinear equations whose stiff linear part is diagonal [cox2002].
 
 The unknowns are Fourier coefficients ``(batch, m, *modes)``; row 0 of the batch is the solution
 that controls the step, the others (tangent vectors, a twin) go along. The coefficients are those
 of Cox & Matthews, computed from φ-functions: by Taylor series near zero, where the formulas that
-Kassam & Trefethen (2005) evaluate on a contour cancel, and by the recurrence elsewhere.
+Kassam & Trefethen [kassam2005] evaluate on a contour cancel, and by the recurrence elsewhere.
 """
 
 from __future__ import annotations

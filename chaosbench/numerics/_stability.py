@@ -1,6 +1,6 @@
 """Is DOP853 held back by its stability rather than by its accuracy? Hairer's test.
 
-Hairer & Wanner, Solving Ordinary Differential Equations II, 1996, section IV.2.
+See [hairer1996, section IV.2].
 """
 
 from __future__ import annotations

@@ -1,9 +1,8 @@
 """Stochastic differential equations with diagonal noise, in Itô's sense, of strong order 1.5.
 
-The drift is taken through the three stages of SRA3 (Rößler, SIAM J. Numer. Anal. 48, 922, 2010),
-of order 3 where there is no noise; the noise through the terms that diagonal noise leaves of the
-Itô–Taylor expansion (Kloeden & Platen, Numerical Solution of Stochastic Differential Equations,
-1992, chapter 10), whose coefficients are kernels: g, L¹g = g g', L⁰g and L¹L¹g, derived exactly
+The drift is taken through the three stages of SRA3 [roessler2010], of order 3 where there is
+no noise; the noise through the terms that diagonal noise leaves of the Itô–Taylor expansion
+[kloeden1992, chapter 10], whose coefficients are kernels: g, L¹g = g g', L⁰g and L¹L¹g, derived exactly
 from the equation. A kernel at address zero is identically zero, so additive noise pays for g
 alone.
 """

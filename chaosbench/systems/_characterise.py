@@ -11,6 +11,7 @@ from multiprocessing import get_context
 from typing import TypeVar
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from chaosbench.errors import ChaosbenchError, InputError, IntegrationError
 from chaosbench.numerics._correlation import correlation_slope
@@ -196,7 +197,10 @@ def characterise_many(
     if workers <= 1:
         yield from ((name, _attempt(name, periods, seed)) for name in names)
         return
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+    # linear algebra on many threads in each of several processes would only wait for itself
+    with ProcessPoolExecutor(
+        workers, get_context("spawn"), initializer=threadpool_limits, initargs=(1,)
+    ) as pool:
         # those of many variables take longest and must not be left to the end
         ordered = sorted(names, key=lambda name: -get(name).dimension)
         futures = {pool.submit(_attempt, name, periods, seed): name for name in ordered}
