@@ -1,8 +1,8 @@
 """Brownian paths that are functions of a key and of time, whatever steps are taken along them.
 
 Time is cut into cells of one length. The increment of a cell and the integral over it follow from
-Philox, a counter-based generator [salmon2011], at the number of the cell: nothing has to be drawn in order, and
-nothing is kept. Where a step ends within a cell, the path there is drawn from its exact
+Philox, a counter-based generator [salmon2011], at the number of the cell: nothing has to be drawn
+in order, and nothing is kept. Where a step ends within a cell, the path there is drawn from its exact
 conditional distribution given what the whole cell will bring (a Brownian bridge).
 """
 
