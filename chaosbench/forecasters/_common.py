@@ -49,7 +49,7 @@ def single_threaded(function: Callable[P, R]) -> Callable[P, R]:
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
         # scipy brings a BLAS of its own; one that is loaded later would escape the limit.
         import scipy.linalg  # noqa: F401
-        from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # has no types
+        from threadpoolctl import threadpool_limits
 
         with threadpool_limits(limits=1, user_api="blas"):
             return function(*args, **kwargs)

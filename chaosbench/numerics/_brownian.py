@@ -2,8 +2,8 @@
 
 Time is cut into cells of one length. The increment of a cell and the integral over it follow from
 Philox, a counter-based generator [salmon2011], at the number of the cell: nothing has to be drawn
-in order, and nothing is kept. Where a step ends within a cell, the path there is drawn from its exact
-conditional distribution given what the whole cell will bring (a Brownian bridge).
+in order, and nothing is kept. Where a step ends within a cell, the path there is drawn from its
+exact conditional distribution given what the whole cell will bring (a Brownian bridge).
 """
 
 from __future__ import annotations

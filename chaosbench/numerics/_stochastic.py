@@ -3,8 +3,8 @@
 The drift is taken through the three stages of SRA3 [roessler2010], of order 3 where there is
 no noise; the noise through the terms that diagonal noise leaves of the Itô–Taylor expansion
 [kloeden1992, chapter 10], whose coefficients are kernels: g, L¹g = g g', L⁰g and L¹L¹g, derived
-exactly from the equation. A kernel at address zero is identically zero, so additive noise pays for g
-alone.
+exactly from the equation. A kernel at address zero is identically zero, so additive noise pays for
+g alone.
 """
 
 from __future__ import annotations
