@@ -17,6 +17,9 @@ LITE = (
     "lorenz", "rossler", "thomas", "chua", "lorenz96", "duffing", "henon", "mackey_glass",
 )  # fmt: skip
 
+WIDE = 256
+"""Variables beyond which a system is asked for on the track `field` only, in fewer windows."""
+
 
 def _fill_tasks() -> None:
     folder = resources.files("chaosbench.systems") / "constants"
@@ -27,7 +30,10 @@ def _fill_tasks() -> None:
         system = systems[name]
         if system.kind == "stochastic":  # no forecast can follow the noise
             continue
-        made = [make(system) for make, _ in TRACKS.values()]
+        if system.dimension > WIDE:
+            made = [TRACKS["field"][0](system)]
+        else:
+            made = [make(system) for make, _ in TRACKS.values()]
         made += [task for protocol in PROTOCOLS.values() for task in protocol.make(system)]
         for task in made:
             if task is not None and task.id not in tasks:  # zero-shot-2024 is the track zero-shot
