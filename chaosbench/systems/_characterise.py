@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from multiprocessing import get_context
-from typing import TypeVar
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
 from chaosbench.errors import ChaosbenchError, InputError, IntegrationError
-from chaosbench.numerics._correlation import correlation_slope
 from chaosbench.provenance import versions
 from chaosbench.systems._constants import Constants
 from chaosbench.systems._integration import integrator_for
@@ -22,18 +20,23 @@ from chaosbench.systems._lyapunov import (
     SEGMENTS_PER_PERIOD,
     LyapunovSpectrum,
     TwinExponent,
-    batch_stderr,
     lyapunov_spectrum,
     twin_exponent,
 )
 from chaosbench.systems._simulate import (
     attractor_orbit,
-    dominant_period,
-    estimate_period,
-    stationary,
+)
+from chaosbench.systems._statistics import (
+    CORRELATION_POINTS,
+    TRANSIENT_ORBITS,
+    TRANSIENT_PERIODS,
+    Moments,
+    correlation_of,
+    moments_of,
+    short_lived,
+    surviving,
 )
 from chaosbench.systems._system import System
-from chaosbench.trajectories import FloatArray
 
 __all__ = ["characterise", "characterise_many", "disagreement"]
 
@@ -52,34 +55,10 @@ FIELD_GATE_LYAPUNOV_TIMES = 100.0
 FIELD_GATE_TOLERANCES = (1e-4, 1e-5, 1e-6)
 """A step of a field costs a hundred of a flow's, and averages over space as well as over time."""
 WORST_STDERR = 0.1
-CORRELATION_POINTS = 20_000
-CORRELATION_ORBITS = 4
-CORRELATION_SHARE = 1 / 500
-CORRELATION_RTOL = 1e-7
-JACOBIAN_NUMBERS = 20_000_000
-STIFFNESS_SAMPLES = 1000
 COSTLY_DIMENSION = 8
 PROBE_PERIODS = 10.0
-TRANSIENT_ORBITS = 32
-TRANSIENT_PERIODS = 100.0
 OUTSIDE = 20.0  # standard deviations from the mean at which an orbit has left the chaos
 STILL = 1e-6  # standard deviations moved in a period below which it has come to rest
-
-T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class _Moments:
-    """What one look at the samples of a system tells."""
-
-    period: float
-    mean: FloatArray
-    std: FloatArray
-    divergence: float | None
-    divergence_stderr: float | None
-    stiffness: float | None
-    attempts: float
-    """Attempted steps a period."""
 
 
 def characterise(
@@ -113,8 +92,8 @@ def characterise(
     system = replace(named, name=f"{named.name}, unmeasured")
     if system.kind == "field":
         rtol, periods = max(rtol, FIELD_RTOL), min(periods, FIELD_PERIODS)
-    moments = _moments(system, rtol=rtol, seed=seed)
-    if _short_lived(system):
+    moments = moments_of(system, rtol=rtol, seed=seed)
+    if short_lived(system):
         spectrum, twin, verdict = _transient(system, moments, rtol, seed)
         exponents, errors = spectrum.values.copy(), spectrum.stderr.copy()
         largest_length = spectrum.length
@@ -139,7 +118,7 @@ def characterise(
     # beyond the Eckmann–Ruelle bound this many points cannot resolve the dimension
     resolved = dimension is None or dimension <= 2 * math.log10(CORRELATION_POINTS)
     if resolved and system.kind != "field":
-        correlation = _correlation(system, period=moments.period, std=moments.std, seed=seed)
+        correlation = correlation_of(system, period=moments.period, std=moments.std, seed=seed)
     return Constants(
         system=named.name,
         fingerprint=named.fingerprint,
@@ -171,7 +150,7 @@ def characterise(
     )
 
 
-def _affordable(system: System, periods: float, moments: _Moments, rtol: float, seed: int) -> float:
+def _affordable(system: System, periods: float, moments: Moments, rtol: float, seed: int) -> float:
     """Return for how many periods to follow all exponents: an eighth of `periods` or more."""
     if system.kind == "field":
         work = moments.attempts * system.dimension * (1 + FIELD_EXPONENTS)
@@ -245,10 +224,10 @@ def _refine(
 
 
 def _transient(
-    system: System, moments: _Moments, rtol: float, seed: int
+    system: System, moments: Moments, rtol: float, seed: int
 ) -> tuple[LyapunovSpectrum, TwinExponent, str]:
     """Average over many short orbits, and see how long the chaos lasts."""
-    spectra = _surviving(
+    spectra = surviving(
         lambda k: lyapunov_spectrum(system, periods=TRANSIENT_PERIODS, rtol=rtol, seed=k), seed
     )
     spectrum = LyapunovSpectrum.from_batches(
@@ -256,7 +235,7 @@ def _transient(
         length=sum(s.length for s in spectra),
         complete=spectra[0].complete,
     )
-    twins = _surviving(
+    twins = surviving(
         lambda k: twin_exponent(system, periods=TRANSIENT_PERIODS, seed=k).value, seed
     )
     scatter = float(np.std(twins, ddof=1)) / math.sqrt(len(twins))
@@ -283,80 +262,10 @@ def _transient(
     return spectrum, TwinExponent(float(np.mean(twins)), scatter), verdict
 
 
-def _short_lived(system: System) -> bool:
-    """Say whether chaos does not last; what a field loses is its motion, which takes its time."""
-    return "transient" in system.declared_tags and system.kind != "field"
-
-
-def _surviving(measure: Callable[[int], T], seed: int) -> list[T]:
-    """Measure on 32 orbits that live long enough for it; those that do not are passed over."""
-    found: list[T] = []
-    for k in range(seed, seed + 8 * TRANSIENT_ORBITS):
-        try:
-            found.append(measure(k))
-        except IntegrationError as failure:
-            last = failure
-        if len(found) == TRANSIENT_ORBITS:
-            return found
-    raise last
-
-
 def _uncertain(largest: float, error: float) -> str:
     if error > WORST_STDERR * largest:
         return f"the largest exponent is uncertain: {largest:.3g} ± {error:.1g}"
     return ""
-
-
-def _moments(system: System, *, rtol: float, seed: int) -> _Moments:
-    """Measure period, mean, standard deviation, divergence and stiffness from samples."""
-    discrete = system.kind == "map"
-    fine, points = (8, 2**10) if system.kind == "field" else (32, 2**17)
-    step = 1.0 if discrete else estimate_period(system) / fine
-    short = _short_lived(system)
-    points = round(fine * TRANSIENT_PERIODS) if short else points
-
-    def look(*key: int) -> tuple[FloatArray, FloatArray, tuple[float, float, int]]:
-        orbit = attractor_orbit(system, key=(seed, 4, *key), rtol=rtol)
-        start, before = orbit.time, orbit.attempts
-        orbit.tally[:] = 0.0
-        piece = orbit.sample(points, step)
-        crossed = (float(orbit.tally[0]), orbit.time - start, orbit.attempts - before)
-        return np.asarray(start + step * np.arange(points)), piece, crossed
-
-    looks = _surviving(look, 0) if short else [look()]
-    pieces = [piece for _, piece, _ in looks]
-    tallies = [crossed for _, _, crossed in looks]
-    times = np.concatenate([when for when, _, _ in looks])
-    span = sum(gone for _, gone, _ in tallies)
-    samples = np.concatenate(pieces)
-    spread = samples.std(axis=0)
-    if not (spread > 0).all():
-        raise InputError(
-            f"{system.name!r} settles on a fixed point from its initial state; "
-            "there is nothing to measure"
-        )
-    period = 1.0
-    if not discrete:
-        period = float(np.median([dominant_period(stationary(system, p), step) for p in pieces]))
-    divergence = scatter = stiffness = None
-    if system.kind in ("flow", "map"):
-        # as many of the samples as their Jacobians fit in a moderate memory
-        stride = max(1, round(len(samples) * system.dimension**2 / JACOBIAN_NUMBERS))
-        jacobians = system.jacobian(times[::stride], samples[::stride])
-        if discrete:
-            rates = np.log(np.maximum(np.abs(np.linalg.det(jacobians)), 1e-300))
-        else:
-            rates = np.trace(jacobians, axis1=1, axis2=2)
-        divergence = float(rates.mean())
-        scatter = float(batch_stderr(rates[:, np.newaxis])[0])
-        # what volumes change by at the events; nothing without switches
-        divergence += sum(crossed for crossed, _, _ in tallies) / span
-        if not discrete:
-            some = jacobians[:: len(jacobians) // STIFFNESS_SAMPLES]
-            stiffness = float(-np.linalg.eigvals(some).real.min() * period)
-    attempts = sum(tried for _, _, tried in tallies) * period / span
-    mean = samples.mean(axis=0)
-    return _Moments(period, mean, spread, divergence, scatter, stiffness, attempts)
 
 
 def _gate(
@@ -364,7 +273,7 @@ def _gate(
     spectrum: LyapunovSpectrum,
     refined: tuple[float, float],
     twin: TwinExponent,
-    moments: _Moments,
+    moments: Moments,
     seed: int,
 ) -> str:
     """Return why the system may not be ranked, or nothing; `refined` is the largest exponent."""
@@ -403,56 +312,6 @@ def _gate(
             if not check.values[0] > 3 * check.stderr[0]:
                 return f"not chaotic at rtol {rtol:g}: {check.values[0]:.4g}"
     return ""
-
-
-def _correlation(
-    system: System, *, period: float, std: FloatArray, seed: int
-) -> tuple[float, float] | None:
-    """Return the correlation dimension and its standard error, from orbits of 20,000 points each.
-
-    A delay system is embedded over its longest lag. None where the points do not tell: they return
-    to finitely many states.
-    """
-    step = 1.0 if system.kind == "map" else period / 5
-    scale = std[0 if system.kind == "delay" else ...]
-    estimates = []
-    for k in range(CORRELATION_ORBITS):
-        points = _cloud(system, step, (seed, 5, k)) / scale
-        found = correlation_slope(
-            points, share=CORRELATION_SHARE, apart=15, generator=np.random.default_rng((seed, 6, k))
-        )
-        if found is None:
-            return None
-        estimates.append(found.value)
-    return float(np.mean(estimates)), float(np.std(estimates, ddof=1) / np.sqrt(len(estimates)))
-
-
-def _cloud(system: System, step: float, key: tuple[int, ...]) -> FloatArray:
-    if not _short_lived(system):
-        orbit = attractor_orbit(system, key=key, rtol=CORRELATION_RTOL)
-        return _embedded(system, orbit.sample, step)
-    size = CORRELATION_POINTS // TRANSIENT_ORBITS
-    return np.concatenate(
-        _surviving(
-            lambda k: attractor_orbit(system, key=(*key, k), rtol=CORRELATION_RTOL).sample(
-                size, step
-            ),
-            0,
-        )
-    )
-
-
-def _embedded(system: System, sample: object, step: float) -> FloatArray:
-    assert callable(sample)
-    if system.kind != "delay":
-        return np.asarray(sample(CORRELATION_POINTS, step))
-    lag = max(delay.lag for delay in system.delays)
-    per_step = max(1, round(8 * step / lag))
-    fine = np.asarray(sample(CORRELATION_POINTS * per_step + 8, step / per_step))
-    stride = max(1, round(lag / 4 / (step / per_step)))
-    width = 6 * stride
-    starts = np.arange(0, len(fine) - width, per_step)
-    return np.concatenate([fine[starts + j * stride] for j in range(7)], axis=1)
 
 
 def disagreement(stored: Constants, measured: Constants) -> str:
