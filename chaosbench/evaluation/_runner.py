@@ -200,7 +200,7 @@ def run(
         if progress is not None:
             progress(len(done), total, "")
         for future in as_completed(futures):
-            cell = futures[future]
+            cell = futures.pop(future)  # what a future holds besides its result adds up
             done[cell.id] = future.result()
             if progress is not None:
                 progress(len(done), total, f"{cell.label} on {cell.task.id}")

@@ -12,7 +12,7 @@ from multiprocessing import get_context
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from chaosbench.errors import ChaosbenchError, InputError, IntegrationError
+from chaosbench.errors import ChaosbenchError, InputError, IntegrationError, StepSizeError
 from chaosbench.provenance import versions
 from chaosbench.systems._constants import Constants
 from chaosbench.systems._integration import integrator_for
@@ -214,7 +214,10 @@ def _refine(
     if needed <= 0.0 or hopeless:
         return value, error, spectrum.length
     longer = max(min(periods, GATE_PERIODS), min(1.2 * needed, within))
-    more = lyapunov_spectrum(system, periods=longer, count=1, rtol=rtol, seed=seed + 2)
+    try:
+        more = lyapunov_spectrum(system, periods=longer, count=1, rtol=rtol, seed=seed + 2)
+    except StepSizeError:  # in the long run an orbit comes too close to a singularity of the field
+        return value, error, spectrum.length
     total = spectrum.length + more.length
     return (
         (spectrum.length * value + more.length * float(more.values[0])) / total,
