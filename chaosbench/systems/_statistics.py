@@ -25,7 +25,8 @@ __all__ = ["Moments", "correlation_of", "moments_of", "short_lived", "surviving"
 CORRELATION_POINTS = 20_000
 CORRELATION_ORBITS = 4
 CORRELATION_SHARE = 1 / 500
-CORRELATION_RTOL = 1e-7
+CORRELATION_RTOL = {True: 1e-7, False: 1e-9}
+"""For dissipative systems, which forget their errors, and for the others, which drift."""
 JACOBIAN_NUMBERS = 20_000_000
 STIFFNESS_SAMPLES = 1000
 TRANSIENT_ORBITS = 32
@@ -143,15 +144,14 @@ def correlation_of(
 
 
 def _cloud(system: System, step: float, key: tuple[int, ...]) -> FloatArray:
+    rtol = CORRELATION_RTOL["dissipative" in system.declared_tags]
     if not short_lived(system):
-        orbit = attractor_orbit(system, key=key, rtol=CORRELATION_RTOL)
+        orbit = attractor_orbit(system, key=key, rtol=rtol)
         return _embedded(system, orbit.sample, step)
     size = CORRELATION_POINTS // TRANSIENT_ORBITS
     return np.concatenate(
         surviving(
-            lambda k: attractor_orbit(system, key=(*key, k), rtol=CORRELATION_RTOL).sample(
-                size, step
-            ),
+            lambda k: attractor_orbit(system, key=(*key, k), rtol=rtol).sample(size, step),
             0,
         )
     )
