@@ -39,7 +39,7 @@ def kuramoto_sivashinsky(u, *, L=22.0):
     length="L",
     ic=lambda x: sum(_waves(k * x + k) for k in (1, 3, 8)),
     reference="pathak2018",
-    tags={"dissipative", "fluid", "hyperchaotic", "spatiotemporal"},
+    tags={"dissipative", "fluid", "spatiotemporal"},
 )
 def kuramoto_sivashinsky_200(u, *, L=200.0):
     """Flame front nine times as long, extensively chaotic."""
@@ -70,7 +70,7 @@ def complex_ginzburg_landau(u, v, *, c1=3.5, c3=1.0, L=50.0):
     length=2 * np.pi,
     ic=lambda x, y: np.cos(x + 2 * y + 1) + np.sin(2 * x - y) + np.cos(3 * x + 2 * y) + np.sin(x),
     reference="chandler2013",
-    tags={"dissipative", "fluid", "hyperchaotic", "spatiotemporal"},
+    tags={"dissipative", "fluid", "spatiotemporal"},
 )
 def kolmogorov_flow(w, y, *, Re=17.0, n=2.0):
     """Vorticity of a plane flow that a force along x, a sine of y, drives.
@@ -122,7 +122,7 @@ def _pulses(x):
     length="L",
     ic=_pulses,
     reference="wackerbauer2003",
-    tags={"chemistry", "dissipative", "hyperchaotic", "spatiotemporal"},
+    tags={"chemistry", "dissipative", "spatiotemporal"},
 )
 def gray_scott(u, v, *, mu=33.7, phi=2.8, L=100.0):
     """Pulses of cubic autocatalysis that split, collide and vanish in a fed medium."""

@@ -92,7 +92,10 @@ def test_constants_make_sense(name):
     assert len(known.mean) == len(known.std) == d
     assert min(known.std) > 0
     assert len(known.lyapunov_exponents) == len(known.lyapunov_stderr)
-    assert len(known.lyapunov_exponents) == {"delay": 4, "field": 8}.get(system.kind, d)
+    counts = {"delay": {4}, "field": {8 if d <= 1000 else 2}}.get(system.kind, {d})
+    if "discontinuous" in system.tags:
+        counts.add(1)  # where a flow slides along a surface, the others are endless
+    assert len(known.lyapunov_exponents) in counts
     assert list(known.lyapunov_exponents) == sorted(known.lyapunov_exponents, reverse=True)
     assert known.period > 0
     assert known.period == 1 or system.kind != "map"

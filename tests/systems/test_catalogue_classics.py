@@ -22,7 +22,7 @@ PUBLISHED = {
     "competitive_lotka_volterra": (800, 0.0203, "Vano 2006"),
     "delayed_logistic": (4000, 0.18312, "Sprott 2003"),
     "line_equilibrium": (1500, 0.0717, "Jafari 2013"),
-    "linz_sprott": (4000, 0.0362, "Sprott 2003"),
+    "linz_sprott": (8000, 0.0362, "Sprott 2003"),
     "lozi": (4000, 0.47023, "Sprott 2003"),
     "rossler_prototype_4": (1500, 0.0938, "Sprott 2003"),
     "sinai": (4000, 0.95946, "Sprott 2003"),
