@@ -39,7 +39,7 @@ def kuramoto_sivashinsky(u, *, L=22.0):
     length="L",
     ic=lambda x: sum(_waves(k * x + k) for k in (1, 3, 8)),
     reference="pathak2018",
-    tags={"dissipative", "fluid", "spatiotemporal"},
+    tags={"dissipative", "fluid", "hyperchaotic", "spatiotemporal"},
 )
 def kuramoto_sivashinsky_200(u, *, L=200.0):
     """Flame front nine times as long, extensively chaotic."""
