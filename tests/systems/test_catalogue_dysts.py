@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import math
 import warnings
 
 import numpy as np
@@ -84,27 +83,25 @@ def test_what_does_not_say_so_is_chaotic():
 def test_hyperchaos_is_measured():
     for name in registry:
         system, known = registry[name], known_constants(registry[name])
-        if known is not None and len(known.lyapunov_exponents) > 1:
+        # noise leaves a flow no neutral direction
+        if known and len(known.lyapunov_exponents) > 1 and system.kind != "stochastic":
             first, second = known.lyapunov_exponents[:2]
             clear = second > max(5 * known.lyapunov_stderr[1], 0.01 * first)
             assert clear == ("hyperchaotic" in system.tags), name
 
 
 def test_conservative_systems_are_those_that_keep_volumes():
+    """All the time, or on average as reversible ones do, whose mean then has an error."""
     for name in registry:
         system, known = registry[name], known_constants(registry[name])
         measured = known is not None and known.mean_divergence is not None
-        if measured and "quasiperiodic" not in system.tags and name != "bouali2":
-            kept = abs(known.mean_divergence) < 1e-3 * np.abs(known.lyapunov_exponents).sum()
-            assert kept == ("conservative" in system.tags), name
-
-
-def test_bouali_keeps_volumes_on_average_only():
-    """It is reversible: what grows along one half of an orbit shrinks along the other."""
-    known = known_constants(registry["bouali2"])
-    assert abs(known.mean_divergence) < 3 * known.mean_divergence_stderr
-    assert abs(sum(known.lyapunov_exponents)) < 3 * math.hypot(*known.lyapunov_stderr)
-    assert "conservative" in registry["bouali2"].tags
+        if measured and "quasiperiodic" not in system.tags:
+            grown = abs(known.mean_divergence)
+            least = 1e-3 * np.abs(known.lyapunov_exponents).sum()
+            if "conservative" in system.tags:
+                assert grown < max(least, 4 * known.mean_divergence_stderr), name
+            else:
+                assert grown > least, name
 
 
 class TestEnergy:
