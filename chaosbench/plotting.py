@@ -57,10 +57,13 @@ def plot_system(system: str | System, *, seed: int = 0) -> Figure:
     discrete = system.kind == "map"
     made = simulate(system, points=2**14, points_per_period=50, seed=seed)
     shown = min(system.dimension, 4)
-    standard = (made.values[0] - known.mean) / np.where(np.array(known.std) > 0, known.std, 1.0)
+    length = 100 if discrete else 600
+    mean, std = np.array(known.mean), np.array(known.std)
+    if "unbounded" in system.declared_tags:  # moments that grow with the time they are taken over
+        mean, std = made.values[0, :length].mean(axis=0), made.values[0, :length].std(axis=0)
+    standard = (made.values[0] - mean) / np.where(std > 0, std, 1.0)
     colours = _colours(shown)
     series, spectrum = figure.add_subplot(grid[0, 1]), figure.add_subplot(grid[1, 1])
-    length = 100 if discrete else 600
     frequency = np.fft.rfftfreq(2**11, made.dt)[1:]
     for i in range(shown):
         series.plot(
@@ -460,8 +463,12 @@ def _attractor(axes: Axes, system: System, seed: int) -> None:
         values = simulate(system, points=20_000, seed=seed).values[0]
         x, y = (values[:-1, 0], values[1:, 0]) if system.dimension == 1 else values[:, :2].T
         axes.plot(x, y, ",", color=ACCENT, alpha=0.5)
-    elif system.dimension > 8:
+    elif system.dimension > 9:
         values = simulate(system, points=300, dt=known.period / 30, seed=seed).values[0]
+        if "unbounded" in system.declared_tags:  # of phases that turn, where they point
+            values = np.sin(values)
+        spread = values.std(axis=0)
+        values = (values - values.mean(axis=0)) / np.where(spread > 0, spread, 1.0)
         axes.imshow(values.T, aspect="auto", cmap="viridis", interpolation="bilinear")
     else:
         periods = 60 if system.dimension > 1 else 40
