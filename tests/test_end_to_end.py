@@ -134,11 +134,10 @@ def test_a_plugin_package_installs_passes_its_test_and_gets_a_rank(tmp_path):
         "-m", "chaosbench.cli", "run", "forecast/lorenz-v1", "-f", "my_method", "--out",
         tmp_path / "run",
     )  # fmt: skip
-    (mine,) = (s for s in cb.leaderboard(cb.read_records(tmp_path / "run"))
-               if s.forecaster == "my_method")  # fmt: skip
-    assert mine.rank == 1  # a quadratic map beats persistence, climatology and parroting
-    assert mine.failures == 0
-    assert mine.score > 1.0
+    standings = cb.leaderboard(cb.read_records(tmp_path / "run"))
+    scores = {standing.forecaster: standing.score for standing in standings}
+    # what the template makes, a quadratic map from step to step
+    assert scores["my_method"] > 5 * scores["persistence"] > 5 * scores["climatology"]
 
 
 def test_the_readmes_forecaster_in_twenty_lines_works(tmp_path):

