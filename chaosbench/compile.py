@@ -40,6 +40,7 @@ _ARITHMETIC = {
 _COMPARE = {"lt": "olt", "le": "ole"}
 _LOOP_ABOVE = 4  # tangent vectors beyond which the product with the Jacobian is a loop
 _PACK_BELOW = 2000  # lines up to which equal operations are packed: the search grows like a square
+_PLAIN_BELOW = 130  # lines for which LLVM's passes cost more than they ever bring
 
 _lock = threading.Lock()
 
@@ -94,8 +95,10 @@ class Kernel:
 
     """
 
-    def __init__(self, ir: str, inputs: int, outputs: int, effort: int = 3) -> None:
-        self._engine = make_engine(ir, effort=effort)
+    def __init__(
+        self, ir: str, inputs: int, outputs: int, *, optimise: bool = True, effort: int = 3
+    ) -> None:
+        self._engine = make_engine(ir, optimise=optimise, effort=effort)
         self.address: int = self._engine.get_function_address("kernel")
         many = self._engine.get_function_address("many")
         self.inputs = inputs
@@ -316,7 +319,14 @@ def declarations(lanes: int = 1) -> list[str]:
     return lines
 
 
-def _assemble(body: Sequence[str], inputs: int, outputs: int, effort: int = 3) -> Kernel:
+def _assemble(
+    body: Sequence[str],
+    inputs: int,
+    outputs: int,
+    *,
+    optimise: bool | None = None,
+    effort: int = 3,
+) -> Kernel:
     """Wrap a body into the kernel and into the loop over many states that Python calls."""
     text = "\n".join([
         *declarations(),
@@ -340,7 +350,9 @@ def _assemble(body: Sequence[str], inputs: int, outputs: int, effort: int = 3) -
         "done:", "  ret void", "}",
         *ATTRIBUTES,
     ])  # fmt: skip
-    return Kernel(text, inputs, outputs, effort)
+    if optimise is None:
+        optimise = len(body) >= _PLAIN_BELOW
+    return Kernel(text, inputs, outputs, optimise=optimise, effort=effort)
 
 
 def compile_rhs(outputs: Sequence[Expr], inputs: Sequence[Expr]) -> Kernel:
@@ -362,7 +374,7 @@ def compile_jacobian(outputs: Sequence[Expr], inputs: Sequence[Expr]) -> Kernel:
         emit.store(value, "%out", place)
     # the code generator's effort grows faster than a large matrix, and buys nothing there
     effort = 3 if len(emit.lines) < _PACK_BELOW else 0
-    return _assemble(emit.lines, len(inputs), size, effort)
+    return _assemble(emit.lines, len(inputs), size, optimise=False, effort=effort)
 
 
 def tangent_outputs(
