@@ -38,6 +38,7 @@ __all__ = ["Split", "StoredDataset", "generate", "open_dataset", "verify"]
 
 Split = Literal["train", "test", "context", "observations"]
 _SPLITS: tuple[Split, ...] = ("train", "test", "context", "observations")
+TIGHT = 1e-13  # a hundredth of it is what the certificate is made with
 LONGEST_EXACT = 40.0  # Lyapunov times
 EXACT_TOLERANCE = 1e-24  # so that what it grows to in that time stays below the certificate's
 MANIFEST, RECIPE = "manifest.json", "recipe.json"
@@ -281,7 +282,7 @@ def _integrate(dataset: Dataset, system: str, split: Split, pace: Pace) -> Traje
         if train:
             future, certificate = _continue(orbit, past, further, pace, dataset.rtol)
         else:
-            future, certificate = _exact_future(orbit, past, further, pace, dataset.rtol)
+            future, certificate = _exact_future(orbit, past, further, pace)
         values.append(np.concatenate([past, future]))
         certificates.append(certificate)
     return Trajectories(
@@ -305,7 +306,7 @@ def _continue(
 
 
 def _exact_future(
-    orbit: Orbit, past: FloatArray, steps: int, pace: Pace, rtol: float
+    orbit: Orbit, past: FloatArray, steps: int, pace: Pace
 ) -> tuple[FloatArray, Certificate]:
     """Like `_continue`, in double-double where the equation and the length of the future allow it.
 
@@ -314,15 +315,21 @@ def _exact_future(
     system, rate = orbit.system, pace.lyapunov_exponent
     near = rate is None or steps * pace.dt * rate <= LONGEST_EXACT
     if not (near and can_follow(system)):
-        return _continue(orbit, past, steps, pace, rtol)
+        return _continue(orbit, past, steps, pace, _tighten(orbit))
     exact = TaylorOrbit(system, past[-1], orbit.time, tolerance=EXACT_TOLERANCE)
     try:
         future = exact.sample(steps + 1, pace.dt)[1:]
     except IntegrationError:  # such as 0/0 on the way, which a double steps over
-        return _continue(orbit, past, steps, pace, rtol)
+        return _continue(orbit, past, steps, pace, _tighten(orbit))
     joined = np.concatenate([past[-1:], future])
     found = certified_until(system, joined, pace.dt, start_time=orbit.time, rtol=EXACT_TOLERANCE)
     return future, found
+
+
+def _tighten(orbit: Orbit) -> float:
+    """Integrate from here on as exactly as a double pays for; return that tolerance."""
+    orbit.rtol = orbit.atol = min(orbit.rtol, TIGHT)
+    return orbit.rtol
 
 
 def _shift(orbit: Orbit, dataset: Dataset, system: str, pace: Pace) -> FloatArray:
