@@ -204,7 +204,7 @@ def test_forecasters_see_observations_when_their_time_has_come_and_gaps_between(
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("chaosbench.evaluation._runner.WorkerProcess", Spy)
-        evaluate("counts", task)
+        evaluate("counts_calls", task)
     (values,) = record_values
     k, seen = task.dataset.observe_every, task.dataset.context
     pieces = np.arange(exam.horizon) // k
