@@ -19,7 +19,7 @@ def _rollout(step, context, horizon):
 
 
 @dataclass(frozen=True)
-class TrueHenon:
+class HenonItself:
     a: float = 1.4
 
     def fit(self, train, *, seed):
@@ -90,7 +90,7 @@ class LosesOne:
         return self
 
     def predict(self, context, horizon):
-        values = TrueHenon().predict(context, horizon).values
+        values = HenonItself().predict(context, horizon).values
         values[0, -1] = np.nan
         return Forecast(values)
 
@@ -108,7 +108,7 @@ class WrongSlopes:
 
 
 @dataclass(frozen=True)
-class Counts:
+class CountsWhatItSees:
     """Forecasts how many samples of the context are observed, how many rows there are, and when."""
 
     handles_gaps: ClassVar[bool] = True

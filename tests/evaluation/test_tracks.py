@@ -88,7 +88,7 @@ def test_every_track_runs_with_floor_and_ceiling_and_ranks(track, everything):
 
 def test_the_true_map_has_the_climate_and_a_fixed_point_has_none():
     task = small("climate/henon-v1", horizon_at_most=10_000)
-    right = evaluate("true_henon", task)
+    right = evaluate("henon_itself", task)
     ceiling = evaluate("perfect model", task)
     still = evaluate("collapses", task)
     # other orbits of the same attractor: the floor that finite samples leave is shared
@@ -116,7 +116,7 @@ def test_a_diverged_free_run_is_the_worst_and_the_others_are_kept():
 def test_the_settling_quarter_is_not_scored():
     task = small("climate/henon-v1", windows=2, horizon_at_most=1000)
     exam = exam_of(task)
-    made = evaluate("true_henon", task)
+    made = evaluate("henon_itself", task)
     forecast = exam.truth.copy()
     forecast[:, :250] = 7.0
     scores, _ = score(task, exam, forecast)
@@ -132,13 +132,13 @@ def test_the_settling_quarter_is_not_scored():
 
 def test_after_a_shift_only_the_shifted_equation_is_right():
     task = small("shift/henon-v1", windows=10, horizon_at_most=3000)
-    new, old = (evaluate(f"true_henon:a={a}", task) for a in (1.38, 1.4))
+    new, old = (evaluate(f"henon_itself:a={a}", task) for a in (1.38, 1.4))
     ceiling = evaluate("perfect model", task)
     median = {r.forecaster: np.median(r.window_scores["vpt@0.4"]) for r in (new, old, ceiling)}
     horizon = new.provenance["horizon_lyapunov"]
-    assert median["true_henon:a=1.38"] == pytest.approx(horizon)
+    assert median["henon_itself:a=1.38"] == pytest.approx(horizon)
     assert median["perfect model"] == pytest.approx(horizon)
-    assert median["true_henon"] < 0.6 * horizon
+    assert median["henon_itself"] < 0.6 * horizon
     # Lyapunov times of the unshifted system, whose constants are certified
     assert new.provenance["lyapunov_exponent"] == (cb.constants("henon").largest_lyapunov_exponent)
 
@@ -204,7 +204,7 @@ def test_forecasters_see_observations_when_their_time_has_come_and_gaps_between(
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("chaosbench.evaluation._runner.WorkerProcess", Spy)
-        evaluate("counts_calls", task)
+        evaluate("counts_what_it_sees", task)
     (values,) = record_values
     k, seen = task.dataset.observe_every, task.dataset.context
     pieces = np.arange(exam.horizon) // k
@@ -236,14 +236,14 @@ def test_the_true_equations_have_no_error():
     lorenz = evaluate("true_lorenz", small("equation/lorenz-v1"))
     assert max(lorenz.window_scores["derivative_smape"]) < 1e-10
     assert "structure_f1" not in lorenz.scores  # it shows no polynomial
-    henon = evaluate("true_henon", small("equation/henon-v1"))
+    henon = evaluate("henon_itself", small("equation/henon-v1"))
     assert henon.scores["derivative_smape"] < 1e-12
     assert henon.scores["structure_f1"] == 1.0
     assert henon.scores["coefficient_error"] < 1e-15
 
 
 def test_a_wrong_coefficient_is_measured():
-    henon = evaluate("true_henon:a=1.2", small("equation/henon-v1"))
+    henon = evaluate("henon_itself:a=1.2", small("equation/henon-v1"))
     # ‖(1, -1.4, 1, 0.3)‖ is what the error of 0.2 is divided by
     assert henon.scores["coefficient_error"] == pytest.approx(0.2 / np.sqrt(1 + 1.96 + 1 + 0.09))
     assert henon.scores["structure_f1"] == 1.0
