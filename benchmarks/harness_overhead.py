@@ -35,6 +35,7 @@ def main(names: tuple[str, ...]) -> None:
         before, start = _children(), time.process_time()
         records = run(cells, directory=home)
         harness, processes = time.process_time() - start, _children() - before
+        records = list(records)
     assert {record.status for record in records} <= {"ok", "diverged"}
     inside: dict[str, float] = defaultdict(float)
     for record in records:

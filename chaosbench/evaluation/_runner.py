@@ -183,14 +183,13 @@ def run(
         raise InputError(f"cells of one run share one exam seed, not {sorted(exam_seeds)}")
     home = None if directory is None else RunDirectory(directory, exam_seed=exam_seeds.pop())
     budget = budget or Budget()
-    done: dict[str, Record] = {}
-    todo: list[Cell] = []
-    for cell in cells:
-        if home is not None and home.has(cell.id):
-            done[cell.id] = home.get(cell.id)
-        else:
-            todo.append(cell)
-    todo = longest_first(todo, [(cell, done[cell.id]) for cell in cells if cell.id in done])
+    finished = {cell.id for cell in cells if home is not None and home.has(cell.id)}
+    # what has a file is not kept in memory too
+    done: dict[str, Record | Path] = {id_: home.place(id_) for id_ in finished if home is not None}
+    todo = longest_first(
+        [cell for cell in cells if cell.id not in finished],
+        ((cell, home.get(cell.id)) for cell in cells if home is not None and cell.id in finished),
+    )
     crew = _Crew(budget, home, cluster)
     at_a_time = max(1, workers) if cluster is None else cluster.slots
     pool = executor or ThreadPoolExecutor(max_workers=at_a_time)
@@ -201,7 +200,8 @@ def run(
             progress(len(done), total, "")
         for future in as_completed(futures):
             cell = futures.pop(future)  # what a future holds besides its result adds up
-            done[cell.id] = future.result()
+            record = future.result()
+            done[cell.id] = record if home is None else home.place(cell.id)
             if progress is not None:
                 progress(len(done), total, f"{cell.label} on {cell.task.id}")
     finally:

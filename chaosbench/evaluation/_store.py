@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
 from chaosbench.datasets._files import read_json, write_json, write_trajectories
 from chaosbench.errors import CorruptDataError, RecipeMismatchError
@@ -20,8 +20,44 @@ FORMAT = 1
 _COSTS = ("fit_seconds", "predict_seconds", "cpu_seconds", "peak_memory_mib")
 
 
-class Records(tuple[Record, ...]):
-    """Records in the order of their cells; a tuple that can become a table."""
+class Records(Sequence[Record]):
+    """Records in the order of their cells; a sequence that can become a table.
+
+    Those that lie in a run's directory are read when they are looked at and not kept, so that a
+    run of ten thousand cells needs no more memory than one of ten.
+
+    Args:
+        items: Records, or the Parquet files that hold one each.
+
+    """
+
+    def __init__(self, items: Iterable[Record | Path] = ()) -> None:
+        self._items = tuple(items)
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def __iter__(self) -> Iterator[Record]:
+        return (_opened(item) for item in self._items)
+
+    @overload
+    def __getitem__(self, index: int) -> Record: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Records: ...
+
+    def __getitem__(self, index: int | slice) -> Record | Records:
+        found = self._items[index]
+        return Records(found) if isinstance(found, tuple) else _opened(found)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Records):
+            return NotImplemented
+        return len(self) == len(other) and all(
+            one == another for one, another in zip(self, other, strict=True)
+        )
+
+    __hash__ = None  # type: ignore[assignment]  # like a list's: what it holds has none
 
     def to_frame(self) -> Any:
         """Return a pandas DataFrame, one row a Record, one column a score."""
@@ -47,6 +83,13 @@ class Records(tuple[Record, ...]):
             middle = f"median {name} {values[len(values) // 2]:.2f}" if values else record.message
             lines.append(f"  {record.task}  {record.forecaster}  {record.status}  {middle}")
         return "\n".join(lines + (["  …"] if len(self) > 20 else []))
+
+
+def _opened(item: Record | Path) -> Record:
+    if isinstance(item, Record):
+        return item
+    (record,) = read_file(item)
+    return record
 
 
 class RunDirectory:
@@ -84,25 +127,26 @@ class RunDirectory:
 
     def has(self, cell: str) -> bool:
         """Say whether a cell is finished."""
-        return self._record(cell).is_file()
+        return self.place(cell).is_file()
 
     def get(self, cell: str) -> Record:
         """Read a finished cell."""
-        (record,) = read_file(self._record(cell))
+        (record,) = read_file(self.place(cell))
         return record
 
     def remove(self, cell: str) -> None:
         """Forget a cell, so that it runs again."""
-        self._record(cell).unlink(missing_ok=True)
+        self.place(cell).unlink(missing_ok=True)
         (self.path / "forecasts" / f"{cell}.parquet").unlink(missing_ok=True)
 
     def put(self, cell: str, record: Record, forecast: Trajectories | None) -> None:
         """Keep a finished cell: first its forecast, then its Record, which makes it count."""
         if forecast is not None:
             write_trajectories(self.path / "forecasts" / f"{cell}.parquet", forecast)
-        write_file(self._record(cell), [record])
+        write_file(self.place(cell), [record])
 
-    def _record(self, cell: str) -> Path:
+    def place(self, cell: str) -> Path:
+        """Return the file that holds a cell's Record, or will."""
         return self.path / "records" / f"{cell}.parquet"
 
 

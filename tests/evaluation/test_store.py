@@ -103,3 +103,18 @@ def test_the_frame_has_a_column_a_score():
     frame = Records([RECORD, replace(RECORD, status="crashed", scores={})]).to_frame()
     assert frame["d_stsp"].iloc[0] == 1.5
     assert frame["d_stsp"].isna().tolist() == [False, True]
+
+
+def test_records_of_a_run_are_read_when_they_are_looked_at(tmp_path):
+    home = RunDirectory(tmp_path / "run", exam_seed=0)
+    others = [RECORD, replace(RECORD, seed=7)]
+    for k, record in enumerate(others):
+        home.put(str(k), record, None)
+    lazy = Records(home.place(str(k)) for k in range(2))
+    assert lazy == Records(others)
+    assert (len(lazy), lazy[1].seed, lazy[-1].seed) == (2, 7, 7)
+    assert lazy[:1] == Records([RECORD])
+    assert lazy != Records([RECORD])
+    home.remove("1")
+    with pytest.raises(CorruptDataError, match=r"1\.parquet"):
+        list(lazy)
