@@ -124,12 +124,14 @@ class TestDivergence:
     def test_is_the_sum_of_the_stored_exponents(self, name):
         known = constants(name)
         total, scale = sum(known.lyapunov_exponents), np.abs(known.lyapunov_exponents).sum()
-        # the scatter of a mean over 4,096 periods (131,072 iterations), as the constants' is
+        # the scatter of a mean over 4,096 periods (131,072 iterations), as the constants' is; an
+        # orbit may come so close to a singularity of the field in that time that it is stuck there
         system = registry[name]
-        data = simulate(system, points=2**17, points_per_period=32, seed=9)
+        points = 2**14 if "singular" in system.tags else 2**17
+        data = simulate(system, points=points, points_per_period=32, seed=9)
         times = data.start_times[0] + data.time
-        rates = np.empty(2**17)
-        for part in np.split(np.arange(2**17), 32):  # a Jacobian of 40 variables is large
+        rates = np.empty(points)
+        for part in np.split(np.arange(points), 32):  # a Jacobian of 40 variables is large
             jacobians = system.jacobian(times[part], data.values[0, part])
             if system.kind == "map":
                 rates[part] = np.log(np.abs(np.linalg.det(jacobians)))
