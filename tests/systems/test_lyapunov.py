@@ -125,10 +125,11 @@ class TestDivergence:
         known = constants(name)
         total, scale = sum(known.lyapunov_exponents), np.abs(known.lyapunov_exponents).sum()
         # the scatter of a mean over 4,096 periods (131,072 iterations), as the constants' is; an
-        # orbit may come so close to a singularity of the field in that time that it is stuck there
+        # orbit may come so close to a singularity of the field in that time that it is stuck there,
+        # as that of seed 9 does in blinking_rotlet after some hundred periods
         system = registry[name]
         points = 2**14 if "singular" in system.tags else 2**17
-        data = simulate(system, points=points, points_per_period=32, seed=9)
+        data = simulate(system, points=points, points_per_period=32, seed=10)
         times = data.start_times[0] + data.time
         rates = np.empty(points)
         for part in np.split(np.arange(points), 32):  # a Jacobian of 40 variables is large
