@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 DEMO_OUT ?= runs/demo
+TORCH ?= 2.13.0
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-slow lint clean chromium
@@ -23,7 +24,13 @@ $(VENV)/.installed: pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --editable .
 	@touch $@
 
-$(VENV)/.test: $(VENV)/.installed
+# By its exact version torch comes as the wheel for a CPU; asked for in any other way it may bring
+# gigabytes for a graphics card. The extras then find it installed.
+$(VENV)/.torch: | $(BIN)/python
+	$(BIN)/python -m pip install --quiet 'torch==$(TORCH)'
+	@touch $@
+
+$(VENV)/.test: $(VENV)/.installed $(VENV)/.torch
 	$(BIN)/python -m pip install --quiet --editable '.[test]'
 	@touch $@
 
