@@ -136,7 +136,9 @@ def test_a_plugin_package_installs_passes_its_test_and_gets_a_rank(tmp_path):
     )  # fmt: skip
     standings = cb.leaderboard(cb.read_records(tmp_path / "run"))
     scores = {standing.forecaster: standing.score for standing in standings}
-    # what the template makes, a quadratic map from step to step
+    assert not any(standing.failures for standing in standings)
+    # What the template makes, a quadratic map from step to step, is a weak forecaster: its median
+    # over 20 windows was .67 to 1.35 Lyapunov times in six exams, parroting's is about as much.
     assert scores["my_method"] > 5 * scores["persistence"] > 5 * scores["climatology"]
 
 

@@ -28,6 +28,7 @@ def forecasters_list(
     format: FormatOption = Format.table,  # noqa: A002
 ) -> None:
     """List the forecasters, built in and from plugins."""
+    from chaosbench.evaluation._spec import missing_library
     from chaosbench.forecasters import registry
 
     load_plugins(plugins)
@@ -35,10 +36,12 @@ def forecasters_list(
     for name, chosen in registry.available().items():
         summary = (chosen.__doc__ or "").strip().split("\n", 1)[0]
         rows.append({"name": name, "class": f"{chosen.__module__}:{chosen.__qualname__}",
-                     "summary": summary})  # fmt: skip
+                     "summary": summary, "needs": missing_library(chosen)})  # fmt: skip
     if format is Format.json:
         return print_json(rows)
-    return table("", {"name": "left", "what": "left"}, [[r["name"], r["summary"]] for r in rows])
+    lines = [[r["name"], r["summary"] + (f" (needs {r['needs']})" if r["needs"] else "")]
+             for r in rows]  # fmt: skip
+    return table("", {"name": "left", "what": "left"}, lines)
 
 
 @app.command("show")

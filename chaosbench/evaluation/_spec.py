@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import dataclasses
+import importlib.util
 import math
 import sys
 import types
@@ -18,7 +19,7 @@ from chaosbench.evaluation._plugins import load_plugin, plugin_digest
 from chaosbench.forecasters import registry as forecasters
 from chaosbench.provenance import canonical_json
 
-__all__ = ["ForecasterSpec", "spec_of"]
+__all__ = ["ForecasterSpec", "missing_library", "spec_of"]
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,8 @@ def spec_of(forecaster: object, *, plugins: Sequence[Path | str] = ()) -> Foreca
     Raises:
         UnknownNameError: no such forecaster, with a suggestion.
         ParameterError: a setting that does not exist or has the wrong type.
-        InputError: a forecaster that no other process can build, or a broken plugin.
+        InputError: a forecaster that no other process can build, or a broken plugin, or a library
+            that is not installed.
 
     """
     loaded = {Path(p).resolve(): load_plugin(Path(p).resolve()) for p in plugins}
@@ -65,12 +67,26 @@ def spec_of(forecaster: object, *, plugins: Sequence[Path | str] = ()) -> Foreca
         chosen = forecasters[name]
         settings = {} if isinstance(forecaster, type) else _settings(forecaster)
     config = _checked(name, chosen, settings)
+    missing = missing_library(chosen)
+    if missing:
+        raise InputError(f"the forecaster {name!r} needs {missing}")
     defaults = _defaults(chosen)
     changed = [f"{k}={_show(v)}" for k, v in config.items() if defaults.get(k, ...) != v]
     used = tuple(
         (str(path), plugin_digest(path)) for path, names in loaded.items() if name in names
     )
     return ForecasterSpec(name, config, f"{name}:{','.join(changed)}" if changed else name, used)
+
+
+def missing_library(chosen: Any) -> str:
+    """Name the first library of a forecaster that is not installed, and how to install it."""
+    for module in getattr(chosen, "libraries", ()):
+        library = module.partition(".")[0]
+        if importlib.util.find_spec(library) is None:
+            extra = getattr(chosen, "extra", "")
+            package = f"'chaosbench[{extra}]'" if extra else library
+            return f"{library}, which is not installed: pip install {package}"
+    return ""
 
 
 def _show(value: Any) -> str:

@@ -72,7 +72,7 @@ def simulate(
         precision: ``double-double`` integrates the samples of a smooth flow by Taylor's method at a
             local error of 1e-30 (and iterates a map) in 106 bits, from the double state that it
             settled on, and rounds them to double at the end: the solution through the first sample
-            for some 60 Lyapunov times instead of some 20. `rtol` then holds for the settling only.
+            for some 50 Lyapunov times instead of some 20. `rtol` then holds for the settling only.
         certify: find out for how long each trajectory is the solution through its first sample, as
             `certified_until` of the result; see `chaosbench.systems._certify`. It costs about as
             much as the certified part of the trajectory, twice.

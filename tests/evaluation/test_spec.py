@@ -94,6 +94,25 @@ def test_a_changed_plugin_is_another_forecaster(tmp_path):
     assert first.plugins[0][1] != second.plugins[0][1]
 
 
+def test_a_library_that_is_not_installed_is_named(tmp_path):
+    path = tmp_path / "needy.py"
+    path.write_text(
+        "from dataclasses import dataclass\n"
+        "@dataclass(frozen=True)\n"
+        "class Needy:\n"
+        "    libraries = ('numpy.linalg', 'no_such_library.nn')\n"
+        "    extra = 'torch'\n"
+        "    def fit(self, train, *, seed):\n"
+        "        return self\n"
+    )
+    with pytest.raises(InputError) as caught:
+        spec_of("needy", plugins=[path])
+    assert str(caught.value) == (
+        "the forecaster 'needy' needs no_such_library, which is not installed: "
+        "pip install 'chaosbench[torch]'"
+    )
+
+
 def test_a_plugin_without_a_forecaster_says_so(tmp_path):
     path = tmp_path / "empty.py"
     path.write_text("x = 1\n")

@@ -277,6 +277,7 @@ class TestChoice:
         flows = [s for s in registry.values() if s.kind == "flow"]
         assert len(flows) > 100
         assert {integrator_for(s) for s in flows if s.switches is None} == {"dop853"}
+        assert {integrator_for(s) for s in flows if s.switches is not None} == {"dop853-events"}
 
     @pytest.mark.parametrize("name", ["lorenz", "rossler", "chua", "belousov_zhabotinsky"])
     def test_measured_afresh(self, name):

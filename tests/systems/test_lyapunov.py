@@ -9,11 +9,12 @@ from scipy.special import lambertw
 
 import chaosbench.systems._lyapunov as lyapunov
 from chaosbench.errors import InputError, ParameterError, TrajectoryEscapedError
+from chaosbench.numerics._event_growth import flow_growth_events
 from chaosbench.numerics._tangent import flow_growth, map_growth
 from chaosbench.systems import delay, flow, registry
 from chaosbench.systems import map as define_map
 from chaosbench.systems._constants import constants, known_constants
-from chaosbench.systems._integration import Orbit
+from chaosbench.systems._integration import MAX_STEPS, Orbit
 from chaosbench.systems._lyapunov import (
     batch_stderr,
     kaplan_yorke,
@@ -124,16 +125,18 @@ class TestDivergence:
     def test_is_the_sum_of_the_stored_exponents(self, name):
         known = constants(name)
         total, scale = sum(known.lyapunov_exponents), np.abs(known.lyapunov_exponents).sum()
-        # the scatter of a mean over 4,096 periods (131,072 iterations), as the constants' is; an
-        # orbit may come so close to a singularity of the field in that time that it is stuck there,
-        # as that of seed 9 does in blinking_rotlet after some hundred periods
+        # the scatter of a mean over 4,096 periods (131,072 iterations), as the constants' is; where
+        # the field is singular in sixteen orbits, because the longer one of them is, the nearer it
+        # comes to where a step has no size (the whole length of seed 9 comes within 0.0005 of a rod
+        # of blinking_rotlet, about which it turns two million times a time unit)
         system = registry[name]
-        points = 2**14 if "singular" in system.tags else 2**17
-        data = simulate(system, points=points, points_per_period=32, seed=10)
-        times = data.start_times[0] + data.time
+        points, orbits = 2**17, 16 if "singular" in system.tags else 1
+        data = simulate(system, points=points // orbits, points_per_period=32, seed=9, n=orbits)
+        times = (data.start_times[:, None] + data.time).ravel()
+        states = data.values.reshape(points, -1)
         rates = np.empty(points)
         for part in np.split(np.arange(points), 32):  # a Jacobian of 40 variables is large
-            jacobians = system.jacobian(times[part], data.values[0, part])
+            jacobians = system.jacobian(times[part], states[part])
             if system.kind == "map":
                 rates[part] = np.log(np.abs(np.linalg.det(jacobians)))
             else:
@@ -142,11 +145,11 @@ class TestDivergence:
         allowed = max(1e-4 * scale, 4 * math.hypot(scatter, *known.lyapunov_stderr))
         assert abs(total - known.mean_divergence) < allowed
 
-    @pytest.mark.parametrize("name", [n for n in RANKED if registry[n].switches is None])
+    @pytest.mark.parametrize("name", RANKED)
     def test_is_the_growth_of_volume_along_one_orbit(self, name):
         """Liouville: the logs of all tangent vectors add up to the integral of the divergence.
 
-        With what happens at events it is in ``test_switches``.
+        And to what the events add, where the flow jumps.
         """
         system, known = registry[name], constants(name)
         d = system.dimension
@@ -166,20 +169,32 @@ class TestDivergence:
             assert logs.sum() == pytest.approx(expected, rel=1e-9, abs=1e-8)
             return
         span = min(5 * known.period, 4 / known.largest_lyapunov_exponent)
-        logs = np.empty((50, d))
-        status, *_ = flow_growth(
-            system.tangent_kernel(d).address, start, y, d, d, span / 50, 0.0, logs, 1e-11, 1e-11,
-            1e9, d,
-        )  # fmt: skip
+        logs, tally = np.empty((50, d)), np.zeros(3)
+        if system.switches is None:
+            status, *_ = flow_growth(
+                system.tangent_kernel(d).address, start, y, d, d, span / 50, 0.0, logs, 1e-11,
+                1e-11, 1e9, d,
+            )  # fmt: skip
+        else:
+            status, *_ = flow_growth_events(
+                system.switches.addresses(d), system.switches.kind_array, start, y,
+                system.switches.undecided(), d, d, span / 50, logs, 1e-11, 1e-11, 1e9, MAX_STEPS,
+                tally,
+            )  # fmt: skip
         assert status == 0
         grid = 20_001
         times = np.linspace(0, span, grid)
         states = Orbit(system, state, time=start, rtol=1e-12).sample(grid, times[1])
         rates = np.trace(system.jacobian(start + times, states), axis1=1, axis2=2)
-        expected = simpson(rates, x=times)
+        expected = simpson(rates, x=times) + tally[0]
         # 1e-9 is what the tangents are held to, per step and relative to each
         scale = np.abs(logs).sum() + np.abs(rates).mean() * span
-        assert abs(logs.sum() - expected) < 1e-5 * scale + 1e-6
+        allowed = 1e-5 * scale + 1e-6
+        if (
+            system.switches is not None
+        ):  # the divergence jumps, which no rule resolves within a step
+            allowed += times[1] * np.abs(np.diff(rates)).sum()
+        assert abs(logs.sum() - expected) < allowed
 
 
 class TestDelay:
