@@ -84,8 +84,8 @@ class Forecaster(Protocol):
     """A frozen dataclass of settings; all randomness comes from `seed`.
 
     A class attribute ``libraries: ClassVar[tuple[str, ...]]`` may name modules to import before
-    the clock starts, so that an import does not count as fitting; ``extra: ClassVar[str]`` the extra
-    of chaosbench that installs them, if one is needed. Samples that were lost are
+    the clock starts, so that an import does not count as fitting; ``extra: ClassVar[str]`` the
+    extra of chaosbench that installs them, if one is needed. Samples that were lost are
     interpolated linearly before `fit` and `predict`, unless ``handles_gaps: ClassVar[bool] = True``
     says that NaN is welcome. ``search_space: ClassVar[Mapping[str, tuple]]`` maps settings to the
     values that tuning may try, in order: neighbours are tried next.

@@ -190,9 +190,7 @@ class TestDivergence:
         # 1e-9 is what the tangents are held to, per step and relative to each
         scale = np.abs(logs).sum() + np.abs(rates).mean() * span
         allowed = 1e-5 * scale + 1e-6
-        if (
-            system.switches is not None
-        ):  # the divergence jumps, which no rule resolves within a step
+        if system.switches is not None:  # the divergence jumps, which no rule resolves
             allowed += times[1] * np.abs(np.diff(rates)).sum()
         assert abs(logs.sum() - expected) < allowed
 
