@@ -152,7 +152,7 @@ def systems_simulate(
         str, typer.Option(help="auto, or for a flow dop853 or rodas5p (stiff).")
     ] = "auto",
     precision: Annotated[
-        str, typer.Option(help="double, or double-double for smooth flows and maps.")
+        str, typer.Option(help="double, or double-double for flows and maps.")
     ] = "double",
     certify: Annotated[
         bool, typer.Option("--certify", help="Find out for how long it is true.")

@@ -3,8 +3,8 @@
 One long step is crossed six times with 2, 4, …, 12 midpoint steps, whose errors have an expansion
 in even powers of the step, and the limit is extrapolated: order 12. It shares nothing with DOP853
 but the kernel, neither the tableau nor the error estimate nor a dense output (steps end on the
-samples), which is what makes it a witness where the equation has kinks and Taylor's method must be
-refused. At a kink both are reduced to short steps, by estimates that know nothing of each other.
+samples), which is what makes it a witness where Taylor's method gives up, at a 0/0 that a double
+steps over. It is for smooth equations: across a kink the estimate may be small by chance.
 """
 
 from __future__ import annotations

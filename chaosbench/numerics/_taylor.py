@@ -14,10 +14,11 @@ shortened. (Without that a stirrer that is switched by a steep tanh was left on 
 The order grows with the digits asked for, and the step hardly shrinks: where a Runge–Kutta method
 of order 8 needs a hundred times the steps for 16 more digits, this one needs twice the order, four
 times the work. It sees derivatives only. At a kink or a jump it would go on along the branch it
-started on and no error estimate would notice: a graph with such operations is refused for flows.
-Maps need no derivatives, only the values, and may use every operation.
-
-The interpreter is compiled once a kind of number, not once a system.
+started on and no error estimate would notice, so a flow with such operations is followed one smooth
+branch at a time, on the branch's own tape. What ends a branch, its *gaps*, are outputs of that tape
+and have a series like everything else; the integration stops where the first of them vanishes, at a
+time that is found to the last bit of the arithmetic. Maps need no derivatives, only the values, and
+may use every operation.
 """
 
 from __future__ import annotations
@@ -28,14 +29,20 @@ import numpy as np
 from numba import njit
 
 from chaosbench.numerics import _double_double as n
-from chaosbench.numerics import _tape as t
 from chaosbench.numerics._dop853 import ESCAPED, EXHAUSTED, REACHED, UNDERFLOW
+from chaosbench.numerics._interpreter import expand, slopes
 
 _jit = njit(cache=True, nogil=True, error_model="numpy")  # no contract: see _double_double
 
 
 SLACK = 100.0
 """Defect of a polynomial, in tolerances, beyond which its step is shortened to a third."""
+
+CLOSED = 6
+"""How an integration ended: a gap has closed, and another equation holds from here on."""
+
+LOOKS = 8
+"""Points of a step at which the gaps are looked at."""
 
 INSIDE = 0.55
 """Where within the step the defect is looked at, besides its end."""
@@ -44,179 +51,6 @@ INSIDE = 0.55
 def order_for(tolerance: float) -> int:
     """Return the order of least work for a tolerance on the local error."""
     return max(4, math.ceil(1.0 - 0.5 * math.log(tolerance)))
-
-
-@_jit
-def values(code, c):
-    """Evaluate every node of the tape from the inputs in ``c[:, 0]``: the coefficients of order 0.
-
-    `c` is ``(slots, p + 1)`` of doubles or ``(slots, p + 1, 2)`` of double-doubles.
-    """
-    one = n.lift(c, 1.0)
-    none = n.lift(c, 0.0)
-    for row in range(code.shape[0]):
-        op, z = code[row, 0], code[row, 1]
-        x = n.load(c, code[row, 2], 0)
-        y = n.load(c, code[row, 3], 0)
-        value = none
-        if op == t.ADD:
-            value = n.add(x, y)
-        elif op == t.SUB:
-            value = n.sub(x, y)
-        elif op == t.MUL or op == t.SCALE:
-            value = n.mul(x, y)
-        elif op == t.SQUARE:
-            value = n.mul(x, x)
-        elif op == t.DIV or op == t.SHARE:
-            value = n.div(x, y)
-        elif op == t.NEG:
-            value = n.neg(x)
-        elif op == t.EULER:
-            value = none
-        elif op == t.SQRT:
-            value = n.sqrt(x)
-        elif op == t.EXP:
-            value = n.exp(x)
-        elif op == t.SINCOS or op == t.TAN:
-            value, partner = n.sin_cos(x)
-            if op == t.TAN:
-                value = n.div(value, partner)
-                partner = n.add(one, n.mul(value, value))
-            n.store(c, z + 1, 0, partner)
-        elif op == t.SINHCOSH:
-            value, partner = n.sinh_cosh(x)
-            n.store(c, z + 1, 0, partner)
-        elif op == t.TANH:
-            value = n.tanh(x)
-            n.store(c, z + 1, 0, n.sub(one, n.mul(value, value)))
-        elif op == t.POWER:
-            value = n.power(x, y)
-            n.store(c, z + 1, 0, none)
-        elif op <= t.ATAN2:
-            if op == t.LOG:
-                value = n.log(x)
-            elif op == t.ATAN:
-                value = n.atan2(x, one)
-            elif op == t.ATAN2:
-                value = n.atan2(x, y)
-            else:
-                other = n.sqrt(n.mul(n.sub(one, x), n.add(one, x)))
-                value = n.atan2(x, other) if op == t.ASIN else n.atan2(other, x)
-            n.store(c, z + 1, 0, none)
-        else:
-            value = _rough(op, x, y, n.load(c, code[row, 4], 0), one, none)
-        n.store(c, z, 0, value)
-
-
-@_jit
-def _rough(op, x, y, other, one, none):
-    """Evaluate an operation that has no derivatives; truth values are 1 and 0."""
-    if op == t.ABS:
-        return n.neg(x) if n.less(x, none) else x
-    if op == t.SIGN:
-        if n.less(none, x):
-            return one
-        return n.neg(one) if n.less(x, none) else n.mul(x, none)  # a NaN stays one
-    if op == t.MIN:
-        return x if n.less_equal(x, y) else y
-    if op == t.MAX:
-        return x if n.less_equal(y, x) else y
-    if op == t.FLOOR:
-        return n.floor(x)
-    if op == t.MOD:
-        return n.sub(x, n.mul(y, n.floor(n.div(x, y))))
-    holds = False
-    if op == t.LT:
-        holds = n.less(x, y)
-    elif op == t.LE:
-        holds = n.less_equal(x, y)
-    elif op == t.AND:
-        holds = n.leading(x) != 0.0 and n.leading(y) != 0.0
-    elif op == t.OR:
-        holds = n.leading(x) != 0.0 or n.leading(y) != 0.0
-    elif op == t.NOT:
-        holds = n.leading(x) == 0.0
-    else:  # WHERE
-        return y if n.leading(x) != 0.0 else other
-    return one if holds else none
-
-
-@_jit
-def raise_order(code, c, k):
-    """Fill the coefficients of order `k` of every node from those of lower order."""
-    for row in range(code.shape[0]):
-        op, z, x, y = code[row, 0], code[row, 1], code[row, 2], code[row, 3]
-        u = code[row, 4]
-        if op == t.ADD:
-            value = n.add(n.load(c, x, k), n.load(c, y, k))
-        elif op == t.SUB:
-            value = n.sub(n.load(c, x, k), n.load(c, y, k))
-        elif op == t.MUL:
-            value = n.convolve(c, x, y, 0, k, k)
-        elif op == t.SCALE:
-            value = n.mul(n.load(c, x, k), n.load(c, y, 0))
-        elif op == t.SQUARE:
-            value = n.times(n.convolve(c, x, x, 0, (k - 1) // 2, k), 2.0)
-            if k % 2 == 0:
-                middle = n.load(c, x, k // 2)
-                value = n.add(value, n.mul(middle, middle))
-        elif op == t.NEG:
-            value = n.neg(n.load(c, x, k))
-        elif op == t.DIV:  # z y = x
-            rest = n.sub(n.load(c, x, k), n.convolve(c, y, z, 1, k, k))
-            value = n.div(rest, n.load(c, y, 0))
-        elif op == t.SHARE:
-            value = n.div(n.load(c, x, k), n.load(c, y, 0))
-        elif op == t.EULER:
-            value = n.times(n.load(c, x, k), float(k))
-        elif op == t.SQRT:  # z² = x
-            rest = n.sub(n.load(c, x, k), n.convolve(c, z, z, 1, k - 1, k))
-            value = n.div(rest, n.times(n.load(c, z, 0), 2.0))
-        elif op == t.EXP:  # z' = x' z
-            value = n.over(n.convolve(c, u, z, 1, k, k), float(k))
-        elif op == t.SINCOS or op == t.SINHCOSH:
-            value = n.over(n.convolve(c, u, z + 1, 1, k, k), float(k))
-            sign = -1.0 if op == t.SINCOS else 1.0
-            n.store(c, z + 1, k, n.over(n.convolve(c, u, z, 1, k, k), sign * k))
-        elif op == t.TAN or op == t.TANH:  # z' = x' w with w = 1 ± z²
-            value = n.over(n.convolve(c, u, z + 1, 1, k, k), float(k))
-            n.store(c, z, k, value)
-            sign = -1.0 if op == t.TANH else 1.0
-            n.store(c, z + 1, k, n.times(n.convolve(c, z, z, 0, k, k), sign))
-        elif op == t.POWER:  # x z' = y x' z, y constant
-            rest = n.mul(n.load(c, y, 0), n.convolve(c, u, z, 1, k, k))
-            rest = n.sub(rest, n.convolve(c, z + 1, x, 1, k - 1, k))
-            euler = n.div(rest, n.load(c, x, 0))
-            n.store(c, z + 1, k, euler)
-            value = n.over(euler, float(k))
-        else:  # w z' = u, logarithm and angles
-            w = code[row, 5]
-            rest = n.sub(n.load(c, u, k), n.convolve(c, z + 1, w, 1, k - 1, k))
-            euler = n.div(rest, n.load(c, w, 0))
-            n.store(c, z + 1, k, euler)
-            value = n.over(euler, float(k))
-        n.store(c, z, k, value)
-
-
-@_jit
-def slopes(code, outputs, c, y):
-    """Put the state and the time of `y`, ``(d + 1, 1)``, into `c` and evaluate the tape there."""
-    for i in range(outputs.size + 1):
-        n.store(c, i, 0, n.load(y, i, 0))
-    values(code, c)
-
-
-@_jit
-def expand(code, outputs, c, order):
-    """Fill the coefficients of all orders, the values of order 0 being there (see `slopes`)."""
-    d = outputs.size
-    n.store(c, d, 1, n.lift(c, 1.0))
-    for i in range(d):
-        n.store(c, i, 1, n.load(c, outputs[i], 0))
-    for k in range(1, order):
-        raise_order(code, c, k)
-        for i in range(d):
-            n.store(c, i, k + 1, n.over(n.load(c, outputs[i], k), k + 1.0))
 
 
 @_jit
@@ -259,11 +93,28 @@ def slope(c, i, order, s):
 
 
 @_jit
-def integrate(code, outputs, c, order, tolerance, y, carry, span, out, dt, bound, max_steps):
-    """Integrate `y` in place over `span`, sampling every `dt` into `out`.
+def _advanced(c, i, order, s, rest):
+    """Return what variable `i` has changed by after ``s + rest``; `rest` is below an ulp of `s`."""
+    change = evaluate(c, i, order, s)
+    if rest != 0.0:
+        change = n.add(change, n.times(slope(c, i, order, s), rest))
+    return change
+
+
+@_jit
+def integrate(
+    code, outputs, gaps, skips, depths, c, order, tolerance, y, carry, clock, span, out, row, dt,
+    bound, max_steps,
+):  # fmt: skip
+    """Integrate `y` in place up to the time `span`, or until a gap closes, sampling into `out`.
 
     Args:
         code, outputs: of the tape.
+        gaps: slots ``(m,)`` of what is positive as long as the equation holds; none if it always
+            does.
+        skips: ``(m,)``, how often each gap vanishes at the present state, because it was just
+            opened there; zeros after the first step.
+        depths: room for the gaps at the beginning of a step, ``(m, 1)``.
         c: coefficients ``(slots, order + 1)``, or with a last axis of 2 for double-doubles; the
             constants are in place and the rest of their rows zero.
         order: of the polynomials; see `order_for`.
@@ -271,49 +122,57 @@ def integrate(code, outputs, c, order, tolerance, y, carry, span, out, dt, bound
             to `SLACK` of it.
         y: state and time, ``(d + 1, 1)``; changed in place.
         carry: what the last additions to `y` rounded away, ``(d, 1)``; changed in place.
-        span: length in time units; positive.
+        clock: the time that has gone since the first sample, and what was rounded off it, ``(2,)``;
+            changed in place.
+        span: length in time units, from the first sample; positive.
         out: ``(T, d)``; row n is the state after the time n·dt (rounded to double).
+        row: the first row to fill.
         dt: sampling step of `out`.
         bound: a state beyond it in magnitude has escaped.
         max_steps: budget of step attempts.
 
     Returns:
-        status, elapsed time, attempted steps.
+        status (`CLOSED` at a gap), attempted steps, the next row, and the gap that has closed.
 
     """
-    d = outputs.size
+    d, m = outputs.size, gaps.size
     new = np.empty_like(y)
     changes = np.empty_like(y)
+    s = 0.0
     rows = out.shape[0]
-    row = 0
-    if rows > 0:
+    elapsed, lag = clock[0], clock[1]
+    if row == 0 and rows > 0:
         for i in range(d):
             n.store(out, 0, i, n.load(y, i, 0))
         row = 1
-    elapsed = 0.0
     attempts = 0
-    start = n.load(y, d, 0)
+    start = n.sub(n.sub(n.load(y, d, 0), n.lift(c, elapsed)), n.lift(c, lag))
     slopes(code, outputs, c, y)
     while elapsed < span:
         expand(code, outputs, c, order)
+        for e in range(m):
+            n.store(depths, e, 0, n.load(c, gaps[e], 0))  # will be overwritten within the step
         h = step_size(c, d, order)
         if not h > 0.0:
-            return ESCAPED, elapsed, attempts
+            return ESCAPED, attempts, row, -1
         while True:
             if attempts >= max_steps:
-                return EXHAUSTED, elapsed, attempts
+                return EXHAUSTED, attempts, row, -1
             attempts += 1
             if h < 1e-15 * max(elapsed, 1e-3 * span, 1e-8):
-                return UNDERFLOW, elapsed, attempts
+                return UNDERFLOW, attempts, row, -1
             last = h >= (span - elapsed) * (1.0 - 1e-12)
             after = span if last else elapsed + h
-            h = after - elapsed
+            h, rest = n.two_sum(after, -elapsed)
+            h, more = n.two_sum(h, -lag)
+            rest += more
             defect = 0.0
             for part in (INSIDE, 1.0):
                 at = h if part == 1.0 else part * h
                 largest = 0.0
                 for i in range(d):
-                    change = n.add(evaluate(c, i, order, at), n.load(carry, i, 0))
+                    change = _advanced(c, i, order, at, rest if part == 1.0 else 0.0)
+                    change = n.add(change, n.load(carry, i, 0))
                     n.store(changes, i, 0, change)
                     n.store(new, i, 0, n.add(n.load(y, i, 0), change))
                     size = abs(n.leading(n.load(new, i, 0)))
@@ -329,10 +188,24 @@ def integrate(code, outputs, c, order, tolerance, y, carry, span, out, dt, bound
             if h * defect <= SLACK * tolerance * max(1.0, largest) * d:
                 break
             if not largest < bound:
-                return ESCAPED, elapsed, attempts
+                return ESCAPED, attempts, row, -1
             h *= 0.3
+        event = -1
+        if m > 0:
+            event, s = _first_closing(c, gaps, depths, skips, order, h)
+        if event >= 0:
+            h, rest = s, _polish(c, gaps[event], n.load(depths, event, 0), order, s)
+            for i in range(d):
+                change = n.add(_advanced(c, i, order, h, rest), n.load(carry, i, 0))
+                n.store(changes, i, 0, change)
+                n.store(new, i, 0, n.add(n.load(y, i, 0), change))
+            after, low = n.two_sum(elapsed, h)
+            after, low = n.quick_two_sum(after, low + (lag + rest))
+            n.store(new, d, 0, n.add(n.add(start, n.lift(c, after)), n.lift(c, low)))
+        else:
+            low = 0.0
         while row < rows and row * dt <= after:
-            s = row * dt - elapsed
+            s = (row * dt - elapsed) - lag
             for i in range(d):
                 change = n.add(evaluate(c, i, order, s), n.load(carry, i, 0))
                 n.store(out, row, i, n.add(n.load(y, i, 0), change))
@@ -342,10 +215,86 @@ def integrate(code, outputs, c, order, tolerance, y, carry, span, out, dt, bound
             n.store(carry, i, 0, n.sub(n.load(changes, i, 0), rounded))
             n.store(y, i, 0, n.load(new, i, 0))
         n.store(y, d, 0, n.load(new, d, 0))
-        elapsed = after
+        clock[0], clock[1] = after, low
+        elapsed, lag = after, low
+        if event >= 0:
+            return CLOSED, attempts, row, event
+        for e in range(m):
+            skips[e] = 0
         if not largest < bound:
-            return ESCAPED, elapsed, attempts
-    return REACHED, elapsed, attempts
+            return ESCAPED, attempts, row, -1
+    return REACHED, attempts, row, -1
+
+
+@_jit
+def _gap(c, g, depth, skip, order, s):
+    """Return a gap divided by the power `skip` of the time in the step, and its derivative."""
+    total = slope = 0.0
+    for k in range(order - 1, skip - 1, -1):
+        slope = slope * s + total
+        total = total * s + (n.leading(n.load(c, g, k)) if k > 0 else depth)
+    return total, slope
+
+
+@_jit
+def _first_closing(c, gaps, depths, skips, order, h):
+    """Return the first gap to close within a step and when it does; −1 if none."""
+    event, first = -1, h
+    for e in range(gaps.size):
+        depth = n.leading(n.load(depths, e, 0))
+        s = _root(c, gaps[e], depth, skips[e], order, first)
+        if s >= 0.0 and (event < 0 or s < first):
+            event, first = e, s
+    return event, first
+
+
+@_jit
+def _root(c, g, depth, skip, order, h):
+    """Return the first time up to `h` at which a gap is no longer positive; −1 if there is none."""
+    left = 0.0
+    value, slope = _gap(c, g, depth, skip, order, left)
+    if not value > 0.0:
+        return 0.0
+    for part in range(1, LOOKS + 1):
+        right = h * part / LOOKS
+        then, later = _gap(c, g, depth, skip, order, right)
+        inside, outside = left, -1.0
+        if not then > 0.0:
+            outside = right
+        elif slope < 0.0 < later:
+            third = (right - left) / 3.0  # the cubic through both ends is above its control points
+            if min(value + third * slope, then - third * later) <= 0.0:
+                low, high = left, right
+                for _ in range(60):
+                    middle = 0.5 * (low + high)
+                    deepest, incline = _gap(c, g, depth, skip, order, middle)
+                    if not deepest > 0.0:
+                        outside = middle
+                        break
+                    if incline < 0.0:
+                        low = middle
+                    else:
+                        high = middle
+        if outside >= 0.0:
+            for _ in range(60):
+                middle = 0.5 * (inside + outside)
+                if _gap(c, g, depth, skip, order, middle)[0] > 0.0:
+                    inside = middle
+                else:
+                    outside = middle
+            return outside
+        left, value, slope = right, then, later
+    return -1.0
+
+
+@_jit
+def _polish(c, g, depth, order, s):
+    """Return Newton's correction to the double `s` at which a gap closes."""
+    value = n.add(depth, evaluate(c, g, order - 1, s))
+    steepness = slope(c, g, order - 1, s)
+    correction = n.leading(n.div(value, steepness))
+    # none where the gap was at rounding all the time, or only grazes zero
+    return -correction if abs(correction) <= 1e-12 * s else 0.0
 
 
 @_jit

@@ -6,8 +6,8 @@ errors ε a Lyapunov time. How long is found by computing that solution again, f
 as it is stored, in two ways:
 
 - by a method and an arithmetic that share nothing with the first: Taylor's in double-double for
-  smooth flows, double-double iteration for maps, extrapolation of the midpoint rule where the
-  equation has kinks or jumps (or 0/0, which exhausts Taylor's);
+  flows, from event to event where they switch, double-double iteration for maps, extrapolation of
+  the midpoint rule where an equation has a 0/0, which exhausts Taylor's;
 - by the first method itself at a hundredth of its tolerance, which no fault of the second method
   can mimic: at `max(rtol/100, 3e-15)`, because below that rounding is all that a step's error
   estimate sees.
@@ -17,8 +17,7 @@ is integrated again at a thousand times the tolerance, which is another order an
 is iterated again from a state a ten-thousand-fold rounding away. What either does to the samples,
 their own errors do not.
 
-A flow with resets has no second method here, and is only integrated again at a hundredth of the
-tolerance. Nor has a delay system. It is integrated again at a hundredth of the tolerance,
+A delay system has no second method here. It is integrated again at a hundredth of the tolerance,
 and once more so with no step longer than half the sampling step; the dense past it starts from is
 taken as given, as the first sample is.
 """
@@ -36,7 +35,7 @@ from chaosbench.errors import InputError, IntegrationError
 from chaosbench.systems._constants import known_constants
 from chaosbench.systems._integration import Orbit, integrator_for
 from chaosbench.systems._system import System
-from chaosbench.systems._witness import ExtrapolatedOrbit, TaylorOrbit, can_follow
+from chaosbench.systems._witness import ExtrapolatedOrbit, TaylorOrbit
 from chaosbench.trajectories import FloatArray
 
 __all__ = ["AGREEMENT", "Certificate", "certified_until", "describe", "shared_certificate"]
@@ -206,9 +205,7 @@ def _witnesses(
         halved: Maker = (f"dop853-steps at {tight:g}, steps of dt/2", lambda: again(dt / 2))
         return [[(f"dop853-steps at {tight:g}", again)], [halved]]
     if system.kind == "flow":
-        if system.resets:
-            return [[dop853]]
-        return [[taylor, extrapolation] if can_follow(system) else [extrapolation], [dop853]]
+        return [[taylor, extrapolation] if system.switches is None else [taylor], [dop853]]
     return []
 
 

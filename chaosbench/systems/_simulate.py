@@ -69,7 +69,7 @@ def simulate(
         integrator: ``auto``, or for a flow ``dop853``, ``rodas5p``, which is for stiff ones, or
             ``taylor-lanes``, which integrates several trajectories side by side on SIMD lanes:
             several times as fast for eight or more, the same trajectories within `rtol`.
-        precision: ``double-double`` integrates the samples of a smooth flow by Taylor's method at a
+        precision: ``double-double`` integrates the samples of a flow by Taylor's method at a
             local error of 1e-30 (and iterates a map) in 106 bits, from the double state that it
             settled on, and rounds them to double at the end: the solution through the first sample
             for some 50 Lyapunov times instead of some 20. `rtol` then holds for the settling only.

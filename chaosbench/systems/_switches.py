@@ -20,12 +20,29 @@ from numpy.typing import NDArray
 from chaosbench.compile import Kernel, compile_entries, compile_moded
 from chaosbench.expressions import Expr, Graph, differentiate, reachable
 from chaosbench.numerics._event_kinds import BINARY, RESET, WHOLE
+from chaosbench.numerics._tape import Tape, lower
 from chaosbench.trajectories import FloatArray
 
 __all__ = ["SWITCHING", "Switches", "find_switches"]
 
 SWITCHING = frozenset({"abs", "min", "max", "sign", "floor", "mod", "lt", "le"})
 """Operations that choose between branches; `where` does so through the comparisons in it."""
+
+
+@dataclass(frozen=True, eq=False)
+class Branch:
+    """A flow in given modes.
+
+    Attributes:
+        tape: the field ``(d,)`` and the gaps, which are positive inside the modes, as outputs.
+        d: number of state variables.
+        exits: which surface each gap belongs to, and the mode beyond it.
+
+    """
+
+    tape: Tape
+    d: int
+    exits: tuple[tuple[int, float], ...]
 
 
 @dataclass(frozen=True)
@@ -48,6 +65,9 @@ class Switches:
     kinds: tuple[int, ...]
     jumping: tuple[bool, ...]
     resets: tuple[tuple[Expr, ...], ...]
+    _branches: dict[tuple[float, ...], Branch | None] = field(
+        default_factory=dict, repr=False, compare=False
+    )
     _kernels: dict[int, tuple[NDArray[np.int64], list[Kernel]]] = field(
         default_factory=dict, repr=False, compare=False
     )
@@ -111,28 +131,75 @@ class Switches:
         rows = [entry for row in partials for entry in row[:-1]]
         return [*image, *rows, *(row[-1] for row in partials)]
 
+    def branch(self, modes: tuple[float, ...]) -> Branch | None:
+        """Return the smooth flow that holds in these modes, with what ends each of them.
+
+        None where the state would have to slide along two surfaces at once.
+        """
+        if modes not in self._branches:
+            self._branches[modes] = self._make_branch(modes)
+        return self._branches[modes]
+
+    def _make_branch(self, modes: tuple[float, ...]) -> Branch | None:
+        slid = [j for j, mode in enumerate(modes) if mode == 0.0 and self.kinds[j] == BINARY]
+        field: Sequence[Expr] | None = self.sliding(slid[0]) if slid else self.outputs
+        if field is None or len(slid) > 1:
+            return None
+        gaps: list[Expr] = []
+        exits: list[tuple[int, float]] = []
+        for j, (surface, kind, mode) in enumerate(
+            zip(self.surfaces, self.kinds, modes, strict=True)
+        ):
+            if kind == WHOLE:
+                gaps += [surface - mode, (mode + 1.0) - surface]
+                exits += [(j, mode - 1.0), (j, mode + 1.0)]
+            elif kind == BINARY and mode == 0.0:
+                rising, falling = self._rates(j)
+                gaps += [rising, -falling]
+                exits += [(j, -1.0), (j, 1.0)]
+            else:
+                gaps.append(surface if mode > 0.0 else -surface)
+                exits.append((j, -mode))
+        d = len(self.outputs)
+        return Branch(lower(self._chosen([*field, *gaps], modes), self.inputs[:d]), d, tuple(exits))
+
+    def image(self, j: int, modes: tuple[float, ...]) -> Tape:
+        """Return the state after the reset at surface `j` in these modes."""
+        at = [k for k, kind in enumerate(self.kinds) if kind == RESET].index(j)
+        return lower(self._chosen(self.resets[at], modes), self.inputs[: len(self.outputs)])
+
+    def _chosen(self, nodes: Sequence[Expr], modes: Sequence[float]) -> list[Expr]:
+        graph = self.outputs[0].graph
+        values = {s.id: graph.constant(m) for s, m in zip(self.modes, modes, strict=True)}
+        return _substitute(nodes, values)
+
+    def _rates(self, j: int) -> tuple[Expr, Expr]:
+        """Return the rate of switching function `j` in the field below it and above it."""
+        *gradient, by_time = self._partials(self.surfaces[j])
+
+        def rate(side: float) -> Expr:
+            total: Any = by_time
+            for slope, value in zip(gradient, self._side(j, side), strict=True):
+                total = total + slope * value
+            return total  # type: ignore[no-any-return]
+
+        return rate(-1.0), rate(1.0)
+
+    def _side(self, j: int, side: float) -> list[Expr]:
+        mode = self.modes[j]
+        return _substitute(self.outputs, {mode.id: mode.graph.constant(side)})
+
     def sliding(self, j: int) -> list[Expr] | None:
         """Return the field on surface `j`: the mean of both sides that stays on it (Filippov 1988).
 
         None where both sides cross the surface equally fast, so that nothing stays on it.
         f = f₋ + α (f₊ − f₋) with α = ġ₋ / (ġ₋ − ġ₊), ġ being the rate of the switching function.
         """
-        mode = self.modes[j]
-        below, above = (
-            _substitute(self.outputs, {mode.id: mode.graph.constant(side)}) for side in (-1.0, 1.0)
-        )
-        *gradient, by_time = self._partials(self.surfaces[j])
-
-        def rate(side: Sequence[Expr]) -> Any:
-            total: Any = by_time
-            for slope, value in zip(gradient, side, strict=True):
-                total = total + slope * value
-            return total
-
-        lower, upper = rate(below), rate(above)
-        if lower is upper:
+        below, above = self._side(j, -1.0), self._side(j, 1.0)
+        rising, falling = self._rates(j)
+        if rising is falling:
             return None
-        share = lower / (lower - upper)
+        share = rising / (rising - falling)
         return [low + share * (high - low) for low, high in zip(below, above, strict=True)]
 
 
