@@ -105,12 +105,14 @@ def characterise(
         except InputError:  # volumes vanish at once, as where a flow slides: the others are endless
             spectrum = lyapunov_spectrum(system, periods=periods, count=1, rtol=rtol, seed=seed)
         exponents, errors = spectrum.values.copy(), spectrum.stderr.copy()
-        exponents[0], errors[0], largest_length = _refine(system, spectrum, periods, rtol, seed)
+        # the runs of the gate are as good a measurement of the largest exponent as any
+        runs, failure = _gate_runs(system, spectrum, moments.period, seed)
+        exponents[0], errors[0], largest_length = _refine(system, runs, periods, rtol, seed)
         loose = {"rtol": FIELD_RTOL} if system.kind == "field" else {}
         twin = twin_exponent(system, periods=periods, seed=seed, **loose)
         refined = (float(exponents[0]), float(errors[0]))
-        verdict = _gate(system, spectrum, refined, twin, moments, seed)
-        verdict = verdict or _uncertain(*refined)
+        verdict = _contradiction(system, spectrum, refined, twin, moments)
+        verdict = verdict or failure or _uncertain(*refined)
         order = np.argsort(-exponents)  # of a regular system, zero may now come first
         exponents, errors = exponents[order], errors[order]
     dimension = spectrum.kaplan_yorke_dimension
@@ -197,33 +199,71 @@ def _attempt(name: str, periods: float, seed: int) -> Constants | ChaosbenchErro
         return failure
 
 
-def _refine(
-    system: System, spectrum: LyapunovSpectrum, periods: float, rtol: float, seed: int
-) -> tuple[float, float, float]:
-    """Return the largest exponent, its error and the time averaged over, after looking longer."""
-    value, error = float(spectrum.values[0]), float(spectrum.stderr[0])
-    if value == 0.0:  # exactly, as of what has come to rest
-        return value, error, spectrum.length
-    count = len(spectrum.values)
-    # what following one tangent vector instead of all costs, per period
-    work = spectrum.work * 2.0 / (1 + count) / periods if spectrum.work else math.inf
-    within = min(MOST_PERIODS, MOST_WORK / work)
-    target = FIELD_STDERR if system.kind == "field" else RELATIVE_STDERR
-    needed = periods * ((error / (target * abs(value))) ** 2 - 1.0)
-    hopeless = error > WORST_STDERR * abs(value) * math.sqrt((within + periods) / periods)
-    if needed <= 0.0 or hopeless:
-        return value, error, spectrum.length
-    longer = max(min(periods, GATE_PERIODS), min(1.2 * needed, within))
-    try:
-        more = lyapunov_spectrum(system, periods=longer, count=1, rtol=rtol, seed=seed + 2)
-    except StepSizeError:  # in the long run an orbit comes too close to a singularity of the field
-        return value, error, spectrum.length
-    total = spectrum.length + more.length
+def _gate_runs(
+    system: System, spectrum: LyapunovSpectrum, period: float, seed: int
+) -> tuple[list[LyapunovSpectrum], str]:
+    """Follow one tangent vector for 3,000 periods at three tolerances.
+
+    Returns:
+        `spectrum` and those runs, and what went wrong. None are made of a map, which has no
+        tolerance, nor of what no tolerance would make chaotic or forecastable.
+
+    """
+    runs = [spectrum]
+    largest, error = float(spectrum.values[0]), float(spectrum.stderr[0])
+    if system.kind in ("map", "stochastic") or not largest > 2 * error:
+        return runs, ""
+    periods, tolerances = GATE_PERIODS, GATE_TOLERANCES
+    if system.kind == "field":
+        periods = max(10.0, FIELD_GATE_LYAPUNOV_TIMES / (largest * period))
+        tolerances = FIELD_GATE_TOLERANCES
+    for k, rtol in enumerate(tolerances):
+        try:
+            run = lyapunov_spectrum(system, periods=periods, count=1, rtol=rtol, seed=seed + 1 + k)
+        except IntegrationError as failure:
+            return runs, f"at rtol {rtol:g}: {failure}"
+        runs.append(run)
+        if not run.values[0] > 3 * run.stderr[0]:
+            return runs, f"not chaotic at rtol {rtol:g}: {run.values[0]:.4g}"
+    return runs, ""
+
+
+def _pooled(runs: Sequence[LyapunovSpectrum]) -> tuple[float, float, float]:
+    """Return the largest exponent over several runs, its error and the time averaged over."""
+    lengths = np.array([run.length for run in runs])
+    values = np.array([run.values[0] for run in runs])
+    errors = np.array([run.stderr[0] for run in runs])
+    total = float(lengths.sum())
     return (
-        (spectrum.length * value + more.length * float(more.values[0])) / total,
-        math.hypot(spectrum.length * error, more.length * float(more.stderr[0])) / total,
+        float(lengths @ values) / total,
+        float(np.linalg.norm(lengths * errors)) / total,
         total,
     )
+
+
+def _refine(
+    system: System, runs: Sequence[LyapunovSpectrum], periods: float, rtol: float, seed: int
+) -> tuple[float, float, float]:
+    """Return the largest exponent, its error and the time averaged over, after looking longer."""
+    spectrum = runs[0]
+    value, error, length = _pooled(runs)
+    if value == 0.0:  # exactly, as of what has come to rest
+        return value, error, length
+    done = periods * length / spectrum.length
+    # what following one tangent vector instead of all costs, per period
+    work = spectrum.work * 2.0 / (1 + len(spectrum.values)) / periods if spectrum.work else math.inf
+    within = min(MOST_PERIODS, MOST_WORK / work)
+    target = FIELD_STDERR if system.kind == "field" else RELATIVE_STDERR
+    needed = done * ((error / (target * abs(value))) ** 2 - 1.0)
+    hopeless = error > WORST_STDERR * abs(value) * math.sqrt((within + done) / done)
+    if needed <= 0.0 or hopeless:
+        return value, error, length
+    longer = max(min(periods, GATE_PERIODS), min(1.2 * needed, within))
+    try:
+        more = lyapunov_spectrum(system, periods=longer, count=1, rtol=rtol, seed=seed + 4)
+    except StepSizeError:  # in the long run an orbit comes too close to a singularity of the field
+        return value, error, length
+    return _pooled([*runs, more])
 
 
 def _transient(
@@ -271,15 +311,14 @@ def _uncertain(largest: float, error: float) -> str:
     return ""
 
 
-def _gate(
+def _contradiction(
     system: System,
     spectrum: LyapunovSpectrum,
     refined: tuple[float, float],
     twin: TwinExponent,
     moments: Moments,
-    seed: int,
 ) -> str:
-    """Return why the system may not be ranked, or nothing; `refined` is the largest exponent."""
+    """Return what speaks against chaos or the numbers, or nothing; `refined` is the largest one."""
     if system.kind == "stochastic":
         return "stochastic: no forecast can follow the noise"
     largest, error = refined
@@ -300,20 +339,6 @@ def _gate(
         value = abs(float(spectrum.values[nearest]))
         if value > max(4 * float(spectrum.stderr[nearest]), 0.02 * largest):
             return f"no exponent is zero; the nearest is {value:.3g}"
-    if system.kind != "map":
-        periods, tolerances = GATE_PERIODS, GATE_TOLERANCES
-        if system.kind == "field":
-            periods = max(10.0, FIELD_GATE_LYAPUNOV_TIMES / (largest * moments.period))
-            tolerances = FIELD_GATE_TOLERANCES
-        for rtol in tolerances:
-            try:
-                check = lyapunov_spectrum(
-                    system, periods=periods, count=1, rtol=rtol, seed=seed + 1
-                )
-            except IntegrationError as failure:
-                return f"at rtol {rtol:g}: {failure}"
-            if not check.values[0] > 3 * check.stderr[0]:
-                return f"not chaotic at rtol {rtol:g}: {check.values[0]:.4g}"
     return ""
 
 
