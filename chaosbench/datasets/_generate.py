@@ -39,6 +39,7 @@ __all__ = ["Split", "StoredDataset", "generate", "open_dataset", "verify"]
 Split = Literal["train", "test", "context", "observations"]
 _SPLITS: tuple[Split, ...] = ("train", "test", "context", "observations")
 TIGHT = 1e-13  # a hundredth of it is what the certificate is made with
+TIGHT_DELAY = 1e-14  # there is no double-double for these, and a tenth is a Lyapunov time or two
 LONGEST_EXACT = 40.0  # Lyapunov times
 EXACT_TOLERANCE = 1e-24  # so that what it grows to in that time stays below the certificate's
 MANIFEST, RECIPE = "manifest.json", "recipe.json"
@@ -328,7 +329,8 @@ def _exact_future(
 
 def _tighten(orbit: Orbit) -> float:
     """Integrate from here on as exactly as a double pays for; return that tolerance."""
-    orbit.rtol = orbit.atol = min(orbit.rtol, TIGHT)
+    tight = TIGHT_DELAY if orbit.system.kind == "delay" else TIGHT
+    orbit.rtol = orbit.atol = min(orbit.rtol, tight)
     return orbit.rtol
 
 

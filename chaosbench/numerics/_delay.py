@@ -92,7 +92,6 @@ def breakpoints(lags):
 @_jit
 def integrate_delay(
     f, x0, y, past, lags, sources, kink, span, h, out, dt, rtol, atol, bound, max_steps,
-    longest_step=np.inf,
 ):  # fmt: skip
     """Integrate `y` in place from time `x0` over `span`, sampling every `dt` into `out`.
 
@@ -104,7 +103,6 @@ def integrate_delay(
         lags, sources: of each delayed value, its lag and the state variable it delays, ``(m,)``.
         kink: time of the kink whose echoes the steps must meet (``-inf`` for none).
         span, h, out, dt, rtol, atol, bound, max_steps: as in `_dop853.integrate`.
-        longest_step: no step exceeds it, nor the shortest lag.
 
     Returns:
         status, elapsed time, step size, attempts, and the past at the end.
@@ -143,7 +141,7 @@ def integrate_delay(
         attempts += 1
         x = x0 + elapsed
         remaining = span - elapsed
-        trial = min(h, shortest, longest_step)
+        trial = min(h, shortest)
         cut = False
         for echo in echoes:
             if x + 1e-12 * shortest < echo < x + trial * (1.0 + 1e-9):

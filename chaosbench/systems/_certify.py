@@ -7,7 +7,8 @@ as it is stored, in two ways:
 
 - by a method and an arithmetic that share nothing with the first: Taylor's in double-double for
   flows, from event to event where they switch, double-double iteration for maps, extrapolation of
-  the midpoint rule where an equation has a 0/0, which exhausts Taylor's;
+  the midpoint rule where an equation has a 0/0, which exhausts Taylor's; for delay systems, in
+  double, collocation at Gauss points;
 - by the first method itself at a hundredth of its tolerance, which no fault of the second method
   can mimic: at `max(rtol/100, 3e-15)`, because below that rounding is all that a step's error
   estimate sees.
@@ -17,9 +18,8 @@ is integrated again at a thousand times the tolerance, which is another order an
 is iterated again from a state a ten-thousand-fold rounding away. What either does to the samples,
 their own errors do not.
 
-A delay system has no second method here. It is integrated again at a hundredth of the tolerance,
-and once more so with no step longer than half the sampling step; the dense past it starts from is
-taken as given, as the first sample is.
+The dense past that a delay system starts from is taken as given, as the first sample is. Fields and
+stochastic systems have no certificate.
 """
 
 from __future__ import annotations
@@ -35,13 +35,16 @@ from chaosbench.errors import InputError, IntegrationError
 from chaosbench.systems._constants import known_constants
 from chaosbench.systems._integration import Orbit, integrator_for
 from chaosbench.systems._system import System
-from chaosbench.systems._witness import ExtrapolatedOrbit, TaylorOrbit
+from chaosbench.systems._witness import CollocationOrbit, ExtrapolatedOrbit, TaylorOrbit
 from chaosbench.trajectories import FloatArray
 
 __all__ = ["AGREEMENT", "Certificate", "certified_until", "describe", "shared_certificate"]
 
 AGREEMENT = 1e-6
 """Largest difference, in standard deviations of each variable, of samples that agree."""
+
+COLLOCATION_TOLERANCE = 1e-12
+"""On the last terms of a series that falls off tenfold a term, so that errors are at rounding."""
 
 TIGHTEST = 3e-15
 FINEST = 1e-15
@@ -143,7 +146,7 @@ def certified_until(
     begin = start_time + start * dt
     if system.kind == "delay" and past is None:
         return Certificate(None, reason="the past of a delay system is not in its samples")
-    makers = _witnesses(system, given[0], begin, dt, rtol, past, kink)
+    makers = _witnesses(system, given[0], begin, rtol, past, kink)
     if not makers:
         return Certificate(None, reason=f"no second method follows a system of kind {system.kind}")
     agreed, checks = len(given), []
@@ -166,7 +169,6 @@ def _witnesses(
     system: System,
     state: FloatArray,
     time: float,
-    dt: float,
     rtol: float,
     past: Any,
     kink: float,
@@ -184,12 +186,6 @@ def _witnesses(
         )]]  # fmt: skip
     tight = min(rtol, max(rtol / 100.0, TIGHTEST))
 
-    def again(longest_step: float = np.inf) -> Orbit:
-        orbit = Orbit(system, state, time, rtol=tight, longest_step=longest_step)
-        if past is not None:
-            orbit.past, orbit.kink = past, kink
-        return orbit
-
     taylor: Maker = (
         "iteration in double-double" if system.kind == "map" else "taylor-dd",
         lambda: TaylorOrbit(system, state, time, tolerance=TAYLOR_TOLERANCE),
@@ -198,15 +194,29 @@ def _witnesses(
         f"extrapolation at {tight:g}",
         lambda: ExtrapolatedOrbit(system, state, time, rtol=tight),
     )
-    dop853: Maker = (f"{integrator_for(system, tight)} at {tight:g}", again)
+    dop853: Maker = (
+        f"{integrator_for(system, tight)} at {tight:g}",
+        lambda: _with_past(Orbit(system, state, time, rtol=tight), past, kink),
+    )
     if system.kind == "map":
         return [[taylor]]
     if system.kind == "delay":
-        halved: Maker = (f"dop853-steps at {tight:g}, steps of dt/2", lambda: again(dt / 2))
-        return [[(f"dop853-steps at {tight:g}", again)], [halved]]
+        collocation: Maker = (
+            f"collocation at {COLLOCATION_TOLERANCE:g}",
+            lambda: _with_past(
+                CollocationOrbit(system, state, time, rtol=COLLOCATION_TOLERANCE), past, kink
+            ),
+        )
+        return [[collocation], [dop853]]
     if system.kind == "flow":
         return [[taylor, extrapolation] if system.switches is None else [taylor], [dop853]]
     return []
+
+
+def _with_past(orbit: Orbit, past: Any, kink: float) -> Orbit:
+    if past is not None:
+        orbit.past, orbit.kink = past, kink
+    return orbit
 
 
 def _first_that_lasts(

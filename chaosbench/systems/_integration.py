@@ -41,7 +41,6 @@ class Orbit:
         rtol: relative tolerance; the absolute one is the same unless `atol` is given.
         integrator: a name in `INTEGRATORS`; by default what `integrator_for` chooses.
         key: of the Brownian path of a stochastic system, whose `step` takes the tolerance's place.
-        longest_step: in time units; only delay systems heed it.
         tally: of the events since the start: the sum of log|det S| of their saltation matrices,
             their number, and how often the orbit began to slide.
 
@@ -58,7 +57,6 @@ class Orbit:
     past: Any = None
     kink: float = -np.inf
     key: tuple[int, ...] = (0,)
-    longest_step: float = np.inf
     modes: FloatArray | None = None
     tally: FloatArray = field(default_factory=lambda: np.zeros(3))
 
@@ -185,7 +183,6 @@ def _dop853_steps(orbit: Orbit, span: float, out: FloatArray, dt: float) -> tupl
     status, elapsed, orbit.step, attempts, orbit.past = integrate_delay(
         orbit.system.kernel.address, orbit.time, orbit.state, orbit.past, lags, sources,
         orbit.kink, span, orbit.step, out, dt, orbit.rtol, orbit.atol, BOUND, MAX_STEPS,
-        orbit.longest_step,
     )  # fmt: skip
     orbit.attempts += attempts
     return status, elapsed

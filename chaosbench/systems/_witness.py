@@ -1,14 +1,15 @@
 """Integrations that share as little as possible with the one they are compared with.
 
 `TaylorOrbit` follows flows and maps in double-double arithmetic, or in double; `ExtrapolatedOrbit`
-follows smooth flows by another explicit method, where Taylor's gives up at a 0/0. Both are used as
-`Orbit` is: each call of `sample` goes on where the last one ended.
+follows smooth flows by another explicit method, where Taylor's gives up at a 0/0, and
+`CollocationOrbit` delay systems. All are used as `Orbit` is: each call of `sample` goes on where
+the last one ended.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 
@@ -20,7 +21,7 @@ from chaosbench.systems._switches import Branch, Switches
 from chaosbench.systems._system import System
 from chaosbench.trajectories import FloatArray
 
-__all__ = ["ExtrapolatedOrbit", "TaylorOrbit", "can_follow", "require_tape"]
+__all__ = ["CollocationOrbit", "ExtrapolatedOrbit", "TaylorOrbit", "can_follow", "require_tape"]
 
 TOLERANCE = 1e-30
 """Of the local error in double-double arithmetic, whose rounding is 1e-32."""
@@ -269,6 +270,34 @@ class ExtrapolatedOrbit(Orbit):
         status, elapsed, self.step, attempts = integrate(
             self.system.kernel.address, self.time, self.state, span, self.step, out, dt,
             self.rtol, self.atol, BOUND, MAX_STEPS,
+        )  # fmt: skip
+        self.attempts += attempts
+        self.time += elapsed
+        raise_status(status, self.system, self.time)
+
+
+@dataclass
+class CollocationOrbit(Orbit):
+    """An `Orbit` of a delay system by collocation at Gauss points instead of DOP853.
+
+    `rtol` bounds what the highest terms of a step's Legendre series contribute.
+    """
+
+    _values: Any = None
+
+    def _run(self, span: float, out: FloatArray, dt: float) -> None:
+        from chaosbench.numerics._collocation import from_dense, integrate, tableau
+
+        if self.system.kind != "delay":
+            raise InputError(f"collocation follows delay systems; {self.system.name!r} is none")
+        nodes, *rest = tableau()
+        if self._values is None:
+            self._values = from_dense(self.past, nodes)
+        lags = np.array([delay.lag for delay in self.system.delays])
+        sources = np.array([delay.source for delay in self.system.delays])
+        status, elapsed, self.step, attempts, self._values = integrate(
+            self.system.kernel.address, self.time, self.state, self._values, nodes, *rest, lags,
+            sources, self.kink, span, self.step, out, dt, self.rtol, BOUND, MAX_STEPS,
         )  # fmt: skip
         self.attempts += attempts
         self.time += elapsed
