@@ -40,6 +40,7 @@ _ARITHMETIC = {
 _COMPARE = {"lt": "olt", "le": "ole"}
 _LOOP_ABOVE = 4  # tangent vectors beyond which the product with the Jacobian is a loop
 _PACK_BELOW = 2000  # lines up to which equal operations are packed: the search grows like a square
+_SHARE = 64  # functions in one engine
 _PLAIN_BELOW = 130  # lines for which LLVM's passes cost more than they ever bring
 
 _lock = threading.Lock()
@@ -65,24 +66,97 @@ def _target_machine(effort: int) -> Any:
     )
 
 
+@cache
+def _pass_machine() -> Any:
+    """Return the target machine that LLVM's passes ask about costs; it is never given away."""
+    return _target_machine(3)
+
+
+def _parse(ir: str, optimise: bool) -> Any:
+    """Turn text into a module; the caller holds the lock."""
+    module = llvm.parse_assembly(ir)
+    module.verify()
+    if optimise:
+        options = llvm.create_pipeline_tuning_options(speed_level=3)
+        options.loop_vectorization = True
+        options.slp_vectorization = ir.count("\n") < _PACK_BELOW
+        builder = llvm.create_pass_builder(_pass_machine(), options)
+        builder.getModulePassManager().run(module, builder)
+    return module
+
+
 def make_engine(ir: str, *, optimise: bool = True, effort: int = 3) -> Any:
     """Compile text IR; whoever keeps an address must keep the engine alive.
 
     `optimise` runs LLVM's passes before its code generator, which works with an `effort` of 0 to 3.
     """
     with _lock:  # MCJIT and the target machine are not safe to share between threads
-        machine = _target_machine(effort)
-        module = llvm.parse_assembly(ir)
-        module.verify()
-        if optimise:
-            options = llvm.create_pipeline_tuning_options(speed_level=3)
-            options.loop_vectorization = True
-            options.slp_vectorization = ir.count("\n") < _PACK_BELOW
-            builder = llvm.create_pass_builder(machine, options)
-            builder.getModulePassManager().run(module, builder)
-        engine = llvm.create_mcjit_compiler(module, machine)
+        engine = llvm.create_mcjit_compiler(_parse(ir, optimise), _target_machine(effort))
         engine.finalize_object()
     return engine
+
+
+_open: dict[int, tuple[Any, int]] = {}  # effort: the engine that takes functions, how many it has
+
+
+def _add_function(ir: str, name: str, *, optimise: bool, effort: int) -> tuple[Any, int]:
+    """Compile the one function in `ir`; return the engine to be kept alive, and the address.
+
+    A target machine takes as long to make as a small function takes to compile, so functions share
+    an engine. What an engine holds is freed with the last of them: hence only some to each.
+    """
+    with _lock:
+        module = _parse(ir, optimise)
+        engine, count = _open.get(effort, (None, 0))
+        module.get_function(name).name = unique = f"{name}{count}"
+        if engine is None:
+            engine = llvm.create_mcjit_compiler(module, _target_machine(effort))
+        else:
+            engine.add_module(module)
+        engine.finalize_object()
+        address: int = engine.get_function_address(unique)
+        engine.remove_module(module)  # its machine code stays
+        module.close()
+        if count + 1 < _SHARE:
+            _open[effort] = engine, count + 1
+        else:
+            del _open[effort]
+    return engine, address
+
+
+_MANY = """
+define void @many(ptr %kernel, i64 %n, i64 %inputs, i64 %outputs,
+                  ptr noalias %times, ptr noalias %ys, ptr noalias %outs) nounwind {
+entry:
+  %some = icmp sgt i64 %n, 0
+  br i1 %some, label %loop, label %done
+loop:
+  %k = phi i64 [ 0, %entry ], [ %next, %loop ]
+  %tp = getelementptr inbounds double, ptr %times, i64 %k
+  %t = load double, ptr %tp, align 8
+  %yo = mul i64 %k, %inputs
+  %y = getelementptr inbounds double, ptr %ys, i64 %yo
+  %oo = mul i64 %k, %outputs
+  %o = getelementptr inbounds double, ptr %outs, i64 %oo
+  call void %kernel(double %t, ptr %y, ptr %o)
+  %next = add i64 %k, 1
+  %more = icmp slt i64 %next, %n
+  br i1 %more, label %loop, label %done
+done:
+  ret void
+}
+"""
+
+
+@cache
+def _many() -> tuple[Any, Any]:
+    """Compile the loop over many states that Python calls, with the engine that holds it."""
+    engine = make_engine(_MANY, optimise=False)
+    pointer, integer = ctypes.c_void_p, ctypes.c_int64
+    signature = ctypes.CFUNCTYPE(
+        None, pointer, integer, integer, integer, pointer, pointer, pointer
+    )
+    return engine, signature(engine.get_function_address("many"))
 
 
 class Kernel:
@@ -98,20 +172,20 @@ class Kernel:
     def __init__(
         self, ir: str, inputs: int, outputs: int, *, optimise: bool = True, effort: int = 3
     ) -> None:
-        self._engine = make_engine(ir, optimise=optimise, effort=effort)
-        self.address: int = self._engine.get_function_address("kernel")
-        many = self._engine.get_function_address("many")
+        self._engine, self.address = _add_function(ir, "kernel", optimise=optimise, effort=effort)
         self.inputs = inputs
         self.outputs = outputs
-        pointer = ctypes.c_void_p
-        self._many = ctypes.CFUNCTYPE(None, ctypes.c_int64, pointer, pointer, pointer)(many)
 
     def __call__(self, t: FloatArray, y: FloatArray) -> FloatArray:
         """Evaluate at ``t (n,)`` and ``y (n, inputs)``; return ``(n, outputs)``."""
         t = np.ascontiguousarray(t, dtype=np.float64)
         y = np.ascontiguousarray(y, dtype=np.float64)
         out = np.empty((len(y), self.outputs))
-        self._many(len(y), t.ctypes.data, y.ctypes.data, out.ctypes.data)
+        loop = _many()[1]
+        loop(
+            self.address, len(y), self.inputs, self.outputs, t.ctypes.data, y.ctypes.data,
+            out.ctypes.data,
+        )  # fmt: skip
         return out
 
 
@@ -319,6 +393,12 @@ def declarations(lanes: int = 1) -> list[str]:
     return lines
 
 
+@cache
+def _declared() -> list[tuple[str, str]]:
+    """List what scalar code may call, as it stands before its arguments, and its declaration."""
+    return [(line[line.index("@") : line.index("(") + 1], line) for line in declarations()]
+
+
 def _assemble(
     body: Sequence[str],
     inputs: int,
@@ -327,27 +407,11 @@ def _assemble(
     optimise: bool | None = None,
     effort: int = 3,
 ) -> Kernel:
-    """Wrap a body into the kernel and into the loop over many states that Python calls."""
+    """Make a body into a kernel."""
+    code = "\n".join(body)
     text = "\n".join([
-        *declarations(),
-        f"define void @kernel{_SIGNATURE} #2 {{", "entry:", *body, "  ret void", "}",
-        "define void @many(i64 %n, ptr noalias %times, ptr noalias %ys, ptr noalias %outs) #0 {",
-        "entry:",
-        "  %some = icmp sgt i64 %n, 0",
-        "  br i1 %some, label %loop, label %done",
-        "loop:",
-        "  %k = phi i64 [ 0, %entry ], [ %next, %loop ]",
-        "  %tp = getelementptr inbounds double, ptr %times, i64 %k",
-        "  %t = load double, ptr %tp, align 8",
-        f"  %yo = mul i64 %k, {inputs}",
-        "  %y = getelementptr inbounds double, ptr %ys, i64 %yo",
-        f"  %oo = mul i64 %k, {outputs}",
-        "  %o = getelementptr inbounds double, ptr %outs, i64 %oo",
-        "  call void @kernel(double %t, ptr %y, ptr %o)",
-        "  %next = add i64 %k, 1",
-        "  %more = icmp slt i64 %next, %n",
-        "  br i1 %more, label %loop, label %done",
-        "done:", "  ret void", "}",
+        *(line for name, line in _declared() if name in code),
+        f"define void @kernel{_SIGNATURE} #2 {{", "entry:", code, "  ret void", "}",
         *ATTRIBUTES,
     ])  # fmt: skip
     if optimise is None:
