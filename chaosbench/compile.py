@@ -41,6 +41,9 @@ _COMPARE = {"lt": "olt", "le": "ole"}
 _LOOP_ABOVE = 4  # tangent vectors beyond which the product with the Jacobian is a loop
 _PACK_BELOW = 2000  # lines up to which equal operations are packed: the search grows like a square
 _SHARE = 64  # functions in one engine
+# the code generator's effort grows like the square of a long block of stores, and buys little
+# where the matrix is then decomposed
+_TUNE_BELOW = 1000  # lines of a Jacobian
 _PLAIN_BELOW = 130  # lines for which LLVM's passes cost more than they ever bring
 
 _lock = threading.Lock()
@@ -436,8 +439,7 @@ def compile_jacobian(outputs: Sequence[Expr], inputs: Sequence[Expr]) -> Kernel:
         emit.lines.append(f"  call void @llvm.memset.p0.i64(ptr %out, i8 0, i64 {8 * size}, i1 0)")
     for (place, _), value in zip(places, emit.graph([e for _, e in places]), strict=True):
         emit.store(value, "%out", place)
-    # the code generator's effort grows faster than a large matrix, and buys nothing there
-    effort = 3 if len(emit.lines) < _PACK_BELOW else 0
+    effort = 3 if len(emit.lines) < _TUNE_BELOW else 0
     return _assemble(emit.lines, len(inputs), size, optimise=False, effort=effort)
 
 
