@@ -32,7 +32,7 @@ import chaosbench as cb
 flows = [cb.systems[name] for name in cb.systems if cb.systems[name].kind == "flow"]
 for system in flows:
     system.kernel, system.jacobian_kernel
-print(len(flows), time.perf_counter() - begin)
+print(len(flows), time.perf_counter() - begin, time.process_time())
 """
 SAMPLE = ("lorenz", "thomas", "chua", "hindmarsh_rose", "lorenz96")
 
@@ -92,15 +92,17 @@ def against_dysts(begun):
 
 
 def cold():
-    """Print the seconds from a fresh process to all machine code, several times."""
+    """Print the seconds from a fresh process to all machine code, and those of the processor."""
     runs = []
-    for _ in range(3):
+    for _ in range(5):
         done = subprocess.run(
             [sys.executable, "-c", COLD], capture_output=True, text=True, check=True
         )
-        count, seconds = done.stdout.split()
-        runs.append(float(seconds))
-    print(f"right-hand side and Jacobian of {count} flows, cold: {spread(np.array(runs))} s")
+        count, *seconds = done.stdout.split()
+        runs.append([float(s) for s in seconds])
+    passed, busy = np.array(runs).T
+    print(f"right-hand side and Jacobian of {count} flows, cold: {spread(passed)} s, ", end="")
+    print(f"of the processor with the interpreter's start {spread(busy)} s")
 
 
 def main() -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import ctypes
+import gc
 import pickle
 import threading
 
@@ -260,3 +261,19 @@ def test_threads_may_compile_at_once():
     for k in range(8):
         expected = points[:, 0] * (20.0 + k - points[:, 2]) - points[:, 1]
         np.testing.assert_allclose(found[k][:, 1], expected, rtol=1e-13, atol=1e-13)
+
+
+def test_kernels_outlive_those_they_share_an_engine_with():
+    """More than one engine takes, every other one dropped: those left compute what they did."""
+    graph = Graph()
+    x = graph.symbol("state", 0, "x")
+    kernels = {k: compile_rhs([k * x + ex.sin(x)], [x]) for k in range(150)}
+    for k in range(0, 150, 2):
+        del kernels[k]
+    gc.collect()
+    points = np.linspace(-3.0, 3.0, 7)[:, np.newaxis]
+    for k, kernel in kernels.items():
+        np.testing.assert_allclose(
+            kernel(np.zeros(7), points), k * points + np.sin(points), rtol=1e-14, atol=1e-14
+        )
+    assert len({kernel.address for kernel in kernels.values()}) == 75

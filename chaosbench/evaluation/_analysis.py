@@ -14,9 +14,9 @@ from chaosbench import metrics
 from chaosbench.datasets import generate
 from chaosbench.errors import ChaosbenchError, InputError, InvalidForecastError
 from chaosbench.evaluation._ceiling import LABEL
+from chaosbench.evaluation._exam import cache_directory, load_exam
 from chaosbench.evaluation._process import Budget, Outcome, WorkerProcess
 from chaosbench.evaluation._request import request
-from chaosbench.evaluation._runner import cache_directory, load_exam
 from chaosbench.evaluation._score import Exam
 from chaosbench.evaluation._spec import spec_of
 from chaosbench.systems import System

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor, as_completed, wait
-from dataclasses import asdict, dataclass, replace
-from functools import lru_cache
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import numpy as np
-
-from chaosbench.datasets import StoredDataset, generate, open_dataset
+from chaosbench.datasets import StoredDataset, generate
 from chaosbench.errors import InputError, ParameterError
-from chaosbench.evaluation._ceiling import LABEL, perfect_forecast
+from chaosbench.evaluation._ceiling import LABEL
 from chaosbench.evaluation._cluster import Cluster, RemoteProcess
-from chaosbench.evaluation._equation import arrays_of, held_out, monomials_of
+from chaosbench.evaluation._equation import monomials_of
+from chaosbench.evaluation._exam import cache_directory, ceiling, load_exam
 from chaosbench.evaluation._order import longest_first
 from chaosbench.evaluation._process import Budget, Outcome, WorkerProcess
 from chaosbench.evaluation._record import Record
@@ -28,7 +25,6 @@ from chaosbench.evaluation._store import Records, RunDirectory, read_records
 from chaosbench.forecasters import registry as forecasters
 from chaosbench.provenance import digest, environment, versions
 from chaosbench.systems import registry as systems
-from chaosbench.systems._constants import constants
 from chaosbench.tasks import Task
 from chaosbench.tasks import registry as tasks
 from chaosbench.trajectories import FloatArray, Trajectories
@@ -298,7 +294,7 @@ class _Crew:
             stored = self._dataset(cell.task)
         exam = load_exam(stored, cell.task)
         if cell.privileged:
-            outcome = _ceiling(cell.task, exam)
+            outcome = ceiling(cell.task, exam)
         else:
             outcome = ask(self._worker(), cell, exam, self.budget.seconds)
         if self._stopping.is_set():
@@ -326,92 +322,6 @@ class _Crew:
         if self.home is not None:
             return generate(task.dataset, self.home.data(task.id))
         return generate(task.dataset, cache_directory() / task.dataset.hash)
-
-
-def cache_directory() -> Path:
-    """Return where datasets are kept that belong to no run: ``CHAOSBENCH_CACHE`` or the user's."""
-    given = os.environ.get("CHAOSBENCH_CACHE")
-    if given:
-        return Path(given)
-    base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    return Path(base) / "chaosbench" / "datasets"
-
-
-def load_exam(stored: StoredDataset, task: Task) -> Exam:
-    """Read and check a task's data and split it into what is seen and what is asked."""
-    exam = _read_exam(str(stored.directory), stored.hash, task.system)
-    if task.asks == "equation":
-        return held_out(exam, systems[task.system])
-    if task.observed is None:
-        return exam
-    names = systems[task.system].variables
-    chosen = [names.index(name) for name in task.observed]
-    return replace(
-        exam,
-        train=exam.train[..., chosen],
-        context=exam.context[..., chosen],
-        truth=exam.truth[..., chosen],
-        observed=tuple(chosen),
-        observations=None if exam.observations is None else exam.observations[..., chosen],
-    )
-
-
-@lru_cache(maxsize=4)
-def _read_exam(directory: str, hash_: str, system: str) -> Exam:
-    stored = open_dataset(directory)
-    assert stored.hash == hash_
-    recipe = stored.manifest["recipe"]
-    train, test = stored.load(system, "train"), stored.load(system, "test")
-    seen = int(recipe["context"])
-    assert test.start_times is not None
-    certified = None
-    if test.certified_until is not None:
-        assert test.certified_from == seen - 1, "a window is certified from the end of its context"
-        certified = np.floor(test.certified_until / test.dt + 1e-6).astype(np.int64)
-    known = constants(system)
-    past = np.ascontiguousarray(test.values[:, :seen])
-    files = stored.manifest["files"]
-    corrupted = f"{system}/context.parquet" in files
-    followed = f"{system}/observations.parquet" in files
-    return Exam(
-        train=train.values,
-        context=stored.load(system, "context").values if corrupted else past,
-        truth=np.ascontiguousarray(test.values[:, seen:]),
-        clean_context=past,
-        observed=tuple(range(past.shape[2])),
-        spread=np.array(known.std),
-        noise=float(recipe["noise"]) * np.array(known.std),
-        context_end=test.start_times + (seen - 1) * test.dt,
-        dt=test.dt,
-        lyapunov_exponent=stored.manifest["paces"][system]["lyapunov_exponent"],
-        period=known.period,
-        observations=stored.load(system, "observations").values if followed else None,
-        certified_steps=certified,
-    )
-
-
-def _ceiling(task: Task, exam: Exam) -> Outcome:
-    if task.asks == "equation":
-        return Outcome("ok", values=exam.truth, polynomial=arrays_of(exam.equation))
-    values = perfect_forecast(
-        task.dataset.test_system(task.system),
-        _privileged_context(exam),
-        exam.context_end,
-        exam.dt,
-        exam.horizon,
-        noise=exam.noise,
-        observations=exam.observations,
-    )[..., list(exam.observed)]
-    return Outcome("ok" if np.isfinite(values).all() else "diverged", values=values)
-
-
-def _privileged_context(exam: Exam) -> FloatArray:
-    """What the ceiling starts from: all variables, with the noise that forecasters have.
-
-    Clean observations of one variable determine the rest (Takens), so a partial view costs the
-    true equation nothing; gaps leave the last sample, which is all that a clean state takes.
-    """
-    return exam.context if exam.noise.any() else exam.clean_context
 
 
 def _record(

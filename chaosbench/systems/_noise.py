@@ -194,28 +194,13 @@ def noisy_growth(
 
 def noisy_twin(system: System, periods: float, distance: float, seed: int) -> tuple[float, float]:
     """Return the largest exponent and its error from two orbits under the same noise."""
-    from chaosbench.systems._constants import known_constants
     from chaosbench.systems._integration import Orbit
-    from chaosbench.systems._lyapunov import batch_stderr
     from chaosbench.systems._simulate import attractor_orbit
+    from chaosbench.systems._twins import displacement, pulled_back
 
-    first = attractor_orbit(system, key=(seed, 2), rtol=1e-9)
-    known = known_constants(system)
-    scale = np.array(known.std) if known else np.maximum(1.0, np.abs(system.ic))
-    direction = np.random.default_rng((seed, 3)).standard_normal(system.dimension)
-    offset = distance * scale * direction / np.linalg.norm(direction)
+    start = attractor_orbit(system, key=(seed, 2), rtol=1e-9)
+    offset, scale = displacement(system, distance, seed)
     # both begin a path of the same key at the same time
-    first = Orbit(system, first.state, first.time, key=(seed, 2, 1))
-    second = Orbit(system, first.state + offset, first.time, key=(seed, 2, 1))
-    segment, steps = _segments(system, periods)
-    warm = max(100, steps // 10)
-    logs = np.empty(warm + steps)
-    for s in range(warm + steps):
-        first.advance(segment)
-        second.advance(segment)
-        offset = second.state - first.state
-        apart = float(np.linalg.norm(offset / scale))
-        logs[s] = np.log(apart / distance)
-        second.state = first.state + offset * (distance / apart)
-    rates = logs[warm:, np.newaxis] / segment
-    return float(rates.mean()), float(batch_stderr(rates)[0])
+    first = Orbit(system, start.state, start.time, key=(seed, 2, 1))
+    second = Orbit(system, start.state + offset, start.time, key=(seed, 2, 1))
+    return pulled_back(first, second, scale, distance, *_segments(system, periods))

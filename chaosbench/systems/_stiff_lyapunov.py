@@ -6,11 +6,11 @@ import numpy as np
 
 from chaosbench.compile import compile_jacobian, compile_time_derivative, tangent_outputs
 from chaosbench.errors import InputError
-from chaosbench.systems._constants import known_constants
 from chaosbench.systems._integration import BOUND, Orbit, raise_status
-from chaosbench.systems._lyapunov import SEGMENTS_PER_PERIOD, batch_stderr
-from chaosbench.systems._simulate import attractor_orbit, estimate_period
+from chaosbench.systems._lyapunov import SEGMENTS_PER_PERIOD, _period
+from chaosbench.systems._simulate import attractor_orbit
 from chaosbench.systems._system import System
+from chaosbench.systems._twins import displacement, pulled_back
 from chaosbench.trajectories import FloatArray
 
 __all__ = ["stiff_growth", "stiff_twin"]
@@ -64,26 +64,9 @@ def stiff_twin(
 ) -> tuple[float, float]:
     """Return the largest exponent and its error from two orbits, each integrated on its own."""
     first = attractor_orbit(system, key=(seed, 2), rtol=rtol)
-    known = known_constants(system)
-    scale = np.array(known.std) if known else np.maximum(1.0, np.abs(system.ic))
-    direction = np.random.default_rng((seed, 3)).standard_normal(system.dimension)
-    offset = distance * scale * direction / np.linalg.norm(direction)
+    offset, scale = displacement(system, distance, seed)
     second = Orbit(system, first.state + offset, first.time, rtol, integrator=first.integrator)
     segment = _period(system) / SEGMENTS_PER_PERIOD
-    steps = round(periods * SEGMENTS_PER_PERIOD)
-    warm = max(100, steps // 10)
-    logs = np.empty(warm + steps)
-    for s in range(warm + steps):
-        first.advance(segment)
-        second.advance(segment)
-        offset = second.state - first.state
-        apart = float(np.linalg.norm(offset / scale))
-        logs[s] = np.log(apart / distance)
-        second.state = first.state + offset * (distance / apart)
-    rates = logs[warm:, np.newaxis] / segment
-    return float(rates.mean()), float(batch_stderr(rates)[0])
-
-
-def _period(system: System) -> float:
-    known = known_constants(system)
-    return known.period if known else estimate_period(system)
+    return pulled_back(
+        first, second, scale, distance, segment, round(periods * SEGMENTS_PER_PERIOD)
+    )

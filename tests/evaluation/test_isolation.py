@@ -188,8 +188,9 @@ def test_the_process_has_the_modules_of_the_harness(worker):
 
 def test_the_truth_is_not_in_the_address_space(tmp_path):
     """Search the worker's memory for a marker that only the truth contains."""
-    import chaosbench.evaluation._runner as runner
+    from chaosbench.datasets import open_dataset
     from chaosbench.evaluation import plan, run, spec_of
+    from chaosbench.evaluation._exam import load_exam
     from chaosbench.tasks import registry
 
     task = registry["forecast/henon-v1"]
@@ -206,7 +207,7 @@ def test_the_truth_is_not_in_the_address_space(tmp_path):
         run(plan([task], [spec_of("persistence")], baselines=False), directory=tmp_path / "r")
     finally:
         WorkerProcess.run = original
-    exam = runner.load_exam(runner.open_dataset(tmp_path / "r/data/forecast-henon-v1"), task)
+    exam = load_exam(open_dataset(tmp_path / "r/data/forecast-henon-v1"), task)
     ((_, memory),) = worker_pids
     seen = exam.context[0, -1].tobytes()
     hidden = [exam.truth[k, 5:7].tobytes() for k in range(5)]

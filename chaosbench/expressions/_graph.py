@@ -1,28 +1,16 @@
-"""Tracing: a plain Python function of the state becomes an expression graph.
-
-A system's function is called once with symbols instead of numbers. What comes back is a graph
-whose equal subexpressions are one node (hash-consing), and from it follow the machine code, the
-exact partial derivatives, the LaTeX of the equation and its fingerprint.
-
-The functions of this module (`sin`, `where`, …) work on symbols, on floats and on arrays of
-either, so that the same definition can be traced and can be called with numbers.
-"""
+"""The expression graph and its nodes."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
 from chaosbench.errors import DefinitionError
 
-__all__ = [
-    "Expr", "Graph", "absolute", "arccos", "arcsin", "arctan", "arctan2", "cos", "cosh", "exp",
-    "floor", "heaviside", "log", "maximum", "minimum", "mod", "partials", "sign", "sin", "sinh",
-    "sqrt", "tan", "tanh", "where",
-]  # fmt: skip
+__all__ = ["BOOLEAN", "Expr", "Graph", "Vector", "reachable"]
 
 _COMMUTATIVE = frozenset({"add", "mul", "min", "max", "and", "or"})
 
@@ -304,75 +292,6 @@ class Vector(np.ndarray[Any, Any]):
         return result.view(Vector) if isinstance(result, np.ndarray) else result
 
 
-def _elementary(op: str, ufunc: np.ufunc, doc: str) -> Callable[[Any], Any]:
-    """Make one function of a node, a number or an array; NumPy's ufuncs call the method."""
-
-    def method(self: Expr) -> Expr:
-        return self.graph.apply(op, self)
-
-    setattr(Expr, ufunc.__name__, method)
-
-    def function(x: Any) -> Any:
-        return ufunc(x)
-
-    function.__name__ = function.__qualname__ = ufunc.__name__
-    function.__doc__ = doc
-    return function
-
-
-sin = _elementary("sin", np.sin, "Sine.")
-cos = _elementary("cos", np.cos, "Cosine.")
-tan = _elementary("tan", np.tan, "Tangent.")
-sinh = _elementary("sinh", np.sinh, "Hyperbolic sine.")
-cosh = _elementary("cosh", np.cosh, "Hyperbolic cosine.")
-tanh = _elementary("tanh", np.tanh, "Hyperbolic tangent.")
-arcsin = _elementary("asin", np.arcsin, "Inverse sine.")
-arccos = _elementary("acos", np.arccos, "Inverse cosine.")
-arctan = _elementary("atan", np.arctan, "Inverse tangent.")
-exp = _elementary("exp", np.exp, "Exponential.")
-log = _elementary("log", np.log, "Natural logarithm.")
-sqrt = _elementary("sqrt", np.sqrt, "Square root.")
-floor = _elementary("floor", np.floor, "Largest integer not above x; a discontinuity.")
-absolute = _elementary("abs", np.absolute, "Absolute value; a kink at zero.")
-
-
-def _lifted(op: str, numeric: Callable[..., Any], doc: str) -> Callable[..., Any]:
-    """Make an elementwise function that NumPy cannot dispatch to a node."""
-
-    def scalar(*values: Any) -> Any:
-        for value in values:
-            if isinstance(value, Expr):
-                return value.graph.apply(op, *values)
-        return numeric(*values)
-
-    def function(*values: Any) -> Any:
-        arrays = [v for v in values if isinstance(v, np.ndarray) and v.ndim]
-        if not arrays:
-            return scalar(*values)
-        if all(a.dtype != object for a in arrays) and not any(isinstance(v, Expr) for v in values):
-            return numeric(*values)
-        return np.frompyfunc(scalar, len(values), 1)(*values)
-
-    function.__name__ = function.__qualname__ = op
-    function.__doc__ = doc
-    return function
-
-
-sign = _lifted("sign", np.sign, "Sign of x, 0 at 0; a discontinuity.")
-minimum = _lifted("min", np.minimum, "Smaller of two values; a kink where they meet.")
-maximum = _lifted("max", np.maximum, "Larger of two values; a kink where they meet.")
-mod = _lifted("mod", np.mod, "x modulo a positive m, in [0, m); a discontinuity.")
-arctan2 = _lifted("atan2", np.arctan2, "Angle of the point (x, y), given as (y, x).")
-where = _lifted("where", np.where, "Value a where the condition holds, else b.")
-
-
-def heaviside(x: Any) -> Any:
-    """Return 1 for x > 0, else 0; a discontinuity."""
-    if isinstance(x, np.ndarray) and x.dtype == object:
-        return np.frompyfunc(heaviside, 1, 1)(x)
-    return where(x > 0, 1.0, 0.0)
-
-
 def reachable(outputs: Iterable[Expr]) -> list[Expr]:
     """List the nodes that `outputs` need, in topological order."""
     seen: dict[int, Expr] = {}
@@ -383,130 +302,3 @@ def reachable(outputs: Iterable[Expr]) -> list[Expr]:
             seen[node.id] = node
             stack.extend(node.args)
     return [seen[i] for i in sorted(seen)]
-
-
-def differentiate(outputs: Sequence[Expr], inputs: Sequence[Expr]) -> list[dict[int, Expr]]:
-    """Return the exact partial derivatives, one sparse row ``{input index: derivative}`` each.
-
-    Forward accumulation over the graph: each node carries the derivatives that are not zero.
-    At a kink or a jump the derivative is the one-sided one of the branch that is taken.
-    """
-    position = {node.id: k for k, node in enumerate(inputs)}
-    rows: dict[int, dict[int, Expr]] = {}
-    for node in reachable(outputs):
-        if node.id in position:
-            rows[node.id] = {position[node.id]: node.graph.constant(1.0)}
-            continue
-        row: dict[int, Expr] = {}
-        if any(rows[a.id] for a in node.args):
-            for factor, arg in zip(partials(node), node.args, strict=True):
-                for k, inner in rows[arg.id].items():
-                    term = _chain(factor, inner)
-                    row[k] = node.graph.apply("add", row[k], term) if k in row else term
-        if node.op == "where":
-            row = _where_row(node, rows)
-        rows[node.id] = {k: v for k, v in row.items() if not (v.op == "const" and v.value == 0.0)}
-    return [rows[node.id] for node in outputs]
-
-
-def _chain(factor: Any, inner: Expr) -> Expr:
-    """Multiply by the derivative of an argument, without ∞·0 in the branch it is zero in."""
-    if inner.op == "where" and any(b.op == "const" and b.value == 0.0 for b in inner.args[1:]):
-        condition, yes, no = inner.args
-        return inner.graph.apply("where", condition, _chain(factor, yes), _chain(factor, no))
-    return inner.graph.apply("mul", factor, inner)
-
-
-def _where_row(node: Expr, rows: dict[int, dict[int, Expr]]) -> dict[int, Expr]:
-    condition, yes, no = node.args
-    a, b = rows[yes.id], rows[no.id]
-    return {
-        k: node.graph.apply("where", condition, a.get(k, 0.0), b.get(k, 0.0)) for k in {**a, **b}
-    }
-
-
-def partials(node: Expr) -> tuple[Any, ...]:
-    """Return the derivative of one operation with respect to each of its arguments."""
-    a, *rest = node.args
-    b = rest[0] if rest else a
-    match node.op:
-        case "add":
-            return 1.0, 1.0
-        case "sub":
-            return 1.0, -1.0
-        case "mul":
-            return b, a
-        case "div":
-            return 1.0 / b, -(node / b)
-        case "neg":
-            return (-1.0,)
-        case "powi":
-            return b.value * a ** (b.value - 1.0), 0.0
-        case "pow":
-            # log only where the exponent varies: d/da must not touch log of a negative base
-            varying = 0.0 if b.op == "const" else node * log(a)
-            return b * a ** (b - 1.0), varying
-        case "sqrt":
-            return (0.5 / node,)
-        case "exp":
-            return (node,)
-        case "log":
-            return (1.0 / a,)
-        case "sin":
-            return (cos(a),)
-        case "cos":
-            return (-sin(a),)
-        case "tan":
-            return (1.0 + node * node,)
-        case "sinh":
-            return (cosh(a),)
-        case "cosh":
-            return (sinh(a),)
-        case "tanh":
-            return (1.0 - node * node,)
-        case "asin":
-            return (1.0 / sqrt(1.0 - a * a),)
-        case "acos":
-            return (-1.0 / sqrt(1.0 - a * a),)
-        case "atan":
-            return (1.0 / (1.0 + a * a),)
-        case "atan2":
-            return b / (a * a + b * b), -a / (a * a + b * b)
-        case "abs":
-            return (sign(a),)
-        case "min":
-            return where(a <= b, 1.0, 0.0), where(a <= b, 0.0, 1.0)
-        case "max":
-            return where(b <= a, 1.0, 0.0), where(b <= a, 0.0, 1.0)
-        case "mod":
-            return 1.0, -floor(a / b)
-        case _:  # sign, floor, comparisons, where (handled by its caller)
-            return (0.0,) * len(node.args)
-
-
-def evaluate(outputs: Sequence[Expr], values: dict[int, Any]) -> list[Any]:
-    """Evaluate in NumPy; `values` maps the ids of symbols to numbers or arrays.
-
-    A slow second implementation of the compiled kernels, for tests and for complex steps.
-    """
-    numpy_names: dict[str, Callable[..., Any]] = {
-        "asin": np.arcsin, "acos": np.arccos, "atan": np.arctan, "atan2": np.arctan2,
-        "add": np.add, "sub": np.subtract, "mul": np.multiply, "div": np.divide,
-        "neg": np.negative, "pow": np.power, "powi": np.power, "abs": np.abs, "sign": np.sign,
-        "min": np.minimum, "max": np.maximum, "lt": np.less, "le": np.less_equal,
-        "and": np.logical_and, "or": np.logical_or, "not": np.logical_not, "where": np.where,
-    }  # fmt: skip
-    done: dict[int, Any] = dict(values)
-    for node in reachable(outputs):
-        if node.id in done:
-            continue
-        if node.op == "const":
-            done[node.id] = node.value
-        elif node.op == "symbol":
-            raise DefinitionError(f"no value was given for the symbol {node!r}")
-        else:
-            function = numpy_names.get(node.op) or getattr(np, node.op)
-            value = function(*(done[a.id] for a in node.args))
-            # NumPy adds truth values to truth values; here they are numbers
-            done[node.id] = np.multiply(value, 1.0) if node.op in BOOLEAN else value
-    return [done[node.id] for node in outputs]

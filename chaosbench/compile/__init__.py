@@ -1,0 +1,29 @@
+"""From an expression graph to machine code, through the LLVM that numba already ships.
+
+Every kernel has the one signature ``void kernel(double t, double *y, double *out)``; what `y` and
+`out` hold is the kernel's own business. An integrator written once in numba calls it by address.
+Only the ``contract`` flag is set: multiply–add may fuse, nothing is reassociated, so the same
+machine gives the same bits every time.
+"""
+
+from __future__ import annotations
+
+from chaosbench.compile._emitter import ATTRIBUTES, Emitter, declarations, suffix
+from chaosbench.compile._engine import Kernel, make_engine
+from chaosbench.compile._kernels import (
+    compile_delay_tangent,
+    compile_entries,
+    compile_jacobian,
+    compile_moded,
+    compile_pair,
+    compile_rhs,
+    compile_tangent,
+    compile_time_derivative,
+    tangent_outputs,
+)
+
+__all__ = [
+    "ATTRIBUTES", "Emitter", "Kernel", "compile_delay_tangent", "compile_entries",
+    "compile_jacobian", "compile_moded", "compile_pair", "compile_rhs", "compile_tangent",
+    "compile_time_derivative", "declarations", "make_engine", "suffix", "tangent_outputs",
+]  # fmt: skip

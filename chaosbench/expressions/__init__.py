@@ -1,0 +1,44 @@
+"""Tracing: a plain Python function of the state becomes an expression graph.
+
+A system's function is called once with symbols instead of numbers. What comes back is a graph
+whose equal subexpressions are one node (hash-consing), and from it follow the machine code, the
+exact partial derivatives, the LaTeX of the equation and its fingerprint.
+
+The functions of this module (`sin`, `where`, …) work on symbols, on floats and on arrays of
+either, so that the same definition can be traced and can be called with numbers.
+"""
+
+from __future__ import annotations
+
+from chaosbench.expressions._derivatives import differentiate, evaluate, partials
+from chaosbench.expressions._functions import (
+    absolute,
+    arccos,
+    arcsin,
+    arctan,
+    arctan2,
+    cos,
+    cosh,
+    exp,
+    floor,
+    heaviside,
+    log,
+    maximum,
+    minimum,
+    mod,
+    sign,
+    sin,
+    sinh,
+    sqrt,
+    tan,
+    tanh,
+    where,
+)
+from chaosbench.expressions._graph import BOOLEAN, Expr, Graph, Vector, reachable
+
+__all__ = [
+    "BOOLEAN", "Expr", "Graph", "Vector", "absolute", "arccos", "arcsin", "arctan", "arctan2",
+    "cos", "cosh", "differentiate", "evaluate", "exp", "floor", "heaviside", "log", "maximum",
+    "minimum", "mod", "partials", "reachable", "sign", "sin", "sinh", "sqrt", "tan", "tanh",
+    "where",
+]  # fmt: skip
