@@ -200,7 +200,7 @@ class NeuronAstrocyteLiquid(LiquidStateMachine):
         A ← A + (w_a (Σ s_liquid - Σ s_input) + rate - A) / 100,
 
     and so weakens excitation and strengthens inhibition where activity grows. A direct current has
-    no spikes; they are counted on twins of the neurons that receive the same current and no synapse.
+    no spikes; they are counted on twins of the neurons with the same current and no synapses.
     As in the source, weights first settle from their largest values, here while the first
     `settling` samples of the training data play; from then on every sample begins with the settled
     weights, and all rates fall by 1% each ms of it.
@@ -274,9 +274,7 @@ class _LiquidPredictor:
 
     def rest(self, n: int) -> Activity:
         """Return `n` silent copies of the liquid."""
-        return Activity.rest(
-            self.liquid, n, filters=len(self.filters), plasticity=self.plasticity
-        )
+        return Activity.rest(self.liquid, n, filters=len(self.filters), plasticity=self.plasticity)
 
     def drive(self, z: FloatArray, activity: Activity) -> FloatArray:
         """Play the samples ``(n, T, d)`` and return what the readout sees, ``(n, T, 1 + d + 2N)``.
@@ -325,7 +323,7 @@ class _LiquidPredictor:
 
         def step(latest: FloatArray) -> FloatArray:
             phi = self.drive(latest[:, np.newaxis], activity)[:, 0]
-            return latest + np.einsum("np,pd->nd", phi, self.readout)
+            return np.asarray(latest + np.einsum("np,pd->nd", phi, self.readout))
 
         return Forecast(self.scaler.undo(closed_loop(step, z[:, -1], horizon, alive)))
 

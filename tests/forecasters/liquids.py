@@ -1,4 +1,4 @@
-"""What tests and the benchmark of spiking liquids share: a plain loop, and images to play to one."""
+"""What the tests and the benchmark of spiking liquids share: a plain loop, and images."""
 
 from __future__ import annotations
 
@@ -46,8 +46,10 @@ class DenseLiquid:
         fires = (self.v >= 20) & (self.wait == 0)
         self.v[fires] = 0.0
         self.age[fires] = 0.0
-        self.v = self.v + (self.w * np.exp(-self.age / self.tau) / self.tau).sum(axis=1) + (
-            current - self.v / 64
+        self.v = (
+            self.v
+            + (self.w * np.exp(-self.age / self.tau) / self.tau).sum(axis=1)
+            + (current - self.v / 64)
         )
         self.age = self.age + 1
         self.wait = np.where(fires, 2, np.maximum(self.wait - 1, 0))
@@ -58,9 +60,9 @@ class DenseLiquid:
     def learn(self, s: np.ndarray) -> None:
         after = np.outer(s, self.trace)  # the postsynaptic neuron fires
         before = np.outer(self.trace, s)
-        change = np.where(
-            self.inhibitory, self.up * before - self.down * after, self.up * after - self.down * before
-        )
+        hebbian = self.up * after - self.down * before
+        swapped = self.up * before - self.down * after
+        change = np.where(self.inhibitory, swapped, hebbian)
         self.w = np.clip(self.w + change, self.low, self.high) * self.connected
         self.trace = np.exp(-0.1) * (self.trace + 0.1 * s)
         if self.rule.astrocyte is not None:

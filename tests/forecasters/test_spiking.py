@@ -99,9 +99,7 @@ def test_one_pair_of_spikes_changes_the_weight_as_computed_by_hand(
     ):
         liquid = neurons(kind, 1, synapses=((0, 1, start),))
         activity = Activity.rest(liquid, 1, plasticity=rule)
-        _, spikes = simulate(
-            liquid, activity, forced(times, 2, 40), plasticity=rule, record=True
-        )
+        _, spikes = simulate(liquid, activity, forced(times, 2, 40), plasticity=rule, record=True)
         assert {k: int(np.flatnonzero(spikes[0, :, k])[0]) for k in (0, 1)} == times
         assert spikes.sum() == 2
         # For an inhibitory synapse the signs swap: pre before post makes it more negative.
@@ -183,9 +181,9 @@ def test_a_plain_loop_gives_the_same_spikes_and_weights(rule: Plasticity | None)
     rng = np.random.default_rng(3)
     liquid = draw_liquid(rng, side=6, inputs=40, weight=1.5, input_weight=1.5, density=0.3)
     size = len(liquid.kind)
-    drive = np.zeros((2, 40, size))
-    drive[..., :40] = 100 * (rng.random((2, 40, 40)) < 0.3)
-    drive[..., 40:] = rng.normal(0.6, 0.6, size=(2, 40, size - 40))
+    drive = np.zeros((2, 20, size))
+    drive[..., :40] = 100 * (rng.random((2, 20, 40)) < 0.3)
+    drive[..., 40:] = rng.normal(0.6, 0.6, size=(2, 20, size - 40))
     activity = Activity.rest(liquid, 2, plasticity=rule)
     _, spikes = simulate(liquid, activity, drive, steps=10, plasticity=rule, record=True)
     assert spikes[..., 40:].mean() > 0.01
@@ -231,7 +229,9 @@ def test_connections_fall_with_distance_and_have_the_densities_of_the_source() -
     number = np.array([[800 * 799, 800 * 200], [200 * 800, 200 * 199]])
     expected = number * fall * np.array([[0.2, 0.1], [0.3, 0.05]])
     np.testing.assert_allclose(pairs, expected, rtol=0.1)
-    assert np.array_equal(np.sign(liquid.weights[inside]), 3 - 2 * liquid.kind[liquid.source[inside]])
+    assert np.array_equal(
+        np.sign(liquid.weights[inside]), 3 - 2 * liquid.kind[liquid.source[inside]]
+    )
 
 
 def test_currents_do_not_linger_as_denormal_numbers() -> None:
