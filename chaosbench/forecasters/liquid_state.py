@@ -61,14 +61,14 @@ class LiquidStateMachine:
 
     Cost: to fit O(nT) times `steps` passes over N neurons and the synapses of those that fire (0.02
     ms each at N = 1,000) and O(nT N²) for the normal equations; O(N²) memory; `steps` passes a
-    step and window to predict. It fails by the noise of the spikes: a rate is known to about one
-    spike per filter and neuron, so that the error of one step falls only as 1/sqrt(N) and no finer
-    data or smaller penalty lowers it, and the closed loop leaves a chaotic orbit after one or two
-    Lyapunov times. Of the context the last `transient` points are used.
+    step and window to predict. It fails by the noise of the spikes: a few of them in each filter are
+    a coarse measure of a rate, no penalty averages that away, and the closed loop leaves a chaotic
+    orbit after about one Lyapunov time. More neurons or longer samples are what helps. Of the
+    context the last `transient` points are used.
 
     Attributes:
         side: neurons along each edge of the grid, N = side³.
-        weight: of all synapses; at about 1 the network's own activity sustains itself.
+        weight: of all synapses; at 0.8 the liquid of the source has a branching factor of 1.
         gain: standard deviation of the current that the input makes.
         bias: mean of b; without input a current of 20/64 is the least that makes a neuron fire.
         spread: standard deviation of b.
@@ -345,7 +345,11 @@ class _LiquidPredictor:
         return np.asarray(spikes[..., self.liquid.inputs :] > 0)
 
     def branching_factor(self, context: FloatArray) -> float:
-        """Return the branching factor of the liquid while each context ``(n, C, d)`` plays."""
+        """Return the branching factor of the liquid while each context ``(n, C, d)`` plays.
+
+        A current into all neurons at once makes them fire together, whatever their synapses: on
+        Lorenz a liquid with weights of 0 has 1.5 as well. Compare with that, rather than with 1.
+        """
         inside = self.liquid.source >= self.liquid.inputs
         first = self.liquid.inputs
         return branching_factor(
