@@ -61,8 +61,8 @@ class LiquidStateMachine:
 
     Cost: to fit O(nT) times `steps` passes over N neurons and the synapses of those that fire (0.02
     ms each at N = 1,000) and O(nT N²) for the normal equations; O(N²) memory; `steps` passes a
-    step and window to predict. It fails by the noise of the spikes: a few of them in each filter are
-    a coarse measure of a rate, no penalty averages that away, and the closed loop leaves a chaotic
+    step and window to predict. It fails by the noise of the spikes: a few in each filter are a
+    coarse measure of a rate, no penalty averages that away, and the closed loop leaves a chaotic
     orbit after about one Lyapunov time. More neurons or longer samples are what helps. Of the
     context the last `transient` points are used.
 
