@@ -8,6 +8,8 @@ import chaosbench.forecasters as forecasters
 
 # Settings of forecasters whose defaults take longer than a second; what they learn may be little.
 SETTINGS: dict[str, dict[str, Any]] = {
+    "lsm": {"side": 4, "steps": 5},
+    "nalsm": {"side": 4, "steps": 5, "settling": 200},
 }  # fmt: skip
 
 # Of these another origin of the data makes another fit, for the reason given.

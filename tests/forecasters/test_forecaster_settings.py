@@ -10,6 +10,7 @@ import pytest
 from chaosbench.errors import ParameterError
 from chaosbench.forecasters.darts_regression import LinearRegression, RandomForest
 from chaosbench.forecasters.echo_state import EchoStateNetwork
+from chaosbench.forecasters.liquid_state import LiquidStateMachine, NeuronAstrocyteLiquid
 from chaosbench.forecasters.local_linear import LocalLinear
 from chaosbench.forecasters.nvar import NVAR
 from chaosbench.forecasters.parroting import ContextParroting
@@ -41,6 +42,27 @@ WRONG = [
     (EchoStateNetwork, "ridge", -1e-9),
     (EchoStateNetwork, "noise", -1.0),
     (EchoStateNetwork, "transient", -1),
+    *[
+        (kind, name, value)
+        for kind in (LiquidStateMachine, NeuronAstrocyteLiquid)
+        for name, value in [
+            ("side", 0),
+            ("weight", -0.1),
+            ("gain", 0.0),
+            ("bias", -1.0),
+            ("spread", math.nan),
+            ("density", 1.1),
+            ("steps", 0),
+            ("fast", 0.0),
+            ("slow", -100.0),
+            ("ridge", -1e-9),
+            ("transient", -1),
+        ]
+    ],
+    (NeuronAstrocyteLiquid, "weight", 3.1),
+    (NeuronAstrocyteLiquid, "astrocyte", -0.01),
+    (NeuronAstrocyteLiquid, "rate", "0.15"),
+    (NeuronAstrocyteLiquid, "settling", 1.5),
     (NVAR, "delay", 0),
     (NVAR, "order", 0),
     (NVAR, "stride", 0),
