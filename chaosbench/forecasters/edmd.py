@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from chaosbench.errors import DivergedError, ParameterError, UnsupportedError
+from chaosbench.errors import ParameterError, UnsupportedError
 from chaosbench.forecasters._common import (
     Scaler,
     checked_context,
@@ -30,6 +30,7 @@ from chaosbench.forecasters._dictionary import (
 )
 from chaosbench.forecasters._protocol import Forecast
 from chaosbench.forecasters._selection import hold_out
+from chaosbench.forecasters._triangular import TriangularEquations
 from chaosbench.forecasters.resdmd import Audit, audit
 
 if TYPE_CHECKING:
@@ -150,38 +151,28 @@ class EDMD:
         )
         held_out = None
         if self.ridge is None:
-            held_out = hold_out(values, scale=scaler.scale, warmup=max(lags) + 1)
+            held_out = hold_out(values, scale=scaler.scale, warmup=max(lags) + 2)
         split = z.shape[1] if held_out is None else held_out.split
-        least = max(lags) + 3
-        if split < least:
-            held_out, split = None, z.shape[1]
-        regression = _Regression()
-        lifted.gather(regression, z[:, :split])
+        equations = TriangularEquations()
+        lifted.gather(equations, z[:, :split])
         if held_out is None:
             ridge = _DEFAULT_RIDGE if self.ridge is None else self.ridge
-            return replace(lifted, matrix=regression.solve(ridge, None, self.relift))
-        # The smallest dictionary comes first: it wins ties, and then has the fewest functions.
-        sizes = lifted.dictionary.sizes
-        plans = [(size, ridge) for size in sizes for ridge in _RIDGES]
-        size, ridge = plans[
-            held_out.best(
-                [
-                    replace(
-                        lifted,
-                        dictionary=lifted.dictionary.first(size),
-                        matrix=regression.solve(ridge, size, self.relift),
-                    )
-                    for size, ridge in plans
-                ]
+            return replace(lifted, matrix=equations.solve(ridge))
+
+        def reduced(size: int, ridge: float) -> _EDMDPredictor:
+            columns = None if self.relift else size  # the targets are the features themselves
+            return replace(
+                lifted,
+                dictionary=lifted.dictionary.first(size),
+                matrix=equations.solve(ridge, size=size, columns=columns),
             )
-        ]
+
+        # The smallest dictionary comes first: it wins ties, and then has the fewest functions.
+        plans = [(size, ridge) for size in lifted.dictionary.sizes for ridge in _RIDGES]
+        chosen = held_out.best([reduced(*plan) for plan in plans])
         # The first increment of the tail starts from the last states before it.
-        lifted.gather(regression, z[:, split - max(lags) - 1 :])
-        return replace(
-            lifted,
-            dictionary=lifted.dictionary.first(size),
-            matrix=regression.solve(ridge, size, self.relift),
-        )
+        lifted.gather(equations, z[:, split - max(lags) - 1 :])
+        return reduced(*plans[chosen])
 
     def _dictionary(self, states: FloatArray, seed: int) -> Dictionary:
         d = states.shape[2]
@@ -217,54 +208,6 @@ def _box(values: FloatArray, scaler: Scaler) -> Scaler:
     return Scaler(mean=low + half, scale=np.where(constant, scaler.scale, half))
 
 
-class _Regression:
-    """Least squares from triangular factors gathered in chunks.
-
-    R of the QR factorisation of [Φ Y] is all that least squares need, and its leading part is that
-    of the leading features alone.
-    """
-
-    def __init__(self) -> None:
-        self._factor: FloatArray | None = None
-        self._samples = 0
-        self._features = 0
-        self._state = 0
-        self._decomposed: dict[int, tuple[FloatArray, FloatArray, FloatArray]] = {}
-
-    def add(self, features: FloatArray, targets: FloatArray, state: int) -> None:
-        """Add rows of features ``(rows, p)`` and targets; `state` of these belong to z."""
-        both = np.concatenate([features, targets], axis=1)
-        if not np.isfinite(both).all():
-            raise DivergedError("the features of the training data are not finite")
-        if self._factor is not None:
-            both = np.concatenate([self._factor, both])
-        self._factor = np.linalg.qr(both, mode="r")
-        self._samples += len(features)
-        self._features, self._state = features.shape[1], state
-        self._decomposed = {}
-
-    def solve(self, ridge: float, size: int | None, relift: bool) -> FloatArray:
-        """Return W minimising |ΦW - Y|²/samples + ridge |W|² over the leading `size` features.
-
-        Of least norm where rounding leaves directions of the features undetermined. The targets
-        are the state, ``(size, d)``, or, for a linear propagation, the features themselves.
-        """
-        assert self._factor is not None
-        size = self._features if size is None else size
-        columns = self._state if relift else size
-        if size not in self._decomposed:
-            left, values, right = np.linalg.svd(self._factor[:size, :size], full_matrices=False)
-            wanted = self._factor[:size, self._features :]
-            self._decomposed[size] = values, left.T @ wanted, right
-        values, projected, right = self._decomposed[size]
-        keep = values > max(self._factor.shape) * np.finfo(float).eps * values[0]
-        shrink = values[keep] / (values[keep] ** 2 + ridge * self._samples)
-        solution = right[keep].T @ (shrink[:, np.newaxis] * projected[keep, :columns])
-        if not np.isfinite(solution).all():
-            raise DivergedError("the regression has no finite solution")
-        return np.asarray(solution)
-
-
 @dataclass(frozen=True, eq=False)
 class _EDMDPredictor:
     who: str
@@ -275,7 +218,7 @@ class _EDMDPredictor:
     matrix: FloatArray  # of increments, (p, d) or, linear, (p, p)
     training: FloatArray  # scaled, (n, T, d)
 
-    def gather(self, regression: _Regression, z: FloatArray) -> None:
+    def gather(self, equations: TriangularEquations, z: FloatArray) -> None:
         """Add the transitions of scaled trajectories ``(n, T, d)``."""
         states = delay_embedding(z, self.lags)
         d = z.shape[2]
@@ -287,9 +230,9 @@ class _EDMDPredictor:
             part = slice(begin, begin + chunk)
             phi = self.dictionary(before[part])
             if self.relift:
-                regression.add(phi, (after[part] - before[part])[:, :d], d)
+                equations.add(phi, (after[part] - before[part])[:, :d])
             else:
-                regression.add(phi, self.dictionary(after[part]) - phi, d)
+                equations.add(phi, self.dictionary(after[part]) - phi)
 
     @single_threaded
     def predict(self, context: FloatArray, horizon: int) -> Forecast:
