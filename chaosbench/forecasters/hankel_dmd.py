@@ -53,10 +53,12 @@ class HankelDMD:
 
     Attributes:
         delays: states in one vector; fewer when the training trajectories are shorter than twice
-            as long. A context has to have as many.
+            as long, or the vector would have more than `max_features` numbers. A context has to
+            have as many.
         rank: r, or None to choose it by held-out forecasts.
         stable: move eigenvalues outside of the unit circle onto it. An attractor neither grows nor
             shrinks, so growth is an error of the estimate.
+        max_features: of a delay vector.
 
     """
 
@@ -69,10 +71,12 @@ class HankelDMD:
     delays: int = 50
     rank: int | None = None
     stable: bool = True
+    max_features: int = 600
 
     def __post_init__(self) -> None:
         require_integer(self, "delays", minimum=1)
         require_integer(self, "rank", minimum=1, optional=True)
+        require_integer(self, "max_features", minimum=1)
         if not isinstance(self.stable, bool):
             raise ParameterError(f"HankelDMD: stable must be True or False, not {self.stable!r}")
 
@@ -87,7 +91,8 @@ class HankelDMD:
         """
         values = checked_training(train, minimum=4, who="HankelDMD")
         scaler = Scaler.of(values)
-        delays = max(1, min(self.delays, (values.shape[1] - 1) // 2))
+        most = min((values.shape[1] - 1) // 2, self.max_features // values.shape[2])
+        delays = max(1, min(self.delays, most))
         z = scaler.apply(values)
         rank = self.rank
         if rank is None:

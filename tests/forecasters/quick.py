@@ -8,6 +8,8 @@ import chaosbench.forecasters as forecasters
 
 # Settings of forecasters whose defaults take longer than a second; what they learn may be little.
 SETTINGS: dict[str, dict[str, Any]] = {
+    "deep_koopman": {"steps": 60, "hidden": 16, "latent": 6, "batch": 32},
+    "kernel_edmd": {"centres": 80, "width": 1.0},
 }  # fmt: skip
 
 # Of these another origin of the data makes another fit, for the reason given.
