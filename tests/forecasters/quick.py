@@ -14,6 +14,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
 
 # Of these another origin of the data makes another fit, for the reason given.
 DEPEND_ON_ORIGIN = {
+    "kernel_edmd",  # the last bits decide which nearly dependent functions the operator keeps
     "random_forest",  # a shift moves the last bits, and near ties are decided otherwise
     "sindy",  # looks for a sparse polynomial in the variables as they are
 }
