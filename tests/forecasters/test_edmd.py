@@ -124,12 +124,17 @@ def test_the_two_ways_agree_on_the_first_step_and_part_on_the_second(reference) 
 
 def test_one_variable_is_forecast_through_delays(reference) -> None:
     train = Trajectories(reference.train.values[:, :, :1], dt=0.02)
-    forecast = EDMD(delays=4, stride=3, degree=4).fit(train, seed=0)
-    values = forecast.predict(reference.context[:, :, :1], 50).values
-    error = np.abs(values - reference.truth[:, :50, :1]) / train.values.std()
-    blind = EDMD(degree=4).fit(train, seed=0).predict(reference.context[:, :, :1], 50).values
-    blind_error = np.abs(blind - reference.truth[:, :50, :1]) / train.values.std()
-    assert np.median(error) < 0.1 < np.median(blind_error)
+    settings = {"degree": 4}
+
+    def median_error(forecaster: EDMD) -> float:
+        values = forecaster.fit(train, seed=0).predict(reference.context[:, :, :1], 50).values
+        error = np.abs(values - reference.truth[:, :50, :1]) / train.values.std()
+        return float(np.median(np.where(np.isfinite(error), error, np.inf)))
+
+    # Some windows leave the box, where nothing bounds a polynomial of four delays.
+    assert median_error(EDMD(delays=4, stride=3, **settings)) < 0.1
+    assert median_error(EDMD(**settings)) > 0.5
+    forecast = EDMD(delays=4, stride=3, ridge=1e-8, **settings).fit(train, seed=0)
     with pytest.raises(UnsupportedError, match="delays=4"):
         forecast.next_state(np.zeros((1, 1)))
 

@@ -4,34 +4,21 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from kooplearn.kernel import KernelRidge
 
 from chaosbench.errors import ParameterError
 from chaosbench.forecasters.kernel_edmd import KernelEDMD, _estimate
 from chaosbench.trajectories import Trajectories
 
 
-def _linear(steps: int) -> np.ndarray:
-    step = np.array([[0.98, 0.17], [-0.17, 0.98]])
-    states = np.empty((steps, 2))
-    states[0] = 1.0, 0.3
-    for t in range(steps - 1):
-        states[t + 1] = step @ states[t]
-    return states
-
-
-def test_the_estimator_of_pairs_is_that_of_one_series() -> None:
-    """Half a series behind itself is the same regression as the series itself."""
-    states = _linear(120)
-    before, after = states[:-1], states[1:]
-    ours = _estimate(before, after, np.arange(119), 0.5, 6, False)
-    theirs = KernelRidge(
-        n_components=6, kernel="rbf", gamma=0.5, alpha=1e-12, reduced_rank=False,
-        eigen_solver="dense",
-    ).fit(states)  # fmt: skip
-    a, b = (np.sort_complex(np.round(m.eig(), 6)) for m in (ours, theirs))
-    leading = np.abs(a) > 0.9
-    np.testing.assert_allclose(np.abs(a[leading][-3:]), np.abs(b[np.abs(b) > 0.9][-3:]), atol=1e-3)
+@pytest.mark.parametrize("reduced_rank", [False, True])
+def test_the_operator_of_a_rotation_has_its_eigenvalues(reduced_rank: bool) -> None:
+    """Trigonometric functions of degree k are multiplied by e^(0.3ik)."""
+    angle = np.linspace(0, 2 * np.pi, 300, endpoint=False)
+    before, after = (np.column_stack([np.cos(a), np.sin(a)]) for a in (angle, angle + 0.3))
+    model = _estimate(before, after, np.arange(0, 300, 5), 0.5, 9, reduced_rank)
+    found = np.linalg.eigvals(model.V_.T @ model.kernel_YX_ @ model.U_ / 60)
+    for k in (-2, -1, 0, 1, 2):
+        assert np.abs(found - np.exp(0.3j * k)).min() < 1e-6
 
 
 def test_henon_is_learnt_by_either_regression(henon) -> None:
