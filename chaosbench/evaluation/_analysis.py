@@ -251,7 +251,9 @@ def _audit(outcome: Outcome) -> Audit | None:
     sound = pairs.ndim == 2 and pairs.shape[1] == 3 and len(pairs) > 0 and tolerance.shape == (1,)
     sound = sound and real.ndim == imaginary.ndim == 1 and min(len(real), len(imaginary)) > 1
     sound = sound and grid.shape == (len(imaginary), len(real))
-    if not sound or not all(np.isfinite(a).all() for a in (pairs, tolerance, real, imaginary, grid)):
+    if not sound or not all(
+        np.isfinite(a).all() for a in (pairs, tolerance, real, imaginary, grid)
+    ):
         raise InvalidForecastError("the forecaster's process sent an audit that is none")
     values = pairs[:, 0] + 1j * pairs[:, 1]
     return Audit(values, pairs[:, 2], float(tolerance[0]), real, imaginary, grid)

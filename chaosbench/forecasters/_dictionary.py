@@ -51,10 +51,11 @@ def degree_within(d: int, degree: int, most: int) -> int:
 
 def exponents(d: int, degree: int) -> NDArray[np.int64]:
     """Return the exponents ``(p, d)`` of all monomials up to a total degree, sorted by it."""
-    rows = []
-    for total in range(degree + 1):
-        for chosen in combinations_with_replacement(range(d), total):
-            rows.append(np.bincount(np.array(chosen, dtype=np.int64), minlength=d))
+    rows = [
+        np.bincount(np.array(chosen, dtype=np.int64), minlength=d)
+        for total in range(degree + 1)
+        for chosen in combinations_with_replacement(range(d), total)
+    ]
     return np.array(rows, dtype=np.int64)
 
 
@@ -134,16 +135,16 @@ class Polynomials:
                 matrix[term, place[powers]] += value
         return matrix
 
-    def _in_monomials(self, mean: float, scale: float, degree: int) -> list[FloatArray]:
+    def _in_monomials(self, mean: float, scale: float, degree: int) -> FloatArray:
         """Return the ascending coefficients in u of each univariate function of (u - m) / s."""
         from numpy.polynomial import Chebyshev, Legendre, Polynomial
 
         inner = Polynomial([-mean / scale, 1 / scale])
         basis = {"legendre": Legendre, "chebyshev": Chebyshev, "monomials": Polynomial}[self.kind]
-        found = []
+        found = np.zeros((degree + 1, degree + 1))
         for k in range(degree + 1):
-            composed = basis.basis(k).convert(kind=Polynomial)(inner)
-            found.append(np.resize(np.append(composed.coef, np.zeros(k + 1)), k + 1))
+            coefficients = basis.basis(k).convert(kind=Polynomial)(inner).coef
+            found[k, : len(coefficients)] = coefficients
         return found
 
 

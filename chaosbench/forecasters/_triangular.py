@@ -39,7 +39,7 @@ class TriangularEquations:
             raise DivergedError("the features of the training data are not finite")
         if self._factor is not None:
             both = np.concatenate([self._factor, both])
-        self._factor = np.linalg.qr(both, mode="r")
+        self._factor = np.asarray(np.linalg.qr(both, mode="r"))
         self._samples += len(features)
         self._features = features.shape[1]
         self._decomposed = {}

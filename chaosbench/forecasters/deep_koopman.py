@@ -198,7 +198,7 @@ class DeepKoopman:
 
 
 def _windows(z: FloatArray, horizon: int) -> FloatArray:
-    """Cut all windows of ``horizon + 1`` states from ``(n, T, d)``: ``(windows, horizon + 1, d)``."""
+    """Cut all windows of ``horizon + 1`` states from ``(n, T, d)``, ``(w, horizon + 1, d)``."""
     cut = np.lib.stride_tricks.sliding_window_view(z, horizon + 1, axis=1)
     return np.ascontiguousarray(cut.reshape(-1, z.shape[2], horizon + 1).swapaxes(1, 2))
 
@@ -211,9 +211,7 @@ def _draw(torch: Any, rng: np.random.Generator, inputs: int, hidden: int, output
         matrix = rng.uniform(-1, 1, (fan_in, fan_out)) / np.sqrt(fan_in)
         bias = rng.uniform(-1, 1, fan_out) / np.sqrt(fan_in)
         layers.append(
-            tuple(
-                torch.tensor(w, dtype=torch.float32, requires_grad=True) for w in (matrix, bias)
-            )
+            tuple(torch.tensor(w, dtype=torch.float32, requires_grad=True) for w in (matrix, bias))
         )
     return layers
 

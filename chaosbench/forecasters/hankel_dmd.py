@@ -104,9 +104,7 @@ class HankelDMD:
                 rank = _RANKS[held_out.best(candidates)]
         return self._decompose(scaler, z, delays, rank)
 
-    def _decompose(
-        self, scaler: Scaler, z: FloatArray, delays: int, rank: int
-    ) -> _HankelPredictor:
+    def _decompose(self, scaler: Scaler, z: FloatArray, delays: int, rank: int) -> _HankelPredictor:
         stacked = delay_embedding(z, tuple(range(delays)))
         before = stacked[:, :-1].reshape(-1, stacked.shape[2]).T
         after = stacked[:, 1:].reshape(-1, stacked.shape[2]).T

@@ -193,12 +193,10 @@ def _estimate(
     """Fit kooplearn's estimator to pairs of states from any number of trajectories."""
     from kooplearn.kernel import NystroemKernelRidge
 
-    class Estimator(NystroemKernelRidge):  # type: ignore[misc]
-        def _center_selection(self, num_pts: int) -> NDArray[np.intp]:  # noqa: ARG002
-            return chosen
-
+    given = {"_center_selection": lambda *_: chosen}
+    estimator: Any = type("Estimator", (NystroemKernelRidge,), given)
     # One series whose second half lies one lag behind its first: the pairs, and no others.
-    model = Estimator(
+    model = estimator(
         n_components=rank, kernel="rbf", gamma=gamma, alpha=1e-12, lag_time=len(before),
         reduced_rank=reduced_rank, eigen_solver="dense", n_centers=len(chosen),
     )  # fmt: skip

@@ -194,7 +194,7 @@ def _compressed(
             raise InputError(f"weights must be {len(x)} numbers of at least 0, not all 0")
         both = both * np.sqrt(weight)[:, np.newaxis]
     n = x.shape[1]
-    factor = np.linalg.qr(both, mode="r")
+    factor = np.asarray(np.linalg.qr(both, mode="r"))
     left, sizes, right = np.linalg.svd(factor[:, :n], full_matrices=False)
     keep = sizes > max(x.shape) * np.finfo(float).eps * sizes[0]
     if not keep.any():
@@ -202,7 +202,7 @@ def _compressed(
     frame, back = left[:, keep], right[keep].conj().T / sizes[keep]
     image = factor[:, n:] @ back
     matrix = frame.conj().T @ image
-    return matrix, np.linalg.qr(image - frame @ matrix, mode="r"), back
+    return matrix, np.asarray(np.linalg.qr(image - frame @ matrix, mode="r")), back
 
 
 def _smallest(

@@ -16,7 +16,7 @@ FREQUENCIES = np.array([0.13, 0.13 * np.sqrt(5), 0.71])
 def signal() -> np.ndarray:
     """Three incommensurate frequencies in one variable, ``(T, 1)``."""
     t = np.arange(1500)
-    return np.sin(np.outer(t, FREQUENCIES) + [0, 1, 2]).sum(axis=1, keepdims=True)
+    return np.sin(np.outer(t, FREQUENCIES) + np.arange(3)).sum(axis=1, keepdims=True)
 
 
 def test_frequencies_of_a_quasi_periodic_signal_are_recovered(signal) -> None:
