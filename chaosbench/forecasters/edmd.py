@@ -67,7 +67,9 @@ class EDMD:
     triangularisation of the features: on an attractor, which is thin, they are nearly dependent
     (condition 10⁵ at degree 5 on Lorenz, 10⁹ at degree 8), and normal equations would square that.
     With ``ridge=None`` the penalty, and the dictionary among the smaller ones that begin this one,
-    are those whose closed loop follows the last 15% of the training data longest.
+    are those whose closed loop follows the last 15% of the training data longest: a degree higher
+    than needed costs time only. Degree 5 keeps a Lorenz orbit for 12 Lyapunov times, degree 9 all
+    of the 16 that were tried; on Thomas' cyclic attractor they are 1.6 and 5.
 
     Cost: p functions, C(d' + degree, degree) for d' = d·delays variables, take O(nT p²) time to
     fit (p³ for each candidate) and O(p²) memory; O(p d) a step and window re-lifted, O(p²) linear.
@@ -77,7 +79,7 @@ class EDMD:
 
     Attributes:
         dictionary: ``"legendre"``, ``"chebyshev"``, ``"monomials"`` or ``"radial"``.
-        degree: highest total degree of the polynomials.
+        degree: highest total degree of the polynomials; the one used may be lower, see `ridge`.
         relift: whether every step starts from a state, or the lifted state is propagated linearly.
         delays: states stacked into one, 1 when the state is fully observed.
         stride: steps between stacked states.
@@ -99,7 +101,7 @@ class EDMD:
     )
 
     dictionary: str = "legendre"
-    degree: int = 5
+    degree: int = 9
     relift: bool = True
     delays: int = 1
     stride: int = 1
@@ -193,10 +195,12 @@ class LinearEDMD(EDMD):
     the eigenvalue 1, and a finite matrix has none of it.
 
     Attributes:
+        degree: highest total degree of the polynomials.
         relift: False, or it would be the other one.
 
     """
 
+    degree: int = 5
     relift: bool = False
 
 

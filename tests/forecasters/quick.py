@@ -9,6 +9,8 @@ import chaosbench.forecasters as forecasters
 # Settings of forecasters whose defaults take longer than a second; what they learn may be little.
 SETTINGS: dict[str, dict[str, Any]] = {
     "deep_koopman": {"steps": 60, "hidden": 16, "latent": 6, "batch": 32},
+    "edmd": {"degree": 4},
+    "edmd_linear": {"degree": 4},
     "kernel_edmd": {"centres": 80, "width": 1.0},
 }  # fmt: skip
 
