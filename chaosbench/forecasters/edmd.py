@@ -191,8 +191,8 @@ class LinearEDMD(EDMD):
     """Extended dynamic mode decomposition, propagated linearly: `EDMD` with ``relift=False``.
 
     See there for the equations, the settings and the cost. On Lorenz it loses the truth within a
-    third of a Lyapunov time at degrees 2 to 5: the spectrum of a mixing system is continuous but for
-    the eigenvalue 1, and a finite matrix has none of it.
+    third of a Lyapunov time at degrees 2 to 5: the spectrum of a mixing system is continuous but
+    for the eigenvalue 1, and a finite matrix has none of it.
 
     Attributes:
         degree: highest total degree of the polynomials.
