@@ -78,7 +78,12 @@ def analyse_command(
     if out is not None:
         from chaosbench.plotting import plot_analysis, save
 
-        for name, figure in plot_analysis(found).items():
+        figures = plot_analysis(found)
+        if found.audit is not None:
+            from chaosbench._plot_koopman import plot_pseudospectrum
+
+            figures["pseudospectrum"] = plot_pseudospectrum(found.audit)
+        for name, figure in figures.items():
             written.append(out / f"{name}.{picture}")
             save(figure, written[-1])
     if format is Format.json:
@@ -88,7 +93,8 @@ def analyse_command(
         {"measure": "left", found.forecaster: "right", "truth": "right", "": "left"},
         found.rows(),
     )
-    for line in (found.note, *map(str, written)):
+    audited = "" if found.audit is None else str(found.audit)
+    for line in (found.note, audited, *map(str, written)):
         if line:
             say(line)
     return None

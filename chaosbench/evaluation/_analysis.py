@@ -19,6 +19,7 @@ from chaosbench.evaluation._process import Budget, Outcome, WorkerProcess
 from chaosbench.evaluation._request import request
 from chaosbench.evaluation._score import Exam
 from chaosbench.evaluation._spec import spec_of
+from chaosbench.forecasters.resdmd import Audit
 from chaosbench.systems import System
 from chaosbench.systems import registry as systems
 from chaosbench.systems._constants import constants
@@ -35,6 +36,7 @@ SEGMENT = 2.0  # Lyapunov times between pulls: a millionth of σ grows tenfold
 DROPPED = 4  # a quarter of the free run is its way to its attractor
 OUTSIDE = 1.0
 LEAST = 400
+AUDIT_AT_MOST = 100_000  # numbers of an audit: eigenvalues and the grid of the pseudospectrum
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,7 @@ class Analysis:
         truth: as long a stretch of the truth ``(T, d)``.
         growth: distance of twins left alone, in σ, ``(pairs, steps)``.
         fit_seconds, predict_seconds: wall time inside the forecaster's process.
+        audit: of the Koopman eigenvalues, for forecasters whose predictor has a method `audit`.
 
     """
 
@@ -99,6 +102,7 @@ class Analysis:
     growth: FloatArray
     fit_seconds: float
     predict_seconds: float
+    audit: Audit | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain numbers and text; NaN and infinity, which JSON lacks, are None."""
@@ -113,7 +117,8 @@ class Analysis:
             name: {k: _plain(v) for k, v in vars(measure).items()}
             for name, measure in self.measures.items()
         }
-        return plain | {"config": dict(self.config), "measures": found}
+        audited = {} if self.audit is None else {"audit": _audit_to_dict(self.audit)}
+        return plain | {"config": dict(self.config), "measures": found} | audited
 
     def rows(self) -> list[list[str]]:
         """Return label, value, truth and unit of each measure as text."""
@@ -125,6 +130,8 @@ class Analysis:
     def __repr__(self) -> str:
         lines = [f"{self.forecaster} on {self.task}: {self.status}"]
         lines += [f"  {label}: {value}, truth {truth}" for label, value, truth, _ in self.rows()]
+        if self.audit is not None:
+            lines.append(f"  {self.audit}")
         return "\n".join([*lines, *([f"  {self.note}"] if self.note else [])])
 
 
@@ -155,7 +162,8 @@ def analyse(
     the correlation dimension are taken. Its largest Lyapunov exponent is that of twins from 16
     states of this run, pulled back to each other every two Lyapunov times: the mean over the
     pairs with its standard error. It has left when it is more than one σ outside the box of the
-    truth, or not finite.
+    truth, or not finite. A predictor with a method `audit` (EDMD has one) is also asked which of
+    its Koopman eigenvalues the training data verify.
 
     Args:
         forecaster: as for `evaluate`.
@@ -198,7 +206,7 @@ def analyse(
     job = request(spec, exam, seed=seed, learn=chosen.learn) | {
         "duty": "analyse",
         "analysis": plan,
-        "numbers": points * d + TWINS * (plan["growth"] + SEGMENTS),
+        "numbers": points * d + TWINS * (plan["growth"] + SEGMENTS) + AUDIT_AT_MOST,
     }
     server = WorkerProcess(budget or Budget())
     try:
@@ -208,6 +216,7 @@ def analyse(
     if outcome.status not in ("ok", "diverged") or not outcome.arrays:
         raise ChaosbenchError(f"{spec.label} on {chosen.id}: {outcome.status}. {outcome.message}")
     run, growth, stretch = _arrays(outcome, plan, d)
+    audit = _audit(outcome)
     system = systems[chosen.system]
     measures, note, truth, kept = _measure(system, exam, run, stretch, plan, chosen.dataset.seed)
     return Analysis(
@@ -228,7 +237,44 @@ def analyse(
         growth=growth,
         fit_seconds=outcome.costs.get("fit_seconds", math.nan),
         predict_seconds=outcome.costs.get("predict_seconds", math.nan),
+        audit=audit,
     )
+
+
+def _audit(outcome: Outcome) -> Audit | None:
+    """Check the audit that the process sent, if it sent one."""
+    pairs = outcome.arrays.get("eigenvalues")
+    if pairs is None:
+        return None
+    names = ("tolerance", "real", "imaginary", "pseudospectrum")
+    tolerance, real, imaginary, grid = (outcome.arrays.get(n, np.empty(0)) for n in names)
+    sound = pairs.ndim == 2 and pairs.shape[1] == 3 and len(pairs) > 0 and tolerance.shape == (1,)
+    sound = sound and real.ndim == imaginary.ndim == 1 and min(len(real), len(imaginary)) > 1
+    sound = sound and grid.shape == (len(imaginary), len(real))
+    if not sound or not all(
+        np.isfinite(a).all() for a in (pairs, tolerance, real, imaginary, grid)
+    ):
+        raise InvalidForecastError("the forecaster's process sent an audit that is none")
+    values = pairs[:, 0] + 1j * pairs[:, 1]
+    return Audit(values, pairs[:, 2], float(tolerance[0]), real, imaginary, grid)
+
+
+def _audit_to_dict(audit: Audit) -> dict[str, Any]:
+    """Return the verdict on every eigenvalue; the pseudospectrum is for the picture."""
+    pairs = zip(audit.eigenvalues, audit.residuals, strict=True)
+    return {
+        "tolerance": audit.tolerance,
+        "least_nontrivial_residual": _plain(audit.least_nontrivial),
+        "eigenvalues": [
+            {
+                "real": float(value.real),
+                "imaginary": float(value.imag),
+                "residual": float(residual),
+                "verified": bool(residual <= audit.tolerance),
+            }
+            for value, residual in pairs
+        ],
+    }
 
 
 def _arrays(

@@ -170,7 +170,27 @@ def _analyse(
     spread = np.nanstd(train.values, axis=(0, 1))
     found = explore(predict, context[0], np.where(spread > 0, spread, 1.0), **job["analysis"])
     header["predict_seconds"] = time.perf_counter() - middle
-    return found
+    return found | _audited(predictor)
+
+
+def _audited(predictor: Any) -> Arrays:
+    """Return the audit of a Koopman model, of those predictors that have one."""
+    from chaosbench.errors import InvalidForecastError
+    from chaosbench.forecasters.resdmd import Audit
+
+    if not callable(getattr(predictor, "audit", None)):
+        return {}
+    made = predictor.audit()
+    if not isinstance(made, Audit):
+        raise InvalidForecastError(f"audit must return an Audit, not {type(made).__name__}")
+    values = made.eigenvalues
+    return {
+        "eigenvalues": np.stack([values.real, values.imag, made.residuals], axis=1),
+        "tolerance": np.array([made.tolerance]),
+        "real": made.real,
+        "imaginary": made.imaginary,
+        "pseudospectrum": made.pseudospectrum,
+    }
 
 
 def _fit(forecaster: Any, train: Trajectories, job: dict[str, Any], header: Any) -> Any:

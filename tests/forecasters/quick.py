@@ -10,10 +10,15 @@ import chaosbench.forecasters as forecasters
 SETTINGS: dict[str, dict[str, Any]] = {
     "lsm": {"side": 4, "steps": 5},
     "nalsm": {"side": 4, "steps": 5, "settling": 200},
+    "deep_koopman": {"steps": 60, "hidden": 16, "latent": 6, "batch": 32},
+    "edmd": {"degree": 4},
+    "edmd_linear": {"degree": 4},
+    "kernel_edmd": {"centres": 80, "width": 1.0},
 }  # fmt: skip
 
 # Of these another origin of the data makes another fit, for the reason given.
 DEPEND_ON_ORIGIN = {
+    "kernel_edmd",  # the last bits decide which nearly dependent functions the operator keeps
     "random_forest",  # a shift moves the last bits, and near ties are decided otherwise
     "sindy",  # looks for a sparse polynomial in the variables as they are
 }

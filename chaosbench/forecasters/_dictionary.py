@@ -1,0 +1,169 @@
+"""Dictionaries of observables for extended dynamic mode decomposition."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import combinations_with_replacement
+from math import comb
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from chaosbench.trajectories import FloatArray
+
+__all__ = ["POLYNOMIALS", "Dictionary", "Polynomials", "Radial", "degree_within", "exponents"]
+
+POLYNOMIALS = ("legendre", "chebyshev", "monomials")
+
+
+class Dictionary(Protocol):
+    """Functions of a scaled state, sorted so that leading ones form smaller dictionaries.
+
+    The first is the constant, the next `d` are affine in one variable each.
+    """
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Numbers of leading functions that are dictionaries of their own, ascending."""
+        ...
+
+    def first(self, size: int) -> Dictionary:
+        """Return the dictionary of the leading functions."""
+        ...
+
+    def __call__(self, x: FloatArray) -> FloatArray:
+        """Evaluate at states ``(rows, d)``: ``(rows, p)``."""
+        ...
+
+
+def degree_within(d: int, degree: int, most: int) -> int:
+    """Return the highest total degree up to `degree` with at most `most` polynomials; at least 1.
+
+    There are C(d + k, k) polynomials of `d` variables up to total degree `k`.
+    """
+    while degree > 1 and comb(d + degree, degree) > most:
+        degree -= 1
+    return degree
+
+
+def exponents(d: int, degree: int) -> NDArray[np.int64]:
+    """Return the exponents ``(p, d)`` of all monomials up to a total degree, sorted by it."""
+    rows = [
+        np.bincount(np.array(chosen, dtype=np.int64), minlength=d)
+        for total in range(degree + 1)
+        for chosen in combinations_with_replacement(range(d), total)
+    ]
+    return np.array(rows, dtype=np.int64)
+
+
+@dataclass(frozen=True, eq=False)
+class Polynomials:
+    """Products of orthogonal polynomials, one factor a variable.
+
+    Attributes:
+        kind: ``"legendre"``, ``"chebyshev"`` or ``"monomials"``.
+        powers: degree of the factor in each variable, ``(p, d)``, sorted by total degree.
+
+    """
+
+    kind: str
+    powers: NDArray[np.int64]
+
+    def __post_init__(self) -> None:
+        p, d = self.powers.shape
+        degree = int(self.powers.max(initial=0))
+        # Only the factors that are not 1: no more of them than the degree, however large d is.
+        factors = max(1, int((self.powers > 0).sum(axis=1).max(initial=0)))
+        index = np.zeros((factors, p), dtype=np.intp)  # column 0 holds a constant 1
+        for term, row in enumerate(self.powers):
+            for place, variable in enumerate(np.flatnonzero(row)):
+                index[place, term] = row[variable] * d + variable
+        object.__setattr__(self, "_degree", degree)
+        object.__setattr__(self, "_index", index)
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        total = self.powers.sum(axis=1)
+        return tuple(int((total <= k).sum()) for k in range(1, int(total.max(initial=0)) + 1))
+
+    def first(self, size: int) -> Polynomials:
+        return Polynomials(self.kind, self.powers[:size])
+
+    def __call__(self, x: FloatArray) -> FloatArray:
+        degree: int = self._degree  # type: ignore[attr-defined]
+        index: NDArray[np.intp] = self._index  # type: ignore[attr-defined]
+        table = np.empty((degree + 1, *x.shape))
+        table[0] = 1.0
+        if degree > 0:
+            table[1] = x
+        for k in range(1, degree):
+            if self.kind == "monomials":
+                table[k + 1] = x * table[k]
+            elif self.kind == "chebyshev":
+                table[k + 1] = 2 * x * table[k] - table[k - 1]
+            else:
+                table[k + 1] = ((2 * k + 1) * x * table[k] - k * table[k - 1]) / (k + 1)
+        flat = table.swapaxes(0, 1).reshape(len(x), -1)
+        product = flat[:, index[0]]
+        for factor in index[1:]:
+            product *= flat[:, factor]
+        return product
+
+    def expanded(self, mean: FloatArray, scale: FloatArray) -> FloatArray:
+        """Return the coefficients ``(p, p)`` of each function in monomials of the data.
+
+        The functions are those of x = (u - mean) / scale, the monomials those of u in the same
+        order of exponents.
+        """
+        degree: int = self._degree  # type: ignore[attr-defined]
+        place = {tuple(row): k for k, row in enumerate(self.powers.tolist())}
+        single = [self._in_monomials(m, s, degree) for m, s in zip(mean, scale, strict=True)]
+        matrix = np.zeros((len(self.powers), len(self.powers)))
+        for term, row in enumerate(self.powers):
+            expansion = {(0,) * len(row): 1.0}
+            for variable in np.flatnonzero(row):
+                factor = single[variable][row[variable]]
+                grown = {}
+                for powers, value in expansion.items():
+                    for k in range(row[variable] + 1):
+                        grown[(*powers[:variable], k, *powers[variable + 1 :])] = value * factor[k]
+                expansion = grown
+            for powers, value in expansion.items():
+                matrix[term, place[powers]] += value
+        return matrix
+
+    def _in_monomials(self, mean: float, scale: float, degree: int) -> FloatArray:
+        """Return the ascending coefficients in u of each univariate function of (u - m) / s."""
+        from numpy.polynomial import Chebyshev, Legendre, Polynomial
+
+        inner = Polynomial([-mean / scale, 1 / scale])
+        basis = {"legendre": Legendre, "chebyshev": Chebyshev, "monomials": Polynomial}[self.kind]
+        found = np.zeros((degree + 1, degree + 1))
+        for k in range(degree + 1):
+            coefficients = basis.basis(k).convert(kind=Polynomial)(inner).coef
+            found[k, : len(coefficients)] = coefficients
+        return found
+
+
+@dataclass(frozen=True, eq=False)
+class Radial:
+    """A constant, the state, and thin-plate splines r² log r about centres ``(m, d)``."""
+
+    centres: FloatArray
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        m, d = self.centres.shape
+        return tuple(sorted({1 + d, *(1 + d + m // k for k in (4, 2, 1))}))
+
+    def first(self, size: int) -> Radial:
+        return Radial(self.centres[: size - 1 - self.centres.shape[1]])
+
+    def __call__(self, x: FloatArray) -> FloatArray:
+        offset = x[:, np.newaxis] - self.centres
+        square = np.einsum("rmd,rmd->rm", offset, offset)
+        splines = 0.5 * square * np.log(np.maximum(square, 1e-300))
+        return np.concatenate([np.ones((len(x), 1)), x, splines], axis=1)
