@@ -39,7 +39,7 @@ class IntrinsicPlasticity(ReservoirForecaster):
 
     Cost: `epochs` passes of O(nT N (degree + d)) before what an echo state network costs. It fails
     as an echo state network does; the rule knows nothing of the forecast, so that a good σ has to
-    be found by tuning, and a large `rate` makes the gains overshoot.
+    be found by tuning, and a `rate` much above σ² makes the shifts overshoot and the units saturate.
 
     Attributes:
         units: number of reservoir units N.
@@ -138,15 +138,13 @@ def adapt(
     variance = deviation**2
     gain, shift = np.ones(reservoir.units), np.zeros(reservoir.units)
     state = np.zeros((n, reservoir.units))
-    # A rate that is too large ends in numbers that are not finite, and the fit in DivergedError.
-    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-        for _ in range(epochs):
-            for t in range(length):
-                x = (reservoir.recurrent @ state.T).T
-                x += inputs[:, t] @ reservoir.weights.T + reservoir.bias
-                state = np.tanh(gain * x + shift)
-                slope = (mean - state * (2 * variance + 1 - state**2 + mean * state)) / variance
-                # The gradient of the gain uses the gain of before the step.
-                gain = gain + rate * (1 / gain + (slope * x).mean(axis=0))
-                shift = shift + rate * slope.mean(axis=0)
+    for _ in range(epochs):
+        for t in range(length):
+            x = (reservoir.recurrent @ state.T).T
+            x += inputs[:, t] @ reservoir.weights.T + reservoir.bias
+            state = np.tanh(gain * x + shift)
+            slope = (mean - state * (2 * variance + 1 - state**2 + mean * state)) / variance
+            # The gradient of the gain uses the gain of before the step.
+            gain = gain + rate * (1 / gain + (slope * x).mean(axis=0))
+            shift = shift + rate * slope.mean(axis=0)
     return gain, shift

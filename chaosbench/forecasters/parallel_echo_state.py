@@ -70,6 +70,9 @@ class ParallelEchoState(EchoStateNetwork):
         }
     )
 
+    # A group sees several variables, an echo state network of Lorenz three: less of each keeps the
+    # units away from saturation.
+    input_scaling: float = 0.1
     groups: int = 20
     overlap: int = 4
     shared: bool = False

@@ -8,6 +8,11 @@ import chaosbench.forecasters as forecasters
 
 # Settings of forecasters whose defaults take longer than a second; what they learn may be little.
 SETTINGS: dict[str, dict[str, Any]] = {
+    "delay_reservoir": {"units": 100},
+    "ei_reservoir": {"units": 100},
+    "es2n": {"units": 100},
+    "intrinsic_plasticity": {"units": 100},
+    "parallel_esn": {"units": 50},
 }  # fmt: skip
 
 # Of these another origin of the data makes another fit, for the reason given.
