@@ -25,7 +25,7 @@ _RATES = (1e-2, 1e-3)
 
 @dataclass(frozen=True)
 class BalancedReservoir(ReservoirForecaster):
-    """Reservoir of excitatory and inhibitory units that adapts its inhibition, then a ridge readout.
+    """Reservoir of excitatory and inhibitory units that adapts its inhibition to its input.
 
     Four of five units excite, the others inhibit, as in [srinivasan2025]; each listens to exactly
     `degree` of them, in the same proportion, and answers with a rate between 0 and 1:
@@ -73,6 +73,7 @@ class BalancedReservoir(ReservoirForecaster):
 
     """
 
+    libraries: ClassVar[tuple[str, ...]] = ("scipy.linalg", "scipy.sparse")
     search_space: ClassVar[Mapping[str, tuple[Any, ...]]] = MappingProxyType(
         {
             "targets": _TARGETS,
@@ -135,7 +136,7 @@ class BalancedReservoir(ReservoirForecaster):
         target = np.full(self.units, self.rate)
         if self.targets == "beta":
             target = rng.beta(2, 2, self.units)
-        rows = inhibition.data.reshape(self.units, -1)
+        rows: FloatArray = inhibition.data.reshape(self.units, -1)
         if self.adaptation == "one_step":
             mean = network.weights @ inputs.mean(axis=(0, 1))
             wanted = np.log(target / (1 - target)) / self.gain + self.threshold

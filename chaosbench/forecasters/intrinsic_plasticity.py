@@ -39,7 +39,7 @@ class IntrinsicPlasticity(ReservoirForecaster):
 
     Cost: `epochs` passes of O(nT N (degree + d)) before what an echo state network costs. It fails
     as an echo state network does; the rule knows nothing of the forecast, so that a good σ has to
-    be found by tuning, and a `rate` much above σ² makes the shifts overshoot and the units saturate.
+    be found by tuning; and a `rate` much above σ² makes the shifts overshoot and units saturate.
 
     Attributes:
         units: number of reservoir units N.

@@ -128,7 +128,9 @@ def test_members_of_an_ensemble_are_single_networks(reference) -> None:
     np.testing.assert_array_equal(forecast.samples, np.stack(single))
     np.testing.assert_array_equal(forecast.values, np.median(single, axis=0))
     assert seeds[0] == 7
-    assert EchoStateNetwork(units=40).fit(train, seed=7).predict(reference.context, 5).samples is None
+    assert (
+        EchoStateNetwork(units=40).fit(train, seed=7).predict(reference.context, 5).samples is None
+    )
 
 
 def test_an_ensemble_goes_on_without_the_members_that_escaped() -> None:

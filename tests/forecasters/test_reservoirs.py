@@ -85,9 +85,7 @@ def test_plasticity_is_that_of_reservoirpy(lorenz) -> None:
         learning_rate=1e-3, epochs=2, input_dim=3,
     )  # fmt: skip
     node.fit(lorenz[0, :400])
-    gain, shift = adapt(
-        reservoir, lorenz[:, :400], mean=0.1, deviation=0.3, rate=1e-3, epochs=2
-    )
+    gain, shift = adapt(reservoir, lorenz[:, :400], mean=0.1, deviation=0.3, rate=1e-3, epochs=2)
     np.testing.assert_allclose(gain, node.a, rtol=1e-10)
     np.testing.assert_allclose(shift, node.b, rtol=1e-10)
     assert np.abs(gain - 1).max() > 0.1
