@@ -136,7 +136,8 @@ class BalancedReservoir(ReservoirForecaster):
         target = np.full(self.units, self.rate)
         if self.targets == "beta":
             target = rng.beta(2, 2, self.units)
-        rows: FloatArray = inhibition.data.reshape(self.units, -1)
+        # A view: what adapts are the entries of the matrix itself.
+        rows: FloatArray = np.asarray(inhibition.data, dtype=np.float64).reshape(self.units, -1)
         if self.adaptation == "one_step":
             mean = network.weights @ inputs.mean(axis=(0, 1))
             wanted = np.log(target / (1 - target)) / self.gain + self.threshold
