@@ -47,7 +47,7 @@ def steps_until_wrong(forecaster, ring) -> float:
 
 def test_one_group_is_an_echo_state_network(reference) -> None:
     train = Trajectories(reference.train.values[:, :1500], dt=DT)
-    one = ParallelEchoState(groups=1, units=60).fit(train, seed=3)
+    one = ParallelEchoState(groups=1, units=60, input_scaling=0.3).fit(train, seed=3)
     plain = EchoStateNetwork(units=60).fit(train, seed=3)
     np.testing.assert_allclose(
         one.predict(reference.context, 20).values,
