@@ -33,9 +33,9 @@ class IntrinsicPlasticity(ReservoirForecaster):
         δ = μ/σ² - r (2σ² + 1 - r² + μ r)/σ²,    Δh = η δ,    Δg = η (1/g + x δ).
 
     Then they are frozen and folded into W, W_in and b, and a readout of increments is trained as
-    for `EchoStateNetwork`. reservoirpy's `IPReservoir` computes the same (a test holds the two
-    equal); its loop in Python costs several times more, and takes one trajectory after the other
-    where this one takes the mean gradient of all.
+    for `EchoStateNetwork`. reservoirpy's `IPReservoir` computes the same on one trajectory (a test
+    holds the two equal); of several it takes one after the other and carries the state over from
+    each to the next, where this one takes the mean gradient of all at the same time.
 
     Cost: `epochs` passes of O(nT N (degree + d)) before what an echo state network costs. It fails
     as an echo state network does; the rule knows nothing of the forecast, so that a good σ has to
