@@ -38,7 +38,8 @@ class ParallelEchoState(EchoStateNetwork):
     Cost: with G groups of N units, O(nT G N²) time to fit and O(G N²) memory, O(G N degree) a step
     and window; with a shared readout the memory is O(N²). It fails where variables that are far
     apart in their order depend on each other directly (with `overlap` large enough each group sees
-    all variables, and it works as any echo state network).
+    all variables, and it works as any echo state network), and without `noise` the closed loop is unstable
+    on smooth fields such as that of Kuramoto and Sivashinsky.
 
     Attributes:
         units: number of reservoir units N of each group.
@@ -73,6 +74,8 @@ class ParallelEchoState(EchoStateNetwork):
     # A group sees several variables, an echo state network of Lorenz three: less of each keeps the
     # units away from saturation.
     input_scaling: float = 0.1
+    # Without noise no group learns to damp the jumps between the forecasts of its neighbours.
+    noise: float = 3e-3
     groups: int = 20
     overlap: int = 4
     shared: bool = False
