@@ -38,8 +38,8 @@ class ParallelEchoState(EchoStateNetwork):
     Cost: with G groups of N units, O(nT G N²) time to fit and O(G N²) memory, O(G N degree) a step
     and window; with a shared readout the memory is O(N²). It fails where variables that are far
     apart in their order depend on each other directly (with `overlap` large enough each group sees
-    all variables, and it works as any echo state network), and without `noise` the closed loop is unstable
-    on smooth fields such as that of Kuramoto and Sivashinsky.
+    all variables, and it works as any echo state network), and without `noise` the closed loop is
+    unstable on smooth fields such as that of Kuramoto and Sivashinsky.
 
     Attributes:
         units: number of reservoir units N of each group.
