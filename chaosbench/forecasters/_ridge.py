@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
@@ -15,7 +15,19 @@ if TYPE_CHECKING:
     from chaosbench.forecasters._selection import HeldOut
     from chaosbench.trajectories import FloatArray
 
-__all__ = ["NormalEquations", "select_ridge"]
+__all__ = ["Equations", "NormalEquations", "select_ridge"]
+
+
+class Equations(Protocol):
+    """What can be added to and solved for a readout."""
+
+    def add(self, features: FloatArray, targets: FloatArray) -> None:
+        """Add rows of features and targets."""
+        ...
+
+    def solve(self, ridge: float) -> FloatArray:
+        """Return the readout for a penalty."""
+        ...
 
 
 class NormalEquations:
@@ -72,7 +84,7 @@ class NormalEquations:
 
 
 def select_ridge(
-    equations: NormalEquations,
+    equations: Equations,
     grid: Sequence[float],
     predictor: Callable[[FloatArray], Predictor],
     held_out: HeldOut,

@@ -14,6 +14,12 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "edmd": {"degree": 4},
     "edmd_linear": {"degree": 4},
     "kernel_edmd": {"centres": 80, "width": 1.0},
+    "delay_reservoir": {"units": 100},
+    "ei_reservoir": {"units": 100},
+    "es2n": {"units": 100},
+    "intrinsic_plasticity": {"units": 100},
+    # A smaller scale fits the series of two sines so well that the rounding of a shift shows.
+    "parallel_esn": {"units": 50, "input_scaling": 0.3},
 }  # fmt: skip
 
 # Of these another origin of the data makes another fit, for the reason given.

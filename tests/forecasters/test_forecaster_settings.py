@@ -9,12 +9,35 @@ import pytest
 
 from chaosbench.errors import ParameterError
 from chaosbench.forecasters.darts_regression import LinearRegression, RandomForest
+from chaosbench.forecasters.delay_reservoir import DelayReservoir
 from chaosbench.forecasters.echo_state import EchoStateNetwork
+from chaosbench.forecasters.edge_of_stability import ES2N
+from chaosbench.forecasters.ei_reservoir import BalancedReservoir
+from chaosbench.forecasters.intrinsic_plasticity import IntrinsicPlasticity
 from chaosbench.forecasters.liquid_state import LiquidStateMachine, NeuronAstrocyteLiquid
 from chaosbench.forecasters.local_linear import LocalLinear
 from chaosbench.forecasters.nvar import NVAR
+from chaosbench.forecasters.parallel_echo_state import ParallelEchoState
 from chaosbench.forecasters.parroting import ContextParroting
 from chaosbench.forecasters.sindy import SINDy
+
+# What every reservoir has.
+RESERVOIR = [
+    ("units", 0),
+    ("ridge", -1e-9),
+    ("noise", -1.0),
+    ("transient", -1),
+    ("readout", "cubes"),
+    ("ensemble", 0),
+]
+ECHO_STATE = [
+    *RESERVOIR,
+    ("spectral_radius", -0.1),
+    ("spectral_radius", math.nan),
+    ("input_scaling", 0.0),
+    ("bias", math.inf),
+    ("degree", 0),
+]
 
 WRONG = [
     (ContextParroting, "window", 0),
@@ -31,11 +54,7 @@ WRONG = [
     (RandomForest, "max_samples", 1.1),
     (RandomForest, "max_features", 0.0),
     (RandomForest, "max_columns", 0),
-    (EchoStateNetwork, "units", 0),
-    (EchoStateNetwork, "spectral_radius", -0.1),
-    (EchoStateNetwork, "spectral_radius", math.nan),
-    (EchoStateNetwork, "input_scaling", 0.0),
-    (EchoStateNetwork, "bias", math.inf),
+    *((EchoStateNetwork, *wrong) for wrong in ECHO_STATE),
     (EchoStateNetwork, "leak", 0.0),
     (EchoStateNetwork, "leak", 1.01),
     (EchoStateNetwork, "degree", 0),
@@ -63,6 +82,37 @@ WRONG = [
     (NeuronAstrocyteLiquid, "astrocyte", -0.01),
     (NeuronAstrocyteLiquid, "rate", "0.15"),
     (NeuronAstrocyteLiquid, "settling", 1.5),
+    *((ParallelEchoState, *wrong) for wrong in ECHO_STATE),
+    (ParallelEchoState, "leak", 0.0),
+    (ParallelEchoState, "groups", 0),
+    (ParallelEchoState, "overlap", -1),
+    (ParallelEchoState, "shared", 1),
+    *((IntrinsicPlasticity, *wrong) for wrong in ECHO_STATE),
+    (IntrinsicPlasticity, "mean", 1.5),
+    (IntrinsicPlasticity, "deviation", 0.0),
+    (IntrinsicPlasticity, "rate", -1e-3),
+    (IntrinsicPlasticity, "epochs", -1),
+    *((ES2N, *wrong) for wrong in ECHO_STATE),
+    (ES2N, "proximity", 1.1),
+    *((DelayReservoir, *wrong) for wrong in RESERVOIR),
+    (DelayReservoir, "nonlinearity", "cosine"),
+    (DelayReservoir, "feedback", -0.1),
+    (DelayReservoir, "exponent", -1.0),
+    (DelayReservoir, "phase", math.inf),
+    (DelayReservoir, "separation", 0.0),
+    (DelayReservoir, "input_scaling", 0.0),
+    (DelayReservoir, "bias", -1.0),
+    *((BalancedReservoir, *wrong) for wrong in RESERVOIR),
+    (BalancedReservoir, "units", 1),
+    (BalancedReservoir, "adaptation", "three_phases"),
+    (BalancedReservoir, "targets", "gaussian"),
+    (BalancedReservoir, "rate", 1.0),
+    (BalancedReservoir, "balance", math.nan),
+    (BalancedReservoir, "strength", 0.0),
+    (BalancedReservoir, "gain", 0.0),
+    (BalancedReservoir, "threshold", math.inf),
+    (BalancedReservoir, "input_scaling", 0.0),
+    (BalancedReservoir, "degree", 0),
     (NVAR, "delay", 0),
     (NVAR, "order", 0),
     (NVAR, "stride", 0),
