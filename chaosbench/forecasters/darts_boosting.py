@@ -52,10 +52,10 @@ class LightGBM:
     extra: ClassVar[str] = "gbm"
     libraries: ClassVar[tuple[str, ...]] = ("scipy.linalg", "lightgbm", "darts.models")
     search_space: ClassVar[Mapping[str, tuple[Any, ...]]] = MappingProxyType(
-        {"lags": (3, 10, 30), "leaves": (15, 31, 63), "trees": (100, 300, 1000)}
+        {"lags": (5, 10, 20, 40), "leaves": (15, 31, 63), "trees": (100, 300, 1000)}
     )
 
-    lags: int = 10
+    lags: int = 20
     trees: int = 300
     leaves: int = 31
     learning_rate: float = 0.1
