@@ -116,7 +116,11 @@ class ChunkNetwork(DartsNetwork):
     """
 
     search_space: ClassVar[Mapping[str, tuple[Any, ...]]] = MappingProxyType(
-        {"input_length": (8, 16, 32, 64), "output_length": (1, 4, 16), "learning_rate": (3e-4, 1e-3, 3e-3)}
+        {
+            "input_length": (8, 16, 32, 64),
+            "output_length": (1, 4, 16),
+            "learning_rate": (3e-4, 1e-3, 3e-3),
+        }
     )
 
     output_length: int = 4
@@ -259,9 +263,7 @@ def _call(
     """Run the network, ``(b, I, d)`` to ``(b, O, d)`` and its recurrent state."""
     from darts.utils.data.torch_datasets.utils import PLModuleInput
 
-    output = module(
-        PLModuleInput(past_target=past, future_target=future, state=state, stage=stage)
-    )
+    output = module(PLModuleInput(past_target=past, future_target=future, state=state, stage=stage))
     return output.prediction.squeeze(-1), output.state
 
 

@@ -37,9 +37,7 @@ class _DriftPredictor:
     d: int
 
     def predict(self, context: FloatArray, horizon: int) -> Forecast:
-        rows, alive = checked_context(
-            context, horizon, d=self.d, minimum=2, used=None, who="Drift"
-        )
+        rows, alive = checked_context(context, horizon, d=self.d, minimum=2, used=None, who="Drift")
         first, last = rows[:, :1], rows[:, -1:]
         ahead = np.arange(1, horizon + 1)[:, np.newaxis]
         values = last + ahead * ((last - first) / (rows.shape[1] - 1))

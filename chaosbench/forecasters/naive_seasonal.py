@@ -20,15 +20,18 @@ if TYPE_CHECKING:
 
 __all__ = ["NaiveSeasonal", "find_season"]
 
+_AS_GOOD = 0.9  # of the highest autocorrelation
+
 
 @dataclass(frozen=True)
 class NaiveSeasonal:
     """Naive seasonal: ŷ(C+h) = y(C - P + 1 + (h-1) mod P), the last P steps again and again.
 
-    The season P, common to all variables, is where the autocorrelation r(k) of the training data is
-    highest after it first fell to zero, up to a lag of `longest` or half of a trajectory; r is the
-    mean over variables and trajectories, each lag divided by its number of pairs. Where r never
-    falls to zero, P is 1 and the forecast persistence [hyndman2021]. A context shorter than P is
+    The season P, common to all variables, is the first peak of the autocorrelation r(k) of the
+    training data that reaches 90% of the highest, after r first fell to zero and up to a lag of
+    `longest` or half of a trajectory; r is the mean over variables and trajectories, each lag
+    divided by its number of pairs. Where r never falls to zero, or never rises again, P is 1 and
+    the forecast persistence [hyndman2021]. A context shorter than P is
     repeated whole. Cost: O(n T log T d) to fit, O(n H d) to write the answer. It fails on chaos
     because the season is only a mean: the phase is lost within a few of them, and the forecast
     begins with a jump, by as much as the state differs from itself one season ago.
@@ -61,7 +64,14 @@ def find_season(values: FloatArray, longest: int) -> int:
     below = np.flatnonzero(correlation <= 0.0)
     if not below.size:
         return 1
-    return int(below[0] + np.argmax(correlation[below[0] :]))
+    beyond = correlation[below[0] :]
+    high = beyond >= _AS_GOOD * beyond.max()
+    if beyond.max() <= 0.0:
+        return 1
+    # Two, three or more seasons correlate as well as one, and chance decides which of them best.
+    first = int(high.argmax())
+    end = first + int((~np.append(high[first:], False)).argmax())
+    return int(below[0] + first + beyond[first:end].argmax())
 
 
 @dataclass(frozen=True, eq=False)

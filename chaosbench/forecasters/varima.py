@@ -167,9 +167,7 @@ class _VARIMAPredictor:
 
         def expected() -> FloatArray:
             return np.asarray(
-                self.intercept
-                + past @ self.autoregression
-                + innovations @ self.moving_average
+                self.intercept + past @ self.autoregression + innovations @ self.moving_average
             )
 
         def advance(newest: FloatArray, innovation: FloatArray) -> None:
