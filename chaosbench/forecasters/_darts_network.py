@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Mapping
-from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -152,7 +151,7 @@ def _fit(config: DartsNetwork, train: Trajectories, *, seed: int) -> _NetworkPre
     return _NetworkPredictor(config=config, scaler=scaler, model=model, device=device)
 
 
-def _untrained(config: DartsNetwork, z: FloatArray, seed: int) -> Any:
+def _untrained(config: DartsNetwork, z: Any, seed: int) -> Any:
     """Let darts draw the network: a fit of no epochs, which writes and prints nothing."""
     import darts.models
 

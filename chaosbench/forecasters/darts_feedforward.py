@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from chaosbench.forecasters._common import require_real
 from chaosbench.forecasters._darts_network import ChunkNetwork
 
-__all__ = ["DLinear", "NBEATS", "NHiTS", "NLinear", "TSMixer", "TiDE"]
+__all__ = ["NBEATS", "DLinear", "NHiTS", "NLinear", "TSMixer", "TiDE"]
 
 
 @dataclass(frozen=True)
@@ -107,8 +107,8 @@ class TiDE(ChunkNetwork):
     bypass; L is a linear map from the past to the future of each variable. Training, rollout and
     the other settings: `ChunkNetwork`.
 
-    Cost: with P = O(layers width² + (I + O) d width) weights, O(batch P) a training step, O(n P / O)
-    a step of the rollout. It fails as `NBEATS` does, somewhat sooner.
+    Cost: with P = O(layers width² + (I + O) d width) weights, O(batch P) a training step, O(n P /
+    O) a step of the rollout. It fails as `NBEATS` does, somewhat sooner.
 
     Attributes:
         layers: residual blocks of the encoder, and of the decoder.

@@ -67,7 +67,7 @@ class Theta(_Local):
     fails on chaos as persistence does: on finely sampled data α is 1, and the level the last value.
 
     Attributes:
-        theta: coefficient θ of the theta line, at least 1; 2 is the method's own, 1 drops the slope.
+        theta: coefficient θ of the theta line, at least 1; 2 is the method's own, 1 is SES.
         season: steps of a season that is removed first; 1 for none.
 
     """

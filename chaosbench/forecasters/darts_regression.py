@@ -163,6 +163,7 @@ class LagPredictor:
 
     @single_threaded
     def predict(self, context: FloatArray, horizon: int) -> Forecast:
+        """Feed the regression its own output."""
         d = len(self.scaler.mean)
         rows, alive = checked_context(
             context, horizon, d=d, minimum=self.lags, used=self.lags, who=self.who

@@ -114,8 +114,8 @@ class TCN(ChunkNetwork):
     output sees the whole input; it is trained to give, at every step of the input, the value
     `output_length` later. Training, rollout and the other settings: `ChunkNetwork`.
 
-    Cost: O(batch I blocks kernel filters²) a training step, O(n I blocks kernel filters² / O) a step
-    of the rollout, with blocks = O(log(I / kernel)). It fails sooner than the others of its size:
+    Cost: O(batch I blocks kernel filters²) a training step, O(n I blocks kernel filters² / O) a
+    step of the rollout, with blocks = O(log(I / kernel)). It fails sooner than the others of its size:
     its first output within a chunk has seen as little as its last.
 
     Attributes:
@@ -157,8 +157,8 @@ class Transformer(ChunkNetwork):
     """Encoder–decoder transformer, darts' `TransformerModel` [vaswani2017], [herzen2022].
 
     Every step is a token; the encoder attends to the past, the decoder to it and to what it has
-    forecast of the chunk so far, softmax(Q Kᵀ/√width) V in `heads` parts. It is trained with the true
-    chunk shifted by one (teacher forcing), and forecasts token by token. Training, rollout and the
+    forecast of the chunk so far, softmax(Q Kᵀ/√width) V in `heads` parts. It is trained with the
+    true chunk shifted by one (teacher forcing), and forecasts token by token. Training, rollout and the
     other settings: `ChunkNetwork`.
 
     Cost: O(batch layers (I + O) width (I + O + width)) a training step; the rollout decodes a chunk

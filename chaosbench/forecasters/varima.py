@@ -46,8 +46,8 @@ class VARIMA:
     then the recursion goes on with e = 0, for all windows together (a test holds it equal to
     statsmodels' filter with the same coefficients).
 
-    Cost: O(nT (max(10, p+q) d)²) time and O(nT max(10, p+q) d) memory to fit, O(C (p+q) d²) a window
-    and O((p+q) d²) a step. It fails on chaos by construction: a linear map has no chaotic
+    Cost: O(nT (max(10, p+q) d)²) time and O(nT max(10, p+q) d) memory to fit, O(C (p+q) d²) a
+    window and O((p+q) d²) a step. It fails on chaos by construction: a linear map has no chaotic
     attractor, so its forecast turns into a decaying or growing oscillation within about a period.
 
     Attributes:
