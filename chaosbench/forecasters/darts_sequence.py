@@ -115,8 +115,8 @@ class TCN(ChunkNetwork):
     `output_length` later. Training, rollout and the other settings: `ChunkNetwork`.
 
     Cost: O(batch I blocks kernel filters²) a training step, O(n I blocks kernel filters² / O) a
-    step of the rollout, with blocks = O(log(I / kernel)). It fails sooner than the others of its size:
-    its first output within a chunk has seen as little as its last.
+    step of the rollout, with blocks = O(log(I / kernel)). It fails sooner than the others of its
+    size: its first output within a chunk has seen as little as its last.
 
     Attributes:
         kernel: taps of a convolution, fewer than `input_length`.
@@ -158,8 +158,8 @@ class Transformer(ChunkNetwork):
 
     Every step is a token; the encoder attends to the past, the decoder to it and to what it has
     forecast of the chunk so far, softmax(Q Kᵀ/√width) V in `heads` parts. It is trained with the
-    true chunk shifted by one (teacher forcing), and forecasts token by token. Training, rollout and the
-    other settings: `ChunkNetwork`.
+    true chunk shifted by one (teacher forcing), and forecasts token by token. Training, rollout
+    and the other settings: `ChunkNetwork`.
 
     Cost: O(batch layers (I + O) width (I + O + width)) a training step; the rollout decodes a chunk
     anew for each of its steps, O(n layers (I/O + O) width²) a step. It fails by blurring: attention
