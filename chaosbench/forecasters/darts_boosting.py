@@ -36,7 +36,7 @@ class LightGBM:
     for all windows at once, on darts' own lag columns (a test holds it equal to darts' predict).
 
     Cost: O(d trees · nT lags d) time to fit and O(nT lags d) memory, O(d trees · depth) a step and
-    window, and a tenth of a millisecond a step and variable for the call. It fails by quantisation
+    window, and half a millisecond a step and variable for the call. It fails by quantisation
     as the random forest does: the forecast is a step function of the state, and nothing much
     outside the training range can be predicted.
 

@@ -115,8 +115,8 @@ class TCN(ChunkNetwork):
     `output_length` later. Training, rollout and the other settings: `ChunkNetwork`.
 
     Cost: O(batch I blocks kernel filters²) a training step, O(n I blocks kernel filters² / O) a
-    step of the rollout, with blocks = O(log(I / kernel)). It fails sooner than the others of its
-    size: its first output within a chunk has seen as little as its last.
+    step of the rollout, with blocks = O(log(I / kernel)). It fails sooner than the perceptrons
+    of its cost: its first output within a chunk has seen as little as its last.
 
     Attributes:
         kernel: taps of a convolution, fewer than `input_length`.
