@@ -19,7 +19,8 @@ class NBEATS(ChunkNetwork):
 
     over the flattened chunk of all variables: each stack explains away what it can of its input and
     hands on the rest. The generic stacks, of one block each; darts' default of 30 stacks of width
-    256 has 6.6 million weights, too many for one core. Training, rollout and the other settings: `ChunkNetwork`.
+    256 has 6.6 million weights, too many for one core. Training, rollout and the
+    other settings: `ChunkNetwork`.
 
     Cost: O(P) time a window and training step with P = O(stacks (layers width² + (I + O) d width))
     weights, O(batch P) in all; O(n P / O) a step of the rollout; P numbers of memory. Of darts'
