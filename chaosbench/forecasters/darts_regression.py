@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import logging
-import warnings
 from collections.abc import Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -21,14 +18,15 @@ from chaosbench.forecasters._common import (
     require_real,
     single_threaded,
 )
+from chaosbench.forecasters._darts import series, silence
 from chaosbench.forecasters._protocol import Forecast
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from chaosbench.trajectories import FloatArray, Trajectories
 
-__all__ = ["LinearRegression", "RandomForest"]
+__all__ = ["LagPredictor", "LinearRegression", "RandomForest"]
 
 
 @dataclass(frozen=True)
@@ -61,20 +59,20 @@ class LinearRegression:
         require_integer(self, "lags", minimum=1)
 
     @single_threaded
-    def fit(self, train: Trajectories, *, seed: int) -> _LagPredictor:  # noqa: ARG002
+    def fit(self, train: Trajectories, *, seed: int) -> LagPredictor:  # noqa: ARG002
         """Fit by least squares; raise `DivergedError` on non-finite training."""
         values = checked_training(train, minimum=self.lags + 1, who="LinearRegression")
         scaler = Scaler.of(values)
-        with _silence():
+        with silence():
             from darts.models import LinearRegressionModel
 
             model = LinearRegressionModel(lags=self.lags, output_chunk_length=1)
-            model.fit(_series(scaler.apply(values)))
+            model.fit(series(scaler.apply(values)))
             estimator = model.model
         d = values.shape[2]
         slope = np.asarray(estimator.coef_, dtype=np.float64).reshape(d, -1).T.copy()
         intercept = np.asarray(estimator.intercept_, dtype=np.float64).reshape(d)
-        return _LagPredictor(
+        return LagPredictor(
             who="LinearRegression",
             lags=self.lags,
             scaler=scaler,
@@ -127,13 +125,13 @@ class RandomForest:
         require_integer(self, "max_columns", minimum=1)
 
     @single_threaded
-    def fit(self, train: Trajectories, *, seed: int) -> _LagPredictor:
+    def fit(self, train: Trajectories, *, seed: int) -> LagPredictor:
         """Grow the forest; raise `DivergedError` on non-finite training."""
         values = checked_training(train, minimum=self.lags + 1, who="RandomForest")
         scaler = Scaler.of(values)
         columns = self.lags * values.shape[2]
         tried = min(self.max_columns, max(1, int(self.max_features * columns)))
-        with _silence():
+        with silence():
             from darts.models import RandomForestModel
 
             model = RandomForestModel(
@@ -146,35 +144,17 @@ class RandomForest:
                 n_jobs=1,
                 random_state=seed % 2**32,  # scikit-learn takes 32 bits
             )
-            model.fit(_series(scaler.apply(values)))
+            model.fit(series(scaler.apply(values)))
         forest = _Forest.of([estimator.tree_ for estimator in model.model.estimators_])
-        return _LagPredictor(
+        return LagPredictor(
             who="RandomForest", lags=self.lags, scaler=scaler, regress=forest.predict, model=model
         )
 
 
-@contextmanager
-def _silence() -> Iterator[None]:
-    """Keep darts' warnings and log lines to itself."""
-    previous = logging.root.manager.disable
-    logging.disable(logging.WARNING)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logging.disable(previous)
-
-
-def _series(z: FloatArray) -> list[Any]:
-    """Turn ``(n, T, d)`` into one darts series a trajectory."""
-    from darts import TimeSeries
-
-    return [TimeSeries.from_values(trajectory) for trajectory in z]
-
-
 @dataclass(frozen=True, eq=False)
-class _LagPredictor:
+class LagPredictor:
+    """Rolls a regression on lagged values out, all windows together."""
+
     who: str
     lags: int
     scaler: Scaler
@@ -183,6 +163,7 @@ class _LagPredictor:
 
     @single_threaded
     def predict(self, context: FloatArray, horizon: int) -> Forecast:
+        """Feed the regression its own output."""
         d = len(self.scaler.mean)
         rows, alive = checked_context(
             context, horizon, d=d, minimum=self.lags, used=self.lags, who=self.who
