@@ -14,6 +14,9 @@ SETTINGS: dict[str, dict[str, Any]] = {
 DEPEND_ON_ORIGIN = {
     "random_forest",  # a shift moves the last bits, and near ties are decided otherwise
     "sindy",  # looks for a sparse polynomial in the variables as they are
+    "sindy_ensemble",  # as sindy
+    "sindy_fourier",  # as sindy
+    "sindy_weak",  # as sindy
 }
 
 # These take nothing from the context.
