@@ -61,7 +61,8 @@ class Predictor(Protocol):
     further methods: ``vector_field(states)``, the time derivative at states ``(n, d)`` per time
     unit; ``next_state(states)``, for maps, the states one step later; both in the units of the
     data. And ``polynomial()``, the exponents and the coefficients, each ``(p, d)``, of a polynomial
-    right-hand side. What it does not have it lacks, or raises `UnsupportedError` for.
+    right-hand side. What it does not have it lacks, or raises `UnsupportedError` for. Its method
+    ``equations()`` returns lines for a reader, which the Record keeps.
     """
 
     def predict(self, context: FloatArray, horizon: int) -> Forecast:

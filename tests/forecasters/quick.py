@@ -8,6 +8,9 @@ import chaosbench.forecasters as forecasters
 
 # Settings of forecasters whose defaults take longer than a second; what they learn may be little.
 SETTINGS: dict[str, dict[str, Any]] = {
+    "sindy_ensemble": {"members": 4},
+    "sindy_fourier": {"frequency": 1.0},
+    "sindy_weak": {"half_width": 8},
 }  # fmt: skip
 
 # Of these another origin of the data makes another fit, for the reason given.
