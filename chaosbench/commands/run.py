@@ -121,10 +121,17 @@ def run_equations(
 
     found = [record for record in read_records(directory) if record.equations]
     if format is Format.json:
-        return print_json([
-            {"task": r.task, "forecaster": r.forecaster, "seed": r.seed, "equations": r.equations}
-            for r in found
-        ])
+        return print_json(
+            [
+                {
+                    "task": r.task,
+                    "forecaster": r.forecaster,
+                    "seed": r.seed,
+                    "equations": r.equations,
+                }
+                for r in found
+            ]
+        )
     for record in found:
         say(f"{record.task}  {record.forecaster}  seed {record.seed}")
         say("".join(f"  {line}\n" for line in record.equations))

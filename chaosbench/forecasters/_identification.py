@@ -83,7 +83,7 @@ class SparseIdentification:
         return type(self).__name__
 
     @abstractmethod
-    def _libraries(self, u: FloatArray, half_width: int) -> Iterator[Library]:
+    def _libraries(self, u: FloatArray, *, discrete: bool, half_width: int) -> Iterator[Library]:
         """Yield the libraries of terms to try on scaled data ``(n, T, d)``."""
 
     def _regression(
@@ -144,7 +144,7 @@ class SparseIdentification:
         found: dict[tuple[object, ...], Candidate] = {}
         for discrete in kinds:
             for half_width in widths[:1] if discrete else widths:
-                for library in self._libraries(u, half_width):
+                for library in self._libraries(u, discrete=discrete, half_width=half_width):
                     regression = self._regression(
                         u, library, discrete=discrete, half_width=half_width, seed=seed
                     )
@@ -172,7 +172,9 @@ class SparseIdentification:
         scored.sort(key=_merit, reverse=True)
         if self.refine:
             refined = [
-                c.after_refinement(u) for _, c in scored[:_FINALISTS] if not c.model.discrete
+                c.after_refinement(u)
+                for _, c in scored[:_FINALISTS]
+                if c.model.waves is not None or not c.model.discrete
             ]
             scored += [(self._scores(c, held_out), c) for c in refined]
         best = max(scored, key=_merit)
@@ -339,9 +341,7 @@ class EquationPredictor:
         if self.members is None:
             return Forecast(values)
         m = len(self.members.coefficients)
-        made = closed_loop(
-            self.members.advance, np.tile(start, (m, 1)), horizon, np.tile(alive, m)
-        )
+        made = closed_loop(self.members.advance, np.tile(start, (m, 1)), horizon, np.tile(alive, m))
         return Forecast(values, made.reshape(m, *values.shape) * self.scale)
 
 

@@ -28,11 +28,11 @@ def refine(
 
     A derivative estimated from samples carries the error of its stencil or quadrature; the flow
     itself does not, so on clean data this converges to the accuracy of the data. The fundamental
-    frequencies of waves that are used are fitted along. A model that is a map, has too many terms
-    or does not improve is returned as it is.
+    frequencies of waves that are used are fitted along. A model with too many terms, or that does
+    not improve, is returned as it is; so is a map without waves, which least squares have fitted.
 
     Args:
-        model: a vector field.
+        model: a vector field, or a map with waves.
         u: trajectories ``(n, T, d)``.
         iterations: at most this many; each halves the residual, or is the last.
         rng: draws the transitions to fit, a tenth as many, with replacement; by default they are
@@ -43,7 +43,7 @@ def refine(
     place = np.argwhere(model.coefficients != 0)
     swinging = _swinging(model)
     unknowns = len(place) + len(swinging)
-    if model.discrete or not 0 < unknowns <= _MOST_UNKNOWNS:
+    if (model.discrete and not swinging) or not 0 < unknowns <= _MOST_UNKNOWNS:
         return model
     before, after = u[:, :-1].reshape(-1, d), u[:, 1:].reshape(-1, d)
     wanted = int(np.clip(_TRANSITIONS_TIMES_UNKNOWNS // unknowns, 2 * unknowns, 3000))

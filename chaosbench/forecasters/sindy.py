@@ -58,7 +58,13 @@ class SINDy(SparseIdentification):
 
     """
 
-    def _libraries(self, u: FloatArray, half_width: int) -> Iterator[Library]:  # noqa: ARG002
+    def _libraries(
+        self,
+        u: FloatArray,
+        *,
+        discrete: bool,  # noqa: ARG002
+        half_width: int,  # noqa: ARG002
+    ) -> Iterator[Library]:
         n, length, d = u.shape
         if d + 1 > self.max_terms:
             raise ParameterError(

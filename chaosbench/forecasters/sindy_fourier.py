@@ -31,7 +31,7 @@ __all__ = ["FourierSINDy"]
 # Radians per standard deviation, eight an octave: from a quarter of a wave across an attractor of
 # four standard deviations, less of which is a parabola, to sixteen waves.
 _GRID = 0.4 * 2.0 ** (np.arange(49) / 8)
-_ROWS = 1200
+_ROWS = 800
 _SWEEPS = 2
 _MOST_SWEPT = 8
 
@@ -68,6 +68,7 @@ class FourierSINDy(SparseIdentification):
     """
 
     _least_degree: ClassVar[int] = 0
+    _parsimonious: ClassVar[bool] = True
 
     degree: int = 1
     harmonics: int = 2
@@ -78,7 +79,7 @@ class FourierSINDy(SparseIdentification):
         require_integer(self, "harmonics", minimum=1)
         require_real(self, "frequency", open_low=True, optional=True)
 
-    def _libraries(self, u: FloatArray, half_width: int) -> Iterator[Library]:
+    def _libraries(self, u: FloatArray, *, discrete: bool, half_width: int) -> Iterator[Library]:
         d = u.shape[2]
         monomials = polynomial_powers(d, self.degree) if self.degree else np.zeros((1, d), int)
         q = d * self.harmonics
@@ -91,7 +92,7 @@ class FourierSINDy(SparseIdentification):
         powers[: len(monomials), :d] = monomials
         powers[len(monomials) :, d:] = np.eye(2 * q, dtype=np.int64)
         found = (
-            _fundamental(u, monomials, self.harmonics, half_width)
+            _fundamental(u, monomials, self.harmonics, 0 if discrete else half_width)
             if self.frequency is None
             else np.full(d, self.frequency)
         )
@@ -112,12 +113,15 @@ class FourierSINDy(SparseIdentification):
 def _fundamental(
     u: FloatArray, monomials: NDArray[np.int64], harmonics: int, half_width: int
 ) -> FloatArray:
-    """Return ω ``(d,)`` of the waves that leave the least of du/dt unexplained."""
+    """Return ω ``(d,)`` of the waves that leave the least of du/dt unexplained.
+
+    A `half_width` of 0 stands for a map, of which the next states are to be explained.
+    """
     d = u.shape[2]
     windows = _Windows(u, half_width)
     fixed = windows.mean(np.prod(u[:, :, np.newaxis] ** monomials, axis=3))
-    y = windows.slopes(u)
-    y = y / np.maximum(np.sqrt((y**2).mean(axis=0)), 1e-300)
+    y = windows.targets(u)
+    y = y / np.maximum(np.sqrt((y**2).sum(axis=0)), 1e-300)
 
     def waves(i: int, omega: float) -> FloatArray:
         angle = u[:, :, i, np.newaxis] * omega * np.arange(1, harmonics + 1)
@@ -125,9 +129,11 @@ def _fundamental(
 
     def residual(columns: list[FloatArray]) -> float:
         theta = np.concatenate([fixed, *columns], axis=1)
-        theta = theta / np.maximum(np.sqrt((theta**2).mean(axis=0)), 1e-300)
-        coefficients = np.linalg.lstsq(theta, y, rcond=1e-7)[0]
-        return float(((y - theta @ coefficients) ** 2).sum())
+        theta = theta / np.maximum(np.sqrt((theta**2).sum(axis=0)), 1e-300)
+        # Normal equations are exact enough to compare, and five times as fast.
+        moment = theta.T @ y
+        solution = np.linalg.lstsq(theta.T @ theta, moment, rcond=1e-12)[0]
+        return -float((solution * moment).sum())
 
     errors = [residual([waves(i, omega) for i in range(d)]) for omega in _GRID]
     omega = np.full(d, _GRID[int(np.argmin(errors))])
@@ -171,18 +177,21 @@ class _Windows:
 
     def __init__(self, u: FloatArray, half_width: int) -> None:
         n, length, _ = u.shape
-        starts = length - 2 * half_width
+        starts = length - max(1, 2 * half_width)
         chosen = np.unique(np.linspace(0, n * starts - 1, min(_ROWS, n * starts)).astype(int))
         begin = chosen // starts * length + chosen % starts
         self._index = begin[:, np.newaxis] + np.arange(2 * half_width + 1)
-        self._phi, self._slope = bump(half_width)
+        self._discrete = half_width == 0
+        self._phi, self._slope = bump(half_width) if half_width else (np.ones(1), np.ones(1))
 
     def mean(self, values: FloatArray) -> FloatArray:
         """Return ∫ φ values dt, ``(n, T, p)`` to ``(rows, p)``."""
         return self._sum(values, self._phi)
 
-    def slopes(self, values: FloatArray) -> FloatArray:
-        """Return -∫ φ' values dt, ``(n, T, p)`` to ``(rows, p)``."""
+    def targets(self, values: FloatArray) -> FloatArray:
+        """Return -∫ φ' values dt, or the next values, ``(n, T, p)`` to ``(rows, p)``."""
+        if self._discrete:
+            return np.asarray(values.reshape(-1, values.shape[2])[self._index[:, 0] + 1])
         return -self._sum(values, self._slope)
 
     def _sum(self, values: FloatArray, weight: FloatArray) -> FloatArray:

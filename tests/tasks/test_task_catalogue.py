@@ -46,7 +46,9 @@ def test_core_is_every_ranked_system_and_full_is_everything():
     assert full == {task for name in suites for task in suites[name].tasks}
 
 
-@pytest.mark.parametrize(("name", "track"), [("lite-climate", "climate"), ("lite-noisy", "noisy-5")])
+@pytest.mark.parametrize(
+    ("name", "track"), [("lite-climate", "climate"), ("lite-noisy", "noisy-5")]
+)
 def test_the_lite_suites_ask_other_questions_of_the_same_systems(name, track):
     assert [task.system for task in select([name])] == [t.system for t in select(["lite"])]
     assert {task.track for task in select([name])} == {track}
