@@ -95,6 +95,7 @@ def _swinging(model: Polynomial) -> list[int]:
     if model.waves is None:
         return []
     d = model.coefficients.shape[1]
-    active = (model.powers[model.coefficients.any(axis=1)] > 0).any(axis=0)[d:]
+    used = np.asarray(model.coefficients.any(axis=1))
+    active = np.asarray((model.powers[used] > 0).any(axis=0))[d:]
     q = len(model.waves.variable)
     return sorted({int(v) for v in model.waves.variable[active[:q] | active[q:]]})

@@ -47,7 +47,8 @@ class HeldOut:
             error = np.sqrt((((forecast - self.truth) / self.scale) ** 2).mean(axis=2))
         error = np.where(np.isfinite(error), error, np.inf)
         worst = np.maximum.accumulate(error, axis=1)
-        return np.mean([(worst <= threshold).mean(axis=1) for threshold in _THRESHOLDS], axis=0)
+        shares = [(worst <= threshold).mean(axis=1) for threshold in _THRESHOLDS]
+        return np.asarray(np.mean(shares, axis=0))
 
     def best(self, candidates: Sequence[Predictor]) -> int:
         """Return the index of the best candidate; the earliest wins a tie."""

@@ -319,7 +319,8 @@ def _again(ranked: Sequence[Record], made: Sequence[_Track]) -> str:
 
 def _folded(title: str, body: str) -> str:
     # A blank line ends what is HTML, so the title must have none; what follows is Markdown again.
-    return f"<details><summary>{html.escape(' '.join(title.split()))}</summary>\n\n{body}\n\n</details>"
+    summary = html.escape(" ".join(title.split()))
+    return f"<details><summary>{summary}</summary>\n\n{body}\n\n</details>"
 
 
 def _fenced(text: str) -> str:
