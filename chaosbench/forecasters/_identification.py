@@ -254,9 +254,12 @@ def _merit(scored: tuple[FloatArray, Candidate]) -> tuple[float, int]:
 
 
 def _equal(scores: FloatArray, best: FloatArray) -> bool:
-    """Say whether the mean falls behind by less than the standard error of the difference."""
+    """Say whether the mean falls behind by less than the windows can tell.
+
+    Two standard errors of the difference as if the windows were independent: they overlap.
+    """
     behind = best - scores
-    return bool(behind.mean() <= behind.std(ddof=1) / np.sqrt(len(behind)) + 5e-4)
+    return bool(behind.mean() <= 2 * behind.std() / np.sqrt(len(behind)) + 5e-4)
 
 
 def _one_step_error(model: Polynomial, before: FloatArray, after: FloatArray) -> float:
