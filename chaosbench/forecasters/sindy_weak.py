@@ -35,9 +35,10 @@ class WeakSINDy(SINDy):
 
     rows for the same thresholded least squares as in `SINDy`, in which no datum is differentiated.
     The wider φ, the more noise is averaged away and the less motion is left to fit: on Lorenz with
-    5% noise, 38 samples a turn, the error of the coefficients is least at a half width near 12, and
-    grows tenfold to either side of 8 and 24. Half widths of 4, 8, 12 and 18 samples are tried, and
-    everything that `SINDy` tries with each.
+    5% noise, 38 samples a turn, the coefficients are best at half widths of 8 to 12
+    and several times worse at 24. Half widths of 4, 8, 12 and 18 samples are tried, and everything
+    that `SINDy` tries with each; of what held-out rollouts cannot tell from the best, the sparsest
+    wins.
 
     The noise of the last sample would limit any forecast. Where that helps on held-out data, the
     last state is therefore the end of the orbit of the equation found that passes the last 4, 12 or
