@@ -178,6 +178,31 @@ def test_a_run_ranks_and_a_failed_run_exits_with_1(tmp_path):
     built = chaosbench("leaderboard", "build", out)
     assert built.returncode == 0
     assert (out / "index.html").read_text("utf-8").count("<table") >= 1
+    made = chaosbench("leaderboard", "report", out, cwd=tmp_path)
+    assert made.returncode == 0, made.stderr
+    assert made.stdout.split() == ["docs/results.md", "leaderboard/index.html"]
+    assert "| 1 | nvar |" in (tmp_path / "docs/results.md").read_text("utf-8")
+    assert "<table" in (tmp_path / "leaderboard/index.html").read_text("utf-8")
+
+
+def test_the_equations_of_a_run_are_printed(tmp_path):
+    from chaosbench.evaluation import Record
+    from chaosbench.evaluation._store import RunDirectory
+
+    home = RunDirectory(tmp_path / "run", exam_seed=0)
+    common = {"system": "lorenz", "config": {}, "seed": 0, "exam_seed": 0, "status": "ok"}
+    home.put("a", Record(task="forecast/lorenz-v1", forecaster="esn", **common), None)
+    plain = chaosbench("run", "equations", tmp_path / "run")
+    assert plain.returncode == 0
+    assert "showed an equation" in plain.stdout
+    lines = ("x0' = -10 x0 + 10 x1", "x1' = [red]28[/red] x0")
+    shown = Record(task="forecast/lorenz-v1", forecaster="sindy", equations=lines, **common)
+    home.put("b", shown, None)
+    printed = chaosbench("run", "equations", tmp_path / "run").stdout
+    assert "forecast/lorenz-v1  sindy  seed 0\n" in printed
+    assert all(f"  {line}\n" in printed for line in lines)
+    (row,) = printed_json("run", "equations", tmp_path / "run")
+    assert row["equations"] == list(lines)
 
 
 def test_a_broken_plugin_is_a_warning_and_the_rest_works(tmp_path):

@@ -66,3 +66,26 @@ def leaderboard_build(
     path = out or (runs[0] / "index.html" if runs[0].is_dir() else Path("index.html"))
     write_page(_read(runs), path, title=title, track=track)
     say(path)
+
+
+@app.command("report")
+def leaderboard_report(
+    runs: Annotated[list[Path], typer.Argument(help="Directories of runs, or record files.")],
+    out: Annotated[
+        Path, typer.Option(help="Markdown file; remarks that were written into it stay.")
+    ] = Path("docs/results.md"),
+    pages: Annotated[
+        Path, typer.Option(help="Directory of the web pages: index.html and one a further track.")
+    ] = Path("leaderboard"),
+    title: Annotated[str, typer.Option(help="Heading of the pages.")] = "chaosbench leaderboard",
+    exam_seed: Annotated[
+        int | None, typer.Option(min=0, help="Which exam, where the records hold several.")
+    ] = None,
+) -> None:
+    """Write the results of all tracks as Markdown and as web pages."""
+    from chaosbench.leaderboard import write_report, write_site
+
+    records = _read(runs)
+    say(write_report(records, out, exam_seed=exam_seed))
+    for page in write_site(records, pages, title=title, exam_seed=exam_seed):
+        say(page)

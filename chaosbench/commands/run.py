@@ -36,7 +36,7 @@ class _Group(TyperGroup):
 
 app = typer.Typer(
     cls=_Group,
-    help="Evaluate forecasters: run TASKS… --out DIR, run status DIR, run retry DIR.",
+    help="Evaluate forecasters: run TASKS… --out DIR, run status|equations|retry DIR.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -109,6 +109,33 @@ def run_status(
         {"forecaster": "left", **dict.fromkeys(STATUSES, "right")},
         [[f, *(str(c[s] or "–") for s in STATUSES)] for f, c in sorted(counts.items())],
     )
+
+
+@app.command("equations")
+def run_equations(
+    directory: Annotated[Path, typer.Argument(help="Directory of a run.")],
+    format: FormatOption = Format.table,  # noqa: A002
+) -> None:
+    """Print the equations that forecasters found, where they show any."""
+    from chaosbench.evaluation import read_records
+
+    found = [record for record in read_records(directory) if record.equations]
+    if format is Format.json:
+        return print_json(
+            [
+                {
+                    "task": r.task,
+                    "forecaster": r.forecaster,
+                    "seed": r.seed,
+                    "equations": r.equations,
+                }
+                for r in found
+            ]
+        )
+    for record in found:
+        say(f"{record.task}  {record.forecaster}  seed {record.seed}")
+        say("".join(f"  {line}\n" for line in record.equations))
+    return None if found else say(f"no forecaster of {directory} showed an equation")
 
 
 @app.command("retry")

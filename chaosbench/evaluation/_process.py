@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from chaosbench.evaluation._equation_lines import shortened
 from chaosbench.evaluation._record import STATUSES, Status
 from chaosbench.evaluation._sandbox import readable, writable
 from chaosbench.evaluation._wire import MORE, ProtocolError, read_message, write_message
@@ -65,6 +66,7 @@ class Outcome:
     config: dict[str, Any] | None = None
     tried: int = 0
     polynomial: tuple[FloatArray, FloatArray] | None = None
+    equations: tuple[str, ...] = ()
     costs: dict[str, float] = field(default_factory=dict)
     arrays: dict[str, FloatArray] = field(default_factory=dict)
 
@@ -278,6 +280,7 @@ def _outcome(header: dict[str, Any], arrays: dict[str, FloatArray]) -> Outcome:
         header["config"] if isinstance(header.get("config"), dict) else None,
         int(header.get("tried", 0)),
         _polynomial(arrays),
+        tuple(shortened(header.get("equations"))),
         costs,
         arrays,
     )

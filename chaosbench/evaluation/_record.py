@@ -39,6 +39,8 @@ class Record:
         cpu_seconds: processor time of fit and predict together.
         peak_memory_mib: how far the resident size of the forecaster's process rose while it
             worked, above what it was when its libraries were imported and its data had come.
+        equations: what the forecaster says that it found, a line an equation, in the units of the
+            data; empty where it has none to show. Its own words: text of an unknown author.
         provenance: what it takes to run the cell again: versions, dataset hash, fingerprint; and
             how the process was confined.
 
@@ -59,4 +61,5 @@ class Record:
     predict_seconds: float = float("nan")
     cpu_seconds: float = float("nan")
     peak_memory_mib: float = float("nan")
+    equations: tuple[str, ...] = ()
     provenance: Mapping[str, Any] = field(default_factory=dict)

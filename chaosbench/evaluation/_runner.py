@@ -354,6 +354,7 @@ def _record(
         scores=scores,
         window_scores=windows,
         **outcome.costs,
+        equations=outcome.equations,
         provenance={
             "dataset": stored.hash,
             "fingerprint": systems[cell.task.system].fingerprint,

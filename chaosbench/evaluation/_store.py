@@ -68,7 +68,7 @@ class Records(Sequence[Record]):
             row = {
                 f.name: getattr(record, f.name)
                 for f in fields(record)
-                if f.name not in ("scores", "window_scores", "config", "provenance")
+                if f.name not in ("scores", "window_scores", "config", "equations", "provenance")
             }
             rows.append(row | dict(record.scores))
         return pd.DataFrame(rows)
@@ -82,7 +82,13 @@ class Records(Sequence[Record]):
             name = "VPT" if ranked == "vpt@0.4" else ranked
             middle = f"median {name} {values[len(values) // 2]:.2f}" if values else record.message
             lines.append(f"  {record.task}  {record.forecaster}  {record.status}  {middle}")
+            lines += [f"    {_cut(line)}" for line in record.equations[:6]]
+            lines += ["    …"] if len(record.equations) > 6 else []
         return "\n".join(lines + (["  …"] if len(self) > 20 else []))
+
+
+def _cut(line: str, width: int = 120) -> str:
+    return line if len(line) <= width else line[: width - 1] + "…"
 
 
 def _opened(item: Record | Path) -> Record:
@@ -180,8 +186,13 @@ def _schema() -> Any:
         ("seed", pa.int64()), ("exam_seed", pa.int64()), ("status", text), ("message", text),
         ("privileged", pa.bool_()), ("scores", pa.map_(text, real)),
         ("window_scores", pa.map_(text, pa.list_(real))), *((name, real) for name in _COSTS),
-        ("provenance", text),
+        ("equations", pa.list_(text)), ("provenance", text),
     ])  # fmt: skip
+
+
+def _older_schema() -> Any:
+    """Return the columns of records from before forecasters could show equations."""
+    return _schema().remove(_schema().get_field_index("equations"))
 
 
 def write_file(path: Path, records: Iterable[Record]) -> None:
@@ -215,7 +226,7 @@ def read_file(path: Path) -> Iterator[Record]:
             f"{path} cannot be read as Parquet ({type(error).__name__}); "
             "delete it and run again, only its cell is lost"
         ) from error
-    if table.schema != _schema():
+    if table.schema not in (_schema(), _older_schema()):
         raise CorruptDataError(f"{path} holds no chaosbench records")
     for row in table.to_pylist():
         if row["status"] not in STATUSES:
@@ -223,5 +234,6 @@ def read_file(path: Path) -> Iterator[Record]:
         for name in ("config", "provenance"):
             row[name] = json.loads(row[name])
         row["scores"] = dict(row["scores"])
+        row["equations"] = tuple(row.get("equations", ()))
         row["window_scores"] = {k: tuple(v) for k, v in row["window_scores"]}
         yield Record(**row)

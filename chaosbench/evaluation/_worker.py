@@ -29,6 +29,7 @@ from typing import Any
 import numpy as np
 
 from chaosbench.errors import ForecastFailure
+from chaosbench.evaluation._equation_lines import shortened
 from chaosbench.evaluation._plugins import load_plugin
 from chaosbench.evaluation._sandbox import confine
 from chaosbench.evaluation._wire import MORE, ProtocolError, read_message, write_message
@@ -136,6 +137,7 @@ def _forecast(
         )
         for window in context
     ]
+    header["equations"] = []  # the last window's would stand for all
     return _joined(pieces, axis=0)
 
 
@@ -198,7 +200,20 @@ def _fit(forecaster: Any, train: Trajectories, job: dict[str, Any], header: Any)
     start = time.perf_counter()
     predictor = forecaster.fit(train, seed=job["seed"])
     header["fit_seconds"] = header.get("fit_seconds", 0.0) + time.perf_counter() - start
+    header["equations"] = _equations(predictor)
     return predictor
+
+
+def _equations(predictor: Any) -> list[str]:
+    """Return the lines that a predictor shows its equations in, as far as they are kept."""
+    from chaosbench.errors import InvalidForecastError
+
+    if not callable(getattr(predictor, "equations", None)):
+        return []
+    lines = predictor.equations()
+    if not isinstance(lines, list | tuple) or not all(isinstance(line, str) for line in lines):
+        raise InvalidForecastError("equations() must return a list of str, a line an equation")
+    return shortened(lines)
 
 
 def _fit_and_show(

@@ -1,8 +1,8 @@
-"""Polynomial vector fields and maps on many states at once."""
+"""Sparse vector fields and maps, polynomial in the variables and their waves, on many states."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,9 +12,35 @@ if TYPE_CHECKING:
 
     from chaosbench.trajectories import FloatArray
 
-__all__ = ["Polynomial", "factors", "terms"]
+__all__ = ["Polynomial", "Waves", "factors", "terms"]
 
 _SUBSTEPS = (1, 2, 4, 8, 16)
+
+
+@dataclass(frozen=True, eq=False)
+class Waves:
+    """The further variables sin(k ω u) and cos(k ω u), each of one variable u.
+
+    Attributes:
+        variable: index of u, ``(q,)``.
+        harmonic: k, ``(q,)``.
+        fundamental: ω of each variable ``(d,)``, in radians per unit of the variable.
+
+    """
+
+    variable: NDArray[np.intp]
+    harmonic: NDArray[np.int64]
+    fundamental: FloatArray
+
+    @property
+    def frequencies(self) -> FloatArray:
+        """k ω, ``(q,)``."""
+        return np.asarray(self.harmonic * self.fundamental[self.variable])
+
+    def lift(self, u: FloatArray) -> FloatArray:
+        """Append the sines and then the cosines, ``(n, d)`` to ``(n, d + 2q)``."""
+        angle = u[:, self.variable] * self.frequencies
+        return np.concatenate([u, np.sin(angle), np.cos(angle)], axis=1)
 
 
 def factors(powers: NDArray[np.int64]) -> NDArray[np.intp]:
@@ -31,8 +57,10 @@ def factors(powers: NDArray[np.int64]) -> NDArray[np.intp]:
     return index
 
 
-def terms(u: FloatArray, index: NDArray[np.intp]) -> FloatArray:
-    """Evaluate the monomials, ``(n, d)`` to ``(n, p)``."""
+def terms(u: FloatArray, index: NDArray[np.intp], waves: Waves | None = None) -> FloatArray:
+    """Evaluate the monomials in the variables, and their waves, ``(n, d)`` to ``(n, p)``."""
+    if waves is not None:
+        u = waves.lift(u)
     padded = np.concatenate([u, np.ones((len(u), 1))], axis=1)
     product = padded[:, index[0]]
     for factor in index[1:]:
@@ -45,10 +73,12 @@ class Polynomial:
     """du/dt = Θ(u) C, or u(t+1) = Θ(u(t)) C when `discrete`; time counts sampling steps.
 
     Attributes:
-        powers: exponents ``(p, d)`` of the terms that are used.
-        coefficients: C ``(p, d)``.
+        powers: exponents ``(p, D)`` of the terms that are used; D = d without waves.
+        coefficients: C ``(p, d)``, or ``(m, p, d)`` for an ensemble of equations in these terms,
+            which takes as many times as many states, those of its first member first.
         discrete: a map rather than a vector field.
         substeps: Runge–Kutta steps for one sampling step of a vector field.
+        waves: further variables to make terms of.
 
     """
 
@@ -56,6 +86,11 @@ class Polynomial:
     coefficients: FloatArray
     discrete: bool
     substeps: int = 1
+    waves: Waves | None = None
+
+    def rate(self, u: FloatArray) -> FloatArray:
+        """Return Θ(u) C, ``(n, d)``."""
+        return _product(terms(u, factors(self.powers), self.waves), self.coefficients)
 
     def advance(self, u: FloatArray) -> FloatArray:
         """Return the states ``(n, d)`` one sampling step later.
@@ -63,10 +98,7 @@ class Polynomial:
         Vector fields are integrated with the eighth-order steps of DOP853 [hairer1993], without
         step size control: `with_substeps` has chosen the number of steps.
         """
-        index = factors(self.powers)
-        if self.discrete:
-            return np.asarray(terms(u, index) @ self.coefficients)
-        return _integrate(u, index, self.coefficients, self.substeps)
+        return self.rate(u) if self.discrete else self._integrate(u, self.substeps)
 
     def with_substeps(self, u: FloatArray, tolerance: float) -> Polynomial:
         """Return a copy with the fewest substeps that halving changes by less than `tolerance`.
@@ -78,31 +110,36 @@ class Polynomial:
         """
         if self.discrete:
             return self
-        index = factors(self.powers)
-        previous = _integrate(u, index, self.coefficients, _SUBSTEPS[0])
+        previous = self._integrate(u, _SUBSTEPS[0])
         chosen = _SUBSTEPS[-1]
         for substeps in _SUBSTEPS:
-            finer = _integrate(u, index, self.coefficients, 2 * substeps)
+            finer = self._integrate(u, 2 * substeps)
             if np.abs(finer - previous).max() < tolerance:
                 chosen = substeps
                 break
             previous = finer
-        return Polynomial(self.powers, self.coefficients, self.discrete, chosen)
+        return replace(self, substeps=chosen)
+
+    def _integrate(self, u: FloatArray, substeps: int) -> FloatArray:
+        a, b = _tableau()
+        index = factors(self.powers)
+        h = 1.0 / substeps
+        slopes = np.empty((len(b), *u.shape))
+        flat = slopes.reshape(len(b), -1)
+        for _ in range(substeps):
+            for stage in range(len(b)):
+                offset = a[stage, :stage] @ flat[:stage]
+                theta = terms(u + h * offset.reshape(u.shape), index, self.waves)
+                slopes[stage] = _product(theta, self.coefficients)
+            u = u + h * (b @ flat).reshape(u.shape)
+        return u
 
 
-def _integrate(
-    u: FloatArray, index: NDArray[np.intp], coefficients: FloatArray, substeps: int
-) -> FloatArray:
-    a, b = _tableau()
-    h = 1.0 / substeps
-    slopes = np.empty((len(b), *u.shape))
-    flat = slopes.reshape(len(b), -1)
-    for _ in range(substeps):
-        for stage in range(len(b)):
-            offset = a[stage, :stage] @ flat[:stage]
-            slopes[stage] = terms(u + h * offset.reshape(u.shape), index) @ coefficients
-        u = u + h * (b @ flat).reshape(u.shape)
-    return u
+def _product(theta: FloatArray, coefficients: FloatArray) -> FloatArray:
+    if coefficients.ndim == 2:
+        return np.asarray(theta @ coefficients)
+    members, p, d = coefficients.shape
+    return np.asarray((theta.reshape(members, -1, p) @ coefficients).reshape(-1, d))
 
 
 def _tableau() -> tuple[FloatArray, FloatArray]:

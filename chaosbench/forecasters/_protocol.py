@@ -63,7 +63,7 @@ class Predictor(Protocol):
     data. And ``polynomial()``, the exponents and the coefficients, each ``(p, d)``, of a polynomial
     right-hand side. A predictor of a Koopman model may have ``audit()``, which returns an `Audit`
     of its eigenvalues (see `resdmd`). What it does not have it lacks, or raises `UnsupportedError`
-    for.
+    for. Its method ``equations()`` returns lines for a reader, which the Record keeps.
     """
 
     def predict(self, context: FloatArray, horizon: int) -> Forecast:

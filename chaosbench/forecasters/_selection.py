@@ -39,11 +39,16 @@ class HeldOut:
 
     def score(self, forecast: FloatArray) -> float:
         """Return the mean fraction of the horizon before the error passes each threshold."""
+        return float(self.scores(forecast).mean())
+
+    def scores(self, forecast: FloatArray) -> FloatArray:
+        """Return the same of each window, ``(n,)``."""
         with np.errstate(over="ignore", invalid="ignore"):
             error = np.sqrt((((forecast - self.truth) / self.scale) ** 2).mean(axis=2))
         error = np.where(np.isfinite(error), error, np.inf)
         worst = np.maximum.accumulate(error, axis=1)
-        return float(np.mean([(worst <= threshold).mean() for threshold in _THRESHOLDS]))
+        shares = [(worst <= threshold).mean(axis=1) for threshold in _THRESHOLDS]
+        return np.asarray(np.mean(shares, axis=0))
 
     def best(self, candidates: Sequence[Predictor]) -> int:
         """Return the index of the best candidate; the earliest wins a tie."""

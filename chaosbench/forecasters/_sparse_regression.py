@@ -8,16 +8,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from chaosbench.forecasters._polynomial import Polynomial, factors, terms
+from chaosbench.forecasters._polynomial import Polynomial, Waves, factors, terms
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from numpy.typing import NDArray
 
     from chaosbench.trajectories import FloatArray
 
-__all__ = ["SparseRegression", "polynomial_powers"]
+__all__ = ["Rows", "SparseRegression", "bump", "gather", "polynomial_powers", "thresholded"]
+
+Rows = tuple["FloatArray", int]
+"""Rows [Θ, Y] reduced to their triangular factor, and how many they were."""
 
 _LEAST_ROWS = 5000
 # An equation with more terms than this is not sparse, and costs STLSQ seconds.
@@ -51,6 +54,7 @@ class SparseRegression:
         unit: root mean square of each term ``(p,)``.
         target_unit: root mean square of each target ``(d,)``.
         discrete: the targets are next values; otherwise time derivatives.
+        waves: further variables that the terms are made of.
 
     """
 
@@ -60,19 +64,20 @@ class SparseRegression:
     unit: FloatArray
     target_unit: FloatArray
     discrete: bool
+    waves: Waves | None = None
 
     @classmethod
     def of(
-        cls, u: FloatArray, powers: NDArray[np.int64], *, discrete: bool, half_width: int
+        cls,
+        pieces: Iterable[Rows],
+        powers: NDArray[np.int64],
+        *,
+        discrete: bool,
+        waves: Waves | None = None,
     ) -> SparseRegression:
-        """Gather the rows of trajectories ``(n, T, d)``, a block at a time."""
+        """Put together what `gather` found, or a resample of it."""
         p = len(powers)
-        blocks = _rows(u, powers, discrete, half_width)
-        factor = np.empty((0, p + u.shape[2]))
-        count = 0
-        for block in blocks:
-            count += len(block)
-            factor = np.asarray(np.linalg.qr(np.concatenate([factor, block]), mode="r"))
+        factor, count = _stacked(pieces)
         factor = factor / np.sqrt(count)
         size = np.sqrt((factor**2).sum(axis=0))
         size = np.where(size > 0, size, 1.0)
@@ -84,6 +89,7 @@ class SparseRegression:
             unit=size[:p],
             target_unit=size[p:],
             discrete=discrete,
+            waves=waves,
         )
 
     def sparse(self, threshold: float) -> Polynomial:
@@ -120,7 +126,7 @@ class SparseRegression:
         used = np.flatnonzero(support.any(axis=1))
         if not used.size:
             used = np.array([0])  # a polynomial needs a term, if only with coefficient zero
-        return Polynomial(self.powers[used], coefficients[used], self.discrete)
+        return Polynomial(self.powers[used], coefficients[used], self.discrete, waves=self.waves)
 
     def shares(self, model: Polynomial) -> FloatArray:
         """Return the scaled coefficients of a polynomial made of this regression's terms."""
@@ -133,38 +139,106 @@ def _solve(a: FloatArray, b: FloatArray) -> FloatArray:
     return np.asarray(np.linalg.lstsq(a, b, rcond=1e-14)[0])
 
 
+def thresholded(triangle: FloatArray, target: FloatArray, threshold: float) -> NDArray[np.bool_]:
+    """Say which terms ``(p,)`` the sequentially thresholded least squares of one equation keep.
+
+    What pysindy's `STLSQ` keeps (a test holds the two equal), without the third of a millisecond
+    a round that its checks take: an ensemble is thousands of rounds.
+    """
+    kept = np.ones(triangle.shape[1], dtype=np.bool_)
+    while kept.any():
+        found = _solve(triangle[:, kept], target)
+        small = np.abs(found) < threshold
+        if not small.any():
+            break
+        kept[np.flatnonzero(kept)[small]] = False
+    return kept
+
+
+def gather(
+    u: FloatArray,
+    powers: NDArray[np.int64],
+    *,
+    discrete: bool,
+    half_width: int,
+    waves: Waves | None = None,
+    pieces: int = 1,
+) -> list[Rows]:
+    """Reduce the rows of trajectories ``(n, T, d)``, a block at a time.
+
+    Args:
+        u: trajectories.
+        powers: exponents of the terms ``(p, D)``.
+        discrete: a map rather than a vector field.
+        half_width: samples on each side of the centre of a weak-form window.
+        waves: further variables that the terms are made of.
+        pieces: consecutive parts of the data to keep apart, or as many as there are trajectories.
+
+    """
+    n, length, _ = u.shape
+    reach = 1 if discrete else 2 * half_width
+    starts = length - reach
+    each = -(-starts // max(1, pieces // n)) if pieces > 1 else starts
+    found: list[Rows] = []
+    for trajectory in u:
+        for begin in range(0, starts, each):
+            part = trajectory[begin : min(begin + each, starts) + reach]
+            blocks = _rows(part, powers, discrete, half_width, waves, of=n * starts)
+            found.append(_stacked((block, len(block)) for block in blocks))
+    return found if pieces > 1 else [_stacked(found)]
+
+
+def _stacked(pieces: Iterable[Rows]) -> Rows:
+    factor, count = None, 0
+    for block, number in pieces:
+        count += number
+        rows = block if factor is None else np.concatenate([factor, block])
+        factor = np.asarray(np.linalg.qr(rows, mode="r"))
+    assert factor is not None, "there is at least one row"
+    return factor, count
+
+
+def bump(half_width: int) -> tuple[FloatArray, FloatArray]:
+    """Return φ(τ) = (1-τ²)⁴ at ``2 half_width + 1`` samples, and φ' per sample, both over Σφ."""
+    tau = np.arange(-half_width, half_width + 1) / half_width
+    phi = (1 - tau**2) ** 4
+    slope = -8 * tau * (1 - tau**2) ** 3 / half_width
+    return phi / phi.sum(), slope / phi.sum()
+
+
 def _rows(
-    u: FloatArray, powers: NDArray[np.int64], discrete: bool, half_width: int
+    part: FloatArray,
+    powers: NDArray[np.int64],
+    discrete: bool,
+    half_width: int,
+    waves: Waves | None,
+    *,
+    of: int,
 ) -> Iterator[FloatArray]:
-    """Yield blocks of rows [Θ, Y].
+    """Yield blocks of rows [Θ, Y] of consecutive states ``(T, d)``, their share of those of all.
 
     A map has rows Θ(u(t)), u(t+1). A vector field has the weak form [messenger2021]: with the bump
-    φ(τ) = (1-τ²)⁴ on windows of ``2 half_width + 1`` samples,
+    φ on windows of ``2 half_width + 1`` samples,
 
         ∫ φ Θ(u) dt C = -∫ φ' u dt,
 
     which differentiates φ instead of the data, so that noise is averaged and not amplified.
     """
-    n, length, d = u.shape
     index = factors(powers)
     reach = 1 if discrete else 2 * half_width
-    tau = np.arange(-half_width, half_width + 1) / half_width
-    bump = (1 - tau**2) ** 4
-    slope = -8 * tau * (1 - tau**2) ** 3 / half_width
-    per_trajectory = length - reach
-    wanted = max(6 * len(powers), _LEAST_ROWS)
-    hop = max(1, (n * per_trajectory) // wanted)
+    phi, slope = bump(half_width)
+    starts, d = len(part) - reach, part.shape[1]
+    hop = max(1, of // max(6 * len(powers), _LEAST_ROWS))
     size = max(4 * len(powers), 1000) * hop
-    for trajectory in u:
-        for begin in range(0, per_trajectory, size):
-            part = trajectory[begin : min(begin + size, per_trajectory) + reach]
-            rows = len(part) - reach
-            if discrete:
-                theta, y = terms(part[:-1], index), part[1:]
-            else:
-                phi = terms(part, index)
-                theta, y = np.zeros((rows, len(powers))), np.zeros((rows, d))
-                for k in range(reach + 1):
-                    theta += bump[k] / bump.sum() * phi[k : k + rows]
-                    y -= slope[k] / bump.sum() * part[k : k + rows]
-            yield np.concatenate([theta[::hop], y[::hop]], axis=1)
+    for begin in range(0, starts, size):
+        states = part[begin : min(begin + size, starts) + reach]
+        rows = len(states) - reach
+        if discrete:
+            theta, y = terms(states[:-1], index, waves), states[1:]
+        else:
+            values = terms(states, index, waves)
+            theta, y = np.zeros((rows, len(powers))), np.zeros((rows, d))
+            for k in range(reach + 1):
+                theta += phi[k] * values[k : k + rows]
+                y -= slope[k] * states[k : k + rows]
+        yield np.concatenate([theta[::hop], y[::hop]], axis=1)

@@ -9,7 +9,8 @@ table, becomes a data frame or JSON, and stands on four rules:
 - Exams are never mixed: records of several exam seeds, of several versions of a task, or that
   contradict one another raise `chaosbench.errors.InputError`.
 
-`rank` gives the bare standings, `show` prints, `write_page` writes a web page.
+`rank` gives the bare standings, `show` prints, `write_page` writes a web page, `write_report` a
+Markdown file with every track, and `write_site` a page a track.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from typing import Any
 from chaosbench.leaderboard._board import Leaderboard, build
 from chaosbench.leaderboard.page import render_page, write_page
 from chaosbench.leaderboard.ranking import Standing, rank
+from chaosbench.leaderboard.report import render_report, write_report, write_site
 from chaosbench.leaderboard.terminal import render, show
 
 __all__ = [
@@ -30,8 +32,11 @@ __all__ = [
     "rank",
     "render",
     "render_page",
+    "render_report",
     "show",
     "write_page",
+    "write_report",
+    "write_site",
 ]
 
 

@@ -13,18 +13,19 @@ import re
 from importlib import resources
 from pathlib import Path
 from string import Template
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from chaosbench.leaderboard._board import Leaderboard
 from chaosbench.leaderboard._columns import Column, columns
 from chaosbench.leaderboard._exam import Exam, base, prepare
+from chaosbench.leaderboard._facts import equations, provenance, settings
 from chaosbench.leaderboard._svg import Curve, error_growth, forest
 from chaosbench.leaderboard._wording import Wording, is_time, wording
 from chaosbench.leaderboard.ranking import Standing, group_medians, standings
 from chaosbench.metrics import registry as metrics
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from chaosbench.evaluation._record import Record
 
@@ -45,6 +46,7 @@ def write_page(
     exam_seed: int | None = None,
     track: str | None = None,
     generated: str = "",
+    others: Mapping[str, str] | None = None,
 ) -> Path:
     """Write the leaderboard of `records` to `path` as one HTML file; see `render_page`."""
     text = render_page(
@@ -56,6 +58,7 @@ def write_page(
         exam_seed=exam_seed,
         track=track,
         generated=generated,
+        others=others,
     )
     target = Path(path)
     target.write_text(text, encoding="utf-8", newline="\n")
@@ -72,6 +75,7 @@ def render_page(
     exam_seed: int | None = None,
     track: str | None = None,
     generated: str = "",
+    others: Mapping[str, str] | None = None,
 ) -> str:
     """Return the leaderboard as HTML; the same records give the same bytes.
 
@@ -85,6 +89,7 @@ def render_page(
         track: which track, likewise.
         generated: a date or build to print in the footer; nothing by default, so that the page
             depends on the records alone.
+        others: pages of other tracks to name at the top, track to file name.
 
     Raises:
         InputError: records that may not be pooled, or none.
@@ -100,6 +105,7 @@ def render_page(
         title=_escape(title),
         lead=_lead(words),
         facts=_escape(board.summary) + ".",
+        others=_others(others or {}),
         standings=_table(lines, shown),
         standings_note=_incomplete(lines),
         forest=forest(lines, words, width=WIDE, kind="wide")
@@ -119,6 +125,7 @@ def render_page(
         heat=_heat_map(exam, lines),
         growth=_growth(exam, lines),
         failures=_failures(exam),
+        equations=_equations(exam),
         interval=(
             f"From {bootstrap:,} bootstrap replicates with seed {seed}: systems are drawn with "
             f"replacement, then windows within each; the seeds of a run are pooled. An upper end "
@@ -169,6 +176,15 @@ def _published(board: Leaderboard) -> str:
         f"{_escape(table.numbers())}.</p>"
         for table in board.published
     )
+
+
+def _others(pages: Mapping[str, str]) -> str:
+    if not pages:
+        return ""
+    links = ", ".join(
+        f'<a href="{_escape(file)}">{_escape(track)}</a>' for track, file in sorted(pages.items())
+    )
+    return f'<nav class="note">Other tracks: {links}.</nav>'
 
 
 def _threshold(metric: str) -> str:
@@ -350,17 +366,10 @@ def _recompute(exam: Exam, title: str, metric: str) -> str:
 
 
 def _settings(exam: Exam) -> str:
-    configs: dict[str, set[str]] = {name: set() for name in exam.forecasters}
-    seeds: dict[str, set[int]] = {name: set() for name in exam.forecasters}
-    for record in exam.records:
-        config = json.dumps(dict(record.config), sort_keys=True, default=str, ensure_ascii=False)
-        configs[record.forecaster].add(config)
-        seeds[record.forecaster].add(record.seed)
     rows = "".join(
-        f'<tr><th scope="row">{_name(name)}</th>'
-        f"<td>{_escape(', '.join(map(str, sorted(seeds[name]))))}</td>"
-        f'<td class="value"><code>{_escape("; ".join(sorted(configs[name])))}</code></td></tr>'
-        for name in exam.forecasters
+        f'<tr><th scope="row">{_name(name)}</th><td>{_escape(seeds)}</td>'
+        f'<td class="value"><code>{_escape(config)}</code></td></tr>'
+        for name, seeds, config in settings(exam)
     )
     return (
         "<details><summary>Settings and seeds of every forecaster</summary>"
@@ -369,32 +378,32 @@ def _settings(exam: Exam) -> str:
     )
 
 
+def _equations(exam: Exam) -> str:
+    """Equations that were found, folded away; nothing where there are none."""
+    rows = "".join(
+        f'<tr><th scope="row">{_name(name)}</th><td>{_escape(task)}</td>'
+        f'<td class="value">{"<br>".join(f"<code>{_escape(line)}</code>" for line in lines)}</td>'
+        "</tr>"
+        for name, task, lines in equations(exam)
+    )
+    if not rows:
+        return ""
+    return (
+        '<section aria-labelledby="equations"><h2 id="equations">Equations found</h2>'
+        '<p class="note">As the forecasters wrote them, in the units of the data: x0 is the first '
+        "variable, x0' its time derivative, x0[t+1] its next value.</p>"
+        "<details><summary>Every equation, system by system</summary>"
+        '<div class="scroll"><table class="plain"><thead><tr><th class="name">forecaster</th>'
+        f"<th>task</th><th>equations</th></tr></thead><tbody>{rows}</tbody></table></div>"
+        "</details></section>"
+    )
+
+
 def _provenance(exam: Exam) -> str:
-    values: dict[str, dict[str, int]] = {}
-    for record in exam.records:
-        for key, value in _flat(record.provenance):
-            count = values.setdefault(key, {})
-            count[value] = count.get(value, 0) + 1
-    if not values:
+    rows = [
+        f'<tr><th scope="row">{_escape(key)}</th><td class="value">{_escape(text)}</td></tr>'
+        for key, text in provenance(exam.records)
+    ]
+    if not rows:
         return "<p>The records carry no provenance.</p>"
-    rows = []
-    for key, counts in sorted(values.items()):
-        common = sorted(counts, key=lambda value: (-counts[value], value))
-        more = f" and {len(common) - 4} more" if len(common) > 4 else ""
-        text = ", ".join(common[:4]) + more
-        rows.append(
-            f'<tr><th scope="row">{_escape(key)}</th><td class="value">{_escape(text)}</td></tr>'
-        )
     return f'<div class="scroll"><table class="plain"><tbody>{"".join(rows)}</tbody></table></div>'
-
-
-def _flat(mapping: Any, prefix: str = "") -> list[tuple[str, str]]:
-    """Flatten nested provenance to dotted keys and printable values."""
-    pairs: list[tuple[str, str]] = []
-    for key, value in mapping.items():
-        if isinstance(value, dict):
-            pairs += _flat(value, f"{prefix}{key}.")
-        else:
-            text = value if isinstance(value, str) else json.dumps(value, default=str)
-            pairs.append((f"{prefix}{key}", text))
-    return pairs

@@ -18,6 +18,13 @@ LITE = (
     "lorenz", "rossler", "thomas", "chua", "lorenz96", "duffing", "henon", "mackey_glass",
 )  # fmt: skip
 
+LITE_SUITES = {
+    "lite": ("forecast", "Eight systems of every kind: minutes on a laptop."),
+    "lite-climate": ("climate", "The systems of lite: is a free run's climate right?"),
+    "lite-noisy": ("noisy-5", "The systems of lite, seen through 5% noise."),
+}
+"""Suites of the few systems of `LITE`, by their track and what they are for."""
+
 WIDE = 256
 """Variables beyond which a system is asked for on the track `field` only, in fewer windows."""
 
@@ -48,8 +55,9 @@ def _fill_tasks() -> None:
 
 
 def _fill_suites() -> None:
-    lite = tuple(f"forecast/{name}-v1" for name in LITE)
-    _add("lite", "Eight systems of every kind: minutes on a laptop.", lite)
+    for suite, (track, description) in LITE_SUITES.items():
+        chosen = (f"{track}/{name}-v1" for name in LITE)
+        _add(suite, description, tuple(task for task in chosen if task in tasks))
     ranked = [name for name in systems if _is_ranked(name)]
     members = {
         track: tuple(f"{track}/{name}-v1" for name in ranked if f"{track}/{name}-v1" in tasks)

@@ -31,6 +31,18 @@ class Good:
 
 
 @dataclass(frozen=True)
+class Wordy(Good):
+    def equations(self):
+        return ["a\nb\x1b[31m<script>", "x" * 5000, *["y"] * 998]
+
+
+@dataclass(frozen=True)
+class Mute(Good):
+    def equations(self):
+        return "x0' = 0"
+
+
+@dataclass(frozen=True)
 class Hangs(Good):
     def fit(self, train, *, seed):
         while True:

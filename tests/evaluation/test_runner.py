@@ -48,6 +48,22 @@ def test_evaluate_gives_one_record_with_everything():
     )
 
 
+def test_equations_are_kept_and_bounded():
+    (record,) = cb.evaluate("sindy", HENON, seed=0)
+    assert record.equations == ("x0[t+1] = 1 + 1 x1 - 1.4 x0^2", "x1[t+1] = 0.3 x0")
+    task = small(HENON)
+    specs = [spec_of(name, plugins=[str(FAULTY)]) for name in ("wordy", "mute", "good")]
+    found = {r.forecaster: r for r in run(plan([task], specs))}
+    wordy = found["wordy"].equations
+    assert found["wordy"].status == "ok"
+    assert (len(wordy), max(map(len, wordy))) == (64, 1000)
+    assert wordy[0] == "a b [31m<script>"
+    assert wordy[-1] == "… and 937 more"
+    assert found["good"].equations == ()
+    assert found["mute"].status == "invalid"
+    assert "a list of str" in found["mute"].message
+
+
 def test_the_same_seed_gives_the_same_scores_and_another_exam_others():
     first, again = (cb.evaluate("nvar", HENON)[0] for _ in range(2))
     assert first.scores == again.scores

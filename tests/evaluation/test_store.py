@@ -18,7 +18,7 @@ RECORD = Record(
     task="forecast/lorenz-v1", system="lorenz", forecaster="esn:units=10", config={"units": 10},
     seed=0, exam_seed=3, status="ok", scores={"d_stsp": 1.5, "mase": float("inf")},
     window_scores={"vpt@0.4": (1.0, 2.0), "censored@0.4": (0.0, 1.0)}, fit_seconds=0.5,
-    predict_seconds=0.25, cpu_seconds=0.7, peak_memory_mib=100.0,
+    predict_seconds=0.25, cpu_seconds=0.7, peak_memory_mib=100.0, equations=("x0' = -10 x0",),
     provenance={"versions": {"numpy": "2"}, "budget": {"seconds": 1.0}},
 )  # fmt: skip
 
@@ -30,6 +30,7 @@ records = st.builds(
     message=st.text(max_size=40),
     privileged=st.booleans(),
     seed=st.integers(0, 2**40),
+    equations=st.lists(st.text(max_size=8), max_size=3).map(tuple),
     scores=st.dictionaries(st.text(min_size=1, max_size=8), numbers, max_size=4),
     window_scores=st.dictionaries(
         st.text(min_size=1, max_size=8), st.lists(numbers, max_size=5).map(tuple), max_size=3
@@ -42,6 +43,23 @@ def test_records_survive_the_disk(tmp_path_factory, made):
     path = tmp_path_factory.mktemp("records") / "records.parquet"
     write_file(path, made)
     assert list(read_file(path)) == made
+
+
+def test_records_from_before_there_were_equations_are_read(tmp_path):
+    import pyarrow.parquet as pq
+
+    path = tmp_path / "records.parquet"
+    write_file(path, [RECORD])
+    older = pq.read_table(path).drop_columns(["equations"])
+    pq.write_table(older, path, compression="zstd")
+    assert list(read_file(path)) == [replace(RECORD, equations=())]
+
+
+def test_equations_are_printed_beside_the_score():
+    shown = repr(Records([replace(RECORD, equations=("x0' = 1", "y" * 200, *"abcdefg"))]))
+    assert "\n    x0' = 1\n" in shown
+    assert "y" * 119 + "…" in shown
+    assert "    …" in shown
 
 
 def test_a_failed_record_without_scores_survives(tmp_path):

@@ -36,6 +36,9 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "tft": {**EPOCH, "width": 4, "heads": 2},
     "lstm": {**EPOCH, "training_length": 9, "width": 8},
     "gru": {**EPOCH, "training_length": 9, "width": 8},
+    "sindy_ensemble": {"members": 4},
+    "sindy_fourier": {"frequency": 1.0},
+    "sindy_weak": {"half_width": 8},
 }  # fmt: skip
 
 # Of these another origin of the data makes another fit, for the reason given.
@@ -44,6 +47,9 @@ DEPEND_ON_ORIGIN = {
     "lightgbm",  # a shift moves the last bits, and near ties are decided otherwise
     "random_forest",  # a shift moves the last bits, and near ties are decided otherwise
     "sindy",  # looks for a sparse polynomial in the variables as they are
+    "sindy_ensemble",  # as sindy
+    "sindy_fourier",  # as sindy
+    "sindy_weak",  # as sindy
 }
 
 # These take nothing from the context.

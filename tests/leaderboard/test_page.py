@@ -128,6 +128,7 @@ def test_text_from_records_is_escaped_everywhere(records: tuple[Record, ...]) ->
             system=evil + record.system,
             message=evil,
             config={evil: evil},
+            equations=(evil, evil),
             provenance={evil: {evil: [evil]}},
         )
         for record in records
@@ -151,6 +152,22 @@ def test_a_page_without_failures_ceilings_or_errors_says_so(records: tuple[Recor
     assert "None was computed" in outline.text
     assert "growth" not in outline.ids
     assert 'class="ceiling"' not in page
+
+
+def test_equations_are_folded_away_below_the_failures(records: tuple[Record, ...]) -> None:
+    shown = [
+        replace(r, equations=("x0' = 10 x1",)) if r.forecaster == "sindy" else r for r in records
+    ]
+    page = render_page(shown, bootstrap=0)
+    assert page.count("<code>x0&#x27; = 10 x1</code>") == 8
+    assert "equations" in parse(page).ids
+    assert "equations" not in parse(render_page(records, bootstrap=0)).ids
+
+
+def test_pages_of_other_tracks_are_linked(records: tuple[Record, ...]) -> None:
+    page = render_page(records, bootstrap=0, others={"<climate>": 'a".html'})
+    assert '<a href="a&quot;.html">&lt;climate&gt;</a>' in page
+    assert "<nav" not in render_page(records, bootstrap=0)
 
 
 def test_a_missing_run_shows_as_incomplete(records: tuple[Record, ...]) -> None:

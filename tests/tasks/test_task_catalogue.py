@@ -22,9 +22,8 @@ COMPATIBILITY = (
 
 
 def test_every_suite_holds_tasks_that_exist_each_once():
-    assert {*TRACKS, *COMPATIBILITY, "lite", "core", "full"} == {
-        name.removesuffix("-v1") for name in suites
-    }
+    others = {"lite", "lite-climate", "lite-noisy", "core", "full"}
+    assert {*TRACKS, *COMPATIBILITY, *others} == {name.removesuffix("-v1") for name in suites}
     for name in suites:
         suite = suites[name]
         assert re.fullmatch(r"[a-z0-9-]+-v[1-9]\d*", suite.id)
@@ -45,6 +44,14 @@ def test_core_is_every_ranked_system_and_full_is_everything():
     assert [t.system for t in core if t.track == "forecast"] == sorted(ranked)
     full = set(suites["full"].tasks)
     assert full == {task for name in suites for task in suites[name].tasks}
+
+
+@pytest.mark.parametrize(
+    ("name", "track"), [("lite-climate", "climate"), ("lite-noisy", "noisy-5")]
+)
+def test_the_lite_suites_ask_other_questions_of_the_same_systems(name, track):
+    assert [task.system for task in select([name])] == [t.system for t in select(["lite"])]
+    assert {task.track for task in select([name])} == {track}
 
 
 def test_a_task_ranks_by_a_registered_metric_that_it_reports():
