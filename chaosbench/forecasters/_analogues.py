@@ -200,6 +200,7 @@ def prepare(
     stride: int,
     who: str,
     select: bool,
+    windows: int = 16,
     horizon: int = 200,
 ) -> Training:
     """Check and scale the training data, and hold out what the choices are judged by.
@@ -210,7 +211,8 @@ def prepare(
         stride: steps between stacked states, where `delays` is given.
         who: the forecaster, for what is refused.
         select: whether there is anything else to choose.
-        horizon: steps of the held-out windows.
+        windows: how many are held out.
+        horizon: their steps.
 
     """
     shortest = 1 if delays is None else delays
@@ -227,5 +229,7 @@ def prepare(
     held_out = None
     if select or len(embeddings) > 1:
         reach = max(max(lags) for lags in embeddings)
-        held_out = hold_out(values, scale=scaler.scale, warmup=reach + 1, horizon=horizon)
+        held_out = hold_out(
+            values, scale=scaler.scale, warmup=reach + 1, windows=windows, horizon=horizon
+        )
     return Training(values, scaler, embeddings, held_out)
