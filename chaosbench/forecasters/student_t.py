@@ -34,6 +34,7 @@ _PRECISIONS = 10.0 ** np.arange(-14, 1)
 _CHUNK_BYTES = 32_000_000
 _FREEDOMS = (2.0, 2.5, 3.0, 4.0, 6.0, 10.0, 20.0, 50.0, 1e3)
 _FIXED_POINT_STEPS = 60
+_MARGIN = 0.1
 # A priori the noise may be as small as this share of an increment's variance: rounding.
 _PRIOR_NOISE = 1e-20
 
@@ -61,7 +62,9 @@ class StudentT:
     degrees of freedom 2a by the ν, and multiplies the scale by the c, that give the one-step errors
     on the held-out tail the largest likelihood; its fit has not seen them.
 
-    `values` is the rollout of the locations. Each of the `samples` draws one (w, σ²) from the
+    `values` is the rollout of the locations. A polynomial would leave for infinity wherever it left
+    the data, so every new state is kept in the box around the training data, widened by a tenth
+    of its range at each side. Each of the `samples` draws one (w, σ²) from the
     posterior, keeps it for the whole path, and adds fresh noise at every step: N(0, σ²), so that
     its one-step distribution is the exact Student-t, or σ c t_ν when calibrated. All windows share
     the draws and the noise: a window's samples depend on the seed and its own context. On
@@ -69,7 +72,7 @@ class StudentT:
 
     Cost: with P features, O(nT P²) time and O(nT d + P²) memory a candidate, O(P d) a step and
     window, for the locations and each sample. It fails where the flow over a step is no polynomial
-    of a degree whose terms can be afforded, and by divergence.
+    of a degree whose terms can be afforded, and by sticking to the walls of that box.
 
     Attributes:
         degree: of the polynomials, or None to choose it among 1 to 6.
@@ -173,7 +176,12 @@ class StudentT:
             library.states, library.increments, monomials, self.precision, self.shape
         )
         exact = np.stack([np.full(values.shape[2], 2 * posterior.shape), np.ones(values.shape[2])])
-        return _StudentTPredictor(scaler, lags, posterior, exact)
+        z = scaler.apply(values)
+        low, high = z.min(axis=(0, 1)), z.max(axis=(0, 1))
+        margin = _MARGIN * (high - low)
+        return _StudentTPredictor(
+            scaler, lags, posterior, exact, box=np.stack([low - margin, high + margin])
+        )
 
 
 def _powers(p: int, degree: int) -> NDArray[np.int64]:
@@ -308,6 +316,7 @@ class _StudentTPredictor:
     lags: tuple[int, ...]
     posterior: Posterior
     tails: FloatArray  # degrees of freedom and factor of the scale of each variable, (2, d)
+    box: FloatArray  # lowest and highest state, (2, d)
     draws: tuple[FloatArray, FloatArray] | None = None
     seed: int = 0
 
@@ -325,11 +334,20 @@ class _StudentTPredictor:
             )
 
         posterior = self.posterior
-        values = roll(lambda query: posterior.features(query) @ posterior.mean, 1)[0]
+        d = len(self.scaler.mean)
+
+        def inside(query: FloatArray, increment: FloatArray) -> FloatArray:
+            latest = query[:, :d]
+            return np.asarray(np.clip(latest + increment, *self.box) - latest)
+
+        def expected(query: FloatArray) -> FloatArray:
+            return inside(query, posterior.features(query) @ posterior.mean)
+
+        values = roll(expected, 1)[0]
         if self.draws is None:
             return Forecast(values)
         weights, sigma = self.draws
-        m, p, d = weights.shape
+        m, p, _ = weights.shape
         normal, mixing = (np.random.default_rng([self.seed, stream]) for stream in (1, 2))
         freedom, factor = self.tails
         # The exact t comes from drawing σ² once a path; only a fitted one needs it at every step.
@@ -340,7 +358,7 @@ class _StudentTPredictor:
             noise = sigma * factor * normal.standard_normal((m, 1, d))
             gamma = mixing.gamma(freedom / 2, size=(m, 1, d)) / (freedom / 2)
             noise = np.where(mixed, noise / np.sqrt(gamma), noise)
-            return np.asarray((phi @ weights + noise).reshape(len(query), d))
+            return inside(query, (phi @ weights + noise).reshape(len(query), d))
 
         return Forecast(values, roll(sampled, m))
 
