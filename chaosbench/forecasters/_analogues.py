@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["Library", "Training", "prepare", "rollout", "weighted_affine"]
 
 _TREE_DIMENSIONS = 12
+_MARGIN = 0.1
 
 # (delays, stride) in the order in which ties are decided: the state alone, then its past over up
 # to nine steps, a third of a Lyapunov time at the sampling of the track `forecast`.
@@ -43,6 +44,7 @@ class Library:
         states: ``(N, p)``.
         increments: ``(N, d)``.
         squares: ``(N,)``, squared lengths of the states.
+        box: lowest and highest values, widened by a tenth of their range, ``(2, d)``.
         tree: KD-tree of the states, None where it was not asked for or would prune little.
 
     """
@@ -52,6 +54,7 @@ class Library:
     states: FloatArray
     increments: FloatArray
     squares: FloatArray
+    box: FloatArray
     tree: Any
 
     @classmethod
@@ -68,7 +71,9 @@ class Library:
             from scipy.spatial import cKDTree
 
             index = cKDTree(points)
-        return cls(scaler, lags, points, increments, (points**2).sum(axis=1), index)
+        low, high = z.min(axis=(0, 1)), z.max(axis=(0, 1))
+        box = np.stack([low - _MARGIN * (high - low), high + _MARGIN * (high - low)])
+        return cls(scaler, lags, points, increments, (points**2).sum(axis=1), box, index)
 
     def nearest(self, query: FloatArray, count: int) -> tuple[FloatArray, NDArray[np.intp]]:
         """Return distance and index of the nearest states of each query, each ``(n, count)``.
@@ -128,6 +133,7 @@ def rollout(
     scaler: Scaler,
     lags: tuple[int, ...],
     who: str,
+    box: FloatArray | None = None,
     copies: int = 1,
 ) -> FloatArray:
     """Add increments to the newest state, step after step, in the units of the data.
@@ -140,6 +146,7 @@ def rollout(
         scaler: of the training data.
         lags: steps back of the stacked states, 0 first.
         who: the forecaster, for what is refused.
+        box: lowest and highest standardised values ``(2, d)``, which no state leaves, or None.
         copies: rollouts of each window.
 
     Returns:
@@ -153,7 +160,8 @@ def rollout(
     def step(latest: FloatArray) -> FloatArray:
         memory[:, :-1] = memory[:, 1:]
         memory[:, -1] = latest
-        return latest + increment(delay_embedding(memory, lags)[:, 0])
+        new = latest + increment(delay_embedding(memory, lags)[:, 0])
+        return new if box is None else np.clip(new, *box)
 
     start = memory[:, -1].copy()
     memory[:, 1:] = memory[:, :-1].copy()  # the first step shifts the context back in place

@@ -35,7 +35,8 @@ class AttentionLocalLinear:
 
     and an affine map from x_j to the next increments Δ_j, fitted with these weights, is evaluated
     at ξ. Where `Hopfield` recalls the mean of the values under its attention, this recalls their
-    tangent plane, and its error falls with the square of the distance. β = 0 is plain least
+    tangent plane, and its error falls with the square of the distance. A plane knows no bounds, so
+    states are kept in the box around the training data, widened by a tenth of its range. β = 0 is plain least
     squares on the neighbourhood, β = 1 is `LocalLinear`. The forecast is iterated, all windows at
     once. What is None is chosen by the closed loop on the last 15% of the training data: first the
     embedding, then neighbours and β together, then the ridge.
@@ -87,7 +88,7 @@ class AttentionLocalLinear:
             stride=self.stride,
             who="AttentionLocalLinear",
             select=None in (self.neighbours, self.beta, self.ridge),
-            windows=48,
+            windows=32,
         )
         counts = _NEIGHBOURS if self.neighbours is None else (self.neighbours,)
         betas = _BETAS if self.beta is None else (self.beta,)
@@ -127,6 +128,7 @@ class _AttentionPredictor:
             scaler=library.scaler,
             lags=library.lags,
             who="AttentionLocalLinear",
+            box=library.box,
         )
         return Forecast(values[0])
 

@@ -21,8 +21,9 @@ __all__ = ["Hopfield"]
 # Where the states left out weigh less than this altogether, they are left out.
 _NEGLIGIBLE = 1e-12
 _FIRST_COUNT = 64
-# β in units of 1/h², h the median distance between neighbouring training states.
-_BETAS = (1 / 16, 1 / 4, 1.0, 4.0, 16.0)
+# β in units of 1/h², h the median distance between neighbouring training states. The first one
+# stands where there is nothing to choose by.
+_BETAS = (1.0, 1 / 4, 4.0, 16.0)
 _SAMPLE = 500
 
 
@@ -39,7 +40,7 @@ class Hopfield:
     without it long keys would win over near ones. So β = 0 gives the mean increment, β → ∞ that of
     the nearest neighbour, and in between it is a kernel regression with bandwidth 1/√β. The
     forecast is iterated, all windows at once. What is None is chosen by the closed loop on the
-    last 15% of the training data, first the embedding, then β between 1/16 and 16 times the
+    last 15% of the training data, first the embedding, then β between 1/4 and 16 times the
     inverse square of the states' typical distance.
 
     Keys that together weigh less than 1e-12 are left out: a KD-tree finds the 64, 256, …
@@ -87,7 +88,7 @@ class Hopfield:
             stride=self.stride,
             who="Hopfield",
             select=self.beta is None,
-            windows=48,
+            windows=32,
         )
 
         def memory(lags: tuple[int, ...], beta: float | None) -> _HopfieldPredictor:
@@ -99,10 +100,8 @@ class Hopfield:
         if self.beta is not None:
             return _HopfieldPredictor(library, self.beta)
         natural = memory(lags, None)
-        # The natural one first: it stands where there is nothing to choose by.
-        factors = sorted(_BETAS, key=lambda factor: factor != 1.0)
         factor = training.choose(
-            factors,
+            _BETAS,
             lambda factor: _HopfieldPredictor(natural.library, factor * natural.beta),
         )
         return _HopfieldPredictor(library, factor * _natural_beta(library))

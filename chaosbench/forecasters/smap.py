@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from chaosbench.forecasters._analogues import Library, prepare, rollout, weighted_affine
+from chaosbench.forecasters._analogues import Library, prepare, rollout
 from chaosbench.forecasters._common import require_integer, require_real, single_threaded
 from chaosbench.forecasters._protocol import Forecast
 
@@ -19,9 +19,11 @@ if TYPE_CHECKING:
 __all__ = ["SMap"]
 
 # Ecology stops at 8: its series are short and noisy.
-_THETAS = (8.0, 0.0, 1.0, 2.0, 4.0, 16.0, 32.0, 64.0, 128.0, 256.0)
-_COARSE = (8.0, 64.0)
-_NEGLIGIBLE = 1e-12
+# The first one decides the embedding.
+_THETAS = (16.0, 0.0, 1.0, 2.0, 4.0, 8.0, 32.0, 64.0, 128.0)
+# Weights below 1e-26 of the nearest one's are left there: numbers too small for normal
+# arithmetic would slow it down.
+_LARGEST_EXPONENT = 60.0
 
 
 @dataclass(frozen=True)
@@ -36,9 +38,9 @@ class SMap:
     with λ `ridge` times the weighted variance. θ = 0 is global linear regression, and a θ that
     forecasts better than 0 is Sugihara's sign of nonlinearity. The forecast is iterated. What is
     None is chosen by the closed loop on the last 15% of the training data: first the embedding with
-    θ = 8 or 64, then θ among 0, 1, 2, 4, …, 256. All training states take part, however many there are,
-    except those whose weight is below 1e-12 of the nearest one's divided by their number, which
-    changes no forecast by more than that.
+    θ = 16, then θ among 0, 1, 2, 4, …, 128. All training states take part, however many there
+    are. Far from them the map knows no bounds, so states are kept in the box around the training
+    data, widened by a tenth of its range.
 
     Cost: O(nT p d) a step and window with p = d · delays, and O(nT p) memory; nothing to fit but
     the choice of θ. It fails where the slope changes within the distance that enough data need
@@ -84,17 +86,19 @@ class SMap:
             stride=self.stride,
             who="SMap",
             select=self.theta is None,
-            horizon=100,
         )
         thetas = _THETAS if self.theta is None else (self.theta,)
 
         def memory(lags: tuple[int, ...], theta: float, values: FloatArray) -> _SMapPredictor:
             library = Library.of(values, training.scaler, lags, tree=False)
-            return _SMapPredictor(library, theta, self.ridge)
+            table = np.concatenate(
+                [np.ones((1, len(library.states))), library.states.T, library.increments.T]
+            )
+            return _SMapPredictor(library, table, theta, self.ridge)
 
-        coarse = _COARSE if self.theta is None else thetas
-        pairs = [(lags, theta) for lags in training.embeddings for theta in coarse]
-        lags, _ = training.choose(pairs, lambda pair: memory(*pair, training.fitted))
+        lags = training.choose(
+            training.embeddings, lambda lags: memory(lags, thetas[0], training.fitted)
+        )
         theta = training.choose(thetas, lambda theta: memory(lags, theta, training.fitted))
         return memory(lags, theta, training.values)
 
@@ -102,6 +106,7 @@ class SMap:
 @dataclass(frozen=True, eq=False)
 class _SMapPredictor:
     library: Library
+    table: FloatArray  # (1 + p + d, N)
     theta: float
     ridge: float
 
@@ -115,25 +120,28 @@ class _SMapPredictor:
             scaler=library.scaler,
             lags=library.lags,
             who="SMap",
+            box=library.box,
         )
         return Forecast(values[0])
 
     def increment(self, query: FloatArray) -> FloatArray:
         """Return the fitted increments ``(n, d)`` at delay vectors ``(n, p)``."""
-        # One window at a time: its weighted states fit the cache, those of a batch would not.
-        return np.concatenate([self._one(row) for row in query[:, np.newaxis]])
+        # One window at a time: its weights fit the cache, those of a batch would not.
+        return np.stack([self._one(row) for row in query])
 
     def _one(self, query: FloatArray) -> FloatArray:
-        states, increments = self.library.states, self.library.increments
-        offset = states - query
-        distance = np.sqrt(np.einsum("kp,kp->k", offset, offset))
+        library = self.library
+        square = library.squares - 2 * (library.states @ query) + query @ query
+        distance = np.sqrt(np.maximum(square, 0.0))
         mean = float(distance.mean())
         exponent = (distance - distance.min()) * (self.theta / mean if mean > 0 else 0.0)
-        near = exponent < np.log(len(exponent) / _NEGLIGIBLE)
-        if not near.all():
-            states, increments, exponent = states[near], increments[near], exponent[near]
-        weight = np.exp(-exponent)
+        weight = np.exp(-np.minimum(exponent, _LARGEST_EXPONENT))
         weight /= weight.sum()
-        return weighted_affine(
-            query, states[np.newaxis], increments[np.newaxis], weight[np.newaxis], self.ridge
-        )
+        p = len(query)
+        # The rows of the table are 1, the states and the increments.
+        moments = (self.table[: 1 + p] * weight) @ self.table.T
+        x_mean, y_mean = moments[0, 1 : 1 + p], moments[0, 1 + p :]
+        gram = moments[1:, 1 : 1 + p] - np.outer(x_mean, x_mean)
+        gram[np.diag_indices(p)] += self.ridge * max(np.trace(gram), 0.0) / p + 1e-30
+        slope = np.linalg.solve(gram, moments[1:, 1 + p :] - np.outer(x_mean, y_mean))
+        return np.asarray(y_mean + (query - x_mean) @ slope)

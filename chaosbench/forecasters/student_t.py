@@ -34,7 +34,6 @@ _PRECISIONS = 10.0 ** np.arange(-14, 1)
 _CHUNK_BYTES = 32_000_000
 _FREEDOMS = (2.0, 2.5, 3.0, 4.0, 6.0, 10.0, 20.0, 50.0, 1e3)
 _FIXED_POINT_STEPS = 60
-_MARGIN = 0.1
 # A priori the noise may be as small as this share of an increment's variance: rounding.
 _PRIOR_NOISE = 1e-20
 
@@ -176,12 +175,7 @@ class StudentT:
             library.states, library.increments, monomials, self.precision, self.shape
         )
         exact = np.stack([np.full(values.shape[2], 2 * posterior.shape), np.ones(values.shape[2])])
-        z = scaler.apply(values)
-        low, high = z.min(axis=(0, 1)), z.max(axis=(0, 1))
-        margin = _MARGIN * (high - low)
-        return _StudentTPredictor(
-            scaler, lags, posterior, exact, box=np.stack([low - margin, high + margin])
-        )
+        return _StudentTPredictor(scaler, lags, posterior, exact, library.box)
 
 
 def _powers(p: int, degree: int) -> NDArray[np.int64]:
@@ -316,7 +310,7 @@ class _StudentTPredictor:
     lags: tuple[int, ...]
     posterior: Posterior
     tails: FloatArray  # degrees of freedom and factor of the scale of each variable, (2, d)
-    box: FloatArray  # lowest and highest state, (2, d)
+    box: FloatArray
     draws: tuple[FloatArray, FloatArray] | None = None
     seed: int = 0
 
@@ -330,24 +324,16 @@ class _StudentTPredictor:
                 scaler=self.scaler,
                 lags=self.lags,
                 who="StudentT",
+                box=self.box,
                 copies=copies,
             )
 
         posterior = self.posterior
-        d = len(self.scaler.mean)
-
-        def inside(query: FloatArray, increment: FloatArray) -> FloatArray:
-            latest = query[:, :d]
-            return np.asarray(np.clip(latest + increment, *self.box) - latest)
-
-        def expected(query: FloatArray) -> FloatArray:
-            return inside(query, posterior.features(query) @ posterior.mean)
-
-        values = roll(expected, 1)[0]
+        values = roll(lambda query: posterior.features(query) @ posterior.mean, 1)[0]
         if self.draws is None:
             return Forecast(values)
         weights, sigma = self.draws
-        m, p, _ = weights.shape
+        m, p, d = weights.shape
         normal, mixing = (np.random.default_rng([self.seed, stream]) for stream in (1, 2))
         freedom, factor = self.tails
         # The exact t comes from drawing σ² once a path; only a fitted one needs it at every step.
@@ -358,7 +344,7 @@ class _StudentTPredictor:
             noise = sigma * factor * normal.standard_normal((m, 1, d))
             gamma = mixing.gamma(freedom / 2, size=(m, 1, d)) / (freedom / 2)
             noise = np.where(mixed, noise / np.sqrt(gamma), noise)
-            return inside(query, (phi @ weights + noise).reshape(len(query), d))
+            return np.asarray((phi @ weights + noise).reshape(len(query), d))
 
         return Forecast(values, roll(sampled, m))
 
