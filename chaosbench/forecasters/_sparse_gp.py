@@ -67,9 +67,7 @@ def marginal_likelihood(
     samples, outputs = y.shape
     lengths, noise = np.exp(log_lengths), float(np.exp(log_noise))
     correlation = kernel(x, x, lengths)
-    factor = linalg.cholesky(
-        correlation + noise * np.eye(samples), lower=True, check_finite=False
-    )
+    factor = linalg.cholesky(correlation + noise * np.eye(samples), lower=True, check_finite=False)
     alpha = linalg.cho_solve((factor, True), y, check_finite=False)
     variance = np.maximum((y * alpha).sum(axis=0) / samples, _SMALLEST_VARIANCE)
     value = 0.5 * samples * float(np.log(variance).sum())

@@ -36,10 +36,10 @@ class AttentionLocalLinear:
     and an affine map from x_j to the next increments Δ_j, fitted with these weights, is evaluated
     at ξ. Where `Hopfield` recalls the mean of the values under its attention, this recalls their
     tangent plane, and its error falls with the square of the distance. A plane knows no bounds, so
-    states are kept in the box around the training data, widened by a tenth of its range. β = 0 is plain least
-    squares on the neighbourhood, β = 1 is `LocalLinear`. The forecast is iterated, all windows at
-    once. What is None is chosen by the closed loop on the last 15% of the training data: first the
-    embedding, then neighbours and β together, then the ridge.
+    states are kept in the box around the training data, widened by a tenth of its range. β = 0 is
+    plain least squares on the neighbourhood, β = 1 is `LocalLinear`. The forecast is iterated, all
+    windows at once. What is None is chosen by the closed loop on the last 15% of the training
+    data: first the embedding, then neighbours and β together, then the ridge.
 
     Cost: O(nT log(nT)) to build the KD-tree; a step and window costs one query, O(k d log(nT)),
     and one solve of the smaller of the d- and k-dimensional systems; above 12 dimensions all

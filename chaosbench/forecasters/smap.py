@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 __all__ = ["SMap"]
 
 # Ecology stops at 8: its series are short and noisy.
-# The first one decides the embedding.
-_THETAS = (16.0, 0.0, 1.0, 2.0, 4.0, 8.0, 32.0, 64.0, 128.0)
+# In this order the more linear one wins a tie.
+_THETAS = (0.0, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0)
+_TRIAL_THETA = 16.0
 # Weights below 1e-26 of the nearest one's are left there: numbers too small for normal
 # arithmetic would slow it down.
 _LARGEST_EXPONENT = 60.0
@@ -48,7 +49,8 @@ class SMap:
     local map, for which `AttentionLocalLinear` has a cutoff.
 
     Attributes:
-        theta: θ, the strength of localisation, or None to choose it.
+        theta: θ, the strength of localisation, or None to choose it; 0 where the data are too
+            short to hold anything out.
         ridge: λ relative to the variance of the weighted states.
         delays: states stacked into one embedding vector, or None to choose it and the stride.
         stride: steps between stacked states, where `delays` is given.
@@ -96,8 +98,9 @@ class SMap:
             )
             return _SMapPredictor(library, table, theta, self.ridge)
 
+        trial = _TRIAL_THETA if self.theta is None else self.theta
         lags = training.choose(
-            training.embeddings, lambda lags: memory(lags, thetas[0], training.fitted)
+            training.embeddings, lambda lags: memory(lags, trial, training.fitted)
         )
         theta = training.choose(thetas, lambda theta: memory(lags, theta, training.fitted))
         return memory(lags, theta, training.values)

@@ -248,9 +248,7 @@ class Posterior:
             phi = terms(x[part], monomials) / unit
             residual += ((y[part] - phi @ means) ** 2).sum(axis=1)
         prior = shape * np.maximum(_PRIOR_NOISE * (y**2).mean(axis=0), 1e-300)
-        scales = prior + 0.5 * (
-            residual + precisions[:, np.newaxis] * (means**2).sum(axis=1)
-        )
+        scales = prior + 0.5 * (residual + precisions[:, np.newaxis] * (means**2).sum(axis=1))
         after = shape + 0.5 * samples
         evidence = (
             0.5 * outputs * (count * np.log(precisions) - np.log(shrunk).sum(axis=0))
@@ -298,7 +296,9 @@ def fit_tails(errors: FloatArray) -> FloatArray:
                 weight = (freedom + 1) / (freedom + square / variance)
                 variance = max(float((weight * square).mean()), 1e-300)
             scale = np.sqrt(variance)
-            value = float(stats.t.logpdf(column / scale, freedom).sum()) - len(column) * np.log(scale)
+            value = float(stats.t.logpdf(column / scale, freedom).sum()) - len(column) * np.log(
+                scale
+            )
             if value > likelihood:
                 likelihood, best[:, j] = value, (freedom, scale)
     return best

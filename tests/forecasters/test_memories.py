@@ -153,13 +153,11 @@ def test_s_map_is_weighted_least_squares(reference, theta: float) -> None:
         np.testing.assert_allclose(found, expected, atol=1e-9)
 
 
-def test_s_map_finds_noise_linear_and_lorenz_nonlinear(reference) -> None:
-    rng = np.random.default_rng(0)
-    series = np.zeros(1000)
-    for t in range(1, len(series)):
-        series[t] = 0.9 * series[t - 1] + rng.normal()
-    linear = SMap(delays=1).fit(Trajectories(series[:, np.newaxis], dt=1.0), seed=0)
-    short = Trajectories(reference.train.values[:, :1000], dt=0.02)
+def test_s_map_finds_noisy_tones_linear_and_lorenz_nonlinear(reference) -> None:
+    t = np.arange(800)
+    tones = np.sin(0.2 * t) + np.sin(0.13 * t + 1) + 0.1 * np.random.default_rng(0).normal(size=800)
+    linear = SMap(delays=4, stride=3).fit(Trajectories(tones[:, np.newaxis], dt=1.0), seed=0)
+    short = Trajectories(reference.train.values[:, :800], dt=0.02)
     assert linear.theta <= 2.0
     assert SMap(delays=1).fit(short, seed=0).theta >= 16.0
 
@@ -187,14 +185,16 @@ def test_too_short_data_are_refused(forecaster, points: int, context: int) -> No
 @pytest.mark.parametrize("kind", [AttentionLocalLinear, SMap], ids=lambda kind: kind.__name__)
 def test_no_state_leaves_the_box_around_the_data(kind) -> None:
     growth = np.exp(0.05 * np.arange(300))[:, np.newaxis]
-    values = kind().fit(Trajectories(growth, dt=1.0), seed=0).predict(growth[np.newaxis], 100).values
+    values = (
+        kind().fit(Trajectories(growth, dt=1.0), seed=0).predict(growth[np.newaxis], 100).values
+    )
     assert values.max() <= growth.max() + 0.1 * np.ptp(growth) + 1e-6
     assert values.max() > growth.max()
 
 
 @pytest.mark.parametrize("forecaster", [Hopfield(), AttentionLocalLinear(), SMap()], ids=names)
 def test_a_hidden_variable_calls_for_delays(reference, forecaster) -> None:
-    hidden = Trajectories(reference.train.values[:, :1500, :1], dt=0.02)
+    hidden = Trajectories(reference.train.values[:, :1000, :1], dt=0.02)
     assert len(forecaster.fit(hidden, seed=0).library.lags) > 1
 
 
