@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from chaosbench.trajectories import FloatArray
 
 __all__ = ["Hyperparameters", "SparseGP", "kernel", "marginal_likelihood", "maximise"]
@@ -92,7 +94,7 @@ def maximise(x: FloatArray, y: FloatArray) -> Hyperparameters:
 
     def objective(theta: FloatArray) -> tuple[float, FloatArray]:
         try:
-            value, gradient, _ = marginal_likelihood(x, y, theta[:p], theta[p])
+            value, gradient, _ = marginal_likelihood(x, y, theta[:p], float(theta[p]))
         except linalg.LinAlgError:  # rounding made C indefinite: too long, too little noise
             return 1e30, np.zeros(p + 1)
         return value / len(x), gradient / len(x)
@@ -107,11 +109,11 @@ def maximise(x: FloatArray, y: FloatArray) -> Hyperparameters:
         bounds=bounds,
         options={"maxiter": _ITERATIONS},
     )
-    _, _, variance = marginal_likelihood(x, y, found.x[:p], found.x[p])
+    _, _, variance = marginal_likelihood(x, y, found.x[:p], float(found.x[p]))
     return Hyperparameters(np.exp(found.x[:p]), float(np.exp(found.x[p])), variance)
 
 
-def _pivots(x: FloatArray, lengths: FloatArray, count: int) -> tuple[FloatArray, FloatArray]:
+def _pivots(x: FloatArray, lengths: FloatArray, count: int) -> tuple[NDArray[np.intp], FloatArray]:
     """Choose inducing points by pivoted Cholesky decomposition of the correlation of ``(N, p)``.
 
     Every one is the training point whose variance, given those before it, is largest. Returns
@@ -167,7 +169,7 @@ class SparseGP:
         from scipy import linalg
 
         chosen, features = _pivots(x, hyper.lengths, count)
-        # Sorting nothing: in the order of choice, the rows of the inducing points are triangular.
+        # In the order of choice, the rows of the inducing points are triangular.
         lower = np.tril(features[chosen])
         identity = np.eye(len(chosen))
         inverse = linalg.solve_triangular(lower, identity, lower=True, check_finite=False)
@@ -185,13 +187,13 @@ class SparseGP:
 
     def mean(self, x: FloatArray) -> FloatArray:
         """Return the posterior mean ``(n, d)``."""
-        return self.features(x) @ self.weights
+        return np.asarray(self.features(x) @ self.weights)
 
     def variance(self, x: FloatArray) -> FloatArray:
         """Return the posterior variance of the function, without noise, ``(n, d)``."""
         phi = self.features(x)
         share = 1.0 - (phi**2).sum(axis=1) + ((phi @ self.spread) ** 2).sum(axis=1)
-        return np.maximum(share, 0.0)[:, np.newaxis] * self.hyper.variance
+        return np.asarray(np.maximum(share, 0.0)[:, np.newaxis] * self.hyper.variance)
 
     def draw(self, count: int, features: int, rng: np.random.Generator) -> Draws:
         """Draw functions from the posterior.

@@ -102,7 +102,7 @@ class AttentionLocalLinear:
         library = Library.of(training.fitted, training.scaler, lags)
         count, beta = training.choose(
             [(count, beta) for count in counts for beta in betas],
-            lambda pair: _AttentionPredictor(library, *pair, ridges[0]),
+            lambda pair: _AttentionPredictor(library, pair[0], pair[1], ridges[0]),
         )
         ridge = training.choose(
             ridges, lambda ridge: _AttentionPredictor(library, count, beta, ridge)
