@@ -12,7 +12,7 @@ import numpy as np
 from chaosbench.forecasters._analogues import Library, prepare, rollout
 from chaosbench.forecasters._common import Scaler, require_integer, single_threaded
 from chaosbench.forecasters._protocol import Forecast
-from chaosbench.forecasters._sparse_gp import Hyperparameters, SparseGP, maximise
+from chaosbench.forecasters._sparse_gp import SparseGP, maximise
 
 if TYPE_CHECKING:
     from chaosbench.trajectories import FloatArray, Trajectories
@@ -127,10 +127,6 @@ class _GaussianProcessPredictor:
     unit: FloatArray
     process: SparseGP
     functions: Any  # Draws or None
-
-    @property
-    def hyper(self) -> Hyperparameters:
-        return self.process.hyper
 
     @single_threaded
     def predict(self, context: FloatArray, horizon: int) -> Forecast:

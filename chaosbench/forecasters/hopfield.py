@@ -49,8 +49,7 @@ class Hopfield:
     Cost: O(nT log(nT)) to build the tree; a step and window costs one query, O(k (d + log(nT)))
     for the k keys that matter, and O(nT d) above 12 dimensions or where k is more than an eighth
     of all keys. Memory O(nT d). It fails as a constant in place of a slope does: the recalled
-    increment is that of the neighbours' centre, an error linear in their distance, so that on
-    Lorenz a hundred times the data would add about two Lyapunov times at most.
+    increment is that of the neighbours' centre, an error linear in their distance.
 
     Attributes:
         beta: inverse temperature on standardised data, or None to choose it.
