@@ -80,7 +80,7 @@ def analyse_command(
 
         figures = plot_analysis(found)
         if found.audit is not None:
-            from chaosbench._plot_koopman import plot_pseudospectrum
+            from chaosbench.plotting import plot_pseudospectrum
 
             figures["pseudospectrum"] = plot_pseudospectrum(found.audit)
         for name, figure in figures.items():

@@ -11,12 +11,11 @@ import numpy as np
 import pytest
 
 import chaosbench as cb
-from chaosbench._plot_koopman import plot_pseudospectrum
 from chaosbench.errors import InvalidForecastError
 from chaosbench.evaluation._analysis import _audit
 from chaosbench.evaluation._process import Outcome
 from chaosbench.forecasters.resdmd import Audit
-from chaosbench.plotting import save
+from chaosbench.plotting import plot_pseudospectrum, save
 
 
 @pytest.fixture(autouse=True, scope="module")

@@ -39,6 +39,11 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "sindy_ensemble": {"members": 4},
     "sindy_fourier": {"frequency": 1.0},
     "sindy_weak": {"half_width": 8},
+    "attention_local_linear": {"neighbours": 24, "beta": 4.0, "ridge": 1e-4},
+    "gaussian_process": {"inducing": 60, "subset": 60, "samples": 3, "cosines": 50},
+    "hopfield": {"beta": 100.0},
+    "smap": {"theta": 8.0},
+    "student_t": {"max_features": 150, "samples": 3},
 }  # fmt: skip
 
 # Of these another origin of the data makes another fit, for the reason given.

@@ -8,11 +8,14 @@ import math
 import pytest
 
 from chaosbench.errors import ParameterError
+from chaosbench.forecasters.attention_local_linear import AttentionLocalLinear
 from chaosbench.forecasters.darts_regression import LinearRegression, RandomForest
 from chaosbench.forecasters.delay_reservoir import DelayReservoir
 from chaosbench.forecasters.echo_state import EchoStateNetwork
 from chaosbench.forecasters.edge_of_stability import ES2N
 from chaosbench.forecasters.ei_reservoir import BalancedReservoir
+from chaosbench.forecasters.gaussian_process import GaussianProcess
+from chaosbench.forecasters.hopfield import Hopfield
 from chaosbench.forecasters.intrinsic_plasticity import IntrinsicPlasticity
 from chaosbench.forecasters.liquid_state import LiquidStateMachine, NeuronAstrocyteLiquid
 from chaosbench.forecasters.local_linear import LocalLinear
@@ -20,6 +23,8 @@ from chaosbench.forecasters.nvar import NVAR
 from chaosbench.forecasters.parallel_echo_state import ParallelEchoState
 from chaosbench.forecasters.parroting import ContextParroting
 from chaosbench.forecasters.sindy import SINDy
+from chaosbench.forecasters.smap import SMap
+from chaosbench.forecasters.student_t import StudentT
 
 # What every reservoir has.
 RESERVOIR = [
@@ -45,6 +50,32 @@ WRONG = [
     (LocalLinear, "delays", -1),
     (LocalLinear, "stride", 1.5),
     (LocalLinear, "ridge", -1e-3),
+    (Hopfield, "beta", -1.0),
+    (Hopfield, "delays", 0),
+    (Hopfield, "stride", 0),
+    (AttentionLocalLinear, "neighbours", 0),
+    (AttentionLocalLinear, "beta", -0.1),
+    (AttentionLocalLinear, "ridge", math.nan),
+    (AttentionLocalLinear, "delays", 1.0),
+    (AttentionLocalLinear, "stride", None),
+    (SMap, "theta", -1.0),
+    (SMap, "ridge", -1e-9),
+    (SMap, "delays", 0),
+    (SMap, "stride", 0),
+    (GaussianProcess, "inducing", 0),
+    (GaussianProcess, "subset", 1),
+    (GaussianProcess, "samples", -1),
+    (GaussianProcess, "cosines", 0),
+    (GaussianProcess, "delays", 0),
+    (GaussianProcess, "stride", 0),
+    (StudentT, "degree", 0),
+    (StudentT, "precision", 0.0),
+    (StudentT, "shape", 0.0),
+    (StudentT, "calibrate", 1),
+    (StudentT, "samples", -1),
+    (StudentT, "delays", 0),
+    (StudentT, "stride", 0),
+    (StudentT, "max_features", 0),
     (LinearRegression, "lags", 0),
     (LinearRegression, "lags", True),
     (RandomForest, "lags", "10"),

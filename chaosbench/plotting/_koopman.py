@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from chaosbench.plotting import ACCENT, INK, MUTED, _figure, _plain
+from chaosbench.plotting._style import ACCENT, INK, MUTED, blank, plain
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -24,7 +24,7 @@ def plot_pseudospectrum(audit: Audit) -> Figure:
     Filled dots are verified, crosses refused; the dotted curve encloses the pseudospectrum at the
     tolerance of the audit, the thin one is the unit circle.
     """
-    figure = _figure(5.6, 4.8)
+    figure = blank(5.6, 4.8)
     axes = figure.add_subplot()
     level = np.log10(np.maximum(audit.pseudospectrum, LEAST))
     low, high = np.log10(LEAST), max(float(level.max()), np.log10(LEAST) + 1.0)
@@ -54,6 +54,6 @@ def plot_pseudospectrum(audit: Audit) -> Figure:
     axes.set_xlabel("Re λ")
     axes.set_ylabel("Im λ")
     axes.legend(frameon=False, fontsize=8, ncols=2, loc="lower left", bbox_to_anchor=(0, 1))
-    _plain(axes)
+    plain(axes)
     figure.tight_layout()
     return figure
