@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from chaosbench.errors import DivergedError
 from chaosbench.forecasters._common import (
     Scaler,
     checked_context,
@@ -97,7 +98,7 @@ class DartsNetwork:
         """Train the network.
 
         Raises:
-            DivergedError: non-finite training data.
+            DivergedError: non-finite training data, or a training that leaves the finite numbers.
             InvalidForecastError: training trajectories shorter than one window.
 
         """
@@ -254,6 +255,11 @@ def _train(config: DartsNetwork, module: Any, data: Any) -> None:
             break
     if kept is not None:
         module.load_state_dict(kept)
+    if not all(bool(p.isfinite().all()) for p in module.parameters()):
+        raise DivergedError(
+            f"{type(config).__name__}: training left the finite numbers; lower learning_rate, "
+            f"now {config.learning_rate:g}"
+        )
 
 
 def _call(

@@ -9,7 +9,7 @@ import pytest
 from quick import quick
 
 import chaosbench.forecasters as forecasters
-from chaosbench.errors import InvalidForecastError, ParameterError
+from chaosbench.errors import DivergedError, InvalidForecastError, ParameterError
 from chaosbench.forecasters import _darts_network
 from chaosbench.forecasters._darts import silence
 from chaosbench.forecasters.darts_feedforward import NBEATS, DLinear, NHiTS, NLinear, TiDE, TSMixer
@@ -120,6 +120,12 @@ def test_the_clock_stops_training_and_leaves_a_model(waves: np.ndarray) -> None:
     config = NBEATS(epochs=10**6, width=16, seconds=0.3, patience=10**6)
     predictor = config.fit(Trajectories(waves[:600], dt=0.1), seed=0)
     assert np.isfinite(predictor.predict(waves[np.newaxis, 600:640], 8).values).all()
+
+
+def test_a_training_that_explodes_is_a_typed_failure(waves: np.ndarray) -> None:
+    forecaster = NLinear(epochs=2, steps=40, learning_rate=1e30)
+    with pytest.raises(DivergedError, match="lower learning_rate, now 1e\\+30"):
+        forecaster.fit(Trajectories(waves[:600], dt=0.1), seed=0)
 
 
 def test_another_seed_is_another_network(waves: np.ndarray) -> None:
