@@ -8,6 +8,10 @@ import chaosbench.forecasters as forecasters
 
 # Settings of forecasters whose defaults take longer than a second; what they learn may be little.
 SETTINGS: dict[str, dict[str, Any]] = {
+    "alrnn": {"latent": 5, "steps": 20, "sequence": 20, "batch": 4, "evaluations": 1},
+    "clipped_shplrnn": {"hidden": 8, "steps": 20, "sequence": 20, "batch": 4, "evaluations": 1},
+    "dendplrnn": {"latent": 5, "bases": 3, "steps": 20, "sequence": 20, "batch": 4, "evaluations": 1},
+    "shplrnn": {"hidden": 8, "steps": 20, "sequence": 20, "batch": 4, "evaluations": 1},
 }  # fmt: skip
 
 # Of these another origin of the data makes another fit, for the reason given.
