@@ -18,6 +18,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -68,6 +69,8 @@ class Plan:
         evaluations: how often the parameters are scored, at equal intervals.
         seconds: wall time after which training stops with the best parameters so far.
         precision: ``"float32"`` or ``"float64"``.
+        tolerance: scores within this fraction of the lowest are equal, and the latest is kept: a
+            score of few free runs scatters, while a falling rate makes later parameters better.
 
     """
 
@@ -79,6 +82,7 @@ class Plan:
     evaluations: int
     seconds: float
     precision: str = "float32"
+    tolerance: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -93,7 +97,7 @@ class Progress:
 
 @dataclass(frozen=True, eq=False)
 class Trained:
-    """The parameters with the lowest score.
+    """The latest parameters whose score is within the tolerance of the lowest.
 
     Attributes:
         parameters: float64 arrays.
@@ -125,6 +129,7 @@ class _State:
     best: Any = None
     best_step: int = 0
     best_score: float = math.inf
+    lowest: float = math.inf
     history: list[Progress] = field(default_factory=list)
 
 
@@ -154,7 +159,7 @@ def train(
         progress: called after every evaluation.
 
     Returns:
-        The parameters with the lowest score; the later ones of two that are equal.
+        The latest parameters with the lowest score, to within `plan.tolerance`.
 
     Raises:
         DivergedError: the loss left the finite numbers before the first evaluation. After one, the
@@ -261,10 +266,11 @@ def _evaluate(state: _State, plan: Plan, score: Callable[[Parameters, Any], floa
     value = float(score(parameters, np.asarray(state.live["control"])))
     if math.isnan(value):
         value = math.inf
-    if state.best is None or value <= state.best_score:
+    if state.best is None or value <= (1 + plan.tolerance) * state.lowest:
         # the optimiser's part is not needed to predict, but one structure makes one file format
         state.best = jax.tree_util.tree_map(np.asarray, state.live)
         state.best_step, state.best_score = state.step, value
+    state.lowest = min(state.lowest, value)
     state.history.append(Progress(state.step, plan.steps, state.loss / state.since, value))
     state.loss, state.since = 0.0, 0
 
@@ -300,7 +306,7 @@ def _compiled(objective: Objective, batch: int, sequence: int) -> Callable[..., 
         key = jax.random.wrap_key_data(constants["key"], impl="threefry2x32")
         length = constants["length"]
         bounds = jnp.stack([constants["count"], length - sequence])[:, None]
-        which = jax.random.randint(jax.random.fold_in(key, step), (2, batch), 0, bounds)
+        which = jax.random.randint(jax.random.fold_in(key, step), (2, batch), 0, bounds, np.int32)
         rows = which[0] * length + which[1] + jnp.arange(sequence + 1)[:, None]
         return constants["data"][rows]
 
@@ -352,7 +358,7 @@ def _recipe(
 ) -> str:
     """Digest what has to be the same for a resumed run to be the same run."""
     said = (objective, plan.steps, plan.batch, plan.sequence, plan.rate, plan.final_rate)
-    digest = hashlib.sha256(repr((said, plan.evaluations, plan.precision, seed)).encode())
+    digest = hashlib.sha256(repr((said, plan.evaluations, plan.precision, plan.tolerance, seed)).encode())
     for array in (data, *(start[name] for name in sorted(start))):
         digest.update(repr(np.shape(array)).encode())
         digest.update(np.ascontiguousarray(array).tobytes())
@@ -373,6 +379,7 @@ def _save(path: Path, state: _State, recipe: str) -> None:
             step=state.step,
             best_step=state.best_step,
             best_score=state.best_score,
+            lowest=state.lowest,
             history=np.array(history),
             **arrays,
         )
@@ -384,10 +391,10 @@ def _load(path: Path, like: Any, recipe: str) -> _State:
 
     leaves, structure = jax.tree_util.tree_flatten(like)
     try:
-        with np.load(path) as stored:
+        with path.open("rb") as file, np.load(file) as stored:
             theirs = str(stored["recipe"])
             arrays = {name: stored[name] for name in stored.files}
-    except (OSError, ValueError, KeyError, EOFError) as error:
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
         raise CorruptDataError(
             f"the checkpoint {path} cannot be read ({error}); delete it to train from the start"
         ) from error
@@ -406,5 +413,6 @@ def _load(path: Path, like: Any, recipe: str) -> _State:
         best=tree("best"),
         best_step=int(arrays["best_step"]),
         best_score=float(arrays["best_score"]),
+        lowest=float(arrays["lowest"]),
         history=[Progress(int(a), int(b), float(c), float(e)) for a, b, c, e in arrays["history"]],
     )

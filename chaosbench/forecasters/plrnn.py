@@ -43,9 +43,11 @@ __all__ = ["AlmostLinearRNN", "ClippedShallowPLRNN", "DendriticPLRNN", "ShallowP
 _FORCINGS = ("sparse", "generalized", "adaptive")
 _OBSERVATIONS = ("identity", "affine")
 _PRECISIONS = ("float32", "float64")
-# Free runs that choose the checkpoint: this many trajectories, of this many steps.
+# Free runs that choose the checkpoint: this many, of this many steps. Their mean still scatters by
+# about this fraction between checkpoints that forecast equally well.
 _RUNS = 4
 _RUN_STEPS = 10_000
+_TOLERANCE = 0.25
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -349,6 +351,7 @@ def _fit(
             evaluations=config.evaluations,
             seconds=config.seconds,
             precision=config.precision,
+            tolerance=_TOLERANCE,
         ),
         seed=seed,
         score=lambda parameters, control: fitted(parameters, float(control), None).unlikeness(z),
@@ -434,13 +437,17 @@ class PLRNNPredictor:
         """Return D_stsp + D_H of free runs against standardised trajectories ``(n, T, d)``."""
         from chaosbench.metrics import spectral_hellinger, state_space_divergence
 
-        truth = z[:_RUNS, :_RUN_STEPS]
-        head = truth[:, : min(self.warmup, truth.shape[1] // 2)]
-        truth = truth[:, head.shape[1] :]
+        n, length, _ = z.shape
+        n = min(n, _RUNS)
+        warmup = min(self.warmup, length // 2)
+        steps = min(_RUN_STEPS, length - warmup)
+        # Several starts: one free run scatters more than checkpoints differ.
+        ends = np.linspace(warmup, length, _RUNS // n + 1).astype(int)[:-1]
+        heads = np.concatenate([z[:n, end - warmup : end] for end in ends])
+        truth = np.concatenate([z[:n, warmup : warmup + steps]] * len(ends))
         with np.errstate(all="ignore"):
-            states = self._synchronised(head)
-        alive = np.ones(len(truth), dtype=bool)
-        run = self._free_run(states, head[:, -1], truth.shape[1], alive)
+            states = self._synchronised(heads)
+        run = self._free_run(states, heads[:, -1], steps, np.ones(len(heads), dtype=bool))
         both = state_space_divergence(truth, run) + spectral_hellinger(truth, run)
         return float(np.mean(both))
 
