@@ -14,7 +14,16 @@ import numpy as np
 if TYPE_CHECKING:
     from chaosbench.trajectories import FloatArray
 
-__all__ = ["Affine", "AlmostLinear", "Cell", "Dendritic", "Identity", "Observation", "Shallow", "jacobian"]
+__all__ = [
+    "Affine",
+    "AlmostLinear",
+    "Cell",
+    "Dendritic",
+    "Identity",
+    "Observation",
+    "Shallow",
+    "jacobian",
+]
 
 Parameters = dict[str, Any]
 _FEW = 8

@@ -153,7 +153,11 @@ def _rollout(cell: Cell) -> Callable[..., Any]:
         given, _ = slopes
         u, v = cell.factors(parameters)
         explicit = cell.latent <= _EXPLICIT
-        local = jacobian(cell, parameters, forced, jnp) if explicit else cell.gate(parameters, forced, jnp)
+        local = (
+            jacobian(cell, parameters, forced, jnp)
+            if explicit
+            else cell.gate(parameters, forced, jnp)
+        )
 
         def retreat(later: Any, now: Any) -> Any:
             slope, held, here = now
@@ -166,9 +170,7 @@ def _rollout(cell: Cell) -> Callable[..., Any]:
             return earlier, (adjoint, earlier)
 
         start = jnp.zeros_like(given[0])
-        first, (adjoints, earlier) = lax.scan(
-            retreat, start, (given, gates, local), reverse=True
-        )
+        first, (adjoints, earlier) = lax.scan(retreat, start, (given, gates, local), reverse=True)
         (gradient,) = jax.vjp(lambda p: cell.step(p, forced, jnp), parameters)[1](adjoints)
         # later[t] is the adjoint of z̃(t), through which a target acts; the last acts on nothing
         later = jnp.concatenate([earlier[1:], start[None]])

@@ -358,7 +358,9 @@ def _recipe(
 ) -> str:
     """Digest what has to be the same for a resumed run to be the same run."""
     said = (objective, plan.steps, plan.batch, plan.sequence, plan.rate, plan.final_rate)
-    digest = hashlib.sha256(repr((said, plan.evaluations, plan.precision, plan.tolerance, seed)).encode())
+    digest = hashlib.sha256(
+        repr((said, plan.evaluations, plan.precision, plan.tolerance, seed)).encode()
+    )
     for array in (data, *(start[name] for name in sorted(start))):
         digest.update(repr(np.shape(array)).encode())
         digest.update(np.ascontiguousarray(array).tobytes())
