@@ -1,8 +1,9 @@
-"""Does a shallow PLRNN reconstruct the Lorenz attractor from noisy data, at the length of the paper?
+"""Does a shallow PLRNN reconstruct the Lorenz attractor from noisy data?
 
-100,000 points of Lorenz (dt = 0.01) under observation noise of 5% of each standard deviation; 250,000
-gradient steps; then one free run of 100,000 points against the clean series. To be reached [hess2023]:
-D_stsp < 0.35, D_H < 0.09, and a largest exponent within 5% of 0.9056. Takes minutes on one core:
+100,000 points of Lorenz (dt = 0.01) under observation noise of 5% of each standard deviation;
+250,000 gradient steps, as in the paper [hess2023]; then one free run of 100,000 points against the
+clean series. To be reached: D_stsp < 0.35, D_H < 0.09, and a largest exponent within 5% of 0.9056.
+It takes minutes on one core:
 
     python benchmarks/plrnn_noisy_lorenz.py [--steps 250000] [--seconds 3600] [--checkpoint FILE]
 

@@ -151,7 +151,7 @@ class Dendritic:
             bent = sum(slope * xp.maximum(z - threshold, 0) for slope, threshold in pairs)
         return p["A"] * z + _times(bent, p["W"], xp) + p["h"]
 
-    def gate(self, p: Parameters, z: Any, xp: ModuleType) -> Any:
+    def gate(self, p: Parameters, z: Any, xp: ModuleType) -> Any:  # noqa: ARG002
         pairs = zip(p["slopes"], p["thresholds"], strict=True)
         return sum(slope * (z > threshold) for slope, threshold in pairs)
 
