@@ -27,6 +27,9 @@ __all__ = [
 
 Parameters = dict[str, Any]
 _FEW = 8
+# Units that no observation forces run free from the first step: their map must not begin by
+# expanding, and A alone contracts.
+_WEAK = 0.1
 
 
 class Cell(Protocol):
@@ -136,7 +139,7 @@ class Dendritic:
         m, b = self.latent, self.bases
         return {
             "A": _contraction(rng, m),
-            "W": _uniform(rng, (m, m), m),
+            "W": _WEAK * _uniform(rng, (m, m), m),
             "slopes": _uniform(rng, (b, 1), b),
             # standardised data lie within: a threshold outside bends nothing
             "thresholds": rng.uniform(-2.0, 2.0, (b, m)),
@@ -169,7 +172,7 @@ class AlmostLinear:
 
     def initial(self, rng: np.random.Generator) -> Parameters:
         m = self.latent
-        return {"A": _contraction(rng, m), "W": _uniform(rng, (m, m), m), "h": np.zeros(m)}
+        return {"A": _contraction(rng, m), "W": _WEAK * _uniform(rng, (m, m), m), "h": np.zeros(m)}
 
     def _bends(self) -> Any:
         return np.arange(self.latent) >= self.latent - self.rectified

@@ -148,16 +148,13 @@ def _rollout(cell: Cell) -> Callable[..., Any]:
         return (states, forced), (parameters, states, forced, targets, gates)
 
     def backward(saved: Any, slopes: Any) -> Any:
-        parameters, states, forced, targets, gates = saved
+        parameters, forced, gates = saved
         # The forced states are handed out to be looked at, not to be descended on.
         given, _ = slopes
         u, v = cell.factors(parameters)
         explicit = cell.latent <= _EXPLICIT
-        local = (
-            jacobian(cell, parameters, forced, jnp)
-            if explicit
-            else cell.gate(parameters, forced, jnp)
-        )
+        look = functools.partial(jacobian, cell) if explicit else cell.gate
+        local = look(parameters, forced, jnp)
 
         def retreat(later: Any, now: Any) -> Any:
             slope, held, here = now

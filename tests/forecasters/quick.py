@@ -10,7 +10,7 @@ import chaosbench.forecasters as forecasters
 SETTINGS: dict[str, dict[str, Any]] = {
     "alrnn": {"latent": 5, "steps": 20, "sequence": 20, "batch": 4, "evaluations": 1},
     "clipped_shplrnn": {"hidden": 8, "steps": 20, "sequence": 20, "batch": 4, "evaluations": 1},
-    "dendplrnn": {"latent": 5, "bases": 3, "steps": 20, "sequence": 20, "batch": 4, "evaluations": 1},
+    "dendplrnn": {"latent": 5, "bases": 3, "steps": 20, "sequence": 20, "batch": 4},
     "shplrnn": {"hidden": 8, "steps": 20, "sequence": 20, "batch": 4, "evaluations": 1},
 }  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""The maps against their formulas, the gradients against automatic ones, exponents in closed form."""
+"""Maps against their formulas, gradients against automatic ones, exponents in closed form."""
 
 from __future__ import annotations
 
