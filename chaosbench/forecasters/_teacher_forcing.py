@@ -145,7 +145,7 @@ def _rollout(cell: Cell) -> Callable[..., Any]:
 
     def forward(parameters: Any, first: Any, targets: Any, gates: Any) -> Any:
         states, forced = forced_rollout(cell, parameters, first, targets, gates)
-        return (states, forced), (parameters, states, forced, targets, gates)
+        return (states, forced), (parameters, forced, gates)
 
     def backward(saved: Any, slopes: Any) -> Any:
         parameters, forced, gates = saved
