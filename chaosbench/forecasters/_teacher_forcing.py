@@ -101,7 +101,7 @@ def geometric_norm(jacobians: Any) -> Any:
     # A singular value decomposition of each would cost more than the step it steers.
     gram = jnp.einsum("...ki,...kj->...ij", jacobians, jacobians)
     power = gram
-    tiny = jnp.finfo(gram.dtype).tiny
+    tiny = np.finfo(gram.dtype).tiny
     for _ in range(_SQUARINGS):
         power = power / (jnp.sqrt((power**2).sum((-2, -1), keepdims=True)) + tiny)
         power = power @ power
@@ -131,7 +131,7 @@ def forced_rollout(
 
 
 @functools.lru_cache(maxsize=64)
-def _rollout(cell: Cell) -> Callable[..., Any]:
+def _rollout(cell: Any) -> Callable[..., Any]:
     """Return `forced_rollout` of the cell with its reverse pass written out.
 
     Differentiated as it stands, every backward step adds to the gradient of every parameter. But

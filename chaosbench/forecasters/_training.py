@@ -293,7 +293,7 @@ def _begin(objective: Objective, start: Parameters) -> dict[str, Any]:
 
 
 @functools.lru_cache(maxsize=32)
-def _compiled(objective: Objective, batch: int, sequence: int) -> Callable[..., Any]:
+def _compiled(objective: Any, batch: int, sequence: int) -> Callable[..., Any]:
     """Return ``advance(live, constants, begin, end) -> live, sum of losses``.
 
     Everything that differs between fits of one configuration is an argument, so that the loop is
@@ -321,7 +321,8 @@ def _compiled(objective: Objective, batch: int, sequence: int) -> Callable[..., 
             (loss, seen), slope = jax.value_and_grad(objective.loss, has_aux=True)(
                 parameters, draw(constants, step), control
             )
-            norm = optax.global_norm(slope)
+            leaves = jax.tree_util.tree_leaves(slope)
+            norm = jnp.sqrt(sum((leaf**2).sum() for leaf in leaves))
             shrink = constants["clip"] / jnp.maximum(norm, constants["clip"])
             slope = jax.tree_util.tree_map(lambda g: g * shrink, slope)
             direction, memory = optimiser.update(slope, live["optimiser"], parameters)
@@ -413,7 +414,8 @@ def _load(path: Path, like: Any, recipe: str) -> _State:
         )
 
     def tree(name: str) -> Any:
-        return structure.unflatten([arrays[f"{name}{i}"] for i in range(len(leaves))])
+        stored = [arrays[f"{name}{i}"] for i in range(len(leaves))]
+        return jax.tree_util.tree_unflatten(structure, stored)
 
     return _State(
         live=tree("live"),
