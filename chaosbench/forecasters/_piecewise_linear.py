@@ -38,7 +38,10 @@ class Cell(Protocol):
     `latent` is M, and `weights` names what L2 pulls to zero.
     """
 
-    latent: int
+    def __hash__(self) -> int: ...
+
+    @property
+    def latent(self) -> int: ...
 
     @property
     def weights(self) -> tuple[str, ...]: ...

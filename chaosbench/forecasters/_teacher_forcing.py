@@ -131,7 +131,7 @@ def forced_rollout(
 
 
 @functools.lru_cache(maxsize=64)
-def _rollout(cell: Any) -> Callable[..., Any]:
+def _rollout(cell: Cell) -> Callable[..., Any]:
     """Return `forced_rollout` of the cell with its reverse pass written out.
 
     Differentiated as it stands, every backward step adds to the gradient of every parameter. But

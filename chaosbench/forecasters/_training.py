@@ -43,6 +43,8 @@ class Objective(Protocol):
     `control` is what steers the loss and is not descended on, such as a forcing strength.
     """
 
+    def __hash__(self) -> int: ...
+
     def control(self) -> Any:
         """Return the initial control, a tree of numbers."""
         ...
@@ -293,7 +295,7 @@ def _begin(objective: Objective, start: Parameters) -> dict[str, Any]:
 
 
 @functools.lru_cache(maxsize=32)
-def _compiled(objective: Any, batch: int, sequence: int) -> Callable[..., Any]:
+def _compiled(objective: Objective, batch: int, sequence: int) -> Callable[..., Any]:
     """Return ``advance(live, constants, begin, end) -> live, sum of losses``.
 
     Everything that differs between fits of one configuration is an argument, so that the loop is
