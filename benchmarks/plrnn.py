@@ -69,7 +69,7 @@ def main() -> None:
         )
         p = {k: torch.tensor(v, requires_grad=True) for k, v in start.items()}
         x = torch.tensor(windows)
-        theirs = float(torch_loss(p, x))
+        theirs = torch_loss(p, x).item()
         print(f"loss from equal parameters: {ours:.7g} ours, {theirs:.7g} torch")
         if abs(ours - theirs) > 1e-5 * abs(theirs):
             raise SystemExit("the losses differ: nothing to compare")
