@@ -230,6 +230,7 @@ class DendriticPLRNN(_Settings):
     Attributes:
         latent: number of units M, at least d with the identity as observation.
         bases: number of branches B.
+        steps: gradient steps; fewer by default, as one costs ten times one of the shallow form.
 
     """
 
@@ -239,6 +240,7 @@ class DendriticPLRNN(_Settings):
 
     latent: int | None = 22
     bases: int = 20
+    steps: int = 12_000
 
     def __post_init__(self) -> None:
         super().__post_init__()
