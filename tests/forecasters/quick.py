@@ -44,6 +44,10 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "hopfield": {"beta": 100.0},
     "smap": {"theta": 8.0},
     "student_t": {"max_features": 150, "samples": 3},
+    "alrnn": {"latent": 5, "steps": 20, "sequence": 20, "batch": 4, "evaluations": 1},
+    "clipped_shplrnn": {"hidden": 8, "steps": 20, "sequence": 20, "batch": 4, "evaluations": 1},
+    "dendplrnn": {"latent": 5, "bases": 3, "steps": 20, "sequence": 20, "batch": 4},
+    "shplrnn": {"hidden": 8, "steps": 20, "sequence": 20, "batch": 4, "evaluations": 1},
 }  # fmt: skip
 
 # Of these another origin of the data makes another fit, for the reason given.

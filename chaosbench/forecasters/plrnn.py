@@ -1,0 +1,507 @@
+"""Piecewise-linear recurrent networks trained by generalized teacher forcing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from chaosbench.errors import DivergedError, InvalidForecastError, ParameterError
+from chaosbench.forecasters._common import (
+    Scaler,
+    checked_context,
+    checked_training,
+    closed_loop,
+    require_integer,
+    require_real,
+    single_threaded,
+)
+from chaosbench.forecasters._piecewise_linear import (
+    Affine,
+    AlmostLinear,
+    Dendritic,
+    Identity,
+    Shallow,
+    jacobian,
+)
+from chaosbench.forecasters._protocol import Forecast
+from chaosbench.forecasters._teacher_forcing import TeacherForcing
+from chaosbench.forecasters._training import Plan, train
+
+if TYPE_CHECKING:
+    import os
+
+    from chaosbench.forecasters._piecewise_linear import Cell
+    from chaosbench.forecasters._training import Progress, Trained
+    from chaosbench.trajectories import FloatArray, Trajectories
+
+__all__ = ["AlmostLinearRNN", "ClippedShallowPLRNN", "DendriticPLRNN", "ShallowPLRNN"]
+
+_FORCINGS = ("sparse", "generalized", "adaptive")
+_OBSERVATIONS = ("identity", "affine")
+_PRECISIONS = ("float32", "float64")
+# Free runs that choose the checkpoint: this many, of this many steps. Their mean still scatters by
+# about this fraction between checkpoints that forecast equally well.
+_RUNS = 4
+_RUN_STEPS = 10_000
+_TOLERANCE = 0.25
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Settings:
+    """What the family shares; the members add the form of the map.
+
+    Attributes:
+        latent: number of units M; raised to the number of variables d where that is larger and the
+            observation is the identity; None means d.
+        forcing: ``"sparse"`` [mikhaeil2022], ``"generalized"`` or ``"adaptive"`` [hess2023].
+        alpha: strength of forcing of ``"generalized"``.
+        interval: steps between two forced ones of ``"sparse"``; near the predictability time.
+        memory: what the adaptive strength keeps of itself every 5 steps while it decays.
+        observation: ``"identity"`` reads the first d units, ``"affine"`` learns x = Bz + c.
+        l2: penalty on the sum of squares of 1 - A and of the weights.
+        steps: gradient steps.
+        batch: sequences a step.
+        sequence: length of a sequence.
+        rate: learning rate of RAdam at the first step.
+        final_rate: at the last, after an exponential decay.
+        evaluations: free runs on the way of which the best chooses the parameters.
+        seconds: wall time after which training ends with the best so far.
+        precision: ``"float32"`` or ``"float64"`` in training; forecasts are always float64.
+
+    """
+
+    libraries: ClassVar[tuple[str, ...]] = ("scipy.linalg", "chaosbench.metrics", "jax", "optax")
+    extra: ClassVar[str] = "jax"
+    search_space: ClassVar[Mapping[str, tuple[Any, ...]]] = MappingProxyType(
+        {"forcing": _FORCINGS, "sequence": (50, 100, 200), "l2": (0.0, 1e-6, 1e-5)}
+    )
+
+    latent: int | None = None
+    forcing: str = "adaptive"
+    alpha: float = 0.1
+    interval: int = 25
+    memory: float = 0.999
+    observation: str = "identity"
+    l2: float = 1e-5
+    steps: int = 30_000
+    batch: int = 16
+    sequence: int = 200
+    rate: float = 1e-3
+    final_rate: float = 1e-6
+    evaluations: int = 20
+    seconds: float = 480.0
+    precision: str = "float32"
+
+    def __post_init__(self) -> None:
+        require_integer(self, "latent", minimum=1, optional=True)
+        _require_choice(self, "forcing", _FORCINGS)
+        _require_choice(self, "observation", _OBSERVATIONS)
+        _require_choice(self, "precision", _PRECISIONS)
+        require_real(self, "alpha", high=1.0)
+        require_real(self, "memory", high=1.0)
+        require_real(self, "l2")
+        for name in ("interval", "steps", "batch", "sequence", "evaluations"):
+            require_integer(self, name, minimum=1)
+        require_real(self, "rate", open_low=True)
+        require_real(self, "final_rate", open_low=True, high=self.rate)
+        require_real(self, "seconds", open_low=True)
+
+    def cell(self, latent: int) -> Cell:
+        """Return the map of `latent` units."""
+        raise NotImplementedError
+
+    def fit(
+        self,
+        train: Trajectories,
+        *,
+        seed: int,
+        checkpoint: str | os.PathLike[str] | None = None,
+        progress: Callable[[Progress], None] | None = None,
+    ) -> PLRNNPredictor:
+        """Train, and keep the parameters whose free run is most like the training data.
+
+        Args:
+            train: at least 3 points a trajectory.
+            seed: of the initial parameters and of the windows.
+            checkpoint: a file written at every evaluation and resumed from where it exists; the
+                resumed run ends in the same bits.
+            progress: called after every evaluation.
+
+        Raises:
+            DivergedError: non-finite training data, or a loss that left the finite numbers before
+                the first evaluation; after one, the best so far is kept.
+            InvalidForecastError: training trajectories of fewer than 3 points.
+
+        """
+        return _fit(self, train, seed=seed, checkpoint=checkpoint, progress=progress)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShallowPLRNN(_Settings):
+    """Shallow piecewise-linear recurrent network with generalized teacher forcing [hess2023].
+
+        z(t) = A⊙z(t-1) + W₁ relu(W₂ z(t-1) + h₂) + h₁,    x(t) = the first d units of z(t)
+
+    on standardised data. Training predicts one step at a time from states that are pulled towards
+    the data, z̃ = (1 - a)z + a z̄, along sequences of 200 steps. The strength a is the least that
+    keeps the gradients of a chaotic system bounded, 1 - 1/N with N the typical norm of the Jacobian
+    along a sequence, estimated as training goes (``forcing="adaptive"``), a number, or 1 every
+    `interval` steps and 0 between (``"sparse"``). RAdam [liu2020], its rate falling from 1e-3 to
+    1e-6; the published length is 250,000 steps. Of the evaluations on the way, the parameters are
+    kept whose free run has the lowest D_stsp + D_H against the training data.
+
+    A forecast starts from the last row of the context where M = d. Where there are more units, the
+    context's last `sequence` rows are run through with the forcing of the training.
+
+    The predictor has ``jacobian(states)`` and ``lyapunov_spectrum()``.
+
+    Cost: O(steps · batch · sequence · M hidden) time, memory O(batch · sequence · (hidden + M²));
+    O(M hidden) a step and window to forecast. JAX takes the GPU where there is one, and these
+    models are so small that the CPU is often faster: ``JAX_PLATFORMS=cpu`` chooses it. It fails on
+    data too short to show the attractor, on coarse samples that no map of few pieces joins, and
+    with hidden variables unless M > d; a closed loop may diverge, which the clipped form cannot.
+
+    Attributes:
+        hidden: number of rectified units, each of which adds a fold of the map.
+        latent: number of units M; raised to the number of variables d where that is larger and the
+            observation is the identity; None means d.
+        forcing: ``"sparse"`` [mikhaeil2022], ``"generalized"`` or ``"adaptive"`` [hess2023].
+        alpha: strength of forcing of ``"generalized"``.
+        interval: steps between two forced ones of ``"sparse"``; near the predictability time.
+        memory: what the adaptive strength keeps of itself every 5 steps while it decays.
+        observation: ``"identity"`` reads the first d units, ``"affine"`` learns x = Bz + c.
+        l2: penalty on the sum of squares of 1 - A and of the weights.
+        steps: gradient steps.
+        batch: sequences a step.
+        sequence: length of a sequence.
+        rate: learning rate of RAdam at the first step.
+        final_rate: at the last, after an exponential decay.
+        evaluations: free runs on the way of which the best chooses the parameters.
+        seconds: wall time after which training ends with the best so far.
+        precision: ``"float32"`` or ``"float64"`` in training; forecasts are always float64.
+
+    """
+
+    search_space: ClassVar[Mapping[str, tuple[Any, ...]]] = MappingProxyType(
+        {"hidden": (20, 50, 100, 250), **_Settings.search_space}
+    )
+
+    hidden: int = 50
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require_integer(self, "hidden", minimum=1)
+
+    def cell(self, latent: int) -> Cell:
+        """Return the map of `latent` units."""
+        return Shallow(latent, self.hidden)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClippedShallowPLRNN(ShallowPLRNN):
+    """Shallow piecewise-linear recurrent network whose nonlinear part is bounded [hess2023].
+
+        z(t) = A⊙z(t-1) + W₁ [relu(W₂ z(t-1) + h₂) − relu(W₂ z(t-1))] + h₁
+
+    Each unit of the bracket lies between 0 and h₂ (or h₂ and 0), so every orbit stays bounded where
+    all |A| < 1. Everything else, the settings, the cost and when it fails, is as for
+    `ShallowPLRNN`, but that two kinks for each unit need not be where the data are.
+    """
+
+    def cell(self, latent: int) -> Cell:
+        """Return the map of `latent` units."""
+        return Shallow(latent, self.hidden, clipped=True)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DendriticPLRNN(_Settings):
+    """Dendritic piecewise-linear recurrent network [brenner2022].
+
+        z(t) = A⊙z(t-1) + W Σ_b α_b relu(z(t-1) − h_b) + h
+
+    Each unit has the same B bent branches with thresholds of its own. Training, forecasting and
+    the other settings are those of `ShallowPLRNN`; the paper trained with sparse forcing. Cost:
+    O(M (M + B)) a step and window. It fails as `ShallowPLRNN` does, and needs M well above d.
+
+    Attributes:
+        latent: number of units M, at least d with the identity as observation.
+        bases: number of branches B.
+        steps: gradient steps; fewer by default, as one costs ten times one of the shallow form.
+
+    """
+
+    search_space: ClassVar[Mapping[str, tuple[Any, ...]]] = MappingProxyType(
+        {"latent": (10, 22, 40), "bases": (5, 20, 40), **_Settings.search_space}
+    )
+
+    latent: int | None = 22
+    bases: int = 20
+    steps: int = 12_000
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require_integer(self, "bases", minimum=1)
+
+    def cell(self, latent: int) -> Cell:
+        """Return the map of `latent` units."""
+        return Dendritic(latent, self.bases)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AlmostLinearRNN(_Settings):
+    """Almost-linear recurrent network, linear but for P units [brenner2024].
+
+        z(t) = A⊙z(t-1) + W φ(z(t-1)) + h,    φ = relu on the last P units, identity on the others
+
+    The map has at most 2^P linear pieces, few enough to look at each. Training, forecasting and the
+    other settings are those of `ShallowPLRNN`. Cost: O(M²) a step and window. It fails where two
+    or few pieces do not make the flow, and needs M well above d.
+
+    Attributes:
+        latent: number of units M, at least d with the identity as observation.
+        rectified: number of rectified units P, at most M.
+
+    """
+
+    search_space: ClassVar[Mapping[str, tuple[Any, ...]]] = MappingProxyType(
+        {"latent": (10, 20, 40), "rectified": (2, 4, 10), **_Settings.search_space}
+    )
+
+    latent: int | None = 20
+    rectified: int = 2
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require_integer(self, "rectified", minimum=1)
+
+    def cell(self, latent: int) -> Cell:
+        """Return the map of `latent` units."""
+        return AlmostLinear(latent, min(self.rectified, latent))
+
+
+def _require_choice(config: Any, name: str, choices: tuple[str, ...]) -> None:
+    if getattr(config, name) not in choices:
+        raise ParameterError(
+            f"{type(config).__name__}: {name} must be one of {', '.join(map(repr, choices))}, "
+            f"not {getattr(config, name)!r}"
+        )
+
+
+# --- fitting ------------------------------------------------------------------------------------
+
+
+@single_threaded
+def _fit(
+    config: _Settings,
+    data: Trajectories,
+    *,
+    seed: int,
+    checkpoint: str | os.PathLike[str] | None,
+    progress: Callable[[Progress], None] | None,
+) -> PLRNNPredictor:
+    who = type(config).__name__
+    values = checked_training(data, minimum=3, who=who)
+    d = values.shape[2]
+    latent = d if config.latent is None else config.latent
+    observation: Identity | Affine
+    if config.observation == "identity":
+        latent = max(latent, d)
+        observation = Identity(latent, d)
+    else:
+        observation = Affine(latent, d)
+    objective = TeacherForcing(
+        cell=config.cell(latent),
+        observation=observation,
+        forcing=config.forcing,
+        alpha=config.alpha,
+        interval=config.interval,
+        memory=config.memory,
+        l2=config.l2,
+    )
+    rng = np.random.default_rng([seed, 0])
+    start = objective.cell.initial(rng) | observation.initial(rng)
+    scaler = Scaler.of(values)
+    z = scaler.apply(values)
+
+    def fitted(parameters: Any, strength: float, trained: Trained | None) -> PLRNNPredictor:
+        return PLRNNPredictor(
+            who=who,
+            scaler=scaler,
+            dt=data.dt,
+            objective=objective,
+            parameters=parameters,
+            alpha=strength,
+            warmup=min(config.sequence, z.shape[1]),
+            last=z[:1, -config.sequence :],
+            training=trained,
+        )
+
+    trained = train(
+        objective,
+        start,
+        z,
+        Plan(
+            steps=config.steps,
+            batch=config.batch,
+            sequence=config.sequence,
+            rate=config.rate,
+            final_rate=config.final_rate,
+            evaluations=config.evaluations,
+            seconds=config.seconds,
+            precision=config.precision,
+            tolerance=_TOLERANCE,
+        ),
+        seed=seed,
+        score=lambda parameters, control: fitted(parameters, float(control), None).unlikeness(z),
+        checkpoint=checkpoint,
+        progress=progress,
+    )
+    return fitted(trained.parameters, float(trained.control), trained)
+
+
+# --- forecasting --------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class PLRNNPredictor:
+    """A trained piecewise-linear network.
+
+    Attributes:
+        parameters: arrays of the map and of the observation, for standardised data.
+        alpha: strength of forcing that training came to.
+        training: how it went.
+
+    """
+
+    who: str
+    scaler: Scaler
+    dt: float
+    objective: TeacherForcing
+    parameters: dict[str, FloatArray]
+    alpha: float
+    warmup: int
+    last: FloatArray
+    training: Trained | None
+
+    def _step(self, states: FloatArray) -> FloatArray:
+        return np.asarray(self.objective.cell.step(self.parameters, states, np))
+
+    def _synchronised(self, z: FloatArray) -> FloatArray:
+        """Return the states ``(n, M)`` at the last of the standardised rows ``(n, C, d)``."""
+        p, observation = self.parameters, self.objective.observation
+        if isinstance(observation, Identity) and observation.latent == observation.d:
+            return z[:, -1].copy()
+        targets = observation.invert(p, z, np)
+        states = observation.start(p, z[:, 0], np)
+        # A sparse forcing forces the last row, whatever the length of the context.
+        interval = self.objective.interval
+        steps = z.shape[1] - 1
+        gates = self.objective.gates(self.alpha, interval * (1 + steps // interval), np)
+        gates = gates[len(gates) - steps :]
+        for t in range(steps):
+            states = self._step(states)
+            states = states + gates[t] * (targets[:, t + 1] - states)
+        if isinstance(observation, Identity):
+            states[:, : observation.d] = z[:, -1]
+        return np.asarray(states)
+
+    @single_threaded
+    def predict(self, context: FloatArray, horizon: int) -> Forecast:
+        """Continue each context ``(n, C, d)`` by `horizon` steps."""
+        rows, alive = checked_context(
+            context,
+            horizon,
+            d=len(self.scaler.mean),
+            minimum=1,
+            used=self.warmup,
+            who=self.who,
+        )
+        z = self.scaler.apply(rows)
+        with np.errstate(all="ignore"):
+            states = self._synchronised(z)
+        return Forecast(self.scaler.undo(self._free_run(states, z[:, -1], horizon, alive)))
+
+    def _free_run(
+        self, states: FloatArray, start: FloatArray, horizon: int, alive: Any
+    ) -> FloatArray:
+        def step(_: FloatArray) -> FloatArray:
+            nonlocal states
+            states = self._step(states)
+            return np.asarray(self.objective.observation.read(self.parameters, states, np))
+
+        return closed_loop(step, start, horizon, alive)
+
+    def unlikeness(self, z: FloatArray) -> float:
+        """Return D_stsp + D_H of free runs against standardised trajectories ``(n, T, d)``."""
+        from chaosbench.metrics import spectral_hellinger, state_space_divergence
+
+        n, length, _ = z.shape
+        n = min(n, _RUNS)
+        warmup = min(self.warmup, length // 2)
+        steps = min(_RUN_STEPS, length - warmup)
+        # Several starts: one free run scatters more than checkpoints differ.
+        ends = np.linspace(warmup, length, _RUNS // n + 1).astype(int)[:-1]
+        heads = np.concatenate([z[:n, end - warmup : end] for end in ends])
+        truth = np.concatenate([z[:n, warmup : warmup + steps]] * len(ends))
+        with np.errstate(all="ignore"):
+            states = self._synchronised(heads)
+        run = self._free_run(states, heads[:, -1], steps, np.ones(len(heads), dtype=bool))
+        both = state_space_divergence(truth, run) + spectral_hellinger(truth, run)
+        return float(np.mean(both))
+
+    def latent(self, context: FloatArray) -> FloatArray:
+        """Return the states ``(n, M)`` that contexts ``(n, C, d)`` lead to."""
+        rows, _ = checked_context(
+            context, 1, d=len(self.scaler.mean), minimum=1, used=self.warmup, who=self.who
+        )
+        return self._synchronised(self.scaler.apply(rows))
+
+    def jacobian(self, states: FloatArray) -> FloatArray:
+        """Return ∂z(t+1)/∂z(t) at latent states ``(n, M)``, as ``(n, M, M)``.
+
+        Latent units are those of standardised data; where M = d and the observation is the
+        identity, ``latent(context)`` is the last row, standardised.
+        """
+        z = np.asarray(states, dtype=np.float64)
+        if z.ndim != 2 or z.shape[1] != self.objective.cell.latent:
+            raise InvalidForecastError(
+                f"{self.who} has {self.objective.cell.latent} latent units and needs states of "
+                f"shape (n, {self.objective.cell.latent}), not {z.shape}"
+            )
+        return np.asarray(jacobian(self.objective.cell, self.parameters, z, np))
+
+    @single_threaded
+    def lyapunov_spectrum(self, *, steps: int = 20_000, transient: int = 1_000) -> FloatArray:
+        """Return the Lyapunov exponents ``(M,)`` of the free run, per time unit, largest first.
+
+        The free run starts at the end of the training data; a QR decomposition after every step
+        keeps the M tangent vectors apart. With more units than variables, the exponents beyond the
+        system's are those by which the others follow, and -inf for a direction the map kills.
+
+        Raises:
+            DivergedError: the free run leaves the finite numbers.
+
+        """
+        state = self._synchronised(self.last)
+        tangent = np.eye(state.shape[1])
+        growth = np.zeros(state.shape[1])
+        with np.errstate(all="ignore"):
+            for k in range(transient + steps):
+                tangent, r = np.linalg.qr(self.jacobian(state)[0] @ tangent)
+                state = self._step(state)
+                if not np.isfinite(state).all():
+                    raise DivergedError(
+                        f"the free run of {self.who} left the finite numbers after {k} steps: it "
+                        "has no Lyapunov exponents"
+                    )
+                if k >= transient:
+                    growth += np.log(np.abs(np.diag(r)))
+        return np.sort(growth / (steps * self.dt))[::-1]
+
+    def lyapunov_exponent(self, *, steps: int = 20_000, transient: int = 1_000) -> float:
+        """Return the largest Lyapunov exponent of the free run, per time unit."""
+        return float(self.lyapunov_spectrum(steps=steps, transient=transient)[0])
