@@ -255,7 +255,8 @@ def _train(config: DartsNetwork, module: Any, data: Any) -> None:
             break
     if kept is not None:
         module.load_state_dict(kept)
-    if not all(bool(p.isfinite().all()) for p in module.parameters()):
+    exploded = every is not None and kept is None  # no score was a number
+    if exploded or not all(bool(p.isfinite().all()) for p in module.parameters()):
         raise DivergedError(
             f"{type(config).__name__}: training left the finite numbers; lower learning_rate, "
             f"now {config.learning_rate:g}"
