@@ -361,11 +361,18 @@ def check_follows_the_context(forecaster: Forecaster, *, d: int) -> None:
 def check_equation(forecaster: Forecaster, *, d: int) -> None:
     """A predictor that shows an equation gives its derivative in the units of the data.
 
-    It concerns those that have the methods of the track ``equation``; the others pass.
+    It concerns those that have the methods of the track ``equation``, or ``equations()``, whose
+    lines are for a reader; the others pass.
     """
     train, context, _ = _flow(d)
     states, slopes = context.reshape(-1, d), _slopes(context)
     predictor: Any = _fit(forecaster, train)
+    if callable(getattr(predictor, "equations", None)):
+        lines = predictor.equations()
+        _require(
+            isinstance(lines, list | tuple) and all(isinstance(line, str) for line in lines),
+            f"returned {type(lines).__name__} from equations, where a list of str was expected",
+        )
     for method, truth in (("vector_field", slopes), ("next_state", states + _DT * slopes)):
         if not callable(getattr(predictor, method, None)):
             continue

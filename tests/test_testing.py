@@ -62,6 +62,11 @@ class OneSlope(LorenzEquation):
         return super().vector_field(states)[0]
 
 
+class NumbersForLines(Repeat):
+    def equations(self):
+        return np.zeros(3)
+
+
 class RefusesEquation(Repeat):
     def vector_field(self, states):
         raise UnsupportedError("these data are those of a map")
@@ -211,6 +216,7 @@ class Unseeded(Repeat):
         (WritesTraining, "check_inputs_unchanged"),
         (MixesTheBatch, "check_batch_independence"),
         (ContinuesTraining, "check_follows_the_context"),
+        (NumbersForLines, "check_equation"),
         (OneForecastForAll, "check_follows_the_context"),
         (CrashesOnNaN, "check_non_finite_training"),
         (SlopesPerSample, "check_equation"),

@@ -124,7 +124,7 @@ class ReservoirForecaster(ABC):
         inputs = z + self.noise * np.random.default_rng([seed, 1]).standard_normal(z.shape)
         transient = min(self.transient, (length - 1) // 2)
         model = self._untrained(scaler, inputs, seed)
-        equations = model.equations()
+        equations = model.normal_equations()
 
         ridge = self.ridge
         held_out = None
@@ -180,7 +180,7 @@ class ReservoirPredictor:
     kind: str
     readout: FloatArray
 
-    def equations(self) -> Equations:
+    def normal_equations(self) -> Equations:
         """Return empty normal equations for the readout."""
         return NormalEquations(*self.readout.shape)
 

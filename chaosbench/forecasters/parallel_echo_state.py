@@ -119,7 +119,7 @@ class _ParallelPredictor(ReservoirPredictor):
     forecast: NDArray[np.intp]  # (G, size), the variables it forecasts
     owner: NDArray[np.intp]  # (d,), where in the forecasts of all groups a variable is taken from
 
-    def equations(self) -> _GroupEquations:
+    def normal_equations(self) -> _GroupEquations:
         return _GroupEquations(self.readout.shape, self.forecast)
 
     def rest(self, n: int) -> FloatArray:
