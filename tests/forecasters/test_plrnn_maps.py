@@ -144,12 +144,12 @@ def test_adaptive_strength_jumps_up_at_once_and_decays_slowly() -> None:
     cell = Shallow(1, 1)
     p = {k: np.zeros_like(v) for k, v in drawn(cell).items()}
     rule = forcing(cell, forcing="adaptive", alpha=0.0, memory=0.9)
+    updates = {least: jax.jit(replace(rule, alpha=least).update) for least in (0.0, 0.3)}
     seen = jnp.zeros((8, 2, 1))
 
     def strength(slope: float, before: float, step: int, least: float = 0.0) -> float:
         tilted = p | {"A": np.array([slope])}
-        update = jax.jit(replace(rule, alpha=least).update)
-        return float(update(tilted, jnp.asarray(before), seen, step))
+        return float(updates[least](tilted, jnp.asarray(before), seen, step))
 
     assert rule.control() == 1.0
     assert strength(2.0, 0.1, 5) == pytest.approx(0.5, abs=1e-6)
