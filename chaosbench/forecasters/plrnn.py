@@ -76,7 +76,7 @@ class _Settings:
 
     latent: int | None = None
     forcing: str = "adaptive"
-    alpha: float = 0.1
+    alpha: float = 0.0
     interval: int = 25
     memory: float = 0.999
     observation: str = "identity"
