@@ -8,6 +8,12 @@ It takes minutes on one core:
     python benchmarks/plrnn_noisy_lorenz.py [--steps 250000] [--seconds 3600] [--checkpoint FILE]
 
 With a checkpoint file it can be stopped and started again, and ends in the same bits.
+
+The exponent is the hardest of the three: the Jacobian of the model jumps at every fold, and what it
+errs by there mixes the expanding direction with that of the flow, whose exponent is then above 0 by
+what the largest lacks. More units and a stronger penalty, which joins the folds that only fit the
+noise, make the jumps smaller. `--hidden 50 --l2 1e-5 --least 0 --sequence 200` is the setting of
+the paper.
 """
 
 from __future__ import annotations
@@ -22,6 +28,7 @@ from chaosbench.forecasters.plrnn import ShallowPLRNN
 
 EXPONENT = 0.9056
 POINTS = 100_000
+EXPONENT_STEPS = 500_000
 
 
 def main() -> None:
@@ -29,6 +36,10 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=250_000)
     parser.add_argument("--seconds", type=float, default=3600.0)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--hidden", type=int, default=200)
+    parser.add_argument("--l2", type=float, default=1e-4)
+    parser.add_argument("--least", type=float, default=0.2, help="least strength of the forcing")
+    parser.add_argument("--sequence", type=int, default=50)
     parser.add_argument("--checkpoint")
     given = parser.parse_args()
 
@@ -38,7 +49,14 @@ def main() -> None:
     noisy = truth + 0.05 * truth.std(axis=0) * rng.standard_normal(truth.shape)
 
     wall, cpu = time.perf_counter(), time.process_time()
-    forecaster = ShallowPLRNN(steps=given.steps, seconds=given.seconds, l2=1e-5, memory=0.999)
+    forecaster = ShallowPLRNN(
+        hidden=given.hidden,
+        l2=given.l2,
+        alpha=given.least,
+        sequence=given.sequence,
+        steps=given.steps,
+        seconds=given.seconds,
+    )
     predictor = forecaster.fit(
         cb.Trajectories(noisy, dt=0.01),
         seed=given.seed,
@@ -57,7 +75,8 @@ def main() -> None:
     run = predictor.predict(truth[np.newaxis, :1], POINTS).values[0]
     divergence = float(cb.metrics.state_space_divergence(truth, run)[()])
     spectrum = float(cb.metrics.spectral_hellinger(truth, run)[()])
-    exponents = predictor.lyapunov_spectrum(steps=100_000)
+    # Over 1,000 time units the largest exponent of one orbit still scatters by 2%.
+    exponents = predictor.lyapunov_spectrum(steps=EXPONENT_STEPS)
     error = exponents[0] / EXPONENT - 1
     print(f"D_stsp {divergence:.3f} (below 0.35 is asked)")
     print(f"D_H    {spectrum:.3f} (below 0.09 is asked)")

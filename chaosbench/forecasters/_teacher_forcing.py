@@ -34,9 +34,9 @@ class TeacherForcing:
         z(t) = F(z̃(t-1)),    z̃(t) = z(t) + a(t) m⊙(z̄(t) − z(t)),    z̃(0) from x(0),
 
     where m marks the units that an observation forces. `sparse` has a = 1 at every `interval`-th
-    step and 0 between, `generalized` has a = `alpha`, and `adaptive` follows α* = max(0, 1 − 1/N),
-    N the largest geometric mean of ‖∂F/∂z‖₂ over the sequences of a batch: the smallest strength
-    that keeps gradients from exploding. It jumps up at once and decays by `memory`.
+    step and 0 between, `generalized` has a = `alpha`, and `adaptive` follows max(`alpha`, 1 − 1/N),
+    N the largest geometric mean of ‖∂F/∂z‖₂ over the sequences of a batch: 1 − 1/N is the smallest
+    strength that keeps gradients from exploding. It jumps up at once and decays by `memory`.
     """
 
     cell: Cell
@@ -82,7 +82,7 @@ class TeacherForcing:
 
         def estimate() -> Any:
             jacobians = jacobian(self.cell, parameters, seen[::_STRIDE], jnp)
-            least = jnp.maximum(0.0, 1.0 - 1.0 / geometric_norm(jacobians))
+            least = jnp.maximum(self.alpha, 1.0 - 1.0 / geometric_norm(jacobians))
             kept = self.memory * control + (1 - self.memory) * least
             return jnp.where(least > control, least, kept).astype(control.dtype)
 
