@@ -71,7 +71,7 @@ class _Settings:
     libraries: ClassVar[tuple[str, ...]] = ("scipy.linalg", "chaosbench.metrics", "jax", "optax")
     extra: ClassVar[str] = "jax"
     search_space: ClassVar[Mapping[str, tuple[Any, ...]]] = MappingProxyType(
-        {"forcing": _FORCINGS, "sequence": (50, 100, 200), "l2": (0.0, 1e-6, 1e-5)}
+        {"forcing": ("sparse", "adaptive"), "sequence": (50, 100, 200), "l2": (0.0, 1e-6, 1e-5)}
     )
 
     latent: int | None = None
