@@ -52,15 +52,20 @@ class Metric:
         return "↑" if self.direction == "higher" else "↓"
 
     def format(self, value: float) -> str:
-        """Print `value` with the metric's decimals; NaN, which is no value at all, is a dash."""
+        """Print `value` with the metric's decimals, a huge one with two digits; NaN is a dash."""
         if math.isnan(value):
             return "–"
         if math.isinf(value):
             return "∞" if value > 0 else "−∞"
+        if abs(value) >= HUGE:
+            return f"{value:.1e}"
         return f"{value:.{self.digits}f}"
 
 
 registry: Registry[Metric] = Registry("metric")
+
+HUGE = 1e5
+"""From here on a score says that a forecast exploded, and its decimals say nothing."""
 
 
 def metric(

@@ -302,6 +302,8 @@ def test_metadata_prints_values() -> None:
     vpt: Metric = metrics["vpt"]
     assert (vpt.arrow, metrics["d_h"].arrow) == ("↑", "↓")
     assert vpt.format(3.14159) == "3.14"
+    assert vpt.format(99_999.0) == "99999.00"
+    assert vpt.format(261_945.343) == "2.6e+05"
     assert vpt.format(float("nan")) == "–"
     assert (vpt.format(np.inf), vpt.format(-np.inf)) == ("∞", "−∞")
     assert metrics["mae"](exact("mae"), exact("mae") + 1).tolist() == pytest.approx([1.0] * N)
