@@ -35,6 +35,8 @@ class Reference:
     context: FloatArray
     truth: FloatArray
 
+    rhs = staticmethod(lorenz_rhs)
+
     def valid_prediction_times(self, values: FloatArray) -> FloatArray:
         """Return the first time the error passes 0.4, in Lyapunov times, ``(n,)``."""
         sigma = self.train.values[0].std(axis=0)

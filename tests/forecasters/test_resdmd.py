@@ -108,12 +108,11 @@ def test_the_grid_is_symmetric_for_real_data_and_covers_the_circle() -> None:
 @pytest.fixture(scope="module")
 def lorenz_states(reference):
     """10,000 states ``(T, 3)`` at the step of the published figures, 0.05."""
-    from conftest import lorenz_rhs
     from scipy.integrate import solve_ivp
 
     times = 20 + 0.05 * np.arange(10_000)
     run = solve_ivp(
-        lorenz_rhs, (0, times[-1]), reference.train.values[0, 0],
+        reference.rhs, (0, times[-1]), reference.train.values[0, 0],
         method="DOP853", rtol=1e-9, atol=1e-9, t_eval=times,
     )  # fmt: skip
     return run.y.T
