@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from types import MappingProxyType
@@ -33,7 +34,7 @@ _FINAL_RATE = 0.01  # of the initial learning rate, at the end of the cosine
 
 
 @dataclass(frozen=True)
-class DartsNetwork:
+class DartsNetwork(ABC):
     """What darts' networks have in common; each subclass names its darts model and its layers.
 
     darts builds the network f for chunks of the standardised series z,
@@ -86,13 +87,13 @@ class DartsNetwork:
         require_real(self, "seconds", open_low=True)
 
     @property
+    @abstractmethod
     def window(self) -> int:
         """Points of a training trajectory that the network needs at least."""
-        raise NotImplementedError
 
+    @abstractmethod
     def arguments(self) -> dict[str, Any]:
         """Return darts' own arguments for the layers."""
-        raise NotImplementedError
 
     def fit(self, train: Trajectories, *, seed: int) -> _NetworkPredictor:
         """Train the network.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -28,7 +29,7 @@ __all__ = ["FFT", "ExponentialSmoothing", "FourTheta", "Theta"]
 
 
 @dataclass(frozen=True)
-class _Local:
+class _Local(ABC):
     """A univariate model that is fitted to every context anew.
 
     That is how such models work: the training data give the number of variables and the scale,
@@ -43,13 +44,13 @@ class _Local:
         return _LocalPredictor(config=self, scaler=Scaler.of(values))
 
     @property
+    @abstractmethod
     def minimum(self) -> int:
         """Points of a context that the model needs at least."""
-        raise NotImplementedError
 
+    @abstractmethod
     def model(self) -> Any:
         """Return the darts model, not yet fitted."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -45,7 +46,7 @@ _TOLERANCE = 0.25
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Settings:
+class _Settings(ABC):
     """What the family shares; the members add the form of the map.
 
     Attributes:
@@ -104,9 +105,9 @@ class _Settings:
         require_real(self, "final_rate", open_low=True, high=self.rate)
         require_real(self, "seconds", open_low=True)
 
+    @abstractmethod
     def cell(self, latent: int) -> Cell:
         """Return the map of `latent` units."""
-        raise NotImplementedError
 
     def fit(
         self,
