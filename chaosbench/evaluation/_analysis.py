@@ -351,7 +351,7 @@ def _measure(
 def _exponent(stretch: FloatArray, duration: float) -> tuple[float, float, str]:
     """Return the exponent, its standard error over pairs of twins, and a note."""
     if not stretch.size or np.isnan(stretch).any():
-        return math.nan, math.nan, "No exponent: twins that explode or come to rest have none."
+        return math.nan, math.nan, "No exponent: twins of the run, a hair apart, ran away."
     merged = int(np.isinf(stretch).any(axis=1).sum())
     if merged:
         words = f"{merged} of {len(stretch)} twins merged: the predictor forgets its context."
