@@ -75,7 +75,7 @@ def compare(count: int) -> None:
         starts = settled.values[:, -1]
         grid = dt * np.arange(POINTS)
         sigma = cb.simulate(system, points=20_000, dt=dt).values[0].std(axis=0)
-        settings = {"ic": starts, "points": POINTS, "dt": dt, "lanes": True}
+        settings = {"ic": starts, "points": POINTS, "dt": dt, "integrator": "taylor-lanes"}
         runs = {
             label: partial(samples, system, rtol=tolerance, **settings)
             for label, tolerance in OURS.items()

@@ -214,7 +214,7 @@ def _train(config: DartsNetwork, module: Any, data: Any) -> None:
 
     fitted, held_out = _windows(module, config, data)
     steps = min(config.steps, math.ceil(len(fitted) / config.batch))
-    optimiser = torch.optim.Adam(module.parameters(), lr=config.learning_rate)
+    optimiser = torch.optim.Adam(module.parameters(), lr=config.learning_rate, fused=True)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(
         optimiser,
         T_max=config.epochs * steps,

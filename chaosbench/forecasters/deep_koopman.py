@@ -147,7 +147,7 @@ class DeepKoopman:
         decoder = _draw(torch, rng, self.latent, self.hidden, d)
         drift = torch.zeros(self.latent, self.latent, requires_grad=True)  # K - 1
         weights = [drift, *(w for layer in (*encoder, *decoder) for w in layer)]
-        optimiser = torch.optim.Adam(weights, lr=self.learning_rate)
+        optimiser = torch.optim.Adam(weights, lr=self.learning_rate, fused=True)
         schedule = torch.optim.lr_scheduler.CosineAnnealingLR(
             optimiser, self.steps, 0.01 * self.learning_rate
         )
