@@ -21,7 +21,7 @@ __all__ = ["ES2N", "EdgeOfStabilityReservoir"]
 
 @dataclass(frozen=True)
 class ES2N(ReservoirForecaster):
-    """Edge-of-stability echo state network (ES²N) with a ridge readout of increments [ceni2024].
+    """Edge-of-stability echo state network (ES²N) with a ridge readout of increments [ceni2025].
 
     Beside the nonlinear layer goes a random orthogonal matrix O, which keeps all that it is given:
 

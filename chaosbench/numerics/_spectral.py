@@ -81,9 +81,9 @@ class Stepper:
     """A solution of u' = L u + N(u) moving through time with controlled steps.
 
     The difference between the last stage and the nonlinear term at the new point, which the next
-    step begins with, is the error of an embedded formula of order 3 (Whalen, Brio & Moloney 2015)
-    at no cost. Its size is of the order h⁴; that to the power 5/4, relative to the solution, is
-    held below `rtol`, as the local error of the step itself is of the order h⁵.
+    step begins with, is the error of an embedded formula of order 3 [whalen2015] at no cost. Its
+    size is of the order h⁴; that to the power 5/4, relative to the solution, is held below
+    `rtol`, as the local error of the step itself is of the order h⁵.
 
     Attributes:
         modes: the unknowns ``(batch, m, *modes)``.

@@ -190,7 +190,7 @@ class Switches:
         return _substitute(self.outputs, {mode.id: mode.graph.constant(side)})
 
     def sliding(self, j: int) -> list[Expr] | None:
-        """Return the field on surface `j`: the mean of both sides that stays on it (Filippov 1988).
+        """Return the field on surface `j`: the mean of both sides that stays on it [filippov1988].
 
         None where both sides cross the surface equally fast, so that nothing stays on it.
         f = f₋ + α (f₊ − f₋) with α = ġ₋ / (ġ₋ − ġ₊), ġ being the rate of the switching function.

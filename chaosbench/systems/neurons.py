@@ -186,7 +186,8 @@ def _after_spike(u, *, c, d):
 def izhikevich(v, u, *, a=0.2, b=2.0, c=-56.0, d=-16.0, current=-99.0, peak=30.0):
     """A spiking neuron: at its peak the voltage is set back and the recovery moved.
 
-    Voltage in mV, time in ms; parameters of the chaos that Nobukawa and others studied in 2015 with
-    saltation matrices. No autonomous flow of two variables is chaotic without resets.
+    Voltage in mV, time in ms; parameters of the chaos that Nobukawa and others studied with
+    saltation matrices [nobukawa2015]. No autonomous flow of two variables is chaotic without
+    resets.
     """
     return 0.04 * v**2 + 5 * v + 140 - u + current, a * (b * v - u)

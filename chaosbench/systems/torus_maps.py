@@ -96,7 +96,7 @@ def zaslavskii(x, y, *, eps=0.3, nu=400 / 3, r=3.0):
     """A limit cycle that is kicked periodically and relaxes between the kicks.
 
     ``x`` counts turns. The parameters are those at which Russell, Hanson and Ott measured its
-    dimension; at those of the reference collection nothing is chaotic.
+    dimension [russell1980]; at those of the reference collection nothing is chaotic.
     """
     turn = nu * (1 - math.exp(-r)) / r
     kicked = y + eps * cos(2 * math.pi * x)

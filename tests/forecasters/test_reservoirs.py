@@ -169,7 +169,7 @@ def test_at_full_proximity_it_is_an_echo_state_network(lorenz) -> None:
 
 
 def test_near_the_edge_it_remembers_longer_than_an_echo_state_network() -> None:
-    # The claim of the architecture [ceni2024]: a linear memory near its bound, the units.
+    # The claim of the architecture [ceni2025]: a linear memory near its bound, the units.
     settings = {"units": 50, "input_scaling": 0.1, "bias": 0.0, "spectral_radius": 0.9}
     edge = memory_capacity(ES2N(**settings, proximity=0.05), seed=0).sum()
     assert edge > 1.5 * memory_capacity(EchoStateNetwork(**settings), seed=0).sum()

@@ -14,22 +14,22 @@ from chaosbench.systems._lyapunov import lyapunov_spectrum, twin_exponent
 from chaosbench.systems._simulate import simulate
 
 PUBLISHED = {
-    # periods (of 50 iterations for a map), exponent, source
+    # periods (of 50 iterations for a map), exponent, key of its source
     "arnold_cat": (10, math.log((3 + math.sqrt(5)) / 2), "exact"),
-    "continued_fraction": (4000, math.pi**2 / (6 * math.log(2)), "Lévy 1929, exact"),
-    "beddington": (4000, 0.19664, "Sprott 2003"),
-    "burgers_map": (4000, 0.12076, "Sprott 2003"),
-    "competitive_lotka_volterra": (800, 0.0203, "Vano 2006"),
-    "delayed_logistic": (4000, 0.18312, "Sprott 2003"),
-    "line_equilibrium": (1500, 0.0717, "Jafari 2013"),
-    "linz_sprott": (8000, 0.0362, "Sprott 2003"),
-    "lozi": (4000, 0.47023, "Sprott 2003"),
-    "rossler_prototype_4": (1500, 0.0938, "Sprott 2003"),
-    "sinai": (4000, 0.95946, "Sprott 2003"),
-    "smale_williams": (8000, 0.6832 / 6, "Kuznetsov 2005: 0.6832 in a period of 6"),
-    "ueda": (1500, 0.1034, "Sprott 2003"),
-    "wei": (1500, 0.0776, "Wei 2011"),
-    "zaslavskii": (4000, 3.68655, "Sprott 2003"),
+    "continued_fraction": (4000, math.pi**2 / (6 * math.log(2)), "exact"),
+    "beddington": (4000, 0.19664, "sprott2003"),
+    "burgers_map": (4000, 0.12076, "sprott2003"),
+    "competitive_lotka_volterra": (800, 0.0203, "vano2006"),
+    "delayed_logistic": (4000, 0.18312, "sprott2003"),
+    "line_equilibrium": (1500, 0.0717, "jafari2013"),
+    "linz_sprott": (8000, 0.0362, "sprott2003"),
+    "lozi": (4000, 0.47023, "sprott2003"),
+    "rossler_prototype_4": (1500, 0.0938, "sprott2010"),
+    "sinai": (4000, 0.95946, "sprott2003"),
+    "smale_williams": (8000, 0.6832 / 6, "kuznetsov2005"),
+    "ueda": (1500, 0.1034, "sprott2003"),
+    "wei": (1500, 0.0776, "wei2011"),
+    "zaslavskii": (4000, 3.68655, "sprott2003"),
 }
 
 

@@ -158,40 +158,6 @@ class TestEnergy:
         assert abs(gradient @ np.array(other.rhs(state, 0.0))) > 1e-2
 
 
-ANCHORS = {
-    "chebyshev": (np.log(6), "exact"),
-    "chen": (2.027, "Sprott 2003"),
-    "gingerbreadman": (0.07339, "Sprott 2003"),
-    "henon": (0.41922, "Sprott 2003"),
-    "ikeda": (0.50760, "Sprott 2003"),
-    "kaplan_yorke": (np.log(2), "exact"),
-    "logistic": (np.log(2), "exact"),
-    "lorenz": (0.9056, "Sprott 2003"),
-    "newton_leipnik": (0.1421, "Sprott 2003"),
-    "rabinovich_fabrikant": (0.1981, "Sprott 2003"),
-    "rossler": (0.0714, "Sprott 2003"),
-    "sprott_a": (0.014, "Sprott 1994"),
-    "sprott_b": (0.210, "Sprott 1994"),
-    "sprott_c": (0.163, "Sprott 1994"),
-    "sprott_d": (0.103, "Sprott 1994"),
-    "sprott_e": (0.078, "Sprott 1994"),
-    "sprott_f": (0.117, "Sprott 1994"),
-    "sprott_g": (0.034, "Sprott 1994"),
-    "sprott_h": (0.117, "Sprott 1994"),
-    "sprott_i": (0.012, "Sprott 1994"),
-    "sprott_j": (0.076, "Sprott 1994"),
-    "sprott_jerk": (0.0550, "Sprott 1997"),
-    "sprott_k": (0.038, "Sprott 1994"),
-    "sprott_l": (0.061, "Sprott 1994"),
-    "sprott_m": (0.044, "Sprott 1994"),
-    "sprott_n": (0.076, "Sprott 1994"),
-    "sprott_o": (0.049, "Sprott 1994"),
-    "sprott_p": (0.087, "Sprott 1994"),
-    "sprott_q": (0.109, "Sprott 1994"),
-    "sprott_r": (0.062, "Sprott 1994"),
-    "sprott_s": (0.188, "Sprott 1994"),
-    "tent": (np.log(1.9), "exact"),
-}
 RECOMPUTED = {
     # what dysts's own equation gives, and what dysts says it gives
     "belousov_zhabotinsky": (25.7, 132.09),
@@ -200,17 +166,6 @@ RECOMPUTED = {
     "hopfield": (0.076, 0.568),
     "moore_spiegel": (0.17, 0.698),
 }
-
-
-@pytest.mark.parametrize("name", ANCHORS, ids=lambda name: f"{name}: {ANCHORS[name][1]}")
-def test_largest_exponent_against_the_literature(name):
-    """Within three standard errors and within 3%, besides the last digit quoted."""
-    value, _ = ANCHORS[name]
-    known = constants(name)
-    largest, error = known.lyapunov_exponents[0], known.lyapunov_stderr[0]
-    unit = 10.0 ** -len(f"{value:.12g}".partition(".")[2])  # of the last digit quoted
-    assert abs(largest - value) < 3 * error + unit
-    assert abs(largest - value) < 0.03 * value + 0.5 * unit
 
 
 @pytest.mark.parametrize("name", RECOMPUTED)

@@ -284,7 +284,7 @@ def test_exponents_of_a_linear_equation_are_its_rates(segment):
 
 
 LITERATURE = (0.043, 0.003, 0.002, -0.004, -0.008, -0.185, -0.253, -0.296)
-"""Kuramoto–Sivashinsky at L = 22: Edson et al. 2019, Table 1; others give 0.048 for the first.
+"""Kuramoto–Sivashinsky at L = 22: [edson2019, table 1]; others give 0.048 for the first.
 
 Those nearest to zero belong to shifts in time and in space and to the conserved mean.
 """
