@@ -62,8 +62,11 @@ def shimizu_morioka(x, y, z, *, a=0.85, b=0.5):
     aliases=("BurkeShaw",),
 )
 def burke_shaw(x, y, z, *, e=13.0, n=10.0):
-    """A relative of the Lorenz system with twisted wings, by Burke and Shaw."""
-    return -n * (x + y), y - n * x * z, n * x * y + e
+    """A relative of the Lorenz system with twisted wings, by Burke and Shaw.
+
+    The source damps y; dysts, which has y' = y - n x z, drives it.
+    """
+    return -n * (x + y), -y - n * x * z, n * x * y + e
 
 
 @flow(

@@ -40,6 +40,7 @@ VALUES = {
 }
 MENDED = {  # besides the odd iterations of BlinkingVortexMap; see test_areas_are_preserved
     "BickleyJet": "dysts blows the jet against its waves: both components have the wrong sign",
+    "BurkeShaw": "dysts drives y where the source damps it",
     "DoublePendulum": "dysts lacks half of one term of the coupling torque",
     "WindmiReduced": "dysts halves the pressure where the source takes its square root",
 }
@@ -165,6 +166,12 @@ def test_mended_bickley_jet():
     for x, y, time in np.random.default_rng(0).uniform([0, -3, 0], [20, 3, 1e6], size=(20, 3)):
         v, u, _ = theirs(other, np.array([y, x, time]))
         close(system.rhs(time, [x, y]), -np.array([u, v]))
+
+
+def test_mended_burke_shaw():
+    system, other = ours("BurkeShaw"), peer("BurkeShaw")
+    for state in np.random.default_rng(0).normal(size=(20, 3)):
+        close(system.rhs(0, state), theirs(other, state) - [0, 2 * state[1], 0])
 
 
 def test_mended_windmi():
