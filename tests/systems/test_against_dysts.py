@@ -197,6 +197,7 @@ WITH_JACOBIAN = [
     (name, alias)
     for name, alias in PAIRS
     if registry[name].kind == "flow"
+    and alias not in MENDED
     and getattr(dysts_flows, alias)._jac is not dysts_flows.DynSys._jac  # the stub
 ]
 
