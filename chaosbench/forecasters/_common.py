@@ -24,6 +24,7 @@ __all__ = [
     "checked_context",
     "checked_training",
     "closed_loop",
+    "covariance_root",
     "delay_embedding",
     "require_integer",
     "require_real",
@@ -190,6 +191,12 @@ def delay_embedding(values: FloatArray, lags: tuple[int, ...]) -> FloatArray:
     reach = max(lags)
     length = values.shape[1] - reach
     return np.concatenate([values[:, reach - lag : reach - lag + length] for lag in lags], axis=2)
+
+
+def covariance_root(covariance: FloatArray) -> FloatArray:
+    """Return R with R Rᵀ the covariance ``(k, k)``, its rounding below zero cut off."""
+    values, vectors = np.linalg.eigh((covariance + covariance.T) / 2)
+    return np.asarray(vectors * np.sqrt(np.maximum(values, 0.0)))
 
 
 def closed_loop(

@@ -21,7 +21,7 @@ from chaosbench.forecasters._common import (
 from chaosbench.forecasters._equation_text import written
 from chaosbench.forecasters._protocol import Forecast
 from chaosbench.forecasters._refine import refine
-from chaosbench.forecasters._selection import HeldOut, hold_out
+from chaosbench.forecasters._selection import HeldOut, hold_out, lasting
 from chaosbench.forecasters._settle import settled
 from chaosbench.forecasters._sparse_regression import SparseRegression, gather
 
@@ -177,10 +177,16 @@ class SparseIdentification:
                 if c.model.waves is not None or not c.model.discrete
             ]
             scored += [(self._scores(c, held_out), c) for c in refined]
-        best = max(scored, key=_merit)
+        scored.sort(key=_merit, reverse=True)
+        means = [_merit(pair)[0] for pair in scored]
+        first, bounded = lasting(means, lambda i: _bounded(scored[i][1].model, held_out))
+        best = scored[first]
         if self._parsimonious:
-            scored = [pair for pair in scored if _equal(pair[0], best[0])]
-            best = max(scored, key=lambda pair: (-pair[1].size, _merit(pair)))
+            equals = [pair for pair in scored if _equal(pair[0], best[0])]
+            equals.sort(key=lambda pair: (pair[1].size, -_merit(pair)[0]))
+            for pair in equals:
+                if pair is best or _bounded(pair[1].model, held_out) >= bounded:
+                    return pair[1]
         return best[1]
 
     @property
@@ -246,6 +252,11 @@ def rollout_scores(model: Polynomial, held_out: HeldOut, *, settle: int) -> Floa
     one = np.ones(len(held_out.scale))
     predictor = EquationPredictor(scale=one, dt=1.0, model=model, who="", settle=settle)
     return held_out.scores(predictor.predict(held_out.context, held_out.truth.shape[1]).values)
+
+
+def _bounded(model: Polynomial, held_out: HeldOut) -> float:
+    one = np.ones(len(held_out.scale))
+    return held_out.bounded(EquationPredictor(scale=one, dt=1.0, model=model, who=""))
 
 
 def _merit(scored: tuple[FloatArray, Candidate]) -> tuple[float, int]:

@@ -33,13 +33,18 @@ __all__ = [
     "ReservoirPredictor",
     "feature_count",
     "features",
+    "input_bound",
     "member_seeds",
+    "output_bounds",
     "require_choice",
 ]
 
 _CHUNK_BYTES = 16_000_000
 _RIDGES = (1e-5, 1e-6, 1e-7, 1e-8, 1e-9, 1e-10, 1e-11, 1e-12, 1e-13, 1e-14)
 _DEFAULT_RIDGE = 1e-8
+# Share of the training range that the output may leave it by, on either side.
+_MARGIN = 0.5
+_FULL_INPUTS = 3
 _READOUTS = ("linear", "alternate", "squares")
 
 
@@ -77,9 +82,12 @@ class ReservoirForecaster(ABC):
 
     With z the standardised data and r the state of the reservoir, the readout is
 
-        z(t+1) = z(t) + W_out [1, z(t), q(r(t))],
+        z(t+1) = f(z(t) + W_out [1, z(t), q(r(t))]),
 
-    W_out by ridge regression on the increments.
+    W_out by ridge regression on the increments. The units are bounded, the path from z to itself is
+    not: once they saturate it is a linear map, and where that one grows nothing brings a closed
+    loop back. The output function f [jaeger2001] therefore holds every variable within its training
+    range, widened by half of it on either side; inside, where the attractor is, f changes nothing.
     """
 
     libraries: ClassVar[tuple[str, ...]] = ("scipy.linalg",)
@@ -146,9 +154,26 @@ class ReservoirForecaster(ABC):
             who=type(self).__name__,
             scaler=scaler,
             reservoir=reservoir,
+            bounds=output_bounds(inputs),
             kind=self.readout,
             readout=np.zeros((feature_count(self.readout, reservoir.units, d), d)),
         )
+
+
+def output_bounds(z: FloatArray) -> FloatArray:
+    """Return the least and greatest outputs ``(2, d)`` for training data ``(n, T, d)``."""
+    low, high = z.min(axis=(0, 1)), z.max(axis=(0, 1))
+    margin = _MARGIN * (high - low)
+    return np.stack([low - margin, high + margin])
+
+
+def input_bound(scaling: float, d: int) -> float:
+    """Return the bound of the entries of W_in for `d` variables.
+
+    The drive of a unit is a sum over the variables: beyond three, what suits Lorenz, the bound
+    falls so that the drive keeps its size and the units their range.
+    """
+    return scaling * min(1.0, float(np.sqrt(_FULL_INPUTS / d)))
 
 
 def feature_count(kind: str, units: int, d: int) -> int:
@@ -177,6 +202,7 @@ class ReservoirPredictor:
     who: str
     scaler: Scaler
     reservoir: Reservoir
+    bounds: FloatArray  # (2, d)
     kind: str
     readout: FloatArray
 
@@ -243,7 +269,7 @@ class ReservoirPredictor:
         def step(latest: FloatArray) -> FloatArray:
             nonlocal state
             state = self.update(state, latest)
-            return np.asarray(latest + self.increments(state, latest))
+            return np.clip(latest + self.increments(state, latest), *self.bounds)
 
         return Forecast(self.scaler.undo(closed_loop(step, z[:, -1], horizon, alive)))
 

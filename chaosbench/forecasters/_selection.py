@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from chaosbench.forecasters._protocol import Predictor
     from chaosbench.trajectories import FloatArray
 
-__all__ = ["HeldOut", "hold_out"]
+__all__ = ["FREE_RUN", "HeldOut", "hold_out", "lasting"]
+
+# Steps of the free run that a candidate has to stay finite for.
+FREE_RUN = 1000
 
 # A chaotic error grows exponentially, so the steps below several thresholds measure the same rate
 # as one valid prediction time, with less scatter, and still rank near-perfect candidates.
@@ -50,11 +53,42 @@ class HeldOut:
         shares = [(worst <= threshold).mean(axis=1) for threshold in _THRESHOLDS]
         return np.asarray(np.mean(shares, axis=0))
 
+    def bounded(self, candidate: Predictor) -> float:
+        """Return the share of the windows from which a free run of 1,000 steps stays finite."""
+        values = candidate.predict(self.context, FREE_RUN).values
+        return float(np.isfinite(values[:, -1]).all(axis=1).mean())
+
     def best(self, candidates: Sequence[Predictor]) -> int:
         """Return the index of the best candidate; the earliest wins a tie."""
         horizon = self.truth.shape[1]
         scores = [self.score(c.predict(self.context, horizon).values) for c in candidates]
         return int(np.argmax(scores))
+
+
+def lasting(scores: Sequence[float], share: Callable[[int], float]) -> tuple[int, float]:
+    """Return the best candidate, a score counting half where free runs escape, and its share.
+
+    Of two that follow the held-out windows about equally long, the one whose free run then leaves
+    for infinity is the worse; one that follows twice as long is the better all the same. Free runs
+    are long: one that could not win any more is not made. The earliest wins a tie.
+
+    Args:
+        scores: one a candidate.
+        share: of a candidate's free runs, how many stay finite.
+
+    """
+    # Of candidates that follow nothing at all, too, one that stays finite is the better.
+    scores = [score + 1e-6 for score in scores]
+    ranked = sorted(range(len(scores)), key=lambda i: -scores[i])
+    best, greatest, bounded = ranked[0], 0.0, 0.0
+    for i in ranked:
+        if scores[i] <= greatest:
+            break
+        found = share(i)
+        merit = scores[i] * (1 + found) / 2
+        if merit > greatest:
+            best, greatest, bounded = i, merit, found
+    return best, bounded
 
 
 def hold_out(

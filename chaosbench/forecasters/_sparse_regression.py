@@ -17,12 +17,23 @@ if TYPE_CHECKING:
 
     from chaosbench.trajectories import FloatArray
 
-__all__ = ["Rows", "SparseRegression", "bump", "gather", "polynomial_powers", "thresholded"]
+__all__ = [
+    "Rows",
+    "SparseRegression",
+    "bump",
+    "gather",
+    "polynomial_powers",
+    "solved",
+    "surviving",
+    "thresholded",
+]
 
 Rows = tuple["FloatArray", int]
 """Rows [Θ, Y] reduced to their triangular factor, and how many they were."""
 
 _LEAST_ROWS = 5000
+# Rows are reduced once they are so many times the columns.
+_WAITING = 8
 # An equation with more terms than this is not sparse, and costs STLSQ seconds.
 _MOST_TERMS_PER_EQUATION = 100
 
@@ -103,12 +114,10 @@ class SparseRegression:
             warnings.simplefilter("ignore")
             from pysindy.optimizers import STLSQ
 
-            dense = _solve(self.triangle, self.targets)
+            dense = solved(self.triangle, self.targets)
             support = np.zeros(dense.shape, dtype=np.bool_)
             for i in range(dense.shape[1]):
-                share = np.abs(dense[:, i])
-                largest = np.argsort(share)[-_MOST_TERMS_PER_EQUATION:]
-                kept = np.sort(largest[share[largest] >= threshold])
+                kept = surviving(dense[:, i], threshold)
                 if kept.size:
                     optimiser = STLSQ(threshold=threshold, alpha=1e-12, unbias=False)
                     optimiser.fit(self.triangle[:, kept], self.targets[:, [i]])
@@ -121,7 +130,7 @@ class SparseRegression:
         for i in range(support.shape[1]):
             kept = support[:, i]
             if kept.any():
-                scaled[kept, i] = _solve(self.triangle[:, kept], self.targets[:, i])
+                scaled[kept, i] = solved(self.triangle[:, kept], self.targets[:, i])
         coefficients = scaled * self.target_unit / self.unit[:, np.newaxis]
         used = np.flatnonzero(support.any(axis=1))
         if not used.size:
@@ -135,8 +144,16 @@ class SparseRegression:
         return np.asarray(model.coefficients * unit[:, np.newaxis] / self.target_unit)
 
 
-def _solve(a: FloatArray, b: FloatArray) -> FloatArray:
+def solved(a: FloatArray, b: FloatArray) -> FloatArray:
+    """Return the least-squares solution of least norm."""
     return np.asarray(np.linalg.lstsq(a, b, rcond=1e-14)[0])
+
+
+def surviving(shares: FloatArray, threshold: float) -> NDArray[np.intp]:
+    """Return which terms of shares ``(p,)`` reach the threshold, the 100 largest at most."""
+    share = np.abs(shares)
+    largest = np.argsort(share)[-_MOST_TERMS_PER_EQUATION:]
+    return np.sort(largest[share[largest] >= threshold])
 
 
 def thresholded(triangle: FloatArray, target: FloatArray, threshold: float) -> NDArray[np.bool_]:
@@ -147,7 +164,7 @@ def thresholded(triangle: FloatArray, target: FloatArray, threshold: float) -> N
     """
     kept = np.ones(triangle.shape[1], dtype=np.bool_)
     while kept.any():
-        found = _solve(triangle[:, kept], target)
+        found = solved(triangle[:, kept], target)
         small = np.abs(found) < threshold
         if not small.any():
             break
@@ -189,13 +206,21 @@ def gather(
 
 
 def _stacked(pieces: Iterable[Rows]) -> Rows:
-    factor, count = None, 0
+    waiting: list[FloatArray] = []
+    count = 0
     for block, number in pieces:
         count += number
-        rows = block if factor is None else np.concatenate([factor, block])
-        factor = np.asarray(np.linalg.qr(rows, mode="r"))
-    assert factor is not None, "there is at least one row"
-    return factor, count
+        waiting.append(block)
+        # An ensemble has pieces of fewer rows than columns: one by one, most of the work would be
+        # to reduce again what is a triangle already.
+        if sum(map(len, waiting)) >= _WAITING * block.shape[1]:
+            waiting = [_triangular(waiting)]
+    assert waiting, "there is at least one row"
+    return _triangular(waiting), count
+
+
+def _triangular(blocks: list[FloatArray]) -> FloatArray:
+    return np.asarray(np.linalg.qr(np.concatenate(blocks), mode="r"))
 
 
 def bump(half_width: int) -> tuple[FloatArray, FloatArray]:

@@ -24,6 +24,12 @@ if TYPE_CHECKING:
 
 __all__ = ["LightGBM"]
 
+_LAGS = 20
+_LEAST_LAGS = 3
+_COLUMNS = 120
+_TREES = 300
+_TREES_IN_ALL = 6000
+
 
 @dataclass(frozen=True)
 class LightGBM:
@@ -35,17 +41,22 @@ class LightGBM:
     before it left over, shrunk by ν. darts and LightGBM grow the trees; the rollout asks LightGBM
     for all windows at once, on darts' own lag columns (a test holds it equal to darts' predict).
 
-    Cost: O(d trees · nT lags d) time to fit and O(nT lags d) memory, O(d trees · depth) a step and
-    window, and half a millisecond a step and variable for the call. It fails by quantisation
+    Cost: O(d trees · nT min(lags d, max_columns)) time to fit and O(nT lags d) memory, O(d trees ·
+    depth) a step and window, and half a millisecond a step and variable for the call. It fails by
+    quantisation
     as the random forest does: the forecast is a step function of the state, and nothing much
     outside the training range can be predicted.
 
     Attributes:
-        lags: number of past steps.
-        trees: number of trees a variable.
+        lags: number of past steps, or None for 20, and fewer beyond 6 variables: 120 lagged values
+            in all, at least 3 steps.
+        trees: number of trees a variable, or None for 300, and fewer beyond 20 variables: 6,000
+            in all.
         leaves: of a tree.
         learning_rate: shrinkage ν, in (0, 1].
         min_samples: training rows a leaf holds at least.
+        max_columns: bound on the lagged values that a tree may use, drawn anew for each; all of
+            three variables at the default lags, and what keeps 40 variables affordable.
 
     """
 
@@ -55,31 +66,37 @@ class LightGBM:
         {"lags": (5, 10, 20, 40), "leaves": (15, 31, 63), "trees": (100, 300, 1000)}
     )
 
-    lags: int = 20
-    trees: int = 300
+    lags: int | None = None
+    trees: int | None = None
     leaves: int = 31
     learning_rate: float = 0.1
     min_samples: int = 20
+    max_columns: int = 60
 
     def __post_init__(self) -> None:
-        require_integer(self, "lags", minimum=1)
-        require_integer(self, "trees", minimum=1)
+        require_integer(self, "lags", minimum=1, optional=True)
+        require_integer(self, "trees", minimum=1, optional=True)
         require_integer(self, "leaves", minimum=2)
         require_real(self, "learning_rate", high=1.0, open_low=True)
         require_integer(self, "min_samples", minimum=1)
+        require_integer(self, "max_columns", minimum=1)
 
     @single_threaded
     def fit(self, train: Trajectories, *, seed: int) -> LagPredictor:
         """Grow the trees; raise `DivergedError` on non-finite training."""
-        values = checked_training(train, minimum=self.lags + 1, who="LightGBM")
+        d = train.values.shape[2]
+        lags = max(_LEAST_LAGS, min(_LAGS, _COLUMNS // d)) if self.lags is None else self.lags
+        values = checked_training(train, minimum=lags + 1, who="LightGBM")
         scaler = Scaler.of(values)
+        trees = max(1, min(_TREES, _TREES_IN_ALL // d)) if self.trees is None else self.trees
         with silence():
             from darts.models import LightGBMModel
 
             model = LightGBMModel(
-                lags=self.lags,
+                lags=lags,
                 output_chunk_length=1,
-                n_estimators=self.trees,
+                n_estimators=trees,
+                colsample_bytree=min(1.0, self.max_columns / (lags * d)),
                 num_leaves=self.leaves,
                 learning_rate=self.learning_rate,
                 min_child_samples=self.min_samples,
@@ -97,6 +114,4 @@ class LightGBM:
         def regress(rows: FloatArray) -> FloatArray:
             return np.stack([b.predict(rows, num_threads=1) for b in boosters], axis=1)
 
-        return LagPredictor(
-            who="LightGBM", lags=self.lags, scaler=scaler, regress=regress, model=model
-        )
+        return LagPredictor(who="LightGBM", lags=lags, scaler=scaler, regress=regress, model=model)

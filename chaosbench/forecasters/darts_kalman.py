@@ -14,6 +14,7 @@ from chaosbench.forecasters._common import (
     checked_context,
     checked_training,
     closed_loop,
+    covariance_root,
     require_integer,
     single_threaded,
 )
@@ -21,6 +22,8 @@ from chaosbench.forecasters._darts import series, silence
 from chaosbench.forecasters._protocol import Forecast
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from chaosbench.trajectories import FloatArray, Trajectories
 
 __all__ = ["Kalman"]
@@ -42,6 +45,9 @@ class Kalman:
     keeping the covariance symmetric: without that its rounding errors grow, and darts' own filter
     diverged on noise-free Lorenz from N = 6 on.
 
+    The samples are paths of the model: the state drawn from what the filter leaves open, then noise
+    v and w at every step; the forecast is the path without noise. All windows see the same draws.
+
     darts' identification takes a singular value decomposition of all its points at once, in time
     and memory that grow as their cube and square, and hangs beyond some 1,200: only the last
     `points` of the first trajectory are used. Cost: O(points³) time to fit, O(C (N + d)³) for the
@@ -51,6 +57,7 @@ class Kalman:
     Attributes:
         units: dimension N of the state x.
         points: training points used at most.
+        samples: number of sampled paths, 0 for none.
 
     """
 
@@ -61,13 +68,15 @@ class Kalman:
 
     units: int = 12
     points: int = 1000
+    samples: int = 20
 
     def __post_init__(self) -> None:
         require_integer(self, "units", minimum=1)
         require_integer(self, "points", minimum=100)
+        require_integer(self, "samples", minimum=0)
 
     @single_threaded
-    def fit(self, train: Trajectories, *, seed: int) -> _KalmanPredictor:  # noqa: ARG002
+    def fit(self, train: Trajectories, *, seed: int) -> _KalmanPredictor:
         """Identify the state space; raise `DivergedError` on non-finite training."""
         values = checked_training(train, minimum=4 * max(10, self.units), who="Kalman")
         scaler = Scaler.of(values)
@@ -76,13 +85,15 @@ class Kalman:
 
             model = KalmanForecaster(dim_x=self.units)
             model.fit(series(scaler.apply(values[:1, -self.points :]))[0])
-        return _KalmanPredictor(scaler=scaler, model=model)
+        return _KalmanPredictor(scaler=scaler, model=model, samples=self.samples, seed=seed)
 
 
 @dataclass(frozen=True, eq=False)
 class _KalmanPredictor:
     scaler: Scaler
     model: Any  # the fitted darts model
+    samples: int
+    seed: int
 
     @single_threaded
     def predict(self, context: FloatArray, horizon: int) -> Forecast:
@@ -102,11 +113,40 @@ class _KalmanPredictor:
             covariance = a @ covariance @ a.T + kalman.q - gain @ cross.T
             covariance = (covariance + covariance.T) / 2
         # The filter's state is already that of the step ahead.
+        path = self._path(z[:, -1], state, horizon, alive, noise=None)
+        if not self.samples:
+            return Forecast(path)
+        joint = np.block([[kalman.q, kalman.s], [kalman.s.T, kalman.r]])
+        root, open_root = covariance_root(joint), covariance_root(covariance)
+        made = []
+        for k in range(self.samples):
+            # Of the same draws for every window, so that a batch does not matter.
+            rng = np.random.default_rng([self.seed, k])
+            start = state + open_root @ rng.standard_normal(len(a))
+            noises = rng.standard_normal((horizon, len(root))) @ root.T
+            made.append(self._path(z[:, -1], start, horizon, alive, noise=noises))
+        return Forecast(path, np.stack(made))
+
+    def _path(
+        self,
+        last: FloatArray,
+        state: FloatArray,
+        horizon: int,
+        alive: NDArray[np.bool_],
+        *,
+        noise: FloatArray | None,
+    ) -> FloatArray:
+        """Run on from states ``(n, N)``, with noises ``(H, N + d)`` of state and observation."""
+        space = self.model.darts_kf.kf.state_space
+        a, c = space.a, space.c
+        noises = np.zeros((horizon, len(a) + len(c))) if noise is None else noise
+        drawn = iter(noises)
 
         def step(_: FloatArray) -> FloatArray:
             nonlocal state
-            values = np.asarray(state @ c.T)
-            state = state @ a.T
+            now = next(drawn)
+            values = np.asarray(state @ c.T + now[len(a) :])
+            state = state @ a.T + now[: len(a)]
             return values
 
-        return Forecast(self.scaler.undo(closed_loop(step, z[:, -1], horizon, alive)))
+        return self.scaler.undo(closed_loop(step, last, horizon, alive))

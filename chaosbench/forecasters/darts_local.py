@@ -49,8 +49,8 @@ class _Local(ABC):
         """Points of a context that the model needs at least."""
 
     @abstractmethod
-    def model(self) -> Any:
-        """Return the darts model, not yet fitted."""
+    def model(self, variable: Any) -> Any:
+        """Return the darts model for a series, not yet fitted."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ class Theta(_Local):
         """Two seasons."""
         return max(10, 2 * self.season)
 
-    def model(self) -> Any:
+    def model(self, variable: Any) -> Any:  # noqa: ARG002
         """Return the darts model, not yet fitted."""
         from darts.models import Theta as Model
         from darts.utils.utils import SeasonalityMode
@@ -103,43 +103,53 @@ class FourTheta(_Local):
         ŷ(C+h) = SES[θ y + (1-θ) l](C) / θ + (1 - 1/θ) l(C+h)
 
     with l the least-squares line through the context and SES simple exponential smoothing: the
-    theta method with smoothing and line weighted by θ. The additive variant with a linear trend,
-    without darts' normalisation by the mean; the multiplicative ones are undefined on data that are
-    not positive. Fitted per variable on each context; the training data are not used.
+    theta method with smoothing and line weighted by θ. At θ = 2 without a season it is `Theta`
+    itself. What makes 4Theta another method is its selection: θ is the one of 1, 2, 3 that fits the
+    context with the least mean absolute error, darts' `FourTheta.select_best_model`, and a season
+    is found by the autocorrelation of the context. The selection over multiplicative models,
+    exponential trends and multiplicative seasons is for positive data only; standardised ones are
+    not, and neither darts nor its source tries these there. Fitted per variable on each context;
+    the training data are not used.
 
-    Cost and failure as `Theta`.
+    Cost: four fits where `Theta` takes one, and the decomposition. It fails as `Theta` does; a
+    season that is found in chaos is none.
 
     Attributes:
-        theta: coefficient θ of the theta line, at least 1.
-        season: steps of a season that is removed first, additively; 1 for none.
+        theta: coefficient θ of the theta line, at least 1, or None to choose.
+        season: steps of a season that is removed first, additively; 1 for none, None to look for
+            one.
 
     """
 
-    search_space: ClassVar[Mapping[str, tuple[Any, ...]]] = MappingProxyType({"theta": (1, 2, 3)})
+    search_space: ClassVar[Mapping[str, tuple[Any, ...]]] = MappingProxyType({"season": (1, None)})
 
-    theta: int = 2
-    season: int = 1
+    theta: int | None = None
+    season: int | None = None
 
     def __post_init__(self) -> None:
-        require_integer(self, "theta", minimum=1)
-        require_integer(self, "season", minimum=1)
+        require_integer(self, "theta", minimum=1, optional=True)
+        require_integer(self, "season", minimum=1, optional=True)
 
     @property
     def minimum(self) -> int:
         """Two seasons."""
-        return max(10, 2 * self.season)
+        return max(10, 2 * (self.season or 1))
 
-    def model(self) -> Any:
-        """Return the darts model, not yet fitted."""
+    def model(self, variable: Any) -> Any:
+        """Return the darts model for a series, not yet fitted."""
         from darts.models import FourTheta as Model
         from darts.utils.utils import SeasonalityMode
 
-        mode = SeasonalityMode.ADDITIVE if self.season > 1 else SeasonalityMode.NONE
+        thetas = [1, 2, 3] if self.theta is None else [self.theta]
+        theta = thetas[0]
+        if len(thetas) > 1:
+            best, _, _ = Model.select_best_model(
+                variable, thetas=thetas, m=self.season, normalization=False
+            )
+            theta = best.theta
+        mode = SeasonalityMode.NONE if self.season == 1 else SeasonalityMode.ADDITIVE
         return Model(
-            theta=self.theta,
-            seasonality_period=self.season,
-            season_mode=mode,
-            normalization=False,
+            theta=theta, seasonality_period=self.season, season_mode=mode, normalization=False
         )
 
 
@@ -173,7 +183,7 @@ class FFT(_Local):
         """Enough for two turns."""
         return 10
 
-    def model(self) -> Any:
+    def model(self, variable: Any) -> Any:  # noqa: ARG002
         """Return the darts model, not yet fitted."""
         from darts.models import FFT as Model
 
@@ -222,7 +232,7 @@ class ExponentialSmoothing(_Local):
         """Two seasons and what the trend takes."""
         return max(12, 2 * self.season + 2)
 
-    def model(self) -> Any:
+    def model(self, variable: Any) -> Any:  # noqa: ARG002
         """Return the darts model, not yet fitted."""
         from darts.models import ExponentialSmoothing as Model
         from darts.utils.utils import ModelMode, SeasonalityMode
@@ -265,6 +275,7 @@ class _LocalPredictor:
         """Fit darts' model to ``(C,)`` and forecast ``(H,)``."""
         if np.ptp(variable) < 1e-12:
             return np.full(horizon, variable[-1])
-        model = self.config.model()
-        model.fit(series(variable[np.newaxis, :, np.newaxis])[0])
+        seen = series(variable[np.newaxis, :, np.newaxis])[0]
+        model = self.config.model(seen)
+        model.fit(seen)
         return np.asarray(model.predict(horizon).values()[:, 0])

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from chaosbench.forecasters._common import require_real
-from chaosbench.forecasters._reservoir import ReservoirForecaster, require_choice
+from chaosbench.forecasters._reservoir import ReservoirForecaster, input_bound, require_choice
 
 if TYPE_CHECKING:
     from chaosbench.trajectories import FloatArray
@@ -59,7 +59,8 @@ class DelayReservoir(ReservoirForecaster):
         exponent: p of the Mackey–Glass nonlinearity.
         phase: φ of the sine.
         separation: θ, in time constants of the node.
-        input_scaling: bound of the entries of the mask M.
+        input_scaling: bound of the entries of the mask M at up to three variables; beyond, it
+            falls as one over the root of their number, so that the drive of a unit does not.
         bias: bound of the entries of b.
 
     """
@@ -104,7 +105,8 @@ class DelayReservoir(ReservoirForecaster):
             phase=self.phase,
             response=(1 - decay) * within,
             fading=decay ** np.arange(1, self.units + 1),
-            mask=self.input_scaling * rng.uniform(-1, 1, (self.units, inputs.shape[2])),
+            mask=input_bound(self.input_scaling, inputs.shape[2])
+            * rng.uniform(-1, 1, (self.units, inputs.shape[2])),
             bias=self.bias * rng.uniform(-1, 1, self.units),
         )
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from chaosbench.forecasters._common import require_integer, require_real
-from chaosbench.forecasters._reservoir import ReservoirForecaster
+from chaosbench.forecasters._reservoir import ReservoirForecaster, input_bound
 
 if TYPE_CHECKING:
     from chaosbench.trajectories import FloatArray
@@ -26,7 +26,7 @@ class EchoStateNetwork(ReservoirForecaster):
     With z the standardised input and r the reservoir,
 
         r(t) = (1-a) r(t-1) + a tanh(W r(t-1) + W_in z(t) + b),
-        z(t+1) = z(t) + W_out [1, z(t), q(r(t))],
+        z(t+1) = f(z(t) + W_out [1, z(t), q(r(t))]),
 
     where q squares every second unit, which breaks the symmetry z -> -z of tanh [pathak2017].
     reservoirpy draws W, W_in and b from uniform distributions and scales W; the states are driven
@@ -53,7 +53,8 @@ class EchoStateNetwork(ReservoirForecaster):
         ensemble: number of networks, from spawned seeds; of more than one, the forecast is the
             median of their paths and the samples are the paths.
         spectral_radius: of W.
-        input_scaling: bound of the entries of W_in.
+        input_scaling: bound of the entries of W_in at up to three variables; beyond, it
+            falls as one over the root of their number, so that the drive of a unit does not.
         bias: bound of the entries of b.
         leak: a, in (0, 1].
         degree: mean number of inputs a unit has from other units.
@@ -84,13 +85,16 @@ class EchoStateNetwork(ReservoirForecaster):
         require_real(self, "leak", high=1.0, open_low=True)
         require_integer(self, "degree", minimum=1)
 
+    def _input_bound(self, d: int) -> float:
+        return input_bound(self.input_scaling, d)
+
     def draw(self, inputs: FloatArray, *, seed: int) -> LeakyReservoir:
         """Draw the random matrices."""
         return draw_leaky(
             self.units,
             inputs.shape[2],
             spectral_radius=self.spectral_radius,
-            input_scaling=self.input_scaling,
+            input_scaling=self._input_bound(inputs.shape[2]),
             bias=self.bias,
             leak=self.leak,
             degree=self.degree,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from chaosbench.forecasters._common import require_integer, require_real
-from chaosbench.forecasters._reservoir import ReservoirForecaster
+from chaosbench.forecasters._reservoir import ReservoirForecaster, input_bound
 
 if TYPE_CHECKING:
     from chaosbench.trajectories import FloatArray
@@ -48,7 +48,8 @@ class ES2N(ReservoirForecaster):
             median of their paths and the samples are the paths.
         proximity: β, in [0, 1].
         spectral_radius: of W.
-        input_scaling: bound of the entries of W_in.
+        input_scaling: bound of the entries of W_in at up to three variables; beyond, it
+            falls as one over the root of their number, so that the drive of a unit does not.
         bias: bound of the entries of b.
         degree: mean number of inputs a unit has through W.
 
@@ -89,7 +90,7 @@ class ES2N(ReservoirForecaster):
                 self.units,
                 proximity=self.proximity,
                 sr=self.spectral_radius,
-                input_scaling=self.input_scaling,
+                input_scaling=input_bound(self.input_scaling, inputs.shape[2]),
                 input_connectivity=1.0,
                 rc_connectivity=min(1.0, self.degree / self.units),
                 Win=mat_gen.uniform,

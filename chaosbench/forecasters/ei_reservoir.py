@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from chaosbench.forecasters._common import require_integer, require_real
-from chaosbench.forecasters._reservoir import ReservoirForecaster, require_choice
+from chaosbench.forecasters._reservoir import ReservoirForecaster, input_bound, require_choice
 
 if TYPE_CHECKING:
     from chaosbench.trajectories import FloatArray
@@ -68,7 +68,8 @@ class BalancedReservoir(ReservoirForecaster):
         strength: mean row total of A^E.
         gain: c.
         threshold: θ.
-        input_scaling: bound of the entries of W_in.
+        input_scaling: bound of the entries of W_in at up to three variables; beyond, it
+            falls as one over the root of their number, so that the drive of a unit does not.
         degree: number of units that a unit listens to.
 
     """
@@ -125,9 +126,10 @@ class BalancedReservoir(ReservoirForecaster):
             shape = (self.units, self.units)
             parts.append(csr_array((entries.ravel(), sources.ravel(), starts), shape=shape))
         excitation, inhibition = parts
+        bound = input_bound(self.input_scaling, inputs.shape[2])
         network = BalancedNetwork(
             recurrent=excitation - inhibition,
-            weights=self.input_scaling * rng.uniform(-1, 1, (self.units, inputs.shape[2])),
+            weights=bound * rng.uniform(-1, 1, (self.units, inputs.shape[2])),
             gain=self.gain,
             threshold=self.threshold,
         )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from chaosbench.forecasters._common import require_integer, require_real
-from chaosbench.forecasters._reservoir import ReservoirForecaster
+from chaosbench.forecasters._reservoir import ReservoirForecaster, input_bound
 from chaosbench.forecasters.echo_state import LeakyReservoir, draw_leaky
 
 if TYPE_CHECKING:
@@ -56,7 +56,9 @@ class IntrinsicPlasticity(ReservoirForecaster):
         rate: η.
         epochs: passes over the training data.
         spectral_radius: of W before the adaptation.
-        input_scaling: bound of the entries of W_in before the adaptation.
+        input_scaling: bound of the entries of W_in before the adaptation at up to three variables;
+            beyond, it falls as one over the root of their number, so that the drive of a unit does
+            not.
         bias: bound of the entries of b before the adaptation.
         degree: mean number of inputs a unit has from other units.
 
@@ -98,7 +100,7 @@ class IntrinsicPlasticity(ReservoirForecaster):
             self.units,
             inputs.shape[2],
             spectral_radius=self.spectral_radius,
-            input_scaling=self.input_scaling,
+            input_scaling=input_bound(self.input_scaling, inputs.shape[2]),
             bias=self.bias,
             degree=self.degree,
             seed=seed,

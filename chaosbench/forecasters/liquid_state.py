@@ -20,6 +20,7 @@ from chaosbench.forecasters._common import (
     single_threaded,
 )
 from chaosbench.forecasters._protocol import Forecast
+from chaosbench.forecasters._reservoir import output_bounds
 from chaosbench.forecasters._ridge import NormalEquations, select_ridge
 from chaosbench.forecasters._selection import hold_out
 from chaosbench.forecasters._spiking import Activity, Liquid, Plasticity, draw_liquid, simulate
@@ -54,9 +55,11 @@ class LiquidStateMachine:
     random: it is the input that makes each neuron selective for a direction of the state space.
     The spikes pass two exponential filters, x, and
 
-        z(t+1) = z(t) + W_out [1, z(t), x(t)]
+        z(t+1) = f(z(t) + W_out [1, z(t), x(t)])
 
-    comes from ridge regression. With ``ridge=None`` the penalty is the one of 1e-3 … 1e-8 whose
+    comes from ridge regression, with f the output function of `ReservoirForecaster`, which holds
+    every variable within its training range and half of it more on either side. With
+    ``ridge=None`` the penalty is the one of 1e-3 … 1e-8 whose
     closed loop follows the last 15% of the training data longest.
 
     Cost: to fit O(nT) times `steps` passes over N neurons and the synapses of those that fire (0.02
@@ -130,7 +133,7 @@ class LiquidStateMachine:
         z = scaler.apply(values)
         n, length, _ = z.shape
         transient = min(self.transient, (length - 1) // 2)
-        network = self._settled(self._draw(scaler, seed), z)
+        network = self._settled(self._draw(scaler, z, seed), z)
 
         ridge = self.ridge
         held_out = None
@@ -155,7 +158,7 @@ class LiquidStateMachine:
     def _plasticity(self) -> Plasticity | None:
         return None
 
-    def _draw(self, scaler: Scaler, seed: int) -> _LiquidPredictor:
+    def _draw(self, scaler: Scaler, z: FloatArray, seed: int) -> _LiquidPredictor:
         """Draw the network and its input; the readout is still zero."""
         rng = np.random.default_rng([seed, 0])
         d, size = len(scaler.mean), self.side**3
@@ -179,6 +182,7 @@ class LiquidStateMachine:
             filters=np.array([self.fast, self.slow]),
             transient=max(1, self.transient),
             readout=np.zeros((1 + d + 2 * size, d)),
+            bounds=output_bounds(z),
         )
 
     def _settled(self, network: _LiquidPredictor, z: FloatArray) -> _LiquidPredictor:  # noqa: ARG002
@@ -271,6 +275,7 @@ class _LiquidPredictor:
     filters: FloatArray  # (2,)
     transient: int
     readout: FloatArray  # (1 + d + 2 N, d)
+    bounds: FloatArray  # (2, d)
 
     def rest(self, n: int) -> Activity:
         """Return `n` silent copies of the liquid."""
@@ -323,7 +328,8 @@ class _LiquidPredictor:
 
         def step(latest: FloatArray) -> FloatArray:
             phi = self.drive(latest[:, np.newaxis], activity)[:, 0]
-            return np.asarray(latest + np.einsum("np,pd->nd", phi, self.readout))
+            newest = latest + np.einsum("np,pd->nd", phi, self.readout)
+            return np.asarray(np.clip(newest, *self.bounds))
 
         return Forecast(self.scaler.undo(closed_loop(step, z[:, -1], horizon, alive)))
 

@@ -23,8 +23,8 @@ from chaosbench.forecasters._common import (
     single_threaded,
 )
 from chaosbench.forecasters._protocol import Forecast
-from chaosbench.forecasters._ridge import NormalEquations, select_ridge
-from chaosbench.forecasters._selection import hold_out
+from chaosbench.forecasters._ridge import NormalEquations
+from chaosbench.forecasters._selection import hold_out, lasting
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -37,6 +37,8 @@ _CHUNK_BYTES = 32_000_000
 # Two decades apart: on Lorenz at 0.02 the best is 1e-10, on Rössler at 30 points a period 1e-4.
 _RIDGES = (1e-2, 1e-4, 1e-6, 1e-8, 1e-10, 1e-12)
 _DEFAULT_RIDGE = 1e-6
+# Features beyond the authors' own are tried while they are no more than this many.
+_FEW = 400
 
 
 @dataclass(frozen=True)
@@ -51,19 +53,24 @@ class NVAR:
 
     which reservoirpy's `NVAR` node defines (a test holds the two equal), with k = `delay`,
     s = `stride`, and W from ridge regression on the increments. The node itself is not called: it
-    makes features one step at a time in Python. With ``ridge=None`` the penalty is the one of
-    1e-2 … 1e-12 whose closed loop follows the last 15% of the training data longest; the readout
-    is then refitted to all of it.
+    makes features one step at a time in Python.
+
+    What is not set is chosen by closed-loop forecasts of the last 15% of the training data: the
+    features among k = 1 … 8, s = 1, 2 or 5 and order 2 or 3, the range of the literature, and the
+    penalty among 1e-2 … 1e-12; a score counts half where a free run of 1,000 steps leaves for
+    infinity. The readout is then refitted to all data. k = 2, s = 1 and order 2 are the authors'
+    for Lorenz at a step of 0.025, and too little for flows sampled coarser.
 
     Cost: with p = 1 + kd + C(kd + order - 1, order) features, O(nT p²) time and O(p²) memory to
-    fit, and O(p d) a step and window. It fails where the flow over one step is not near a
-    polynomial of this degree in the delayed values (coarse sampling), and by divergence, since
-    nothing bounds a polynomial map.
+    fit, for each of up to 20 choices of features, and O(p d) a step and window. Choices of more
+    than 400 features are left out, but for the authors' and a single state. It fails where the
+    flow over one step is not near a polynomial of this degree in the delayed values (coarse
+    sampling), and by divergence, since nothing bounds a polynomial map.
 
     Attributes:
-        delay: number of states in the linear part.
-        order: degree of the monomials; 1 leaves the linear part only.
-        stride: steps between delayed states.
+        delay: number of states in the linear part, or None to choose.
+        order: degree of the monomials; 1 leaves the linear part only; None to choose.
+        stride: steps between delayed states, or None to choose.
         ridge: penalty per sample, on standardised data, or None to choose it by held-out rollout.
         max_features: `fit` raises `ParameterError` beyond this many features.
 
@@ -74,16 +81,16 @@ class NVAR:
         {"delay": (1, 2, 3, 5), "stride": (1, 2, 5), "order": (2, 3)}
     )
 
-    delay: int = 2
-    order: int = 2
-    stride: int = 1
+    delay: int | None = None
+    order: int | None = None
+    stride: int | None = None
     ridge: float | None = None
     max_features: int = 6000
 
     def __post_init__(self) -> None:
-        require_integer(self, "delay", minimum=1)
-        require_integer(self, "order", minimum=1)
-        require_integer(self, "stride", minimum=1)
+        require_integer(self, "delay", minimum=1, optional=True)
+        require_integer(self, "order", minimum=1, optional=True)
+        require_integer(self, "stride", minimum=1, optional=True)
         require_real(self, "ridge", optional=True)
         require_integer(self, "max_features", minimum=1)
 
@@ -97,38 +104,118 @@ class NVAR:
             ParameterError: more than `max_features` features for this many variables.
 
         """
-        lags = tuple(i * self.stride for i in range(self.delay))
-        values = checked_training(train, minimum=max(lags) + 2, who="NVAR")
-        linear = self.delay * values.shape[2]
-        count = 1 + linear + (comb(linear + self.order - 1, self.order) if self.order > 1 else 0)
-        if count > self.max_features:
-            raise ParameterError(
-                f"NVAR with delay={self.delay}, order={self.order} has {count} features on "
-                f"{values.shape[2]} variables; lower them or raise max_features={self.max_features}"
-            )
+        shapes = self._shapes(train.values.shape[2])
+        shortest = min(shape.reach for shape in shapes)
+        values = checked_training(train, minimum=shortest + 2, who="NVAR")
+        # Delays that cost more than a tenth of a trajectory are not worth trying.
+        longest = max(shortest, values.shape[1] // 10)
+        shapes = [shape for shape in shapes if shape.reach <= longest]
         scaler = Scaler.of(values)
         z = scaler.apply(values)
-        fitted = _NVARPredictor(
-            scaler=scaler,
-            lags=lags,
-            monomials=_monomials(values.shape[2], self.delay, self.order, self.stride),
-            readout=np.zeros((count, z.shape[2])),
-        )
-        ridge = self.ridge
-        equations = NormalEquations(*fitted.readout.shape)
+        ridges = _RIDGES if self.ridge is None else (self.ridge,)
         held_out = None
-        if ridge is None:
-            held_out = hold_out(values, scale=scaler.scale, warmup=max(lags) + 1)
-        split = z.shape[1] if held_out is None else held_out.split
-        fitted.gather(equations, z[:, :split])
-        if held_out is not None:
-            ridge = select_ridge(
-                equations, _RIDGES, lambda readout: replace(fitted, readout=readout), held_out
+        if len(shapes) * len(ridges) > 1:
+            warmup = max(shape.reach for shape in shapes) + 1
+            held_out = hold_out(values, scale=scaler.scale, warmup=warmup)
+        if held_out is None:
+            ridge = _DEFAULT_RIDGE if self.ridge is None else self.ridge
+            return _Trained(scaler, shapes[0], z).predictor(ridge)
+        found = [_Trained(scaler, shape, z[:, : held_out.split]) for shape in shapes]
+        candidates = [(trained, ridge) for trained in found for ridge in ridges]
+        predictors = [trained.predictor(ridge) for trained, ridge in candidates]
+        horizon = held_out.truth.shape[1]
+        scores = [held_out.score(p.predict(held_out.context, horizon).values) for p in predictors]
+        best, _ = lasting(scores, lambda i: held_out.bounded(predictors[i]))
+        trained, ridge = candidates[best]
+        # The first increment of the tail starts from the last states before it.
+        trained.add(z[:, held_out.split - trained.shape.reach - 1 :])
+        return trained.predictor(ridge)
+
+    def _shapes(self, d: int) -> list[_Shape]:
+        """Return the features in question for `d` variables, the authors' own first."""
+        shapes = []
+        for default in _SHAPES:
+            delay = self.delay or default.delay
+            order = self.order or default.order
+            # The stride of a single state means nothing.
+            stride = self.stride or (default.stride if delay > 1 else 1)
+            shapes.append(_Shape(delay, stride, order))
+        shapes = list(dict.fromkeys(shapes))
+        smallest = min(shapes, key=lambda shape: shape.count(d))
+        if smallest.count(d) > self.max_features:
+            raise ParameterError(
+                f"NVAR with delay={smallest.delay}, order={smallest.order} has "
+                f"{smallest.count(d)} features on {d} variables; lower them or raise "
+                f"max_features={self.max_features}"
             )
-            # The first increment of the tail starts from the last states before it.
-            fitted.gather(equations, z[:, split - max(lags) - 1 :])
-        readout = equations.solve(_DEFAULT_RIDGE if ridge is None else ridge)
-        return replace(fitted, readout=readout)
+        # What has few features is tried; the authors' own and the smallest whatever they cost.
+        always = (shapes[0], smallest)
+        return [
+            shape
+            for shape in shapes
+            if shape.count(d) <= (self.max_features if shape in always else _FEW)
+        ]
+
+
+@dataclass(frozen=True)
+class _Shape:
+    """Which features there are."""
+
+    delay: int
+    stride: int
+    order: int
+
+    @property
+    def reach(self) -> int:
+        """Steps back to the oldest state."""
+        return (self.delay - 1) * self.stride
+
+    def count(self, d: int) -> int:
+        """Return the number of features for `d` variables."""
+        linear = self.delay * d
+        return 1 + linear + (comb(linear + self.order - 1, self.order) if self.order > 1 else 0)
+
+
+_SHAPES = tuple(
+    _Shape(delay, stride, order)
+    for delay, stride in (
+        (2, 1),
+        (1, 1),
+        (2, 2),
+        (2, 5),
+        (3, 1),
+        (3, 2),
+        (4, 1),
+        (6, 1),
+        (4, 5),
+        (8, 5),
+    )
+    for order in (2, 3)
+)
+
+
+class _Trained:
+    """The normal equations of one choice of features."""
+
+    def __init__(self, scaler: Scaler, shape: _Shape, z: FloatArray) -> None:
+        d = z.shape[2]
+        self.shape = shape
+        self._untrained = _NVARPredictor(
+            scaler=scaler,
+            lags=tuple(i * shape.stride for i in range(shape.delay)),
+            monomials=_monomials(d, shape.delay, shape.order, shape.stride),
+            readout=np.zeros((shape.count(d), d)),
+        )
+        self._equations = NormalEquations(*self._untrained.readout.shape)
+        self.add(z)
+
+    def add(self, z: FloatArray) -> None:
+        """Add features and increments of standardised trajectories ``(n, T, d)``."""
+        self._untrained.gather(self._equations, z)
+
+    def predictor(self, ridge: float) -> _NVARPredictor:
+        """Solve with a penalty."""
+        return replace(self._untrained, readout=self._equations.solve(ridge))
 
 
 def _monomials(d: int, delay: int, order: int, stride: int) -> NDArray[np.intp]:

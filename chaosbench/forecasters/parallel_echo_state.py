@@ -11,7 +11,12 @@ import numpy as np
 
 from chaosbench.errors import ParameterError
 from chaosbench.forecasters._common import Scaler, require_integer
-from chaosbench.forecasters._reservoir import ReservoirPredictor, feature_count, features
+from chaosbench.forecasters._reservoir import (
+    ReservoirPredictor,
+    feature_count,
+    features,
+    output_bounds,
+)
 from chaosbench.forecasters._ridge import NormalEquations
 from chaosbench.forecasters.echo_state import EchoStateNetwork
 
@@ -89,6 +94,9 @@ class ParallelEchoState(EchoStateNetwork):
                 f"ParallelEchoState: shared must be True or False, not {self.shared!r}"
             )
 
+    def _input_bound(self, d: int) -> float:  # noqa: ARG002
+        return self.input_scaling  # the default is made for the several variables of a group
+
     def _untrained(self, scaler: Scaler, inputs: FloatArray, seed: int) -> _ParallelPredictor:
         d = inputs.shape[2]
         groups = min(self.groups, d)
@@ -103,6 +111,7 @@ class ParallelEchoState(EchoStateNetwork):
             who=type(self).__name__,
             scaler=scaler,
             reservoir=reservoir,
+            bounds=output_bounds(inputs),
             kind=self.readout,
             readout=np.zeros((1 if self.shared else groups, count, size)),
             seen=(first[:, np.newaxis] - before + np.arange(width)) % d,

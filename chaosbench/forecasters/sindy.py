@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import comb
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from chaosbench.errors import ParameterError
 from chaosbench.forecasters._identification import Library, SparseIdentification
@@ -57,6 +59,14 @@ class SINDy(SparseIdentification):
         max_terms: bound on the number of monomials.
 
     """
+
+    search_space: ClassVar[Mapping[str, tuple[Any, ...]]] = MappingProxyType(
+        {
+            "threshold": (0.001, 0.01, 0.03, 0.1, 0.3),
+            "degree": (2, 3, 4, 5),
+            "half_width": (4, 8, 12),
+        }
+    )
 
     def _libraries(
         self,

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -16,7 +19,13 @@ from chaosbench.forecasters._identification import (
 )
 from chaosbench.forecasters._polynomial import Polynomial
 from chaosbench.forecasters._refine import refine
-from chaosbench.forecasters._sparse_regression import SparseRegression, gather, thresholded
+from chaosbench.forecasters._sparse_regression import (
+    SparseRegression,
+    gather,
+    solved,
+    surviving,
+    thresholded,
+)
 from chaosbench.forecasters.sindy import SINDy
 
 if TYPE_CHECKING:
@@ -28,6 +37,7 @@ if TYPE_CHECKING:
 __all__ = ["EnsembleSINDy"]
 
 _PIECES = 40
+_MANY_UNKNOWNS = 100
 
 
 @dataclass(frozen=True)
@@ -58,11 +68,19 @@ class EnsembleSINDy(SINDy):
 
     """
 
+    search_space: ClassVar[Mapping[str, tuple[Any, ...]]] = MappingProxyType(
+        {
+            "threshold": (0.001, 0.01, 0.03, 0.1, 0.3),
+            "degree": (2, 3, 4, 5),
+            "half_width": (4, 8, 12),
+            "inclusion": (0.4, 0.6, 0.8),
+        }
+    )
+
     _warmup: ClassVar[int] = 24
     _settle: ClassVar[int] = 12
     _parsimonious: ClassVar[bool] = True
 
-    max_terms: int = 150
     members: int = 20
     inclusion: float = 0.6
     dropped: float = 0.1
@@ -116,11 +134,13 @@ class EnsembleSINDy(SINDy):
         support = _placed(chosen.regression.powers, model)
         several = chosen.regression.members(support)
         if chosen.refined:
+            # Each starts next to where it ends; of many unknowns an iteration takes a second.
+            iterations = 3 if chosen.size <= _MANY_UNKNOWNS else 1
             made = []
             for k, coefficients in enumerate(several):
                 rng = np.random.default_rng([seed, 1, k])
                 member = replace(model, coefficients=_taken(chosen.regression, model, coefficients))
-                made.append(refine(member, u, 3, rng=rng).coefficients)
+                made.append(refine(member, u, iterations, rng=rng).coefficients)
         else:
             made = [_taken(chosen.regression, model, c) for c in several]
         members = replace(model, coefficients=np.stack(made))
@@ -159,15 +179,30 @@ class _Bagged(SparseRegression):
     offered: NDArray[np.bool_] = field(default_factory=lambda: np.empty((0, 0), dtype=np.bool_))
     inclusion: float = 0.5
 
+    @cached_property
+    def _dense(self) -> list[FloatArray]:
+        """Each member's coefficients ``(p, d)`` of all terms that it is offered.
+
+        The first round of thresholded least squares is one solve for all equations, and the same
+        for every threshold: with 40 variables it is where the time goes.
+        """
+        made = []
+        for bag, offered in zip(self.bags, self.offered, strict=True):
+            dense = np.zeros((len(self.powers), bag.targets.shape[1]))
+            dense[offered] = solved(bag.triangle[:, offered], bag.targets)
+            made.append(dense)
+        return made
+
     def sparse(self, threshold: float) -> Polynomial:
         """Return the median equation of the terms that enough members keep."""
         p, d = len(self.powers), len(self.target_unit)
         kept = np.zeros((p, d))
-        for bag, offered in zip(self.bags, self.offered, strict=True):
+        for bag, offered, shares in zip(self.bags, self.offered, self._dense, strict=True):
             used = np.flatnonzero(offered)
             for i in range(d):
-                chosen = thresholded(bag.triangle[:, used], bag.targets[:, i], threshold)
-                kept[used[chosen], i] += 1
+                first = used[surviving(shares[used, i], threshold)]
+                chosen = thresholded(bag.triangle[:, first], bag.targets[:, i], threshold)
+                kept[first[chosen], i] += 1
         asked = np.maximum(self.offered.sum(axis=0), 1)[:, np.newaxis]
         return self.restricted(kept >= self.inclusion * np.maximum(asked, 1))
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -66,6 +68,14 @@ class FourierSINDy(SparseIdentification):
         frequency: ω in radians per standard deviation of each variable, or None to find.
 
     """
+
+    search_space: ClassVar[Mapping[str, tuple[Any, ...]]] = MappingProxyType(
+        {
+            "threshold": (0.001, 0.01, 0.03, 0.1, 0.3),
+            "degree": (0, 1, 2, 3),
+            "harmonics": (1, 2, 3),
+        }
+    )
 
     _least_degree: ClassVar[int] = 0
     _parsimonious: ClassVar[bool] = True

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -59,6 +61,13 @@ class WeakSINDy(SINDy):
             as it is, or None to choose.
 
     """
+
+    search_space: ClassVar[Mapping[str, tuple[Any, ...]]] = MappingProxyType(
+        {
+            "threshold": (0.001, 0.01, 0.03, 0.1, 0.3),
+            "degree": (2, 3, 4, 5),
+        }
+    )
 
     _warmup: ClassVar[int] = max(_SETTLE)
     _settle: ClassVar[int] = 12

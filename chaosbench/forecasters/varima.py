@@ -15,6 +15,7 @@ from chaosbench.forecasters._common import (
     checked_context,
     checked_training,
     closed_loop,
+    covariance_root,
     delay_embedding,
     require_integer,
     single_threaded,
@@ -46,6 +47,9 @@ class VARIMA:
     then the recursion goes on with e = 0, for all windows together (a test holds it equal to
     statsmodels' filter with the same coefficients).
 
+    The samples are paths in which e is drawn from the normal distribution with the covariance of
+    the residuals; all windows see the same draws.
+
     Cost: O(nT (max(10, p+q) d)²) time and O(nT max(10, p+q) d) memory to fit, O(C (p+q) d²) a
     window and O((p+q) d²) a step. It fails on chaos by construction: a linear map has no chaotic
     attractor, so its forecast turns into a decaying or growing oscillation within about a period.
@@ -54,6 +58,7 @@ class VARIMA:
         p: order of the autoregression.
         differences: d, 0 or 1.
         q: order of the moving average, 0 for none.
+        samples: number of sampled paths, 0 for none.
 
     """
 
@@ -65,16 +70,18 @@ class VARIMA:
     p: int = 10
     differences: int = 0
     q: int = 1
+    samples: int = 20
 
     def __post_init__(self) -> None:
         require_integer(self, "p", minimum=1)
         require_integer(self, "q", minimum=0)
+        require_integer(self, "samples", minimum=0)
         require_integer(self, "differences", minimum=0)
         if self.differences > 1:
             raise ParameterError(f"VARIMA: differences must be 0 or 1, not {self.differences}")
 
     @single_threaded
-    def fit(self, train: Trajectories, *, seed: int) -> _VARIMAPredictor:  # noqa: ARG002
+    def fit(self, train: Trajectories, *, seed: int) -> _VARIMAPredictor:
         """Fit by least squares.
 
         Raises:
@@ -101,8 +108,11 @@ class VARIMA:
                 [past, _lagged(innovations, self.q)[1][:, drop - self.q :]], axis=2
             )
         slope, intercept = _least_squares(target, past, constant)
+        residual = (target - (past @ slope + intercept)).reshape(-1, d)
         return _VARIMAPredictor(
             config=self,
+            seed=seed,
+            root=covariance_root(residual.T @ residual / len(residual)),
             scaler=scaler,
             intercept=intercept,
             autoregression=slope[: self.p * d],
@@ -145,6 +155,8 @@ def _invertible(moving_average: FloatArray, d: int) -> FloatArray:
 class _VARIMAPredictor:
     config: VARIMA
     scaler: Scaler
+    seed: int
+    root: FloatArray  # (d, d), of the innovations' covariance
     intercept: FloatArray  # (d,)
     autoregression: FloatArray  # (p d, d), newest lag first
     moving_average: FloatArray  # (q d, d), newest lag first
@@ -177,11 +189,27 @@ class _VARIMAPredictor:
 
         for t in range(config.p, w.shape[1]):
             advance(w[:, t], w[:, t] - expected())
-        nothing = np.zeros((len(w), d))
+        known = past, innovations
 
-        def step(latest: FloatArray) -> FloatArray:
-            newest = expected()
-            advance(newest, nothing)
-            return np.asarray(latest + newest) if config.differences else newest
+        def path(draws: FloatArray) -> FloatArray:
+            nonlocal past, innovations
+            past, innovations = known
+            drawn = iter(draws)
 
-        return Forecast(self.scaler.undo(closed_loop(step, z[:, -1], horizon, alive)))
+            def step(latest: FloatArray) -> FloatArray:
+                innovation = np.broadcast_to(next(drawn), latest.shape)
+                newest = expected() + innovation
+                advance(newest, innovation)
+                return np.asarray(latest + newest) if config.differences else newest
+
+            return self.scaler.undo(closed_loop(step, z[:, -1], horizon, alive))
+
+        values = path(np.zeros((horizon, d)))
+        if not config.samples:
+            return Forecast(values)
+        samples = []
+        for k in range(config.samples):
+            # Of the same draws for every window, so that a batch does not matter.
+            rng = np.random.default_rng([self.seed, k])
+            samples.append(path(rng.standard_normal((horizon, d)) @ self.root.T))
+        return Forecast(values, np.stack(samples))

@@ -25,6 +25,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "parallel_esn": {"units": 50, "input_scaling": 0.3},
     "lightgbm": {"trees": 5, "lags": 4},
     "exponential_smoothing": {"damped": False},
+    "four_theta": {"theta": 2, "season": 1},
     "nbeats": {**EPOCH, "stacks": 1, "layers": 1, "width": 8},
     "nhits": {**EPOCH, "stacks": 1, "layers": 1, "width": 8},
     "tide": {**EPOCH, "width": 8},

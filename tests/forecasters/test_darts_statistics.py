@@ -37,8 +37,9 @@ def test_local_models_are_darts_on_the_standardised_context(reference, forecaste
     for i, j in [(0, 0), (1, 2)]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            model = forecaster.model()
-            model.fit(TimeSeries.from_values(z[i, :, j]))
+            seen = TimeSeries.from_values(z[i, :, j])
+            model = forecaster.model(seen)
+            model.fit(seen)
             expected = model.predict(30).values()[:, 0]
         np.testing.assert_array_equal(values[i, :, j].round(12), expected.round(12))
 
@@ -57,7 +58,7 @@ def test_local_models_learn_nothing_from_the_training_data(reference, forecaster
 def test_theta_continues_a_line_at_half_its_slope(line) -> None:
     # Known of the theta method: the drift it adds is half that of the data.
     ahead = np.arange(1, 31)
-    for forecaster in (Theta(), FourTheta()):
+    for forecaster in (Theta(), FourTheta(theta=2, season=1)):
         values = fit(forecaster, line[:60]).predict(line[np.newaxis, :60], 30).values[0, :, 0]
         np.testing.assert_allclose(np.diff(values), -0.125, rtol=1e-6)
         np.testing.assert_allclose(values, line[59, 0] - 0.125 * ahead, atol=0.02)
@@ -198,3 +199,15 @@ WRONG = [
 def test_wrong_setting(kind: type, name: str, value: object) -> None:
     with pytest.raises(ParameterError, match=rf"^{kind.__name__}: {name} must be .*, not .*"):
         kind(**{name: value})
+
+
+def test_four_theta_chooses_the_theta_that_fits_the_context_best(reference, line) -> None:
+    """On a line smoothing lags behind, the less the more weight the line has: θ = 3."""
+    chosen = fit(FourTheta(season=1), line[:60]).predict(line[np.newaxis, :60], 30).values
+    errors = []
+    for theta in (1, 2, 3):
+        made = fit(FourTheta(theta=theta, season=1), line[:60])
+        values = made.predict(line[np.newaxis, :60], 30).values
+        errors.append(np.abs(values - chosen).max())
+    assert errors[2] == 0.0
+    assert min(errors[:2]) > 0.1

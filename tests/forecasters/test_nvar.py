@@ -53,7 +53,7 @@ def test_several_trajectories_are_not_joined(henon) -> None:
 
 def test_choosing_the_ridge_keeps_a_coarsely_sampled_rollout_stable(reference) -> None:
     coarse = Trajectories(reference.train.values[:, ::3], dt=0.06)
-    context, truth = reference.context[:, -30::3], reference.truth[:, 2::3]
+    context, truth = reference.context[:, -120::3], reference.truth[:, 2::3]
     sigma = reference.train.values[0].std(axis=0)
 
     def median_steps(forecaster: NVAR) -> float:
@@ -61,7 +61,8 @@ def test_choosing_the_ridge_keeps_a_coarsely_sampled_rollout_stable(reference) -
         error = np.sqrt((((values - truth[:, :100]) / sigma) ** 2).mean(axis=2))
         return float(np.median((~(error <= 0.4)).argmax(axis=1)))
 
-    assert median_steps(NVAR()) > 2 * median_steps(NVAR(ridge=1e-12))
+    shape = {"delay": 2, "order": 2, "stride": 1}
+    assert median_steps(NVAR(**shape)) > 2 * median_steps(NVAR(**shape, ridge=1e-12))
 
 
 def test_too_many_features_are_refused_with_the_number() -> None:
@@ -74,3 +75,24 @@ def test_context_shorter_than_the_delays_is_refused(reference) -> None:
     predictor = NVAR(delay=3, stride=4).fit(reference.train, seed=0)
     with pytest.raises(InvalidForecastError, match="at least 9 points, not 8"):
         predictor.predict(reference.context[:, :8], 3)
+
+
+def test_features_are_chosen_where_the_sampling_asks_for_others(reference) -> None:
+    """At three times the step of the reference, two states and their squares are too few."""
+    coarse = Trajectories(reference.train.values[:, ::3], dt=0.06)
+    context, truth = reference.context[:, -120::3], reference.truth[:, 2::3]
+    sigma = reference.train.values[0].std(axis=0)
+
+    def median_steps(forecaster: NVAR) -> float:
+        values = forecaster.fit(coarse, seed=0).predict(context, 200).values
+        error = np.sqrt((((values - truth[:, :200]) / sigma) ** 2).mean(axis=2))
+        return float(np.median((~(error <= 0.4)).argmax(axis=1)))
+
+    assert median_steps(NVAR()) > 1.3 * median_steps(NVAR(delay=2, order=2, stride=1))
+
+
+def test_many_variables_leave_what_is_affordable() -> None:
+    shapes = NVAR()._shapes(40)
+    assert {(s.delay, s.order) for s in shapes} == {(2, 2), (1, 2)}
+    assert len(NVAR()._shapes(3)) > 10
+    assert {s.order for s in NVAR(order=3)._shapes(3)} == {3}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -11,6 +13,7 @@ from chaosbench.forecasters.echo_state import EchoStateNetwork, draw_leaky
 from chaosbench.forecasters.edge_of_stability import ES2N
 from chaosbench.forecasters.ei_reservoir import BalancedReservoir
 from chaosbench.forecasters.intrinsic_plasticity import IntrinsicPlasticity, adapt
+from chaosbench.forecasters.liquid_state import LiquidStateMachine
 from chaosbench.trajectories import Trajectories
 
 
@@ -336,3 +339,43 @@ def test_several_trajectories_adapt_and_fit_together(name: str, reference) -> No
     predictor = small.fit(Trajectories(pieces, dt=0.02), seed=0)
     values = predictor.predict(reference.context, 60).values
     assert np.median(reference.valid_prediction_times(values)) > 1.0
+
+
+# --- the closed loop ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "forecaster",
+    [
+        EchoStateNetwork(units=60),
+        ES2N(units=60),
+        DelayReservoir(units=60),
+        BalancedReservoir(units=60),
+        LiquidStateMachine(side=3, steps=4),
+    ],
+    ids=["esn", "es2n", "delay", "balanced", "liquid"],
+)
+def test_a_closed_loop_that_left_the_data_stays_within_bounds(forecaster) -> None:
+    """Growth: the linear path from the input to itself would take it to infinity."""
+    growth = np.exp(0.08 * np.arange(400))[:, np.newaxis]
+    predictor = forecaster.fit(Trajectories(growth, dt=1.0), seed=0)
+    values = predictor.predict(growth[np.newaxis, -100:], 1000).values
+    width = np.ptp(growth)
+    assert values.max() <= growth.max() + 0.5 * width + 1e-6 * width
+    assert values.min() >= growth.min() - 0.5 * width - 1e-6 * width
+
+
+def test_bounds_change_no_bit_of_a_forecast_inside(reference) -> None:
+    predictor = EchoStateNetwork(units=100).fit(reference.train, seed=0)
+    free = replace(predictor, bounds=np.array([[-np.inf] * 3, [np.inf] * 3]))
+    ours, theirs = (p.predict(reference.context[:4], 100).values for p in (predictor, free))
+    np.testing.assert_array_equal(ours, theirs)
+
+
+def test_the_drive_of_a_unit_does_not_grow_with_the_number_of_variables() -> None:
+    spread = []
+    for d in (3, 12, 48):
+        z = np.random.default_rng(0).standard_normal((1, 500, d))
+        weights = EchoStateNetwork(units=300).draw(z, seed=0).weights
+        spread.append((z[0] @ weights.T).std())
+    np.testing.assert_allclose(spread, 0.3, rtol=0.05)

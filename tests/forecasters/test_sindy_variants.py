@@ -12,6 +12,8 @@ from test_sindy import HENON, LORENZ, equation
 from chaosbench.errors import ParameterError
 from chaosbench.forecasters._equation_text import written
 from chaosbench.forecasters._polynomial import Polynomial, Waves
+from chaosbench.forecasters._protocol import Forecast
+from chaosbench.forecasters._selection import hold_out, lasting
 from chaosbench.forecasters._settle import settled
 from chaosbench.forecasters._sparse_regression import (
     SparseRegression,
@@ -311,3 +313,77 @@ def test_a_fourier_library_that_is_too_large_is_refused() -> None:
     train = Trajectories(np.random.default_rng(0).normal(size=(200, 30)), dt=1.0)
     with pytest.raises(ParameterError, match=r"31 monomials and 120 waves"):
         FourierSINDy(max_terms=100).fit(train, seed=0)
+
+
+def lorenz96(d: int, steps: int) -> FloatArray:
+    def rhs(_t, u):
+        return (np.roll(u, -1) - np.roll(u, 2)) * np.roll(u, 1) - u + 8
+
+    start = 8 + np.random.default_rng(0).normal(size=d)
+    times = np.arange(500 + steps) * 0.02
+    solution = solve_ivp(
+        rhs, (0, times[-1]), start, method="DOP853", rtol=1e-10, atol=1e-10, t_eval=times
+    )
+    return solution.y.T[500:]
+
+
+def test_an_ensemble_of_many_variables_has_products_among_its_terms() -> None:
+    """Sixteen variables and more were left a linear library, and Lorenz-96 is quadratic."""
+    train = Trajectories(lorenz96(18, 2500), dt=0.02)
+    predictor = EnsembleSINDy(members=3, discrete=False, threshold=0.03).fit(train, seed=0)
+    terms = {
+        (variable, tuple(row)): predictor.coefficients[k, variable]
+        for k, row in enumerate(predictor.powers.tolist())
+        for variable in np.flatnonzero(predictor.coefficients[k])
+    }
+    # Three members of 2,100 points let a term more pass here and there; none of the true is lost.
+    assert 4 * 18 <= len(terms) <= 4 * 18 + 10
+    for i in range(18):
+        for other, sign in ((1, 1.0), (-2, -1.0)):
+            product = [0] * 18
+            product[i - 1] = product[(i + other) % 18] = 1
+            assert sign * terms[i, tuple(product)] > 0.5
+
+
+def test_an_equation_that_runs_away_gives_way_to_one_that_stays() -> None:
+    class Runs:
+        def __init__(self, stays: int) -> None:
+            self.stays = stays
+
+        def predict(self, context, horizon: int) -> Forecast:
+            values = np.ones((len(context), horizon, 1))
+            values[self.stays :, 5:] = np.nan
+            return Forecast(values)
+
+    held_out = hold_out(
+        np.ones((1, 1000, 1)), scale=np.ones(1), warmup=1, fraction=0.15, windows=10, horizon=50
+    )
+    n = len(held_out.context)
+    runs = [Runs(n // 2), Runs(n), Runs(0)]
+    asked = []
+
+    def share(i: int) -> float:
+        asked.append(i)
+        return held_out.bounded(runs[i])
+
+    assert lasting([0.5, 0.4, 0.3], share) == (1, 1.0)
+    assert asked == [0, 1]  # the third could not win
+    assert lasting([0.9, 0.4, 0.3], share) == (0, 0.5)
+    assert lasting([0.0, 0.0, 0.0], share) == (1, 1.0)
+    assert lasting([0.2, 0.3], lambda _: 0.0) == (1, 0.0)
+
+
+def test_a_driven_flow_gets_a_finite_forecast() -> None:
+    """Duffing's oscillator with its drive hidden: what fits best one step ahead runs away."""
+
+    def rhs(t, u):
+        return [u[1], u[0] - u[0] ** 3 - 0.1 * u[1] + 0.35 * np.cos(1.4 * t)]
+
+    times = np.arange(6000) * 0.15
+    solution = solve_ivp(
+        rhs, (0, times[-1]), [0.5, 0.0], method="DOP853", rtol=1e-10, atol=1e-10, t_eval=times
+    )
+    states = solution.y.T
+    predictor = SINDy().fit(Trajectories(states[:4000], dt=0.15), seed=0)
+    context = np.stack([states[s - 5 : s] for s in range(4100, 6000, 100)])
+    assert np.isfinite(predictor.predict(context, 1000).values).all()
