@@ -15,7 +15,7 @@ FAULTY = Path(__file__).parent / "evaluation" / "faulty.py"
 
 def chaosbench(*args, cwd=None, **environment):
     return subprocess.run(
-        [sys.executable, "-m", "chaosbench.cli", *map(str, args)],
+        [sys.executable, "-m", "chaosbench", *map(str, args)],
         capture_output=True, text=True, cwd=cwd, timeout=300,
         env={**os.environ, "COLUMNS": "100", **environment},
     )  # fmt: skip
@@ -147,6 +147,51 @@ def test_tasks_list_and_show():
     words = " ".join(chaosbench("tasks", "show", "gilpin-2021").stdout.split())
     for part in ("As published:", "Different:", "NBEATS 50.6", "gilpin-2021-100: ", "150 samples"):
         assert part in words
+
+
+@pytest.mark.parametrize(
+    ("args", "row"),
+    [
+        (("tasks", "list", "lite"), "forecast/henon-v1 core, forecast, full, lite"),
+        (("tasks", "suites"), "lite-v1 8 Eight systems of every kind: minutes on a laptop."),
+        (("forecasters", "list"), "persistence "),
+        (("systems", "list", "--kind", "map"), "henon map 2 "),
+    ],
+)
+def test_a_list_is_a_line_an_entry_in_a_pipe(args, row):
+    result = chaosbench(*args, COLUMNS="40")
+    heading, rule, *lines = result.stdout.splitlines()
+    names = [line.split()[0] for line in lines]
+    assert names == [r.get("id", r.get("name")) for r in printed_json(*args)]
+    assert set(rule) == {"─"}
+    assert not heading.startswith(" ")
+    assert any(" ".join(line.split()).startswith(row) for line in lines)
+
+
+@pytest.mark.parametrize("width", [80, 30])
+def test_on_a_terminal_a_row_is_a_line_and_a_number_is_never_cut(width, monkeypatch):
+    import io
+
+    from rich.console import Console
+
+    from chaosbench.commands import _output
+
+    out = io.StringIO()
+    terminal = Console(file=out, width=width, force_terminal=True, color_system=None)
+    monkeypatch.setattr(_output, "console", lambda: terminal)
+    rows = [["a" * 20, "12345678", "a few words " * 9], ["b", "1", "λ"]]
+    _output.table("", {"name": "left", "n": "right", "what": "left"}, rows)
+    lines = out.getvalue().splitlines()
+    assert len(lines) == 4
+    assert max(map(len, lines)) <= width
+    assert lines[2].endswith("…" if width == 80 else " 12345678")
+
+
+def test_python_can_run_the_package():
+    result = subprocess.run(
+        [sys.executable, "-m", "chaosbench", "version"], capture_output=True, text=True
+    )
+    assert (result.returncode, result.stderr) == (0, "")
 
 
 def test_forecasters_list_and_show():

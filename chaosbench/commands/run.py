@@ -104,10 +104,11 @@ def run_status(
         counts.setdefault(record.forecaster, Counter())[record.status] += 1
     if format is Format.json:
         return print_json([{"forecaster": f, **c} for f, c in sorted(counts.items())])
+    seen = [s for s in STATUSES if s == "ok" or any(c[s] for c in counts.values())]
     return table(
         "",
-        {"forecaster": "left", **dict.fromkeys(STATUSES, "right")},
-        [[f, *(str(c[s] or "–") for s in STATUSES)] for f, c in sorted(counts.items())],
+        {"forecaster": "left", **dict.fromkeys(seen, "right")},
+        [[f, *(str(c[s] or "–") for s in seen)] for f, c in sorted(counts.items())],
     )
 
 
