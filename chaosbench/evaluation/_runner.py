@@ -111,6 +111,8 @@ def evaluate(
     spec = CEILING if privileged else spec_of(forecaster, plugins=plugins)
     if tune and (privileged or not hasattr(forecasters[spec.name], "search_space")):
         raise ParameterError(f"{spec.name!r} declares no search_space and cannot be tuned")
+    if tune and not _tunable(found):
+        raise ParameterError(f"{found.id} has no training data on which settings could be tuned")
     return run([Cell(found, spec, seed, privileged, tune)], directory=directory, budget=budget)
 
 
@@ -124,7 +126,8 @@ def plan(
 ) -> list[Cell]:
     """List the cells of a run: every forecaster on every task, the floor and the ceiling added.
 
-    With `tune`, forecasters that declare a search space run twice, with their defaults and tuned.
+    With `tune`, forecasters that declare a search space run twice, with their defaults and tuned,
+    on the tasks that have training data.
     """
     entries = {spec.label: spec for spec in specs}
     if baselines:
@@ -133,7 +136,7 @@ def plan(
     cells = []
     for task in chosen:
         cells += [Cell(task, spec, seed) for spec in entries.values() for seed in seeds]
-        if tune:
+        if tune and _tunable(task):
             cells += [
                 Cell(task, spec, seed, tune=tune)
                 for spec in entries.values()
@@ -143,6 +146,11 @@ def plan(
         if baselines:
             cells.append(Cell(task, CEILING, seeds[0], privileged=True))
     return cells
+
+
+def _tunable(task: Task) -> bool:
+    """Say whether there is more training data than the context of one window."""
+    return task.learn == "train" or task.dataset.train_points > task.dataset.context
 
 
 def run(
