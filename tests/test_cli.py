@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -248,6 +249,29 @@ def test_the_equations_of_a_run_are_printed(tmp_path):
     assert all(f"  {line}\n" in printed for line in lines)
     (row,) = printed_json("run", "equations", tmp_path / "run")
     assert row["equations"] == list(lines)
+
+
+def test_scores_are_computed_again_from_the_forecasts_on_disk(tmp_path):
+    from chaosbench.evaluation._store import read_records, write_file
+
+    out = tmp_path / "run"
+    assert chaosbench("run", "forecast/henon-v1", "--out", out).returncode == 0
+    sound = chaosbench("run", "rescore", out)
+    assert (sound.returncode, sound.stdout) == (
+        0, "4 records: 4 with the scores that their forecasts have\n",
+    )  # fmt: skip
+    path = next((out / "records").glob("*persistence*"))
+    (record,) = read_records(path)
+    write_file(path, [replace(record, scores={**record.scores, "mase": 0.0})])
+    wrong = chaosbench("run", "rescore", out)
+    assert wrong.returncode == 1
+    assert "differ: mase" in wrong.stdout
+    assert "3 with the scores that their forecasts have, 1 with others" in wrong.stdout
+    rows = json.loads(chaosbench("run", "rescore", out, "--format", "json").stdout)
+    assert [row["differ"] for row in rows if row["differ"]] == [["mase"]]
+    assert "now replaced" in chaosbench("run", "rescore", out, "--write").stdout
+    assert read_records(path)[0] == replace(record, provenance=read_records(path)[0].provenance)
+    assert chaosbench("run", "rescore", out).returncode == 0
 
 
 def test_a_broken_plugin_is_a_warning_and_the_rest_works(tmp_path):

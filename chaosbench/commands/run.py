@@ -36,7 +36,7 @@ class _Group(TyperGroup):
 
 app = typer.Typer(
     cls=_Group,
-    help="Evaluate forecasters: run TASKS… --out DIR, run status|equations|retry DIR.",
+    help="Evaluate forecasters: run TASKS… --out DIR, run status|equations|retry|rescore DIR.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -167,6 +167,55 @@ def run_retry(
         )
     show_board(read(directory), format)
     _report_failures(records)
+
+
+@app.command("rescore")
+def run_rescore(
+    directory: Annotated[Path, typer.Argument(help="Directory of a run.")],
+    write: Annotated[
+        bool, typer.Option("--write", help="Replace the records whose scores differ.")
+    ] = False,
+    format: FormatOption = Format.table,  # noqa: A002
+) -> None:
+    """Compute all scores again from the forecasts on disk; say which are not as recorded."""
+    from chaosbench.evaluation import rescore
+
+    with progress("rescore") as report:
+        found = rescore(directory, write=write, progress=report)
+    differ = [one for one in found if one.differing]
+    troubled = [one for one in found if one.trouble]
+    if format is Format.json:
+        print_json(
+            [
+                {
+                    "task": one.record.task,
+                    "forecaster": one.record.forecaster,
+                    "seed": one.record.seed,
+                    "differ": list(one.differing),
+                    "trouble": one.trouble,
+                }
+                for one in found
+            ]
+        )
+    else:
+        rows = [
+            [
+                one.record.task, one.record.forecaster, str(one.record.seed),
+                one.trouble or f"differ: {', '.join(one.differing)}",
+            ]
+            for one in found if one in differ or one in troubled
+        ]  # fmt: skip
+        if rows:
+            table("", {"task": "left", "forecaster": "left", "seed": "right", "": "left"}, rows)
+        same = len(found) - len(differ) - len(troubled)
+        words = [f"{len(found)} records: {same} with the scores that their forecasts have"]
+        if differ:
+            words.append(f"{len(differ)} with others" + (", now replaced" if write else ""))
+        if troubled:
+            words.append(f"{len(troubled)} that cannot be scored again")
+        say(", ".join(words))
+    if troubled or (differ and not write):
+        raise typer.Exit(1)
 
 
 def _report_failures(records: Any) -> None:

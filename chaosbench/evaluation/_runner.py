@@ -21,7 +21,7 @@ from chaosbench.evaluation._request import Server, ask
 from chaosbench.evaluation._sandbox import confinement
 from chaosbench.evaluation._score import Exam, score
 from chaosbench.evaluation._spec import ForecasterSpec, spec_of
-from chaosbench.evaluation._store import Records, RunDirectory, read_records
+from chaosbench.evaluation._store import Answer, Records, RunDirectory, read_records
 from chaosbench.forecasters import registry as forecasters
 from chaosbench.provenance import digest, environment, versions
 from chaosbench.systems import registry as systems
@@ -307,9 +307,9 @@ class _Crew:
             outcome = ask(self._worker(), cell, exam, self.budget.seconds)
         if self._stopping.is_set():
             raise _Stopped
-        record, forecast = _record(cell, exam, outcome, stored, self.budget)
+        record, answer = _record(cell, exam, outcome, stored, self.budget)
         if self.home is not None:
-            self.home.put(cell.id, record, forecast)
+            self.home.put(cell.id, record, answer)
         return record
 
     def _worker(self) -> Server:
@@ -334,21 +334,18 @@ class _Crew:
 
 def _record(
     cell: Cell, exam: Exam, outcome: Outcome, stored: StoredDataset, budget: Budget
-) -> tuple[Record, Trajectories | None]:
+) -> tuple[Record, Answer | None]:
     values: FloatArray | None = outcome.values
     scores: dict[str, float] = {}
     windows: dict[str, tuple[float, ...]] = {}
-    forecast = None
+    answer = None
     if values is not None:
         found = monomials_of(outcome.polynomial, exam.truth.shape[2])
         scores, windows = score(cell.task, exam, values, outcome.samples, found)
         names = systems[cell.task.system].variables
-        forecast = Trajectories(
-            values,
-            exam.dt,
-            tuple(names[i] for i in exam.observed),
-            exam.context_end + exam.dt,
-        )
+        variables = tuple(names[i] for i in exam.observed)
+        forecast = Trajectories(values, exam.dt, variables, exam.context_end + exam.dt)
+        answer = Answer(forecast, outcome.samples, None if found is None else outcome.polynomial)
     record = Record(
         task=cell.task.id,
         system=cell.task.system,
@@ -380,4 +377,4 @@ def _record(
             "confinement": confinement(),
         },
     )
-    return record, forecast
+    return record, answer
