@@ -305,6 +305,12 @@ def test_a_broken_plugin_is_a_warning_and_the_rest_works(tmp_path):
         (("data", "verify", "nowhere"), "nowhere"),
         (("plugin", "new", "My-Method"), "lower case"),
         (("data", "generate", "lorenz", "--clock", "wall", "--out", "x"), "clock"),
+        (("run", "forecast/henon-v1", "--out", "/proc/run"), "/proc/run: No such file"),
+        (("run", "forecast/henon-v1", "--out", f"{FAULTY}/run"), "faulty.py"),
+        (("run", "forecast/henon-v1", "--out", "/proc"), "holds no chaosbench run"),
+        (("run", "rescore", "nowhere"), "no run's directory"),
+        (("run", "retry", "nowhere"), "holds no records"),
+        (("tasks", "list", "ligth"), "did you mean 'lite'"),
     ],
 )
 def test_bad_input_is_one_sentence_and_exit_code_2(tmp_path, args, words):

@@ -136,9 +136,18 @@ def progress(what: str) -> Iterator[Callable[[int, int, str], None]]:
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
         TextColumn("[dim]{task.fields[note]}"),
     )  # fmt: skip
-    with Progress(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task(what, total=None, note="")
-        yield lambda done, total, note: bar.update(task, completed=done, total=total, note=note)
+    bar = Progress(*columns, console=Console(stderr=True))
+    task = bar.add_task(what, total=None, note="")
+
+    def report(done: int, total: int, note: str) -> None:
+        bar.start()  # not before: what is wrong with the request is said without a bar above
+        bar.update(task, completed=done, total=total, note=note)
+
+    try:
+        yield report
+    finally:
+        if bar.live.is_started:
+            bar.stop()
 
 
 def load_plugins(paths: list[Path] | None) -> list[Path]:

@@ -81,7 +81,7 @@ def rescore(
     """
     folder = Path(directory)
     if not (folder / "run.json").is_file():
-        raise InputError(f"{folder} is no run's directory; forecasts are kept in no other place")
+        raise InputError(f"{folder} is no run's directory, which is where forecasts are kept")
     records = read_records(folder)
     home = RunDirectory(folder, exam_seed=records[0].exam_seed)
     found = []
