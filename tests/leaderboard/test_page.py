@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from chaosbench.evaluation._record import Record
-
 CHROMIUM = shutil.which("chromium")  # else the one that playwright brings
 FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
