@@ -36,7 +36,7 @@ class _Group(TyperGroup):
 
 app = typer.Typer(
     cls=_Group,
-    help="Evaluate forecasters: run TASKS… --out DIR, run status|equations|retry|rescore DIR.",
+    help="Evaluate forecasters: chaosbench run TASKS… --out DIR.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -68,7 +68,10 @@ def run_command(
     ] = None,
     format: FormatOption = Format.table,  # noqa: A002
 ) -> None:
-    """Evaluate forecasters on tasks, beside the floor and the ceiling; rank them."""
+    """Evaluate forecasters on tasks and rank them (the default).
+
+    Beside the floor (persistence, climatology, parroting) and the ceiling, a perfect model.
+    """
     from contextlib import nullcontext
 
     from chaosbench.evaluation import Budget, connect, plan, run, spec_of
@@ -117,7 +120,7 @@ def run_equations(
     directory: Annotated[Path, typer.Argument(help="Directory of a run.")],
     format: FormatOption = Format.table,  # noqa: A002
 ) -> None:
-    """Print the equations that forecasters found, where they show any."""
+    """Print the equations that forecasters found."""
     from chaosbench.evaluation import read_records
 
     found = [record for record in read_records(directory) if record.equations]
@@ -150,7 +153,10 @@ def run_retry(
     memory: Annotated[float, typer.Option(min=64, help="Budget of a cell, MiB.")] = 8192.0,
     format: FormatOption = Format.table,  # noqa: A002
 ) -> None:
-    """Run failed cells again, with another budget if you like; their records are replaced."""
+    """Run failed cells again, with another budget if you like.
+
+    Their records are replaced.
+    """
     from chaosbench.evaluation import STATUSES, Budget, retry
     from chaosbench.evaluation import read_records as read
 
@@ -177,7 +183,10 @@ def run_rescore(
     ] = False,
     format: FormatOption = Format.table,  # noqa: A002
 ) -> None:
-    """Compute all scores again from the forecasts on disk; say which are not as recorded."""
+    """Compute all scores again from the forecasts on disk.
+
+    Says which are not as recorded, and exits with 1 if there are any.
+    """
     from chaosbench.evaluation import rescore
 
     with progress("rescore") as report:
@@ -239,7 +248,7 @@ def demo(
     out: Annotated[Path, typer.Option(help="Directory of the run.")] = Path("runs/demo"),
     workers: WorkersOption = 2,
 ) -> None:
-    """Score nine forecasters and the ceiling on eight systems: a leaderboard in minutes."""
+    """Rank nine forecasters on eight systems in minutes."""
     from chaosbench.evaluation import plan, run, spec_of
     from chaosbench.leaderboard import build, show, write_page
     from chaosbench.tasks import select

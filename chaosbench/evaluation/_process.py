@@ -247,19 +247,36 @@ class _MemoryWatch:
 
 
 def _kill(group: int) -> None:
+    """Kill a process, its group and those of its descendants that have left the group."""
+    started = descendants(group)
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(group, signal.SIGKILL)
+    for pid in started:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.kill(pid, signal.SIGKILL)
+
+
+def descendants(pid: int) -> list[int]:
+    """Return the processes below one; none where /proc is missing.
+
+    The forecaster's process adopts what its children leave behind, so that none is missed while it
+    lives itself.
+    """
+    found = []
+    with contextlib.suppress(OSError, ValueError):
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            for child in map(int, (task / "children").read_text().split()):
+                found += [child, *descendants(child)]
+    return found
 
 
 def resident_mib(pid: int) -> float:
     """Return the resident memory of a process and its descendants; 0 where /proc is missing."""
     total = 0.0
-    with contextlib.suppress(OSError, ValueError, IndexError):
-        pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
-        total = pages * os.sysconf("SC_PAGE_SIZE") / 2**20
-        for task in Path(f"/proc/{pid}/task").iterdir():
-            for child in (task / "children").read_text().split():
-                total += resident_mib(int(child))
+    for one in (pid, *descendants(pid)):
+        with contextlib.suppress(OSError, ValueError, IndexError):
+            pages = int(Path(f"/proc/{one}/statm").read_text().split()[1])
+            total += pages * os.sysconf("SC_PAGE_SIZE") / 2**20
     return total
 
 

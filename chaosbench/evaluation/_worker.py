@@ -259,9 +259,13 @@ def _failure(status: str, error: BaseException) -> dict[str, Any]:
 
 
 def _die_with_the_harness() -> None:
-    """Ask Linux to end this process with the thread that started it, even if that is killed."""
+    """Ask Linux to end this process with the thread that started it, even if that is killed.
+
+    And to make what its children leave behind its own: the harness counts and ends what is below.
+    """
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+        ctypes.CDLL(None).prctl(36, 1)  # PR_SET_CHILD_SUBREAPER
         if os.getppid() == 1:
             os._exit(0)
 

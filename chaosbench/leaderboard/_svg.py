@@ -13,9 +13,10 @@ if TYPE_CHECKING:
     from chaosbench.leaderboard._wording import Wording
     from chaosbench.leaderboard.ranking import Standing
 
-__all__ = ["NAMED", "Curve", "error_growth", "forest"]
+__all__ = ["NAMED", "NARROW", "WIDE", "Curve", "error_growth", "forest"]
 
 CHARACTER = 6.6  # pixels of one character at the 12 px of the labels, on the generous side
+WIDE, NARROW = 760, 356  # pixels: a desktop's text column, and a phone's
 NAMED = 12
 """Lines of the error growth plot that are named; of more none could be followed."""
 

@@ -15,13 +15,12 @@ from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from chaosbench.leaderboard._board import Leaderboard
 from chaosbench.leaderboard._columns import Column, columns
 from chaosbench.leaderboard._exam import Exam, base, prepare
 from chaosbench.leaderboard._facts import equations, provenance, settings
-from chaosbench.leaderboard._svg import NAMED, Curve, error_growth, forest
+from chaosbench.leaderboard._growth import growth
+from chaosbench.leaderboard._svg import NARROW, WIDE, forest
 from chaosbench.leaderboard._wording import Wording, is_time, wording
 from chaosbench.leaderboard.ranking import Standing, group_medians, standings
 from chaosbench.metrics import registry as metrics
@@ -33,7 +32,6 @@ if TYPE_CHECKING:
 
 __all__ = ["render_page", "write_page"]
 
-WIDE, NARROW = 760, 356  # pixels: a desktop's text column, and a phone's
 UPRIGHT_SYSTEMS = 12  # more names than this stand on end above the heat map
 
 
@@ -125,7 +123,7 @@ def render_page(
             else ""
         ),
         heat=_heat_map(exam, lines),
-        growth=_growth(exam, lines),
+        growth=growth(exam, lines, float(_threshold(exam.metric))),
         failures=_failures(exam),
         equations=_equations(exam),
         interval=(
@@ -308,54 +306,6 @@ def _heat_map(exam: Exam, lines: tuple[Standing, ...]) -> str:
     return (
         f'<table id="heat"{many}><thead><tr><th class="name"></th>{head}</tr></thead>'
         f"<tbody>{''.join(rows)}</tbody></table>"
-    )
-
-
-def _growth(exam: Exam, lines: tuple[Standing, ...]) -> str:
-    """Error growth, from the scores ``nrmse@<Lyapunov time>``; nothing where there are none.
-
-    All points of a line are over the same tasks, or it would bend where some drop out: those that
-    reach every time that at least half of the tasks reach.
-    """
-    reach: dict[str, set[str]] = {}
-    for record in exam.records:
-        for name in record.scores:
-            if re.fullmatch(r"nrmse@\d+(\.\d+)?", name):
-                reach.setdefault(name, set()).add(record.task)
-    most = max(map(len, reach.values()), default=0)
-    times = sorted(
-        (float(name.partition("@")[2]), name)
-        for name, tasks in reach.items()
-        if 2 * len(tasks) >= most
-    )
-    common = set.intersection(*(reach[name] for _, name in times)) if times else set()
-    curves = []
-    for line in lines:
-        found = [(t, exam.task_scores(line.forecaster, name)) for t, name in times]
-        known = [
-            (t, float(np.median([scores[task] for task in common])))
-            for t, scores in found
-            if common and common <= scores.keys()
-        ]
-        known = [(t, error) for t, error in known if not math.isnan(error)]
-        if len(known) > 1:
-            ts, errors = zip(*known, strict=True)
-            curves.append(Curve(line.forecaster, ts, errors, line.privileged))
-    if not curves:
-        return ""
-    threshold = float(_threshold(exam.metric))
-    wide = error_growth(curves, threshold=threshold, width=WIDE, kind="wide")
-    narrow = error_growth(curves, threshold=threshold, width=NARROW, kind="narrow")
-    systems = f"{len(common)} system{'' if len(common) == 1 else 's'}"
-    if len(common) < most:
-        systems = f"the {len(common)} of {most} systems that reach as far"
-    unnamed = " The thin grey lines are the other forecasters." if len(curves) > NAMED + 1 else ""
-    return (
-        '<section aria-labelledby="growth"><h2 id="growth">How errors grow</h2>'
-        f"<figure>{wide}{narrow}<figcaption>Error in units of σ, median over windows and "
-        f"{systems}. A straight rise on this scale is chaos at work; where the line starts is the "
-        "forecaster's own error. At √2 a forecast is no better than a random state of the "
-        f"system.{unnamed}</figcaption></figure></section>"
     )
 
 

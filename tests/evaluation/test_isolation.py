@@ -77,6 +77,24 @@ def test_a_hang_ends_at_its_deadline(name):
         worker.close()
 
 
+def test_a_daemon_does_not_outlive_the_process_and_its_memory_counts(worker):
+    left = int(worker.run(job("daemon"), TRAIN, CONTEXT).values[0, 0, 0])
+    assert Path(f"/proc/{left}").exists()
+    worker.close()
+    deadline = time.monotonic() + 5.0
+    while _runs(left) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not _runs(left)
+    assert worker.run(job("daemon", mib=800), TRAIN, CONTEXT).status == "out_of_memory"
+
+
+def _runs(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
 def test_a_flood_of_output_is_swallowed(worker):
     assert worker.run(job("chatters"), TRAIN, CONTEXT).status == "ok"
 

@@ -293,7 +293,7 @@ def test_the_page_fits_its_screen_and_is_readable(opened: Page, width: int, sche
 def test_lines_of_error_growth_are_over_the_same_tasks() -> None:
     """Ten Lyapunov times are reached by one task only, and there by the best of all errors."""
     from chaosbench.leaderboard._exam import prepare
-    from chaosbench.leaderboard.page import _growth
+    from chaosbench.leaderboard._growth import growth
     from chaosbench.leaderboard.ranking import standings
 
     def record(system: str, scores: dict[str, float]) -> Record:
@@ -306,7 +306,7 @@ def test_lines_of_error_growth_are_over_the_same_tasks() -> None:
     early = {"nrmse@1": 0.1, "nrmse@2": 0.4}
     records = [record(system, early) for system in ("chua", "rossler")]
     records.append(record("lorenz", {"nrmse@1": 1e-6, "nrmse@2": 1e-5, "nrmse@10": 1e-4}))
-    drawn = _growth(prepare(records), standings(prepare(records), bootstrap=0))
+    drawn = growth(prepare(records), standings(prepare(records), bootstrap=0), 0.4)
     curve = re.search(r'<path d="(M[^"]*)" class="curve"/>', drawn)
     assert curve is not None
     heights = [float(point.split()[1]) for point in curve[1].removeprefix("M").split(" L")]
@@ -314,7 +314,7 @@ def test_lines_of_error_growth_are_over_the_same_tasks() -> None:
     assert heights[1] < heights[0]  # up the page: errors grow
     assert "over windows and 3 systems" in drawn
     records[0] = record("chua", {"nrmse@1": 0.1})
-    drawn = _growth(prepare(records), standings(prepare(records), bootstrap=0))
+    drawn = growth(prepare(records), standings(prepare(records), bootstrap=0), 0.4)
     assert "the 2 of 3 systems that reach as far" in drawn
 
 
