@@ -34,6 +34,7 @@ POLL_SECONDS = 0.1
 STARTING_SECONDS = 120.0
 """For a process to start and import a forecaster's libraries, before the clock of a cell runs."""
 
+PAGE_MIB = os.sysconf("SC_PAGE_SIZE") / 2**20
 # The modules that the harness has, whatever else is installed under the same names.
 _BOOT = (
     "import json, runpy, sys; sys.path[:] = json.loads(sys.argv.pop()); "
@@ -271,22 +272,27 @@ def descendants(pid: int) -> list[int]:
     The forecaster's process adopts what its children leave behind, so that none is missed while it
     lives itself.
     """
-    found = []
-    with contextlib.suppress(OSError, ValueError):
-        for task in Path(f"/proc/{pid}/task").iterdir():
-            for child in map(int, (task / "children").read_text().split()):
-                found += [child, *descendants(child)]
+    found: list[int] = []
+    try:
+        for task in os.listdir(f"/proc/{pid}/task"):  # noqa: PTH208  # ten times a second
+            with open(f"/proc/{pid}/task/{task}/children", "rb") as file:  # noqa: PTH123
+                for child in map(int, file.read().split()):
+                    found += [child, *descendants(child)]
+    except (OSError, ValueError):
+        pass  # it has ended meanwhile
     return found
 
 
 def resident_mib(pid: int) -> float:
     """Return the resident memory of a process and its descendants; 0 where /proc is missing."""
-    total = 0.0
+    pages = 0
     for one in (pid, *descendants(pid)):
-        with contextlib.suppress(OSError, ValueError, IndexError):
-            pages = int(Path(f"/proc/{one}/statm").read_text().split()[1])
-            total += pages * os.sysconf("SC_PAGE_SIZE") / 2**20
-    return total
+        try:
+            with open(f"/proc/{one}/statm", "rb") as file:  # noqa: PTH123
+                pages += int(file.read().split()[1])
+        except (OSError, ValueError, IndexError):
+            continue
+    return pages * PAGE_MIB
 
 
 def _outcome(header: dict[str, Any], arrays: dict[str, FloatArray]) -> Outcome:

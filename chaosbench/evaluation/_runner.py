@@ -279,6 +279,7 @@ class _Crew:
         self._workers: list[Server] = []
         self._stopping = threading.Event()
         self._locks: dict[str, threading.Lock] = {}
+        self._verified: dict[tuple[str, str], StoredDataset] = {}
         self._guard = threading.Lock()
 
     def stop(self) -> None:
@@ -327,9 +328,13 @@ class _Crew:
         return worker
 
     def _dataset(self, task: Task) -> StoredDataset:
-        if self.home is not None:
-            return generate(task.dataset, self.home.data(task.id))
-        return generate(task.dataset, cache_directory() / task.dataset.hash)
+        """Make a task's dataset, or check that it is whole, once a run."""
+        known = task.id, task.dataset.hash
+        if known not in self._verified:
+            cached = cache_directory() / task.dataset.hash
+            place = cached if self.home is None else self.home.data(task.id)
+            self._verified[known] = generate(task.dataset, place)
+        return self._verified[known]
 
 
 def _record(
