@@ -67,6 +67,14 @@ def main() -> None:
     except BrokenPipeError:  # the reader of a pipe had seen enough
         sys.stderr.close()
         sys.exit(0)
+    except OSError as error:  # a place that cannot be written to is bad input, a full disk is none
+        place = f"{error.filename}: " if error.filename else ""
+        _fail(f"{place}{error.strerror or error}", 2 if isinstance(error, _BAD_PLACES) else 1)
+
+
+_BAD_PLACES = (
+    FileExistsError, FileNotFoundError, IsADirectoryError, NotADirectoryError, PermissionError,
+)  # fmt: skip
 
 
 def _fail(message: str, code: int) -> None:

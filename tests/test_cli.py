@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ FAULTY = Path(__file__).parent / "evaluation" / "faulty.py"
 
 def chaosbench(*args, cwd=None, **environment):
     return subprocess.run(
-        [sys.executable, "-m", "chaosbench.cli", *map(str, args)],
+        [sys.executable, "-m", "chaosbench", *map(str, args)],
         capture_output=True, text=True, cwd=cwd, timeout=300,
         env={**os.environ, "COLUMNS": "100", **environment},
     )  # fmt: skip
@@ -149,6 +150,51 @@ def test_tasks_list_and_show():
         assert part in words
 
 
+@pytest.mark.parametrize(
+    ("args", "row"),
+    [
+        (("tasks", "list", "lite"), "forecast/henon-v1 core, forecast, full, lite"),
+        (("tasks", "suites"), "lite-v1 8 Eight systems of every kind: minutes on a laptop."),
+        (("forecasters", "list"), "persistence "),
+        (("systems", "list", "--kind", "map"), "henon map 2 "),
+    ],
+)
+def test_a_list_is_a_line_an_entry_in_a_pipe(args, row):
+    result = chaosbench(*args, COLUMNS="40")
+    heading, rule, *lines = result.stdout.splitlines()
+    names = [line.split()[0] for line in lines]
+    assert names == [r.get("id", r.get("name")) for r in printed_json(*args)]
+    assert set(rule) == {"─"}
+    assert not heading.startswith(" ")
+    assert any(" ".join(line.split()).startswith(row) for line in lines)
+
+
+@pytest.mark.parametrize("width", [80, 30])
+def test_on_a_terminal_a_row_is_a_line_and_a_number_is_never_cut(width, monkeypatch):
+    import io
+
+    from rich.console import Console
+
+    from chaosbench.commands import _output
+
+    out = io.StringIO()
+    terminal = Console(file=out, width=width, force_terminal=True, color_system=None)
+    monkeypatch.setattr(_output, "console", lambda: terminal)
+    rows = [["a" * 20, "12345678", "a few words " * 9], ["b", "1", "λ"]]
+    _output.table("", {"name": "left", "n": "right", "what": "left"}, rows)
+    lines = out.getvalue().splitlines()
+    assert len(lines) == 4
+    assert max(map(len, lines)) <= width
+    assert lines[2].endswith("…" if width == 80 else " 12345678")
+
+
+def test_python_can_run_the_package():
+    result = subprocess.run(
+        [sys.executable, "-m", "chaosbench", "version"], capture_output=True, text=True
+    )
+    assert (result.returncode, result.stderr) == (0, "")
+
+
 def test_forecasters_list_and_show():
     names = {row["name"] for row in printed_json("forecasters", "list")}
     assert {
@@ -205,6 +251,29 @@ def test_the_equations_of_a_run_are_printed(tmp_path):
     assert row["equations"] == list(lines)
 
 
+def test_scores_are_computed_again_from_the_forecasts_on_disk(tmp_path):
+    from chaosbench.evaluation._store import read_records, write_file
+
+    out = tmp_path / "run"
+    assert chaosbench("run", "forecast/henon-v1", "--out", out).returncode == 0
+    sound = chaosbench("run", "rescore", out)
+    assert (sound.returncode, sound.stdout) == (
+        0, "4 records: 4 with the scores that their forecasts have\n",
+    )  # fmt: skip
+    path = next((out / "records").glob("*persistence*"))
+    (record,) = read_records(path)
+    write_file(path, [replace(record, scores={**record.scores, "mase": 0.0})])
+    wrong = chaosbench("run", "rescore", out)
+    assert wrong.returncode == 1
+    assert "differ: mase" in wrong.stdout
+    assert "3 with the scores that their forecasts have, 1 with others" in wrong.stdout
+    rows = json.loads(chaosbench("run", "rescore", out, "--format", "json").stdout)
+    assert [row["differ"] for row in rows if row["differ"]] == [["mase"]]
+    assert "now replaced" in chaosbench("run", "rescore", out, "--write").stdout
+    assert read_records(path)[0] == replace(record, provenance=read_records(path)[0].provenance)
+    assert chaosbench("run", "rescore", out).returncode == 0
+
+
 def test_a_broken_plugin_is_a_warning_and_the_rest_works(tmp_path):
     broken = tmp_path / "broken.py"
     broken.write_text("import a_library_nobody_has\n")
@@ -236,6 +305,12 @@ def test_a_broken_plugin_is_a_warning_and_the_rest_works(tmp_path):
         (("data", "verify", "nowhere"), "nowhere"),
         (("plugin", "new", "My-Method"), "lower case"),
         (("data", "generate", "lorenz", "--clock", "wall", "--out", "x"), "clock"),
+        (("run", "forecast/henon-v1", "--out", "/proc/run"), "/proc/run: No such file"),
+        (("run", "forecast/henon-v1", "--out", f"{FAULTY}/run"), "faulty.py"),
+        (("run", "forecast/henon-v1", "--out", "/proc"), "holds no chaosbench run"),
+        (("run", "rescore", "nowhere"), "no run's directory"),
+        (("run", "retry", "nowhere"), "holds no records"),
+        (("tasks", "list", "ligth"), "did you mean 'lite'"),
     ],
 )
 def test_bad_input_is_one_sentence_and_exit_code_2(tmp_path, args, words):

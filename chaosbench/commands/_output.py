@@ -12,12 +12,13 @@ import typer
 
 __all__ = [
     "Format", "FormatOption", "PluginOption", "SeedOption", "TrackOption", "WorkersOption",
-    "certified_words", "console", "group", "load_plugins", "print_json", "progress", "say", "table",
+    "certified_words", "console", "group", "load_plugins", "print_json", "progress", "prose", "say",
+    "table",
 ]  # fmt: skip
 
 
 LEAST = 12
-"""Characters of a last column below which it is left out."""
+"""Characters of a column of text below which it is left out."""
 
 
 class Format(StrEnum):
@@ -60,43 +61,53 @@ def say(text: Any, *, markup: bool = False) -> None:
     console().print(text, markup=markup, soft_wrap=True)
 
 
-def table(title: str, columns: dict[str, str], rows: list[list[str]], *, fold: bool = True) -> None:
-    """Print a table; `columns` maps headings to alignments.
+def prose(text: str) -> None:
+    """Print sentences, on a terminal wrapped between words; a line stays one in a pipe."""
+    printer = console()
+    printer.print(text, markup=False, soft_wrap=not printer.is_terminal)
 
-    Only the last column gives way on a narrow terminal: it folds, or is cut where `fold` is off,
-    or left out where next to nothing of it would be seen.
+
+def table(title: str, columns: dict[str, str], rows: list[list[str]]) -> None:
+    """Print a table, a line a row; `columns` maps headings to alignments, left or right.
+
+    On a terminal columns are left out from the right until the rest fit; one of text is cut
+    instead where enough of it remains to be read, one of numbers never. Into a pipe or a file
+    everything goes, however long the lines: they are for grep, awk and less.
     """
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
-    from rich.text import Text
+    from rich.cells import cell_len
 
     printer = console()
-    headings = list(columns)
-    if not fold:
-        widths = [max(len(row[c]) for row in [headings, *rows]) for c in range(len(headings))]
-        room = printer.width - sum(widths[:-1]) - 2 * len(headings)
-        if room < LEAST:
-            headings, rows = headings[:-1], [row[:-1] for row in rows]
-        else:
-            rows = [[*row[:-1], _cut(row[-1], room)] for row in rows]
-    made = Table(
-        title=title or None, title_justify="left", box=SIMPLE_HEAD, pad_edge=False,
-        collapse_padding=True,
-    )  # fmt: skip
-    for heading in headings:
-        made.add_column(
-            heading,
-            justify=columns[heading],  # type: ignore[arg-type]
-            no_wrap=heading != headings[-1],
-            overflow="fold",
-        )
-    for row in rows:
-        made.add_row(*map(Text, row))  # as text: a citation in brackets is no markup
-    printer.print(made)
+    aligned = list(columns.values())
+    cells = [[" ".join(cell.split()) for cell in row] for row in [list(columns), *rows]]
+    if printer.is_terminal:
+        cells = _fitted(cells, aligned, printer.width)
+    widths = [max(map(cell_len, column)) for column in zip(*cells, strict=True)]
+    lines = []
+    for row in cells:
+        padded = []
+        for cell, width, align in zip(row, widths, aligned, strict=False):
+            space = " " * (width - cell_len(cell))
+            padded.append(space + cell if align == "right" else cell + space)
+        lines.append("  ".join(padded).rstrip())
+    lines.insert(1, "─" * (sum(widths) + 2 * len(widths) - 2))
+    say("\n".join([title, *lines] if title else lines))
 
 
-def _cut(text: str, width: int) -> str:
-    return text if len(text) <= width else text[: width - 1] + "…"
+def _fitted(cells: list[list[str]], aligned: list[str], width: int) -> list[list[str]]:
+    """Leave out columns from the right until what is left fits, its last column perhaps cut."""
+    from rich.cells import cell_len, set_cell_size
+
+    while True:
+        widths = [max(map(cell_len, column)) for column in zip(*cells, strict=True)]
+        room = width - sum(widths[:-1]) - 2 * (len(widths) - 1)
+        if len(widths) == 1 or widths[-1] <= room:
+            return cells
+        if aligned[len(widths) - 1] == "left" and room >= LEAST:
+            return [
+                [*row, last if cell_len(last) <= room else set_cell_size(last, room - 1) + "…"]
+                for *row, last in cells
+            ]
+        cells = [row[:-1] for row in cells]
 
 
 def certified_words(until: Any, lyapunov_time: float | None) -> str:
@@ -125,9 +136,18 @@ def progress(what: str) -> Iterator[Callable[[int, int, str], None]]:
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
         TextColumn("[dim]{task.fields[note]}"),
     )  # fmt: skip
-    with Progress(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task(what, total=None, note="")
-        yield lambda done, total, note: bar.update(task, completed=done, total=total, note=note)
+    bar = Progress(*columns, console=Console(stderr=True))
+    task = bar.add_task(what, total=None, note="")
+
+    def report(done: int, total: int, note: str) -> None:
+        bar.start()  # not before: what is wrong with the request is said without a bar above
+        bar.update(task, completed=done, total=total, note=note)
+
+    try:
+        yield report
+    finally:
+        if bar.live.is_started:
+            bar.stop()
 
 
 def load_plugins(paths: list[Path] | None) -> list[Path]:

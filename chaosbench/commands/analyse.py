@@ -54,7 +54,10 @@ def analyse_command(
     force: Annotated[bool, typer.Option("--force", help="Overwrite the files.")] = False,
     format: FormatOption = Format.table,  # noqa: A002
 ) -> None:
-    """Train a forecaster, run it freely, and set its exponent and attractor beside the truth's."""
+    """Set a trained forecaster's attractor beside the truth's.
+
+    It runs freely, and as twins that start a little apart, for its largest Lyapunov exponent.
+    """
     import json
 
     if out is not None and out.exists() and not out.is_dir():

@@ -36,7 +36,7 @@ class _Group(TyperGroup):
 
 app = typer.Typer(
     cls=_Group,
-    help="Evaluate forecasters: run TASKS… --out DIR, run status|equations|retry DIR.",
+    help="Evaluate forecasters: chaosbench run TASKS… --out DIR.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -68,7 +68,10 @@ def run_command(
     ] = None,
     format: FormatOption = Format.table,  # noqa: A002
 ) -> None:
-    """Evaluate forecasters on tasks, beside the floor and the ceiling; rank them."""
+    """Evaluate forecasters on tasks and rank them (the default).
+
+    Beside the floor (persistence, climatology, parroting) and the ceiling, a perfect model.
+    """
     from contextlib import nullcontext
 
     from chaosbench.evaluation import Budget, connect, plan, run, spec_of
@@ -104,10 +107,11 @@ def run_status(
         counts.setdefault(record.forecaster, Counter())[record.status] += 1
     if format is Format.json:
         return print_json([{"forecaster": f, **c} for f, c in sorted(counts.items())])
+    seen = [s for s in STATUSES if s == "ok" or any(c[s] for c in counts.values())]
     return table(
         "",
-        {"forecaster": "left", **dict.fromkeys(STATUSES, "right")},
-        [[f, *(str(c[s] or "–") for s in STATUSES)] for f, c in sorted(counts.items())],
+        {"forecaster": "left", **dict.fromkeys(seen, "right")},
+        [[f, *(str(c[s] or "–") for s in seen)] for f, c in sorted(counts.items())],
     )
 
 
@@ -116,7 +120,7 @@ def run_equations(
     directory: Annotated[Path, typer.Argument(help="Directory of a run.")],
     format: FormatOption = Format.table,  # noqa: A002
 ) -> None:
-    """Print the equations that forecasters found, where they show any."""
+    """Print the equations that forecasters found."""
     from chaosbench.evaluation import read_records
 
     found = [record for record in read_records(directory) if record.equations]
@@ -149,7 +153,10 @@ def run_retry(
     memory: Annotated[float, typer.Option(min=64, help="Budget of a cell, MiB.")] = 8192.0,
     format: FormatOption = Format.table,  # noqa: A002
 ) -> None:
-    """Run failed cells again, with another budget if you like; their records are replaced."""
+    """Run failed cells again, with another budget if you like.
+
+    Their records are replaced.
+    """
     from chaosbench.evaluation import STATUSES, Budget, retry
     from chaosbench.evaluation import read_records as read
 
@@ -166,6 +173,58 @@ def run_retry(
         )
     show_board(read(directory), format)
     _report_failures(records)
+
+
+@app.command("rescore")
+def run_rescore(
+    directory: Annotated[Path, typer.Argument(help="Directory of a run.")],
+    write: Annotated[
+        bool, typer.Option("--write", help="Replace the records whose scores differ.")
+    ] = False,
+    format: FormatOption = Format.table,  # noqa: A002
+) -> None:
+    """Compute all scores again from the forecasts on disk.
+
+    Says which are not as recorded, and exits with 1 if there are any.
+    """
+    from chaosbench.evaluation import rescore
+
+    with progress("rescore") as report:
+        found = rescore(directory, write=write, progress=report)
+    differ = [one for one in found if one.differing]
+    troubled = [one for one in found if one.trouble]
+    if format is Format.json:
+        print_json(
+            [
+                {
+                    "task": one.record.task,
+                    "forecaster": one.record.forecaster,
+                    "seed": one.record.seed,
+                    "differ": list(one.differing),
+                    "trouble": one.trouble,
+                }
+                for one in found
+            ]
+        )
+    else:
+        rows = [
+            [
+                one.record.task, one.record.forecaster, str(one.record.seed),
+                one.trouble or f"differ: {', '.join(one.differing)}",
+            ]
+            for one in found if one in differ or one in troubled
+        ]  # fmt: skip
+        if rows:
+            table("", {"task": "left", "forecaster": "left", "seed": "right", "": "left"}, rows)
+        same = len(found) - len(differ) - len(troubled)
+        words = [f"{len(found)} records: {same} with the scores that their forecasts have"]
+        if differ:
+            words.append(f"{len(differ)} with others" + (", now replaced" if write else ""))
+        if troubled:
+            words.append(f"{len(troubled)} that cannot be scored again")
+        say(", ".join(words))
+    if troubled or (differ and not write):
+        raise typer.Exit(1)
 
 
 def _report_failures(records: Any) -> None:
@@ -189,7 +248,7 @@ def demo(
     out: Annotated[Path, typer.Option(help="Directory of the run.")] = Path("runs/demo"),
     workers: WorkersOption = 2,
 ) -> None:
-    """Score nine forecasters and the ceiling on eight systems: a leaderboard in minutes."""
+    """Rank nine forecasters on eight systems in minutes."""
     from chaosbench.evaluation import plan, run, spec_of
     from chaosbench.leaderboard import build, show, write_page
     from chaosbench.tasks import select

@@ -78,7 +78,7 @@ def systems_list(
         "name": "left", "kind": "left", "d": "right", "λ₁ ± error": "right", "period": "right",
         "ranked": "left", "tags": "left",
     }  # fmt: skip
-    return table("", columns, lines, fold=False)
+    return table("", columns, lines)
 
 
 @app.command("show")

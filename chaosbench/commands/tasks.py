@@ -11,6 +11,7 @@ from chaosbench.commands._output import (
     FormatOption,
     group,
     print_json,
+    prose,
     say,
     table,
 )
@@ -21,29 +22,54 @@ app = group("Tasks and suites.")
 
 
 @app.command("list")
-def tasks_list(format: FormatOption = Format.table) -> None:  # noqa: A002
+def tasks_list(
+    names: Annotated[
+        list[str] | None, typer.Argument(help="Only these tasks or suites, such as lite.")
+    ] = None,
+    format: FormatOption = Format.table,  # noqa: A002
+) -> None:
     """List tasks and the suites they belong to."""
-    from chaosbench.tasks import registry, suites
+    from chaosbench.tasks import registry, select, suites
 
+    chosen = [task.id for task in select(names)] if names else list(registry)
     member: dict[str, list[str]] = {name: [] for name in registry}
     for suite in suites:
         for name in suites[suite].tasks:
             member[name].append(suite)
+    if format is Format.json:
+        return print_json(
+            [
+                {
+                    "id": name,
+                    "track": registry[name].track,
+                    "system": registry[name].system,
+                    "suites": member[name],
+                }
+                for name in chosen
+            ]
+        )
+    return table(
+        "",
+        {"task": "left", "suites": "left"},
+        [[name, ", ".join(suite.partition("-v")[0] for suite in member[name])] for name in chosen],
+    )
+
+
+@app.command("suites")
+def tasks_suites(format: FormatOption = Format.table) -> None:  # noqa: A002
+    """List the suites, how many tasks each has and what it is for."""
+    from chaosbench.tasks import suites
+
     rows = [
-        {
-            "id": name,
-            "track": registry[name].track,
-            "system": registry[name].system,
-            "suites": member[name],
-        }
-        for name in registry
+        {"id": name, "tasks": len(suites[name].tasks), "description": suites[name].description}
+        for name in suites
     ]
     if format is Format.json:
         return print_json(rows)
     return table(
         "",
-        {"task": "left", "system": "left", "suites": "left"},
-        [[str(r["id"]), str(r["system"]), ", ".join(r["suites"])] for r in rows],
+        {"suite": "left", "tasks": "right", "what": "left"},
+        [[str(r["id"]), f"{r['tasks']:,}", str(r["description"])] for r in rows],
     )
 
 
@@ -61,10 +87,10 @@ def tasks_show(
         suite = suites[name]
         if format is Format.json:
             return print_json(asdict(suite))
-        lines = [f"{suite.id}: {suite.describe()}", *(f"  {task}" for task in suite.tasks)]
-        return say("\n".join(lines))
+        prose(f"{suite.id}: {suite.describe()}")
+        return say("\n".join(f"  {task}" for task in suite.tasks))
     (task,) = select([name])
     if format is Format.json:
         pace = asdict(task.dataset.pace(task.system))
         return print_json(asdict(task) | pace | {"description": task.describe()})
-    return say(f"{task.id}: {task.describe()}")
+    return prose(f"{task.id}: {task.describe()}")

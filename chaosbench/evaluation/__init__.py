@@ -6,11 +6,12 @@ from chaosbench.evaluation._analysis import Analysis, analyse
 from chaosbench.evaluation._cluster import connect
 from chaosbench.evaluation._process import Budget
 from chaosbench.evaluation._record import STATUSES, Record, Status
+from chaosbench.evaluation._rescore import Rescored, rescore
 from chaosbench.evaluation._runner import evaluate, plan, retry, run
 from chaosbench.evaluation._spec import ForecasterSpec, spec_of
 from chaosbench.evaluation._store import Records, read_records
 
 __all__ = [
-    "STATUSES", "Analysis", "Budget", "ForecasterSpec", "Record", "Records", "Status", "analyse",
-    "connect", "evaluate", "plan", "read_records", "retry", "run", "spec_of",
+    "STATUSES", "Analysis", "Budget", "ForecasterSpec", "Record", "Records", "Rescored", "Status",
+    "analyse", "connect", "evaluate", "plan", "read_records", "rescore", "retry", "run", "spec_of",
 ]  # fmt: skip

@@ -55,8 +55,9 @@ def ask(server: Server, cell: Cell, exam: Exam, seconds: float) -> Outcome:
         "asks": cell.task.asks,
         "discrete": systems[cell.task.system].kind == "map",
         "observe_every": every,
+        "ranked": cell.task.ranked,
+        "dropped": cell.task.dropped,
     }
-
     more = {"states": exam.states, "observations": exam.arrivals(every)}
     given = {name: array for name, array in more.items() if array is not None}
 

@@ -21,7 +21,7 @@ from chaosbench.evaluation._request import Server, ask
 from chaosbench.evaluation._sandbox import confinement
 from chaosbench.evaluation._score import Exam, score
 from chaosbench.evaluation._spec import ForecasterSpec, spec_of
-from chaosbench.evaluation._store import Records, RunDirectory, read_records
+from chaosbench.evaluation._store import Answer, Records, RunDirectory, read_records
 from chaosbench.forecasters import registry as forecasters
 from chaosbench.provenance import digest, environment, versions
 from chaosbench.systems import registry as systems
@@ -111,6 +111,8 @@ def evaluate(
     spec = CEILING if privileged else spec_of(forecaster, plugins=plugins)
     if tune and (privileged or not hasattr(forecasters[spec.name], "search_space")):
         raise ParameterError(f"{spec.name!r} declares no search_space and cannot be tuned")
+    if tune and not _tunable(found):
+        raise ParameterError(f"{found.id} has no training data on which settings could be tuned")
     return run([Cell(found, spec, seed, privileged, tune)], directory=directory, budget=budget)
 
 
@@ -124,7 +126,8 @@ def plan(
 ) -> list[Cell]:
     """List the cells of a run: every forecaster on every task, the floor and the ceiling added.
 
-    With `tune`, forecasters that declare a search space run twice, with their defaults and tuned.
+    With `tune`, forecasters that declare a search space run twice, with their defaults and tuned,
+    on the tasks that have training data.
     """
     entries = {spec.label: spec for spec in specs}
     if baselines:
@@ -133,7 +136,7 @@ def plan(
     cells = []
     for task in chosen:
         cells += [Cell(task, spec, seed) for spec in entries.values() for seed in seeds]
-        if tune:
+        if tune and _tunable(task):
             cells += [
                 Cell(task, spec, seed, tune=tune)
                 for spec in entries.values()
@@ -143,6 +146,11 @@ def plan(
         if baselines:
             cells.append(Cell(task, CEILING, seeds[0], privileged=True))
     return cells
+
+
+def _tunable(task: Task) -> bool:
+    """Say whether there is more training data than the context of one window."""
+    return task.learn == "train" or task.dataset.train_points > task.dataset.context
 
 
 def run(
@@ -271,6 +279,7 @@ class _Crew:
         self._workers: list[Server] = []
         self._stopping = threading.Event()
         self._locks: dict[str, threading.Lock] = {}
+        self._verified: dict[tuple[str, str], StoredDataset] = {}
         self._guard = threading.Lock()
 
     def stop(self) -> None:
@@ -299,9 +308,9 @@ class _Crew:
             outcome = ask(self._worker(), cell, exam, self.budget.seconds)
         if self._stopping.is_set():
             raise _Stopped
-        record, forecast = _record(cell, exam, outcome, stored, self.budget)
+        record, answer = _record(cell, exam, outcome, stored, self.budget)
         if self.home is not None:
-            self.home.put(cell.id, record, forecast)
+            self.home.put(cell.id, record, answer)
         return record
 
     def _worker(self) -> Server:
@@ -319,28 +328,29 @@ class _Crew:
         return worker
 
     def _dataset(self, task: Task) -> StoredDataset:
-        if self.home is not None:
-            return generate(task.dataset, self.home.data(task.id))
-        return generate(task.dataset, cache_directory() / task.dataset.hash)
+        """Make a task's dataset, or check that it is whole, once a run."""
+        known = task.id, task.dataset.hash
+        if known not in self._verified:
+            cached = cache_directory() / task.dataset.hash
+            place = cached if self.home is None else self.home.data(task.id)
+            self._verified[known] = generate(task.dataset, place)
+        return self._verified[known]
 
 
 def _record(
     cell: Cell, exam: Exam, outcome: Outcome, stored: StoredDataset, budget: Budget
-) -> tuple[Record, Trajectories | None]:
+) -> tuple[Record, Answer | None]:
     values: FloatArray | None = outcome.values
     scores: dict[str, float] = {}
     windows: dict[str, tuple[float, ...]] = {}
-    forecast = None
+    answer = None
     if values is not None:
         found = monomials_of(outcome.polynomial, exam.truth.shape[2])
         scores, windows = score(cell.task, exam, values, outcome.samples, found)
         names = systems[cell.task.system].variables
-        forecast = Trajectories(
-            values,
-            exam.dt,
-            tuple(names[i] for i in exam.observed),
-            exam.context_end + exam.dt,
-        )
+        variables = tuple(names[i] for i in exam.observed)
+        forecast = Trajectories(values, exam.dt, variables, exam.context_end + exam.dt)
+        answer = Answer(forecast, outcome.samples, None if found is None else outcome.polynomial)
     record = Record(
         task=cell.task.id,
         system=cell.task.system,
@@ -372,4 +382,4 @@ def _record(
             "confinement": confinement(),
         },
     )
-    return record, forecast
+    return record, answer

@@ -113,6 +113,9 @@ def score(
     the solution through its start: D_stsp of the pooled states of all windows, D_H as the mean over
     windows.
     """
+    # sums over axes depend in their last bit on how an array lies in memory
+    forecast = np.ascontiguousarray(forecast)
+    samples = None if samples is None else np.ascontiguousarray(samples)
     if task.asks == "equation":
         return score_equation(exam, forecast, found)
     scorable = exam.scorable

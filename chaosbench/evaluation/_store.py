@@ -1,20 +1,23 @@
-"""A run's directory: one Parquet file a Record, one a forecast, each whole or not there."""
+"""A run's directory: a Parquet file a Record and a forecast, each whole or not there."""
 
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, overload
 
-from chaosbench.datasets._files import read_json, write_json, write_trajectories
+import numpy as np
+
+from chaosbench.datasets._files import read_json, read_trajectories, write_json, write_trajectories
 from chaosbench.errors import CorruptDataError, RecipeMismatchError
 from chaosbench.evaluation._record import STATUSES, Record
-from chaosbench.trajectories import Trajectories
+from chaosbench.trajectories import FloatArray, Trajectories
 
-__all__ = ["Records", "RunDirectory", "read_records"]
+__all__ = ["Answer", "Records", "RunDirectory", "read_records"]
 
 FORMAT = 1
 _COSTS = ("fit_seconds", "predict_seconds", "cpu_seconds", "peak_memory_mib")
@@ -98,6 +101,22 @@ def _opened(item: Record | Path) -> Record:
     return record
 
 
+@dataclass(frozen=True, eq=False)
+class Answer:
+    """All that a Record is scored from, besides the data.
+
+    Attributes:
+        values: the forecast, or the right-hand side at the exam's states, `w` windows.
+        samples: ``(m, w, H, d)``, where the forecaster drew some.
+        polynomial: exponents and coefficients ``(p, d)``, where an equation is one.
+
+    """
+
+    values: Trajectories
+    samples: FloatArray | None = None
+    polynomial: tuple[FloatArray, FloatArray] | None = None
+
+
 class RunDirectory:
     """Where a run keeps what it made; opening one that holds another exam is refused.
 
@@ -143,13 +162,63 @@ class RunDirectory:
     def remove(self, cell: str) -> None:
         """Forget a cell, so that it runs again."""
         self.place(cell).unlink(missing_ok=True)
-        (self.path / "forecasts" / f"{cell}.parquet").unlink(missing_ok=True)
+        for path in self._answers(cell):
+            path.unlink(missing_ok=True)
 
-    def put(self, cell: str, record: Record, forecast: Trajectories | None) -> None:
-        """Keep a finished cell: first its forecast, then its Record, which makes it count."""
-        if forecast is not None:
-            write_trajectories(self.path / "forecasts" / f"{cell}.parquet", forecast)
+    def put(self, cell: str, record: Record, answer: Answer | None) -> None:
+        """Keep a finished cell: first what it answered, then its Record, which makes it count."""
+        if answer is not None:
+            values, samples, polynomial = self._answers(cell)
+            made = answer.values
+            write_trajectories(values, made)
+            if answer.samples is not None:
+                assert made.start_times is not None
+                drawn = answer.samples.reshape(-1, *answer.samples.shape[2:])
+                starts = np.tile(made.start_times, len(answer.samples))
+                write_trajectories(samples, Trajectories(drawn, made.dt, made.variables, starts))
+            if answer.polynomial is not None:
+                powers, coefficients = answer.polynomial
+                numbers = [
+                    [c if math.isfinite(c) else None for c in row] for row in coefficients.tolist()
+                ]
+                write_json(polynomial, {"powers": powers.tolist(), "coefficients": numbers})
         write_file(self.place(cell), [record])
+
+    def answer(self, cell: str, *, dt: float, variables: tuple[str, ...], windows: int) -> Answer:
+        """Read what a cell answered, `windows` of the given step and variables.
+
+        Raises:
+            CorruptDataError: it is not there, or something else is.
+
+        """
+        first, second, third = self._answers(cell)
+        values = read_trajectories(first, dt=dt, variables=variables)
+        if len(values) != windows:
+            raise CorruptDataError(f"{first} holds {len(values)} windows where there are {windows}")
+        samples = polynomial = None
+        if second.is_file():
+            drawn = read_trajectories(second, dt=dt, variables=variables).values
+            if len(drawn) % windows or drawn.shape[1:] != values.values.shape[1:]:
+                raise CorruptDataError(f"{second} does not hold samples of {first.name}")
+            samples = drawn.reshape(-1, *values.values.shape)
+        if third.is_file():
+            held = read_json(third)
+            try:
+                powers = np.array(held["powers"], dtype=np.float64)
+                coefficients = np.array(held["coefficients"], dtype=np.float64)
+            except (KeyError, TypeError, ValueError) as error:
+                raise CorruptDataError(f"{third} holds no polynomial") from error
+            d = len(variables)
+            polynomial = powers.reshape(-1, d), coefficients.reshape(-1, d)
+        return Answer(values, samples, polynomial)
+
+    def _answers(self, cell: str) -> tuple[Path, Path, Path]:
+        """Return where the forecast of a cell lies, its samples and its polynomial."""
+        return (
+            self.path / "forecasts" / f"{cell}.parquet",
+            self.path / "samples" / f"{cell}.parquet",
+            self.path / "polynomials" / f"{cell}.json",
+        )
 
     def place(self, cell: str) -> Path:
         """Return the file that holds a cell's Record, or will."""

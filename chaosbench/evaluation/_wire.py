@@ -17,10 +17,13 @@ import numpy as np
 
 from chaosbench.trajectories import FloatArray
 
-__all__ = ["MORE", "ProtocolError", "read_message", "write_message"]
+__all__ = ["MORE", "READY", "ProtocolError", "read_message", "write_message"]
 
 MORE = "more"
 """What the forecaster's process says when it has forecast as far as the next observation."""
+
+READY = "ready"
+"""What it says when everything is imported and the clock of the cell may start."""
 
 _LENGTH = struct.Struct("<Q")
 HEADER_AT_MOST = 1 << 20

@@ -29,11 +29,11 @@ from typing import Any
 import numpy as np
 
 from chaosbench.errors import ForecastFailure
+from chaosbench.evaluation._answers import Piece, checked, follow, joined, right_hand_side, seen
 from chaosbench.evaluation._equation_lines import shortened
 from chaosbench.evaluation._plugins import load_plugin
 from chaosbench.evaluation._sandbox import confine
-from chaosbench.evaluation._wire import MORE, ProtocolError, read_message, write_message
-from chaosbench.forecasters import Forecast
+from chaosbench.evaluation._wire import MORE, READY, ProtocolError, read_message, write_message
 from chaosbench.forecasters import registry as forecasters
 from chaosbench.trajectories import FloatArray, Trajectories
 
@@ -52,7 +52,8 @@ def main(source: int, sink: int) -> None:
         confine(terms["reading"], terms["writing"])
         while True:
             job, arrays = read_message(source)
-            header, found = _serve(job, arrays, memory, partial(_observe, source, sink))
+            begin = partial(write_message, sink, {"status": READY})
+            header, found = _serve(job, arrays, memory, begin, partial(_observe, source, sink))
             write_message(sink, header, **found)
     except ProtocolError:
         return
@@ -65,9 +66,16 @@ def _observe(source: int, sink: int) -> FloatArray:
 
 
 def _serve(
-    job: dict[str, Any], arrays: Arrays, memory: _Memory, observe: Callable[[], FloatArray]
+    job: dict[str, Any],
+    arrays: Arrays,
+    memory: _Memory,
+    begin: Callable[[], None],
+    observe: Callable[[], FloatArray],
 ) -> tuple[dict[str, Any], Arrays]:
-    """Do what is asked once; whatever goes wrong is a status."""
+    """Do what is asked once; whatever goes wrong is a status.
+
+    Before the work begins `begin` is called: imports are no part of a cell's time.
+    """
     try:
         for path in job["plugins"]:
             load_plugin(Path(path))
@@ -75,11 +83,12 @@ def _serve(
         for library in getattr(chosen, "libraries", ()):  # imports are not part of the fit
             importlib.import_module(library)
         gaps = getattr(chosen, "handles_gaps", False)
-        train = Trajectories(_seen(arrays["train"], gaps), job["dt"])
-        context = _seen(arrays["context"], gaps) if "context" in arrays else None
+        train = Trajectories(seen(arrays["train"], gaps), job["dt"])
+        context = seen(arrays["context"], gaps) if "context" in arrays else None
     except Exception as error:
         return _failure("crashed", error), {}
     header: dict[str, Any] = {}
+    begin()
     memory.reset()
     cpu = time.process_time()
     try:
@@ -92,8 +101,8 @@ def _serve(
             states = arrays["states"]
             found = _fit_and_show(chosen(**job["config"]), train, states, job, header)
         elif job.get("observe_every"):
-            forecaster, seen = chosen(**job["config"]), arrays["context"]
-            found = _fit_and_follow(forecaster, train, seen, job, header, observe)
+            shown = arrays["context"]
+            found = _fit_and_follow(chosen(**job["config"]), train, shown, job, header, observe)
         else:
             found = _forecast(chosen(**job["config"]), job, train, context, header)
     except ForecastFailure as failure:
@@ -115,17 +124,6 @@ def _arrays(values: FloatArray, samples: FloatArray | None) -> dict[str, FloatAr
     return {"values": values} if samples is None else {"values": values, "samples": samples}
 
 
-def _joined(
-    pieces: list[tuple[FloatArray, FloatArray | None]], *, axis: int
-) -> dict[str, FloatArray]:
-    """Join forecasts along windows or steps; samples where every piece has as many."""
-    values = np.concatenate([v for v, _ in pieces], axis=axis)
-    drawn = [s for _, s in pieces if s is not None]
-    if len(drawn) < len(pieces) or len({len(s) for s in drawn}) > 1:
-        return {"values": values}
-    return {"values": values, "samples": np.concatenate(drawn, axis=axis + 1)}
-
-
 def _forecast(
     forecaster: Any, job: dict[str, Any], train: Trajectories, context: FloatArray, header: Any
 ) -> Arrays:
@@ -138,17 +136,18 @@ def _forecast(
         for window in context
     ]
     header["equations"] = []  # the last window's would stand for all
-    return _joined(pieces, axis=0)
+    return joined(pieces, axis=0)
 
 
 def _tune(chosen: Any, job: dict[str, Any], train: Trajectories, header: Any) -> Arrays:
     """Choose settings on the training data; this process has no context of the exam yet."""
-    from chaosbench.evaluation._tuning import tune
+    from chaosbench.evaluation._tuning import ASKED, Question, tune
 
     start = time.perf_counter()
+    question = Question(**{name: job[name] for name in ASKED if name in job})
     header["config"], header["tried"] = tune(
-        chosen, job["config"], train, count=job["tune"], context=job["context"],
-        horizon=job["horizon"], seed=job["seed"], seconds=job["seconds"],
+        chosen, job["config"], train, question, count=job["tune"], seed=job["seed"],
+        seconds=job["seconds"],
     )  # fmt: skip
     header["fit_seconds"] = time.perf_counter() - start
     return {}
@@ -166,8 +165,8 @@ def _analyse(
     middle = time.perf_counter()
     header["fit_seconds"] = middle - start
 
-    def predict(seen: FloatArray, horizon: int) -> FloatArray:
-        return _checked(predictor.predict(seen, horizon), seen, horizon)[0]
+    def predict(past: FloatArray, horizon: int) -> FloatArray:
+        return checked(predictor.predict(past, horizon), past, horizon)[0]
 
     spread = np.nanstd(train.values, axis=(0, 1))
     found = explore(predict, context[0], np.where(spread > 0, spread, 1.0), **job["analysis"])
@@ -218,26 +217,12 @@ def _equations(predictor: Any) -> list[str]:
 
 def _fit_and_show(
     forecaster: Any, train: Trajectories, states: FloatArray, job: dict[str, Any], header: Any
-) -> dict[str, FloatArray]:
+) -> Arrays:
     """Return the right-hand side that was found at states ``(w, H, d)``, and its polynomial."""
-    from chaosbench.errors import InvalidForecastError, UnsupportedError
-
     predictor = _fit(forecaster, train, job, header)
-    method = "next_state" if job["discrete"] else "vector_field"
-    if not callable(getattr(predictor, method, None)):
-        raise UnsupportedError(
-            f"{type(forecaster).__name__} has no equation to show: its predictor has no method "
-            f"{method}(states)"
-        )
     start = time.perf_counter()
-    d = states.shape[2]
-    values = np.asarray(getattr(predictor, method)(states.reshape(-1, d).copy()))
-    if values.shape != (states.size // d, d) or values.dtype.kind not in "fiu":
-        raise InvalidForecastError(
-            f"{method} must return real numbers of shape (n, d) = {(states.size // d, d)}, "
-            f"not {values.dtype} of shape {values.shape}"
-        )
-    found = {"values": values.reshape(states.shape)}
+    name = type(forecaster).__name__
+    found = {"values": right_hand_side(predictor, states, discrete=job["discrete"], name=name)}
     if callable(getattr(predictor, "polynomial", None)):
         powers, coefficients = (np.asarray(a, dtype=float) for a in predictor.polynomial())
         found |= {"powers": powers, "coefficients": coefficients}
@@ -252,66 +237,29 @@ def _fit_and_follow(
     job: dict[str, Any],
     header: Any,
     observe: Callable[[], FloatArray],
-) -> dict[str, FloatArray]:
-    """Forecast from observation to observation; what lies between two of them is never seen.
-
-    The context slides along and keeps its length. Its gaps are filled for forecasters that do not
-    handle them; the forecasts themselves are not fed back.
-    """
-    gaps = getattr(forecaster, "handles_gaps", False)
-    every, horizon = job["observe_every"], job["horizon"]
+) -> Arrays:
     predictor = _fit(forecaster, train, job, header)
-    pieces = []
-    for begin in range(0, horizon, every):
-        if begin:
-            between = np.full((len(context), every - 1, context.shape[2]), np.nan)
-            latest = observe()[:, np.newaxis]
-            context = np.concatenate([context, between, latest], axis=1)[:, every:]
-        start = time.perf_counter()
-        steps = min(every, horizon - begin)
-        result = predictor.predict(_seen(context, gaps), steps)
-        spent = time.perf_counter() - start
-        header["predict_seconds"] = header.get("predict_seconds", 0.0) + spent
-        pieces.append(_checked(result, context, steps))
-    return _joined(pieces, axis=1)
+    return follow(
+        partial(_predict, predictor, header), context, horizon=job["horizon"],
+        every=job["observe_every"], observe=observe,
+        gaps=getattr(forecaster, "handles_gaps", False),
+    )  # fmt: skip
 
 
 def _fit_and_predict(
     forecaster: Any, train: Trajectories, context: FloatArray, job: dict[str, Any], header: Any
-) -> tuple[FloatArray, FloatArray | None]:
-    """Fit and predict once, adding the times to the header."""
+) -> Piece:
     predictor = _fit(forecaster, train, job, header)
+    return _predict(predictor, header, context, job["horizon"])
+
+
+def _predict(predictor: Any, header: Any, context: FloatArray, horizon: int) -> Piece:
+    """Predict once, adding the time to the header."""
     start = time.perf_counter()
-    result = predictor.predict(context, job["horizon"])
+    result = predictor.predict(context, horizon)
     spent = time.perf_counter() - start
     header["predict_seconds"] = header.get("predict_seconds", 0.0) + spent
-    return _checked(result, context, job["horizon"])
-
-
-def _seen(values: FloatArray, gaps: bool) -> FloatArray:
-    """Return a copy of what came; lost samples are filled unless the forecaster takes gaps."""
-    from chaosbench.datasets._corruption import fill_gaps
-
-    copy = values.copy()
-    return copy if gaps else fill_gaps(copy)
-
-
-def _checked(
-    result: Any, context: FloatArray, horizon: int
-) -> tuple[FloatArray, FloatArray | None]:
-    from chaosbench.errors import InvalidForecastError
-
-    if not isinstance(result, Forecast):
-        raise InvalidForecastError(
-            f"predict must return a chaosbench Forecast, not {type(result).__name__}"
-        )
-    n, _, d = context.shape
-    expected = (n, horizon, d)
-    if result.values.shape != expected:
-        raise InvalidForecastError(
-            f"the forecast has shape {result.values.shape}, expected (n, H, d) = {expected}"
-        )
-    return result.values, result.samples
+    return checked(result, context, horizon)
 
 
 def _failure(status: str, error: BaseException) -> dict[str, Any]:
@@ -320,9 +268,13 @@ def _failure(status: str, error: BaseException) -> dict[str, Any]:
 
 
 def _die_with_the_harness() -> None:
-    """Ask Linux to end this process with the thread that started it, even if that is killed."""
+    """Ask Linux to end this process with the thread that started it, even if that is killed.
+
+    And to make what its children leave behind its own: the harness counts and ends what is below.
+    """
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+        ctypes.CDLL(None).prctl(36, 1)  # PR_SET_CHILD_SUBREAPER
         if os.getppid() == 1:
             os._exit(0)
 

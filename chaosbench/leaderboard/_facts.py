@@ -67,9 +67,22 @@ def _flat(mapping: Any, prefix: str = "") -> list[tuple[str, str]]:
         if isinstance(value, dict):
             pairs += _flat(value, f"{prefix}{key}.")
         else:
-            text = value if isinstance(value, str) else json.dumps(value, default=str)
-            pairs.append((f"{prefix}{key}", text))
+            pairs.append((f"{prefix}{key}", _printable(value)))
     return pairs
+
+
+def _printable(value: Any) -> str:
+    """Print a fact: numbers to four digits, of many only the span."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, list | tuple) and all(isinstance(v, int | float) for v in value):
+        numbers = sorted(set(map(_printable, value)), key=float)
+        if len(numbers) > _VALUES_SHOWN:
+            return f"{numbers[0]} to {numbers[-1]}"
+        return " or ".join(numbers)
+    return json.dumps(value, default=str)
 
 
 def commands(records: Sequence[Record]) -> list[str]:

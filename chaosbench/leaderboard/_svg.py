@@ -13,9 +13,13 @@ if TYPE_CHECKING:
     from chaosbench.leaderboard._wording import Wording
     from chaosbench.leaderboard.ranking import Standing
 
-__all__ = ["Curve", "error_growth", "forest"]
+__all__ = ["NAMED", "NARROW", "WIDE", "Curve", "error_growth", "forest"]
 
 CHARACTER = 6.6  # pixels of one character at the 12 px of the labels, on the generous side
+WIDE, NARROW = 760, 356  # pixels: a desktop's text column, and a phone's
+NAMED = 12
+"""Lines of the error growth plot that are named; of more none could be followed."""
+
 SMALLEST = 1e-9  # errors below are drawn there: no forecast is better for being smaller still
 
 
@@ -119,15 +123,17 @@ def forest(standings: Sequence[Standing], words: Wording, *, width: int, kind: s
 
 
 def error_growth(curves: Sequence[Curve], *, threshold: float, width: int, kind: str) -> str:
-    """Draw NRMSE, on a logarithmic scale, against Lyapunov time, each line named at its start."""
+    """Draw NRMSE on a logarithmic scale against Lyapunov time, naming the first lines."""
     points = [error for curve in curves for error in curve.errors]
     low = math.log10(max(min(points), SMALLEST)) - 0.2
     high = math.log10(max(*points, threshold)) + 0.2
     last = max(time for curve in curves for time in curve.times)
     ticks = [tick for tick in _ticks(last) if tick <= last]
-    gutter = min(0.36 * width, CHARACTER * max(len(curve.label) for curve in curves))
+    ranked = [curve for curve in curves if not curve.privileged]
+    named = [*ranked[:NAMED], *(curve for curve in curves if curve.privileged)]
+    gutter = min(0.36 * width, CHARACTER * max(len(curve.label) for curve in named))
     left, right, top = gutter + 34, width - 40.0, 12.0
-    bottom = top + max(300.0, 18.0 * len(curves))
+    bottom = top + max(340.0, 18.0 * len(named))
 
     def x(time: float) -> float:
         return left + (right - left) * time / last
@@ -150,21 +156,27 @@ def error_growth(curves: Sequence[Curve], *, threshold: float, width: int, kind:
         _line(left, y(threshold), right, y(threshold), "ceiling-line"),
         _text(right + 6, y(threshold) + 4, f"ε {threshold:g}", kind="tick"),
     ]
+
+    def path(curve: Curve) -> str:
+        pairs = zip(curve.times, curve.errors, strict=True)
+        return "M" + " L".join(f"{x(time):.1f} {y(error):.1f}" for time, error in pairs)
+
+    parts += [
+        f'<g class="row other"><title>{html.escape(curve.label)}</title>'
+        f'<path d="{path(curve)}" class="curve"/></g>'
+        for curve in ranked[NAMED:]
+    ]
     # Errors all end at the size of the attractor; where they start is what sets them apart.
-    starts = _spread([y(curve.errors[0]) for curve in curves], top, bottom)
-    for place, (curve, start) in enumerate(zip(curves, starts, strict=True)):
-        path = " L".join(
-            f"{x(time):.1f} {y(error):.1f}"
-            for time, error in zip(curve.times, curve.errors, strict=True)
-        )
+    starts = _spread([y(curve.errors[0]) for curve in named], top, bottom)
+    for place, (curve, start) in enumerate(zip(named, starts, strict=True)):
         group = "row ceiling" if curve.privileged else "row"
-        shade = 100 * place / max(len(curves) - 1, 1)
+        shade = 100 * place / max(len(named) - 1, 1)
         parts.append(
             f'<g class="{group}" style="--shade:{shade:.0f}%">'
             f"<title>{html.escape(curve.label)}</title>"
             f'<path d="M{left - 18:.1f} {start:.1f} L{x(curve.times[0]):.1f} '
             f'{y(curve.errors[0]):.1f}" class="leader"/>'
-            f'<path d="M{path}" class="curve"/>'
+            f'<path d="{path(curve)}" class="curve"/>'
             + _text(left - 22, start + 4, _shorten(curve.label, gutter), anchor="end", kind="name")
             + "</g>"
         )

@@ -19,7 +19,8 @@ from chaosbench.leaderboard._board import Leaderboard
 from chaosbench.leaderboard._columns import Column, columns
 from chaosbench.leaderboard._exam import Exam, base, prepare
 from chaosbench.leaderboard._facts import equations, provenance, settings
-from chaosbench.leaderboard._svg import Curve, error_growth, forest
+from chaosbench.leaderboard._growth import growth
+from chaosbench.leaderboard._svg import NARROW, WIDE, forest
 from chaosbench.leaderboard._wording import Wording, is_time, wording
 from chaosbench.leaderboard.ranking import Standing, group_medians, standings
 from chaosbench.metrics import registry as metrics
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
 
 __all__ = ["render_page", "write_page"]
 
-WIDE, NARROW = 760, 356  # pixels: a desktop's text column, and a phone's
 UPRIGHT_SYSTEMS = 12  # more names than this stand on end above the heat map
 
 
@@ -123,7 +123,7 @@ def render_page(
             else ""
         ),
         heat=_heat_map(exam, lines),
-        growth=_growth(exam, lines),
+        growth=growth(exam, lines, float(_threshold(exam.metric))),
         failures=_failures(exam),
         equations=_equations(exam),
         interval=(
@@ -195,7 +195,7 @@ def _threshold(metric: str) -> str:
 
 def _name(label: str) -> str:
     """Escape a label and let it break, in a narrow column, where its words do."""
-    return re.sub(r"([_:=,])", r"\1<wbr>", _escape(label))
+    return re.sub(r"([_:=,.])", r"\1<wbr>", _escape(label))
 
 
 def _number(value: float) -> str:
@@ -309,32 +309,6 @@ def _heat_map(exam: Exam, lines: tuple[Standing, ...]) -> str:
     )
 
 
-def _growth(exam: Exam, lines: tuple[Standing, ...]) -> str:
-    """Error growth, from the scores ``nrmse@<Lyapunov time>``; nothing where there are none."""
-    pattern = re.compile(r"nrmse@\d+(\.\d+)?")
-    names = {name for line in lines for name in line.scores if pattern.fullmatch(name)}
-    times = sorted((float(name.partition("@")[2]), name) for name in names)
-    curves = []
-    for line in lines:
-        known = [(t, line.scores[name]) for t, name in times if name in line.scores]
-        known = [(t, error) for t, error in known if not math.isnan(error)]
-        if len(known) > 1:
-            ts, errors = zip(*known, strict=True)
-            curves.append(Curve(line.forecaster, ts, errors, line.privileged))
-    if not curves:
-        return ""
-    threshold = float(_threshold(exam.metric))
-    wide = error_growth(curves, threshold=threshold, width=WIDE, kind="wide")
-    narrow = error_growth(curves, threshold=threshold, width=NARROW, kind="narrow")
-    return (
-        '<section aria-labelledby="growth"><h2 id="growth">How errors grow</h2>'
-        f"<figure>{wide}{narrow}<figcaption>Error in units of σ, median over windows and systems. "
-        "A straight rise on this scale is chaos at work; where the line starts is the "
-        "forecaster's own error. At √2 a forecast is no better than a random state of the "
-        "system.</figcaption></figure></section>"
-    )
-
-
 def _failures(exam: Exam) -> str:
     rows = [
         f'<tr><th scope="row">{_name(record.forecaster)}</th><td>{_escape(record.task)}</td>'
@@ -401,7 +375,7 @@ def _equations(exam: Exam) -> str:
 
 def _provenance(exam: Exam) -> str:
     rows = [
-        f'<tr><th scope="row">{_escape(key)}</th><td class="value">{_escape(text)}</td></tr>'
+        f'<tr><th scope="row">{_name(key)}</th><td class="value">{_escape(text)}</td></tr>'
         for key, text in provenance(exam.records)
     ]
     if not rows:

@@ -19,16 +19,23 @@ if TYPE_CHECKING:
 __all__ = ["render", "show"]
 
 NAME_WIDTH = 24
+UNBOUNDED = 1000
 GAP = 2  # one character of padding and one that the box draws between columns
 # For terminals that cannot print them.
 PLAIN = str.maketrans({"≥": ">=", "↑": "^", "↓": "v", "–": "-", "†": "+", "—": "-", "…": "..."})
 
 
 def show(board: Leaderboard, console: Console | None = None) -> None:
-    """Print `board` to `console`, by default standard output as wide as the terminal."""
+    """Print `board` to `console`, by default standard output as wide as the terminal.
+
+    Into a pipe or a file goes all of it, a line a forecaster.
+    """
     from rich.console import Console
 
-    console = console or Console()
+    if console is None:
+        console = Console()
+        if not console.is_terminal:
+            console.width = UNBOUNDED
     console.print(_layout(board, console.width, plain=not console.encoding.startswith("utf")))
 
 

@@ -90,6 +90,28 @@ class Grows(Good):
 
 
 @dataclass(frozen=True)
+class Daemon(Good):
+    """Leaves a process behind that has no parent and no group of ours; tells its id."""
+
+    mib: int = 0
+
+    def fit(self, train, *, seed):
+        source, sink = os.pipe()
+        middle = os.fork()
+        if middle == 0:
+            os.setsid()
+            if os.fork() == 0:
+                held = np.ones((self.mib, 2**17))  # a MiB a row
+                os.write(sink, str(os.getpid()).encode())
+                time.sleep(60 + held.size % 2)
+            os._exit(0)
+        os.waitpid(middle, 0)
+        number = int(os.read(source, 20))
+        time.sleep(1.0)  # for the watch on memory to see it
+        return type(self)(level=float(number))
+
+
+@dataclass(frozen=True)
 class Raises(Good):
     def fit(self, train, *, seed):
         raise ZeroDivisionError("as it happens")

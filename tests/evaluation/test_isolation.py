@@ -77,6 +77,24 @@ def test_a_hang_ends_at_its_deadline(name):
         worker.close()
 
 
+def test_a_daemon_does_not_outlive_the_process_and_its_memory_counts(worker):
+    left = int(worker.run(job("daemon"), TRAIN, CONTEXT).values[0, 0, 0])
+    assert Path(f"/proc/{left}").exists()
+    worker.close()
+    deadline = time.monotonic() + 5.0
+    while _runs(left) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not _runs(left)
+    assert worker.run(job("daemon", mib=800), TRAIN, CONTEXT).status == "out_of_memory"
+
+
+def _runs(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
 def test_a_flood_of_output_is_swallowed(worker):
     assert worker.run(job("chatters"), TRAIN, CONTEXT).status == "ok"
 
@@ -229,3 +247,41 @@ def _memory(pid):
             except OSError:
                 continue
     return b"".join(found)
+
+
+def test_the_clock_starts_when_everything_is_imported(tmp_path):
+    plugin = tmp_path / "slow_to_import.py"
+    plugin.write_text(
+        "import time\n"
+        "from dataclasses import dataclass\n"
+        "import numpy as np\n"
+        "from chaosbench import Forecast\n"
+        "time.sleep(2.0)\n"
+        "@dataclass(frozen=True)\n"
+        "class SlowToImport:\n"
+        "    def fit(self, train, *, seed):\n"
+        "        return self\n"
+        "    def predict(self, context, horizon):\n"
+        "        return Forecast(np.repeat(context[:, -1:], horizon, axis=1))\n"
+    )
+    worker = WorkerProcess(Budget(seconds=1.0))
+    try:
+        asked = job("slow_to_import") | {"plugins": [str(plugin)]}
+        assert worker.run(asked, TRAIN, CONTEXT).status == "ok"
+    finally:
+        worker.close()
+
+
+def test_a_process_that_is_never_ready_is_given_up(tmp_path, monkeypatch):
+    from chaosbench.evaluation import _process
+
+    monkeypatch.setattr(_process, "STARTING_SECONDS", 3.0)
+    plugin = tmp_path / "never_ready.py"
+    plugin.write_text("import time\ntime.sleep(600)\n")
+    worker = WorkerProcess(Budget())
+    try:
+        outcome = worker.run(job("good") | {"plugins": [str(plugin)]}, TRAIN, CONTEXT)
+        assert outcome.status == "timeout"
+        assert "not ready after 3 s" in outcome.message
+    finally:
+        worker.close()

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from chaosbench.errors import CorruptDataError, RecipeMismatchError
 from chaosbench.evaluation import STATUSES, Record, Records, read_records
-from chaosbench.evaluation._store import RunDirectory, read_file, write_file
+from chaosbench.evaluation._store import Answer, RunDirectory, read_file, write_file
 from chaosbench.trajectories import Trajectories
 
 RECORD = Record(
@@ -72,7 +72,7 @@ def test_a_failed_record_without_scores_survives(tmp_path):
 def test_a_run_directory_keeps_cells(tmp_path):
     home = RunDirectory(tmp_path / "run", exam_seed=3)
     assert not home.has("cell")
-    home.put("cell", RECORD, Trajectories(np.zeros((2, 3, 1)), 0.1))
+    home.put("cell", RECORD, Answer(Trajectories(np.zeros((2, 3, 1)), 0.1)))
     assert home.has("cell")
     assert home.get("cell") == RECORD
     assert (tmp_path / "run/forecasts/cell.parquet").is_file()

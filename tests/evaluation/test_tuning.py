@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import ClassVar
 
@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 
 import chaosbench as cb
-from chaosbench.errors import DivergedError, ExamSealedError, ParameterError
+from chaosbench.errors import DivergedError, ExamSealedError, ParameterError, UnsupportedError
 from chaosbench.evaluation import plan, run, spec_of
 from chaosbench.evaluation._process import Outcome
 from chaosbench.evaluation._request import ask
 from chaosbench.evaluation._runner import Cell
 from chaosbench.evaluation._score import Exam
 from chaosbench.evaluation._seal import SealedExam
-from chaosbench.evaluation._tuning import search, tune
+from chaosbench.evaluation._tuning import Question, search, tune
 from chaosbench.tasks import registry
 
 SEEN: list[float] = []
@@ -50,8 +50,10 @@ def decaying(steps=200, factor=0.9, repeats=4):
 
 
 def tuned(**options):
-    defaults = {"count": 10, "context": 20, "horizon": 10, "seed": 0, "seconds": 60.0}
-    return tune(Power, {"factor": 1.0, "mood": "calm"}, decaying(), **{**defaults, **options})
+    defaults = {"count": 10, "seed": 0, "seconds": 60.0}
+    question = Question(context=20, horizon=10)
+    config = {"factor": 1.0, "mood": "calm"}
+    return tune(Power, config, decaying(), question, **{**defaults, **options})
 
 
 def test_the_best_candidate_wins_and_failures_do_not_stop_the_search():
@@ -104,8 +106,8 @@ def test_candidates_are_fitted_without_the_validation_part():
     marked[:, -1] = 1e6  # the very last sample is only ever a target
     SEEN.clear()
     tune(
-        Power, {"factor": 1.0, "mood": "calm"}, cb.Trajectories(marked, 1.0), count=6, context=20,
-        horizon=10, seed=0, seconds=60.0,
+        Power, {"factor": 1.0, "mood": "calm"}, cb.Trajectories(marked, 1.0),
+        Question(context=20, horizon=10), count=6, seed=0, seconds=60.0,
     )  # fmt: skip
     assert SEEN
     assert max(SEEN) < 1e6
@@ -184,3 +186,117 @@ def test_a_plan_with_tuning_keeps_the_defaults():
     task = registry["forecast/henon-v1"]
     labels = [c.label for c in plan([task], [spec_of("nvar")], tune=4, baselines=False)]
     assert labels == ["nvar", "nvar (tuned 4)"]
+
+
+# --------------------------------------------------------------- what ranks is what is optimised
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Good at one thing at a time: valid long, small errors, the right climate or equation."""
+
+    good_at: str = "nothing"
+    search_space: ClassVar = MappingProxyType(
+        {"good_at": ("vpt", "nrmse", "climate", "equation", "trouble")}
+    )
+
+    def fit(self, train, *, seed):
+        if self.good_at == "trouble":
+            raise RuntimeError("of a library's own kind")
+        return self
+
+    def next_state(self, states):
+        return 4 * states * (1 - states) if self.good_at == "equation" else states
+
+    def predict(self, context, horizon):
+        """On logistic orbits, whose errors double a step."""
+        u, out = context[:, -1], []
+        for _ in range(horizon):
+            u = 4 * u * (1 - u)
+            out.append(u)
+        made = np.stack(out, axis=1)
+        if self.good_at == "vpt":  # exact for four steps, then absurd
+            made[:, 4:] = 50.0
+        elif self.good_at == "nrmse":  # never exact, never far
+            made = np.full_like(made, 0.5)
+        elif self.good_at == "climate":  # the right states in the wrong order
+            made = np.roll(made, 7, axis=1)
+        else:
+            made[:] = 9.0
+        return cb.Forecast(made)
+
+
+def logistic(steps=1000):
+    u = [0.3]
+    for _ in range(steps - 1):
+        u.append(4 * u[-1] * (1 - u[-1]))
+    return cb.Trajectories(np.array(u)[:, None], 1.0)
+
+
+@pytest.mark.parametrize(
+    ("best", "asked"),
+    [
+        ("vpt", {"ranked": "vpt@0.4"}),
+        ("nrmse", {"ranked": "nrmse"}),
+        ("nrmse", {"ranked": "nrmse", "observe_every": 5}),
+        ("nrmse", {"ranked": "smape", "learn": "context"}),
+        ("climate", {"ranked": "d_stsp", "asks": "climate", "dropped": 0.25}),
+        ("equation", {"ranked": "derivative_smape", "asks": "equation", "discrete": True}),
+    ],
+)
+def test_the_score_that_ranks_decides(best, asked):
+    question = Question(context=20, horizon=100 if "asks" in asked else 10, **asked)
+    config, tried = tune(Choice, {}, logistic(), question, count=9, seed=0, seconds=60.0)
+    assert (config, tried) == ({"good_at": best}, 6)
+
+
+def test_slopes_of_a_flow_are_of_eighth_order():
+    from chaosbench.evaluation._tuning import _slopes
+
+    errors = []
+    for dt in (0.2, 0.1):
+        t = np.arange(0, 6, dt)
+        states, slopes = _slopes(np.stack([np.sin(t), np.cos(t)], axis=1)[None], dt, discrete=False)
+        truth = np.stack([states[..., 1], -states[..., 0]], axis=2)
+        errors.append(np.abs(slopes - truth).max())
+    assert errors[0] < 1e-7
+    assert np.log2(errors[0] / errors[1]) == pytest.approx(8, abs=0.2)
+
+
+def test_a_gap_in_the_held_out_part_is_no_error():
+    train = decaying()
+    train.values[:, -30::7] = np.nan
+    question = Question(context=20, horizon=10)
+    config, _ = tune(
+        Power, {"factor": 1.0, "mood": "calm"}, train, question, count=10, seed=0, seconds=60.0
+    )
+    assert config["factor"] == 0.9
+
+
+def test_a_forecaster_without_an_equation_is_not_searched():
+    question = Question(context=20, horizon=10, ranked="derivative_smape", asks="equation")
+    with pytest.raises(UnsupportedError, match="vector_field"):
+        tune(Choice, {}, logistic(), question, count=9, seed=0, seconds=60.0)
+
+
+def test_a_task_without_training_data_cannot_be_tuned():
+    task = registry["zero-shot/lorenz-v1"]
+    with pytest.raises(ParameterError, match="no training data"):
+        cb.evaluate("esn", task, tune=2)
+    assert {cell.tune for cell in plan([task], [spec_of("esn")], tune=2)} == {0}
+
+
+@pytest.mark.parametrize(
+    "task",
+    ["climate/henon-v1", "assimilate/lorenz-v1", "equation/henon-v1", "gilpin-2021-15/lorenz-v1"],
+)
+def test_tuned_cells_of_every_kind_run(task, tmp_path, monkeypatch):
+    monkeypatch.setenv("CHAOSBENCH_CACHE", str(tmp_path))
+    name = "edmd" if task.startswith("equation") else "local_linear"
+    small = registry[task]
+    if small.learn == "train":
+        data = replace(small.dataset, train_points=400, horizon_at_most=100, windows=2)
+        small = replace(small, dataset=data)
+    (record,) = cb.evaluate(name, small, tune=2)
+    assert record.status == "ok", record.message
+    assert record.provenance["tuned"]["tried"] == 3

@@ -13,13 +13,12 @@ import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from chaosbench.errors import InputError
+from chaosbench.evaluation import Record
 from chaosbench.leaderboard import rank, render_page, write_page
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-
-    from chaosbench.evaluation._record import Record
 
 CHROMIUM = shutil.which("chromium")  # else the one that playwright brings
 FLAGS = [
@@ -289,3 +288,57 @@ def test_the_page_fits_its_screen_and_is_readable(opened: Page, width: int, sche
     assert min(contrast) > 4.4  # WCAG asks for 4.5, rounded colours included
     visible = opened.locator("svg:visible").count()
     assert visible == 2  # either the wide pair or the narrow one
+
+
+def test_lines_of_error_growth_are_over_the_same_tasks() -> None:
+    """Ten Lyapunov times are reached by one task only, and there by the best of all errors."""
+    from chaosbench.leaderboard._exam import prepare
+    from chaosbench.leaderboard._growth import growth
+    from chaosbench.leaderboard.ranking import standings
+
+    def record(system: str, scores: dict[str, float]) -> Record:
+        return Record(
+            task=f"forecast/{system}-v1", system=system, forecaster="esn", config={}, seed=0,
+            exam_seed=0, status="ok", scores=scores,
+            window_scores={"vpt@0.4": (1.0, 2.0), "censored@0.4": (0.0, 0.0)},
+        )  # fmt: skip
+
+    early = {"nrmse@1": 0.1, "nrmse@2": 0.4}
+    records = [record(system, early) for system in ("chua", "rossler")]
+    records.append(record("lorenz", {"nrmse@1": 1e-6, "nrmse@2": 1e-5, "nrmse@10": 1e-4}))
+    drawn = growth(prepare(records), standings(prepare(records), bootstrap=0), 0.4)
+    curve = re.search(r'<path d="(M[^"]*)" class="curve"/>', drawn)
+    assert curve is not None
+    heights = [float(point.split()[1]) for point in curve[1].removeprefix("M").split(" L")]
+    assert len(heights) == 2
+    assert heights[1] < heights[0]  # up the page: errors grow
+    assert "over windows and 3 systems" in drawn
+    records[0] = record("chua", {"nrmse@1": 0.1})
+    drawn = growth(prepare(records), standings(prepare(records), bootstrap=0), 0.4)
+    assert "the 2 of 3 systems that reach as far" in drawn
+
+
+def test_of_many_lines_the_first_are_named() -> None:
+    from chaosbench.leaderboard._svg import NAMED, Curve, error_growth
+
+    curves = [Curve(f"method_{k:02d}", (1.0, 2.0), (0.1, 0.2), False) for k in range(30)]
+    curves.append(Curve("truth", (1.0, 2.0), (1e-5, 1e-4), True))
+    drawn = error_growth(curves, threshold=0.4, width=700, kind="wide")
+    named = re.findall(r'class="name">(\w+)<', drawn)
+    assert named == [*(f"method_{k:02d}" for k in range(NAMED)), "truth"]
+    assert drawn.count('class="curve"') == 31
+    assert "<title>method_29</title>" in drawn
+
+
+def test_provenance_is_short_whatever_the_number_of_windows() -> None:
+    from chaosbench.leaderboard._facts import provenance
+
+    many = [10.00144048116396 + k / 100 for k in range(20)]
+    record = Record(
+        task="forecast/lorenz-v1", system="lorenz", forecaster="esn", config={}, seed=0,
+        exam_seed=0, status="ok",
+        provenance={"certified": many, "few": [1.0, 1.00000001], "none": [], "rate": 0.9071234567},
+    )  # fmt: skip
+    assert dict(provenance([record])) == {
+        "certified": "10 to 10.19", "few": "1", "none": "", "rate": "0.9071",
+    }  # fmt: skip

@@ -1,0 +1,93 @@
+"""What is asked of a predictor and of a forecaster, and the checks on what comes.
+
+Runs inside the forecaster's process, for the exam and while settings are chosen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from chaosbench.errors import InvalidForecastError, UnsupportedError
+from chaosbench.forecasters import Forecast
+from chaosbench.trajectories import FloatArray
+
+__all__ = ["Piece", "checked", "follow", "joined", "right_hand_side", "seen"]
+
+Piece = tuple[FloatArray, FloatArray | None]
+"""Values ``(n, H, d)``, and samples ``(m, n, H, d)`` where there are some."""
+
+
+def seen(values: FloatArray, gaps: bool) -> FloatArray:
+    """Return a copy of what came; lost samples are filled unless the forecaster takes gaps."""
+    from chaosbench.datasets._corruption import fill_gaps
+
+    copy = values.copy()
+    return copy if gaps else fill_gaps(copy)
+
+
+def checked(result: Any, context: FloatArray, horizon: int) -> Piece:
+    """Return a forecast's values and samples, if it is one of the right shape."""
+    if not isinstance(result, Forecast):
+        raise InvalidForecastError(
+            f"predict must return a chaosbench Forecast, not {type(result).__name__}"
+        )
+    n, _, d = context.shape
+    expected = (n, horizon, d)
+    if result.values.shape != expected:
+        raise InvalidForecastError(
+            f"the forecast has shape {result.values.shape}, expected (n, H, d) = {expected}"
+        )
+    return result.values, result.samples
+
+
+def joined(pieces: list[Piece], *, axis: int) -> dict[str, FloatArray]:
+    """Join forecasts along windows or steps; samples where every piece has as many."""
+    values = np.concatenate([v for v, _ in pieces], axis=axis)
+    drawn = [s for _, s in pieces if s is not None]
+    if len(drawn) < len(pieces) or len({len(s) for s in drawn}) > 1:
+        return {"values": values}
+    return {"values": values, "samples": np.concatenate(drawn, axis=axis + 1)}
+
+
+def follow(
+    predict: Callable[[FloatArray, int], Piece],
+    context: FloatArray,
+    *,
+    horizon: int,
+    every: int,
+    observe: Callable[[], FloatArray],
+    gaps: bool,
+) -> dict[str, FloatArray]:
+    """Forecast from observation to observation; what lies between two of them is never seen.
+
+    The context ``(n, C, d)`` slides along and keeps its length. Its gaps are filled for forecasters
+    that do not handle them; the forecasts themselves are not fed back.
+    """
+    pieces = []
+    for begin in range(0, horizon, every):
+        if begin:
+            between = np.full((len(context), every - 1, context.shape[2]), np.nan)
+            latest = observe()[:, np.newaxis]
+            context = np.concatenate([context, between, latest], axis=1)[:, every:]
+        pieces.append(predict(seen(context, gaps), min(every, horizon - begin)))
+    return joined(pieces, axis=1)
+
+
+def right_hand_side(predictor: Any, states: FloatArray, *, discrete: bool, name: str) -> FloatArray:
+    """Return the right-hand side that was found at states ``(w, H, d)``, next states of a map."""
+    method = "next_state" if discrete else "vector_field"
+    if not callable(getattr(predictor, method, None)):
+        raise UnsupportedError(
+            f"{name} has no equation to show: its predictor has no method {method}(states)"
+        )
+    d = states.shape[2]
+    values = np.asarray(getattr(predictor, method)(states.reshape(-1, d).copy()))
+    if values.shape != (states.size // d, d) or values.dtype.kind not in "fiu":
+        raise InvalidForecastError(
+            f"{method} must return real numbers of shape (n, d) = {(states.size // d, d)}, "
+            f"not {values.dtype} of shape {values.shape}"
+        )
+    return values.reshape(states.shape)
