@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import replace
+from functools import partial
 from multiprocessing import get_context
 
 import numpy as np
@@ -16,6 +17,7 @@ from chaosbench.errors import ChaosbenchError, InputError, IntegrationError, Ste
 from chaosbench.provenance import versions
 from chaosbench.systems._constants import Constants
 from chaosbench.systems._integration import integrator_for
+from chaosbench.systems._long_runs import ITERATIONS_PER_PERIOD, LARGE_FIELD, long_exponent
 from chaosbench.systems._lyapunov import (
     SEGMENTS_PER_PERIOD,
     LyapunovSpectrum,
@@ -23,9 +25,7 @@ from chaosbench.systems._lyapunov import (
     lyapunov_spectrum,
     twin_exponent,
 )
-from chaosbench.systems._simulate import (
-    attractor_orbit,
-)
+from chaosbench.systems._simulate import attractor_orbit
 from chaosbench.systems._statistics import (
     CORRELATION_POINTS,
     TRANSIENT_ORBITS,
@@ -42,15 +42,27 @@ __all__ = ["characterise", "characterise_many", "disagreement"]
 
 GATE_PERIODS = 3000.0
 GATE_TOLERANCES = (1e-8, 1e-10, 1e-12)
+COSTLY_GATE_TOLERANCES = (1e-6, 1e-8, 1e-10)
+COSTLY_WORK = 6_000.0
+"""Attempted steps times size, a period: a gate of more takes half a minute."""
 RELATIVE_STDERR = 0.004
 MOST_WORK = 150_000_000
 MOST_PERIODS = 64_000.0
+SUFFICIENT_STDERR = 0.01
+DEEP_WORK = 300_000_000
+DEEP_ITERATIONS = 1_000_000_000
+DEEP_RUNS = 3
+"""What it may take to come below one percent, where that can be foreseen."""
+RECONSIDERED = 4.0
+"""Of two hundred systems some disagree by chance, where orbits stick: look longer, then judge."""
+MUCH_LONGER, DRIFT = 10.0, 0.2
+"""A run so much longer that differs by this share and five errors shows that nothing converges."""
+STOCHASTIC_PERIODS = 1000.0
 FIELD_RTOL = 1e-4
 FIELD_PERIODS = 50.0
-FIELD_STDERR = 0.02
-LARGE_FIELD = 1000
 FIELD_EXPONENTS = 2
 FIELD_WORK = 100_000_000
+FIELD_DEEP_WORK = 250_000_000
 FIELD_GATE_LYAPUNOV_TIMES = 100.0
 FIELD_GATE_TOLERANCES = (1e-4, 1e-5, 1e-6)
 """A step of a field costs a hundred of a flow's, and averages over space as well as over time."""
@@ -69,7 +81,8 @@ def characterise(
     The spectrum is averaged over `periods`, fewer where so many exponents would take minutes. Where
     this leaves the largest exponent with a standard error above 0.4 percent, it alone is
     followed on another orbit for as long as that takes, at most 64,000 periods, and not at all
-    where even that would leave more than ten percent.
+    where even that would leave more than ten percent. Where one percent is within reach, it is
+    followed further; a field, whose steps are dear, only for that.
 
     A system that is tagged transient is measured over 100 periods on each of 32 orbits whose chaos
     lasts that long; it is never ranked.
@@ -98,6 +111,8 @@ def characterise(
         exponents, errors = spectrum.values.copy(), spectrum.stderr.copy()
         largest_length = spectrum.length
     else:
+        if system.kind == "stochastic":  # never ranked, and each step of the noise is small
+            periods = min(periods, STOCHASTIC_PERIODS)
         count = FIELD_EXPONENTS if system.dimension > LARGE_FIELD else None
         periods = _affordable(system, periods, moments, rtol, seed)
         try:
@@ -106,13 +121,18 @@ def characterise(
             spectrum = lyapunov_spectrum(system, periods=periods, count=1, rtol=rtol, seed=seed)
         exponents, errors = spectrum.values.copy(), spectrum.stderr.copy()
         # the runs of the gate are as good a measurement of the largest exponent as any
-        runs, failure = _gate_runs(system, spectrum, moments.period, seed)
-        exponents[0], errors[0], largest_length = _refine(system, runs, periods, rtol, seed)
+        work = _work(spectrum, periods)
+        runs, failure = _gate_runs(system, spectrum, moments.period, work, seed)
+        runs = _refine(system, runs, periods, work, rtol, seed)
+        exponents[0], errors[0], largest_length = _pooled(runs)
         loose = {"rtol": FIELD_RTOL} if system.kind == "field" else {}
         twin = twin_exponent(system, periods=periods, seed=seed, **loose)
         refined = (float(exponents[0]), float(errors[0]))
+        if _apart(refined, twin) and system.kind != "field":
+            more = twin_exponent(system, periods=RECONSIDERED * periods, seed=seed + 1)
+            twin = _together(twin, more, RECONSIDERED)
         verdict = _contradiction(system, spectrum, refined, twin, moments)
-        verdict = verdict or failure or _uncertain(*refined)
+        verdict = _drift(runs) or verdict or failure or _uncertain(*refined)
         order = np.argsort(-exponents)  # of a regular system, zero may now come first
         exponents, errors = exponents[order], errors[order]
     dimension = spectrum.kaplan_yorke_dimension
@@ -199,8 +219,13 @@ def _attempt(name: str, periods: float, seed: int) -> Constants | ChaosbenchErro
         return failure
 
 
+def _work(spectrum: LyapunovSpectrum, periods: float) -> float:
+    """Return what following one tangent vector costs a period: attempted steps times size."""
+    return spectrum.work * 2.0 / (1 + len(spectrum.values)) / periods if spectrum.work else math.inf
+
+
 def _gate_runs(
-    system: System, spectrum: LyapunovSpectrum, period: float, seed: int
+    system: System, spectrum: LyapunovSpectrum, period: float, work: float, seed: int
 ) -> tuple[list[LyapunovSpectrum], str]:
     """Follow one tangent vector for 3,000 periods at three tolerances.
 
@@ -214,6 +239,8 @@ def _gate_runs(
     if system.kind in ("map", "stochastic") or not largest > 2 * error:
         return runs, ""
     periods, tolerances = GATE_PERIODS, GATE_TOLERANCES
+    if "dissipative" in system.declared_tags and work > COSTLY_WORK:
+        tolerances = COSTLY_GATE_TOLERANCES
     if system.kind == "field":
         periods = max(10.0, FIELD_GATE_LYAPUNOV_TIMES / (largest * period))
         tolerances = FIELD_GATE_TOLERANCES
@@ -242,28 +269,74 @@ def _pooled(runs: Sequence[LyapunovSpectrum]) -> tuple[float, float, float]:
 
 
 def _refine(
-    system: System, runs: Sequence[LyapunovSpectrum], periods: float, rtol: float, seed: int
-) -> tuple[float, float, float]:
-    """Return the largest exponent, its error and the time averaged over, after looking longer."""
-    spectrum = runs[0]
-    value, error, length = _pooled(runs)
-    if value == 0.0:  # exactly, as of what has come to rest
-        return value, error, length
-    done = periods * length / spectrum.length
-    # what following one tangent vector instead of all costs, per period
-    work = spectrum.work * 2.0 / (1 + len(spectrum.values)) / periods if spectrum.work else math.inf
+    system: System,
+    runs: Sequence[LyapunovSpectrum],
+    periods: float,
+    work: float,
+    rtol: float,
+    seed: int,
+) -> list[LyapunovSpectrum]:
+    """Follow the largest exponent for longer where `runs` leave it uncertain; return all runs."""
+    runs, per_period = list(runs), runs[0].length / periods
+    for k in range(1 + DEEP_RUNS):
+        value, error, length = _pooled(runs)
+        if value == 0.0:  # exactly, as of what has come to rest
+            break
+        done = length / per_period
+        if k > 0 or system.kind == "field":
+            longer = _deeper(system, value, error, done, work)
+            measure = partial(long_exponent, largest=value)
+        else:
+            longer = _longer(value, error, done, work, periods)
+            measure = partial(lyapunov_spectrum, count=1)
+        if longer == 0.0:
+            continue
+        try:
+            runs.append(measure(system, periods=longer, rtol=rtol, seed=seed + 4 + k))
+        except StepSizeError:  # in the long run an orbit comes too close to a singularity
+            break
+    return runs
+
+
+def _drift(runs: Sequence[LyapunovSpectrum]) -> str:
+    """Say whether a run much longer than all before contradicts them: there is no limit."""
+    if len(runs) < 2:
+        return ""
+    (before, error, short), last = _pooled(runs[:-1]), runs[-1]
+    apart = abs(before - last.values[0])
+    if last.length < MUCH_LONGER * short or apart < max(5 * error, DRIFT * abs(before)):
+        return ""
+    return (
+        f"the largest exponent depends on the time it is averaged over: {before:.3g} over "
+        f"{short:.3g}, {last.values[0]:.3g} over {last.length:.3g}"
+    )
+
+
+def _longer(value: float, error: float, done: float, work: float, periods: float) -> float:
+    """Return for how many periods more to follow the largest exponent, towards 0.4 percent."""
     within = min(MOST_PERIODS, MOST_WORK / work)
-    target = FIELD_STDERR if system.kind == "field" else RELATIVE_STDERR
-    needed = done * ((error / (target * abs(value))) ** 2 - 1.0)
+    needed = done * ((error / (RELATIVE_STDERR * abs(value))) ** 2 - 1.0)
     hopeless = error > WORST_STDERR * abs(value) * math.sqrt((within + done) / done)
     if needed <= 0.0 or hopeless:
-        return value, error, length
-    longer = max(min(periods, GATE_PERIODS), min(1.2 * needed, within))
-    try:
-        more = lyapunov_spectrum(system, periods=longer, count=1, rtol=rtol, seed=seed + 4)
-    except StepSizeError:  # in the long run an orbit comes too close to a singularity of the field
-        return value, error, length
-    return _pooled([*runs, more])
+        return 0.0
+    return max(min(periods, GATE_PERIODS), min(1.2 * needed, within))
+
+
+def _deeper(system: System, value: float, error: float, done: float, work: float) -> float:
+    """Return for how many periods more, if that brings the error below one percent."""
+    if system.kind == "stochastic" or not value > 2 * error or error <= SUFFICIENT_STDERR * value:
+        return 0.0
+    # a tenth better, because the scatter itself is not known exactly
+    needed = done * ((error / (0.9 * SUFFICIENT_STDERR * value)) ** 2 - 1.0)
+    if system.kind == "map":
+        within = DEEP_ITERATIONS / ITERATIONS_PER_PERIOD
+    elif system.kind == "field":
+        within = FIELD_DEEP_WORK / work
+        if needed > within and done < FIELD_WORK / work:  # better than nothing
+            return FIELD_WORK / work
+    else:
+        within = DEEP_WORK / work
+    return max(needed, PROBE_PERIODS) if needed <= within else 0.0
 
 
 def _transient(
@@ -305,6 +378,20 @@ def _transient(
     return spectrum, TwinExponent(float(np.mean(twins)), scatter), verdict
 
 
+def _apart(refined: tuple[float, float], twin: TwinExponent) -> bool:
+    """Say whether the two estimates differ by more than chance and two percent."""
+    largest, error = refined
+    return abs(largest - twin.value) > max(4 * math.hypot(error, twin.stderr), 0.02 * largest)
+
+
+def _together(first: TwinExponent, second: TwinExponent, ratio: float) -> TwinExponent:
+    """Average two estimates, the second of which is from a run `ratio` times as long."""
+    return TwinExponent(
+        (first.value + ratio * second.value) / (1 + ratio),
+        math.hypot(first.stderr, ratio * second.stderr) / (1 + ratio),
+    )
+
+
 def _uncertain(largest: float, error: float) -> str:
     if error > WORST_STDERR * largest:
         return f"the largest exponent is uncertain: {largest:.3g} ± {error:.1g}"
@@ -324,7 +411,7 @@ def _contradiction(
     largest, error = refined
     if not largest > 5 * error or largest * moments.period < 1e-4:
         return f"not chaotic: largest exponent {largest:.4g} ± {error:.2g}"
-    if abs(largest - twin.value) > max(4 * math.hypot(error, twin.stderr), 0.02 * largest):
+    if _apart(refined, twin):
         return f"the two estimates disagree: {largest:.5g} and {twin.value:.5g}"
     divergence, scatter = moments.divergence, moments.divergence_stderr
     if divergence is not None and scatter is not None and spectrum.complete:
