@@ -17,7 +17,7 @@ from chaosbench.errors import ChaosbenchError, InputError, IntegrationError, Ste
 from chaosbench.provenance import versions
 from chaosbench.systems._constants import Constants
 from chaosbench.systems._integration import integrator_for
-from chaosbench.systems._long_runs import ITERATIONS_PER_PERIOD, LARGE_FIELD, long_exponent
+from chaosbench.systems._long_runs import ITERATIONS_PER_PERIOD, LARGE_FIELD, forgets, long_exponent
 from chaosbench.systems._lyapunov import (
     SEGMENTS_PER_PERIOD,
     LyapunovSpectrum,
@@ -334,8 +334,8 @@ def _deeper(system: System, value: float, error: float, done: float, work: float
         within = FIELD_DEEP_WORK / work
         if needed > within and done < FIELD_WORK / work:  # better than nothing
             return FIELD_WORK / work
-    else:
-        within = DEEP_WORK / work
+    else:  # at the tolerance of a long run, a step is almost twice as long
+        within = (2 if forgets(system) else 1) * DEEP_WORK / work
     return max(needed, PROBE_PERIODS) if needed <= within else 0.0
 
 

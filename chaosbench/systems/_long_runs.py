@@ -19,7 +19,7 @@ from chaosbench.systems._simulate import attractor_orbit, estimate_period
 from chaosbench.systems._system import System
 from chaosbench.trajectories import FloatArray
 
-__all__ = ["ITERATIONS_PER_PERIOD", "LARGE_FIELD", "LOOSE_RTOL", "long_exponent"]
+__all__ = ["ITERATIONS_PER_PERIOD", "LARGE_FIELD", "LOOSE_RTOL", "forgets", "long_exponent"]
 
 ITERATIONS_PER_PERIOD = 50
 """Of a map, whose lengths are given in periods as those of a flow are."""
@@ -31,6 +31,11 @@ LARGE_FIELD = 1000
 """Grid values of a field beyond which several orbits leave the cache and take longer than one."""
 FORGETTING = 10.0
 """Lyapunov times in which a tangent vector turns to the direction that grows most."""
+
+
+def forgets(system: System) -> bool:
+    """Say whether the errors of an orbit die away, so that a looser tolerance does no harm."""
+    return "dissipative" in system.declared_tags and system.kind == "flow"
 
 
 def long_exponent(
@@ -50,8 +55,7 @@ def long_exponent(
         return _map_exponent(system, periods, rtol, seed)
     if system.kind == "field":
         return _field_exponent(system, periods=periods, rtol=rtol, seed=seed, largest=largest)
-    forgets = "dissipative" in system.declared_tags and system.kind == "flow"
-    rtol = max(rtol, LOOSE_RTOL) if forgets else rtol
+    rtol = max(rtol, LOOSE_RTOL) if forgets(system) else rtol
     return lyapunov_spectrum(system, periods=periods, count=1, rtol=rtol, seed=seed)
 
 
