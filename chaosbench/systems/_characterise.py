@@ -42,15 +42,16 @@ __all__ = ["characterise", "characterise_many", "disagreement"]
 
 GATE_PERIODS = 3000.0
 GATE_TOLERANCES = (1e-8, 1e-10, 1e-12)
-COSTLY_GATE_TOLERANCES = (1e-6, 1e-8, 1e-10)
+COSTLY_GATE_TOLERANCES = (1e-6, 1e-8, 1e-10)  # of a dissipative flow, which forgets its errors
 COSTLY_WORK = 6_000.0
-"""Attempted steps times size, a period: a gate of more takes half a minute."""
+COSTLY_RUN = 60_000_000
+"""Attempted steps times size, of a period and of a whole run, from which tolerances are loosened."""
 RELATIVE_STDERR = 0.004
 MOST_WORK = 150_000_000
 MOST_PERIODS = 64_000.0
 SUFFICIENT_STDERR = 0.01
 DEEP_WORK = 300_000_000
-DEEP_ITERATIONS = 1_000_000_000
+DEEP_ITERATIONS = 500_000_000
 DEEP_RUNS = 3
 """What it may take to come below one percent, where that can be foreseen."""
 RECONSIDERED = 4.0
@@ -139,7 +140,7 @@ def characterise(
     correlation: tuple[float, float] | None = None
     # beyond the Eckmann–Ruelle bound this many points cannot resolve the dimension
     resolved = dimension is None or dimension <= 2 * math.log10(CORRELATION_POINTS)
-    if resolved and system.kind != "field":
+    if resolved and system.kind not in ("field", "stochastic"):  # noise fills what it moves
         correlation = correlation_of(system, period=moments.period, std=moments.std, seed=seed)
     return Constants(
         system=named.name,
@@ -239,7 +240,7 @@ def _gate_runs(
     if system.kind in ("map", "stochastic") or not largest > 2 * error:
         return runs, ""
     periods, tolerances = GATE_PERIODS, GATE_TOLERANCES
-    if "dissipative" in system.declared_tags and work > COSTLY_WORK:
+    if forgets(system) and work > COSTLY_WORK:
         tolerances = COSTLY_GATE_TOLERANCES
     if system.kind == "field":
         periods = max(10.0, FIELD_GATE_LYAPUNOV_TIMES / (largest * period))
@@ -288,7 +289,9 @@ def _refine(
             measure = partial(long_exponent, largest=value)
         else:
             longer = _longer(value, error, done, work, periods)
-            measure = partial(lyapunov_spectrum, count=1)
+            costly = longer * work > COSTLY_RUN and forgets(system)
+            loose = partial(long_exponent, largest=value)
+            measure = loose if costly else partial(lyapunov_spectrum, count=1)
         if longer == 0.0:
             continue
         try:
@@ -315,6 +318,8 @@ def _drift(runs: Sequence[LyapunovSpectrum]) -> str:
 def _longer(value: float, error: float, done: float, work: float, periods: float) -> float:
     """Return for how many periods more to follow the largest exponent, towards 0.4 percent."""
     within = min(MOST_PERIODS, MOST_WORK / work)
+    if error > SUFFICIENT_STDERR * abs(value) * math.sqrt((within + done) / done):
+        within = min(within, COSTLY_RUN / work)  # not worth more where one percent is out of reach
     needed = done * ((error / (RELATIVE_STDERR * abs(value))) ** 2 - 1.0)
     hopeless = error > WORST_STDERR * abs(value) * math.sqrt((within + done) / done)
     if needed <= 0.0 or hopeless:
