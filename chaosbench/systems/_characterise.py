@@ -7,23 +7,33 @@ import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import replace
-from functools import partial
 from multiprocessing import get_context
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from chaosbench.errors import ChaosbenchError, InputError, IntegrationError, StepSizeError
+from chaosbench.errors import ChaosbenchError, InputError, IntegrationError
 from chaosbench.provenance import versions
 from chaosbench.systems._constants import Constants
 from chaosbench.systems._integration import integrator_for
-from chaosbench.systems._long_runs import ITERATIONS_PER_PERIOD, LARGE_FIELD, forgets, long_exponent
+from chaosbench.systems._long_runs import LARGE_FIELD, forgets
 from chaosbench.systems._lyapunov import (
     SEGMENTS_PER_PERIOD,
     LyapunovSpectrum,
     TwinExponent,
     lyapunov_spectrum,
     twin_exponent,
+)
+from chaosbench.systems._refine import (
+    FIELD_WORK,
+    GATE_PERIODS,
+    MOST_WORK,
+    PROBE_PERIODS,
+    WORST_STDERR,
+    drift,
+    pooled,
+    refine,
+    work_of,
 )
 from chaosbench.systems._simulate import attractor_orbit
 from chaosbench.systems._statistics import (
@@ -40,36 +50,20 @@ from chaosbench.systems._system import System
 
 __all__ = ["characterise", "characterise_many", "disagreement"]
 
-GATE_PERIODS = 3000.0
 GATE_TOLERANCES = (1e-8, 1e-10, 1e-12)
 COSTLY_GATE_TOLERANCES = (1e-6, 1e-8, 1e-10)  # of a dissipative flow, which forgets its errors
 COSTLY_WORK = 6_000.0
-COSTLY_RUN = 60_000_000
-"""Attempted steps times size, of a period and of a whole run, from which tolerances are loosened."""
-RELATIVE_STDERR = 0.004
-MOST_WORK = 150_000_000
-MOST_PERIODS = 64_000.0
-SUFFICIENT_STDERR = 0.01
-DEEP_WORK = 300_000_000
-DEEP_ITERATIONS = 500_000_000
-DEEP_RUNS = 3
-"""What it may take to come below one percent, where that can be foreseen."""
+"""Attempted steps times size, a period, from which the gate of such a flow is loosened."""
 RECONSIDERED = 4.0
 """Of two hundred systems some disagree by chance, where orbits stick: look longer, then judge."""
-MUCH_LONGER, DRIFT = 10.0, 0.2
-"""A run so much longer that differs by this share and five errors shows that nothing converges."""
 STOCHASTIC_PERIODS = 1000.0
 FIELD_RTOL = 1e-4
 FIELD_PERIODS = 50.0
 FIELD_EXPONENTS = 2
-FIELD_WORK = 100_000_000
-FIELD_DEEP_WORK = 250_000_000
 FIELD_GATE_LYAPUNOV_TIMES = 100.0
 FIELD_GATE_TOLERANCES = (1e-4, 1e-5, 1e-6)
 """A step of a field costs a hundred of a flow's, and averages over space as well as over time."""
-WORST_STDERR = 0.1
 COSTLY_DIMENSION = 8
-PROBE_PERIODS = 10.0
 OUTSIDE = 20.0  # standard deviations from the mean at which an orbit has left the chaos
 STILL = 1e-6  # standard deviations moved in a period below which it has come to rest
 
@@ -122,10 +116,10 @@ def characterise(
             spectrum = lyapunov_spectrum(system, periods=periods, count=1, rtol=rtol, seed=seed)
         exponents, errors = spectrum.values.copy(), spectrum.stderr.copy()
         # the runs of the gate are as good a measurement of the largest exponent as any
-        work = _work(spectrum, periods)
+        work = work_of(spectrum, periods)
         runs, failure = _gate_runs(system, spectrum, moments.period, work, seed)
-        runs = _refine(system, runs, periods, work, rtol, seed)
-        exponents[0], errors[0], largest_length = _pooled(runs)
+        runs = refine(system, runs, periods, work, rtol, seed)
+        exponents[0], errors[0], largest_length = pooled(runs)
         loose = {"rtol": FIELD_RTOL} if system.kind == "field" else {}
         twin = twin_exponent(system, periods=periods, seed=seed, **loose)
         refined = (float(exponents[0]), float(errors[0]))
@@ -133,7 +127,7 @@ def characterise(
             more = twin_exponent(system, periods=RECONSIDERED * periods, seed=seed + 1)
             twin = _together(twin, more, RECONSIDERED)
         verdict = _contradiction(system, spectrum, refined, twin, moments)
-        verdict = _drift(runs) or verdict or failure or _uncertain(*refined)
+        verdict = drift(runs) or verdict or failure or _uncertain(*refined)
         order = np.argsort(-exponents)  # of a regular system, zero may now come first
         exponents, errors = exponents[order], errors[order]
     dimension = spectrum.kaplan_yorke_dimension
@@ -220,11 +214,6 @@ def _attempt(name: str, periods: float, seed: int) -> Constants | ChaosbenchErro
         return failure
 
 
-def _work(spectrum: LyapunovSpectrum, periods: float) -> float:
-    """Return what following one tangent vector costs a period: attempted steps times size."""
-    return spectrum.work * 2.0 / (1 + len(spectrum.values)) / periods if spectrum.work else math.inf
-
-
 def _gate_runs(
     system: System, spectrum: LyapunovSpectrum, period: float, work: float, seed: int
 ) -> tuple[list[LyapunovSpectrum], str]:
@@ -254,94 +243,6 @@ def _gate_runs(
         if not run.values[0] > 3 * run.stderr[0]:
             return runs, f"not chaotic at rtol {rtol:g}: {run.values[0]:.4g}"
     return runs, ""
-
-
-def _pooled(runs: Sequence[LyapunovSpectrum]) -> tuple[float, float, float]:
-    """Return the largest exponent over several runs, its error and the time averaged over."""
-    lengths = np.array([run.length for run in runs])
-    values = np.array([run.values[0] for run in runs])
-    errors = np.array([run.stderr[0] for run in runs])
-    total = float(lengths.sum())
-    return (
-        float(lengths @ values) / total,
-        float(np.linalg.norm(lengths * errors)) / total,
-        total,
-    )
-
-
-def _refine(
-    system: System,
-    runs: Sequence[LyapunovSpectrum],
-    periods: float,
-    work: float,
-    rtol: float,
-    seed: int,
-) -> list[LyapunovSpectrum]:
-    """Follow the largest exponent for longer where `runs` leave it uncertain; return all runs."""
-    runs, per_period = list(runs), runs[0].length / periods
-    for k in range(1 + DEEP_RUNS):
-        value, error, length = _pooled(runs)
-        if value == 0.0:  # exactly, as of what has come to rest
-            break
-        done = length / per_period
-        if k > 0 or system.kind == "field":
-            longer = _deeper(system, value, error, done, work)
-            measure = partial(long_exponent, largest=value)
-        else:
-            longer = _longer(value, error, done, work, periods)
-            costly = longer * work > COSTLY_RUN and forgets(system)
-            loose = partial(long_exponent, largest=value)
-            measure = loose if costly else partial(lyapunov_spectrum, count=1)
-        if longer == 0.0:
-            continue
-        try:
-            runs.append(measure(system, periods=longer, rtol=rtol, seed=seed + 4 + k))
-        except StepSizeError:  # in the long run an orbit comes too close to a singularity
-            break
-    return runs
-
-
-def _drift(runs: Sequence[LyapunovSpectrum]) -> str:
-    """Say whether a run much longer than all before contradicts them: there is no limit."""
-    if len(runs) < 2:
-        return ""
-    (before, error, short), last = _pooled(runs[:-1]), runs[-1]
-    apart = abs(before - last.values[0])
-    if last.length < MUCH_LONGER * short or apart < max(5 * error, DRIFT * abs(before)):
-        return ""
-    return (
-        f"the largest exponent depends on the time it is averaged over: {before:.3g} over "
-        f"{short:.3g}, {last.values[0]:.3g} over {last.length:.3g}"
-    )
-
-
-def _longer(value: float, error: float, done: float, work: float, periods: float) -> float:
-    """Return for how many periods more to follow the largest exponent, towards 0.4 percent."""
-    within = min(MOST_PERIODS, MOST_WORK / work)
-    if error > SUFFICIENT_STDERR * abs(value) * math.sqrt((within + done) / done):
-        within = min(within, COSTLY_RUN / work)  # not worth more where one percent is out of reach
-    needed = done * ((error / (RELATIVE_STDERR * abs(value))) ** 2 - 1.0)
-    hopeless = error > WORST_STDERR * abs(value) * math.sqrt((within + done) / done)
-    if needed <= 0.0 or hopeless:
-        return 0.0
-    return max(min(periods, GATE_PERIODS), min(1.2 * needed, within))
-
-
-def _deeper(system: System, value: float, error: float, done: float, work: float) -> float:
-    """Return for how many periods more, if that brings the error below one percent."""
-    if system.kind == "stochastic" or not value > 2 * error or error <= SUFFICIENT_STDERR * value:
-        return 0.0
-    # a tenth better, because the scatter itself is not known exactly
-    needed = done * ((error / (0.9 * SUFFICIENT_STDERR * value)) ** 2 - 1.0)
-    if system.kind == "map":
-        within = DEEP_ITERATIONS / ITERATIONS_PER_PERIOD
-    elif system.kind == "field":
-        within = FIELD_DEEP_WORK / work
-        if needed > within and done < FIELD_WORK / work:  # better than nothing
-            return FIELD_WORK / work
-    else:  # at the tolerance of a long run, a step is almost twice as long
-        within = (2 if forgets(system) else 1) * DEEP_WORK / work
-    return max(needed, PROBE_PERIODS) if needed <= within else 0.0
 
 
 def _transient(

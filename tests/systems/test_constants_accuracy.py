@@ -10,14 +10,7 @@ from scipy.integrate import solve_ivp
 
 from chaosbench.systems import map as define_map
 from chaosbench.systems import registry
-from chaosbench.systems._characterise import (
-    DRIFT,
-    SUFFICIENT_STDERR,
-    _drift,
-    _together,
-    characterise,
-    disagreement,
-)
+from chaosbench.systems._characterise import _together, characterise, disagreement
 from chaosbench.systems._constants import constants, known_constants
 from chaosbench.systems._integration import Orbit, bound_for
 from chaosbench.systems._long_runs import FIELD_ORBITS, long_exponent
@@ -27,6 +20,7 @@ from chaosbench.systems._lyapunov import (
     batch_stderr,
     lyapunov_spectrum,
 )
+from chaosbench.systems._refine import DRIFT, SUFFICIENT_STDERR, drift
 
 TOO_DEAR = {
     "kolmogorov_flow": "4.5% from 3,800 time units, of which each takes 11 ms of processor time "
@@ -189,12 +183,12 @@ def run_of(value, error, length):
 
 def test_an_exponent_without_a_limit_is_told():
     steady = [run_of(0.5, 0.03, 100.0), run_of(0.51, 0.003, 10_000.0)]
-    assert _drift(steady) == ""
-    assert _drift(steady[:1]) == ""
+    assert drift(steady) == ""
+    assert drift(steady[:1]) == ""
     falling = [run_of(0.5, 0.03, 100.0), run_of(0.1, 0.003, 10_000.0)]
-    assert _drift(falling).startswith("the largest exponent depends on the time")
-    assert _drift([run_of(0.5, 0.1, 100.0), run_of(0.1, 0.003, 10_000.0)]) == "", "within errors"
-    assert _drift([run_of(0.5, 0.03, 100.0), run_of(0.1, 0.003, 300.0)]) == "", "not longer"
+    assert drift(falling).startswith("the largest exponent depends on the time")
+    assert drift([run_of(0.5, 0.1, 100.0), run_of(0.1, 0.003, 10_000.0)]) == "", "within errors"
+    assert drift([run_of(0.5, 0.03, 100.0), run_of(0.1, 0.003, 300.0)]) == "", "not longer"
     assert DRIFT > 4 * 0.03
 
 
