@@ -10,7 +10,6 @@ import numpy as np
 
 from chaosbench.systems._integration import BOUND, raise_status
 from chaosbench.systems._lyapunov import (
-    SEGMENTS_PER_PERIOD,
     LyapunovSpectrum,
     batch_stderr,
     lyapunov_spectrum,
@@ -86,7 +85,7 @@ def _field_exponent(
     segment = min(period, 5.0 / largest)
     steps = max(round(periods * period / segment / size), 64 // size)
     warm = max(steps // 10, round(FORGETTING / largest / segment))
-    apart = max(10.0 * period / SEGMENTS_PER_PERIOD, FORGETTING / largest)
+    apart = max(period, FORGETTING / largest)
     logs, work = field_ensemble(orbit, size, apart, segment, warm + steps, (seed, 1))
     # one orbit after the other, so that a batch is of one of them
     return _spectrum(logs[warm:].T.reshape(-1, 1) / segment, segment, work)

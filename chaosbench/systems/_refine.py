@@ -65,9 +65,9 @@ def refine(
     seed: int,
 ) -> list[LyapunovSpectrum]:
     """Follow the largest exponent for longer where `runs` leave it uncertain; return all runs."""
-    runs, per_period = list(runs), runs[0].length / periods
+    found, per_period = list(runs), runs[0].length / periods
     for k in range(1 + DEEP_RUNS):
-        value, error, length = pooled(runs)
+        value, error, length = pooled(found)
         if value == 0.0:  # exactly, as of what has come to rest
             break
         done = length / per_period
@@ -82,10 +82,10 @@ def refine(
         if longer == 0.0:
             continue
         try:
-            runs.append(measure(system, periods=longer, rtol=rtol, seed=seed + 4 + k))
+            found.append(measure(system, periods=longer, rtol=rtol, seed=seed + 4 + k))
         except StepSizeError:  # in the long run an orbit comes too close to a singularity
             break
-    return runs
+    return found
 
 
 def drift(runs: Sequence[LyapunovSpectrum]) -> str:
