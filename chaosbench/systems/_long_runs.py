@@ -11,10 +11,11 @@ import numpy as np
 from chaosbench.systems._integration import BOUND, raise_status
 from chaosbench.systems._lyapunov import (
     LyapunovSpectrum,
+    _period,
     batch_stderr,
     lyapunov_spectrum,
 )
-from chaosbench.systems._simulate import attractor_orbit, estimate_period
+from chaosbench.systems._simulate import attractor_orbit
 from chaosbench.systems._system import System
 from chaosbench.trajectories import FloatArray
 
@@ -80,7 +81,7 @@ def _field_exponent(
 
     size = FIELD_ORBITS if system.dimension <= LARGE_FIELD else 1
     orbit = attractor_orbit(system, key=(seed, 0), rtol=rtol)
-    period = estimate_period(system)
+    period = _period(system)
     # longer pieces would round the step down less, but a vector must not outgrow its tolerance
     segment = min(period, 5.0 / largest)
     steps = max(round(periods * period / segment / size), 64 // size)

@@ -250,8 +250,11 @@ PUBLISHED = 0.0643
 """Of the Rucklidge attractor at κ = 2, λ = 6.7 in the table of Sprott 2003; its sum is −3."""
 
 
-@pytest.mark.parametrize("start", [(1.0, 0.0, 4.5), (-8.0, 3.0, 12.0), (0.1, -0.1, 0.1)])
-def test_rucklidge_is_three_times_as_chaotic_as_published(start):
+RUCKLIDGE_STARTS = [(1.0, 0.0, 4.5), (-8.0, 3.0, 12.0), (0.1, -0.1, 0.1)]
+"""The first is that of the table."""
+
+
+def test_rucklidge_is_three_times_as_chaotic_as_published():
     """From the starting point of the table and from others: one attractor, exponent 0.19."""
 
     def rhs(_, u):
@@ -262,13 +265,19 @@ def test_rucklidge_is_three_times_as_chaotic_as_published(start):
         _, y, z = u
         return np.array([[-2, 6.7 - z, -y], [1, 0, 0], [0, 2 * y, -1]])
 
-    rates = spectrum_by_scipy(rhs, jacobian, start, settle=40.0, span=500.0, segment=1.0)
-    mean, error = rates.mean(axis=0), batch_stderr(rates)
-    assert mean.sum() == pytest.approx(-3.0, abs=1e-5)
-    assert abs(mean[1]) < 4 * error[1] + 0.005
     known = constants("rucklidge")
-    assert abs(mean[0] - known.lyapunov_exponents[0]) < 4 * error[0]
-    assert mean[0] - PUBLISHED > 5 * error[0]
+    means, errors = [], []
+    for start in RUCKLIDGE_STARTS:
+        rates = spectrum_by_scipy(rhs, jacobian, start, settle=40.0, span=500.0, segment=1.0)
+        mean, error = rates.mean(axis=0), batch_stderr(rates)
+        assert mean.sum() == pytest.approx(-3.0, abs=1e-5)
+        assert abs(mean[1]) < 4 * error[1] + 0.005
+        assert abs(mean[0] - known.lyapunov_exponents[0]) < 4 * error[0]
+        means.append(mean[0])
+        errors.append(error[0])
+    combined = float(np.linalg.norm(errors)) / len(errors)
+    assert np.mean(means) - PUBLISHED > 6 * combined
+    assert abs(np.mean(means) - known.lyapunov_exponents[0]) < 4 * combined
 
 
 def test_the_published_exponent_of_rucklidge_is_that_of_a_weaker_drive():
