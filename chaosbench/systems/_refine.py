@@ -26,7 +26,7 @@ MOST_WORK = 150_000_000
 """Attempted steps times size."""
 MOST_PERIODS = 64_000.0
 COSTLY_RUN = 60_000_000
-"""Work from which tolerances are loosened, and beyond which a run must lead to one percent."""
+"""Work beyond which a run must lead to one percent; tolerances are loosened from half of it."""
 SUFFICIENT_STDERR = 0.01
 DEEP_WORK = 300_000_000
 DEEP_ITERATIONS = 500_000_000
@@ -76,7 +76,7 @@ def refine(
             measure = partial(long_exponent, largest=value)
         else:
             longer = _longer(value, error, done, work, periods)
-            costly = longer * work > COSTLY_RUN and forgets(system)
+            costly = longer * work > 0.5 * COSTLY_RUN and forgets(system)
             loose = partial(long_exponent, largest=value)
             measure = loose if costly else partial(lyapunov_spectrum, count=1)
         if longer == 0.0:
@@ -104,11 +104,16 @@ def drift(runs: Sequence[LyapunovSpectrum]) -> str:
 
 def _longer(value: float, error: float, done: float, work: float, periods: float) -> float:
     """Return for how many periods more to follow the largest exponent, towards 0.4 percent."""
-    within = min(MOST_PERIODS, MOST_WORK / work)
-    if error > SUFFICIENT_STDERR * abs(value) * math.sqrt((within + done) / done):
-        within = min(within, COSTLY_RUN / work)  # not worth more where one percent is out of reach
     needed = done * ((error / (RELATIVE_STDERR * abs(value))) ** 2 - 1.0)
-    hopeless = error > WORST_STDERR * abs(value) * math.sqrt((within + done) / done)
+
+    def left(periods: float) -> float:
+        """Return the relative error that so many periods more would leave."""
+        return error / abs(value) * math.sqrt(done / (done + periods))
+
+    within, most = (min(MOST_PERIODS, limit / work) for limit in (COSTLY_RUN, MOST_WORK))
+    hopeless = left(most) > WORST_STDERR
+    if left(within) > SUFFICIENT_STDERR >= left(most):
+        within = most
     if needed <= 0.0 or hopeless:
         return 0.0
     return max(min(periods, GATE_PERIODS), min(1.2 * needed, within))

@@ -20,7 +20,7 @@ from chaosbench.systems._lyapunov import (
     batch_stderr,
     lyapunov_spectrum,
 )
-from chaosbench.systems._refine import DRIFT, SUFFICIENT_STDERR, drift
+from chaosbench.systems._refine import DRIFT, SUFFICIENT_STDERR, _deeper, _longer, drift
 
 TOO_DEAR = {
     "kolmogorov_flow": "4.5% from 3,800 time units, of which each takes 11 ms of processor time "
@@ -287,3 +287,41 @@ def test_the_published_exponent_of_rucklidge_is_that_of_a_weaker_drive():
 
 
 WEAKER = 4.6
+
+
+# -------------------------------------------------------------------- how long to look
+
+
+@pytest.mark.parametrize(
+    ("error", "work", "expected"),
+    [
+        (0.003, 100.0, 0.0),  # known to 0.4 percent
+        (0.008, 100.0, 36_000.0),  # a fifth more than three times as long again
+        (0.016, 100.0, 64_000.0),  # the longest
+        (0.016, 5_000.0, 30_000.0),  # 1% is reached by so much work only
+        (0.009, 5_000.0, 12_000.0),  # below 1% it may cost less
+        (0.050, 5_000.0, 12_000.0),  # out of reach
+        (0.400, 5_000.0, 0.0),  # it would not even be known to a tenth
+    ],
+)
+def test_how_long_the_largest_exponent_is_followed(error, work, expected):
+    found = _longer(1.0, error, 10_000.0, work, 4_000.0)
+    assert found == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("name", "error", "work", "expected"),
+    [
+        ("lorenz", 0.0099, 100.0, 0.0),  # good enough
+        ("lorenz", 0.018, 100.0, 30_000.0),
+        ("henon_heiles", 0.018, 30_000.0, 0.0),  # out of reach
+        ("henon", 0.018, 100.0, 30_000.0),
+        ("henon", 0.500, 100.0, 0.0),  # 3e7 periods are 1.5e9 iterations
+        ("kuramoto_sivashinsky", 0.018, 100.0, 30_000.0),
+        ("kolmogorov_flow", 0.018, 10_000.0, 0.0),  # done more than is worth it already
+        ("kolmogorov_flow", 0.018, 9_000.0, 1e8 / 9_000.0),  # out of reach, but one tenth more
+        ("stochastic_lorenz", 0.018, 100.0, 0.0),  # never ranked
+    ],
+)
+def test_how_much_further_it_is_followed_for_one_percent(name, error, work, expected):
+    assert _deeper(registry[name], 1.0, error, 10_000.0, work) == pytest.approx(expected)
