@@ -29,6 +29,7 @@ COSTLY_RUN = 60_000_000
 """Work beyond which a run must lead to one percent; tolerances are loosened from half of it."""
 SUFFICIENT_STDERR = 0.01
 DEEP_WORK = 300_000_000
+STICKY_WORK = 20_000_000
 DEEP_ITERATIONS = 500_000_000
 DEEP_RUNS = 3
 """What it may take to come below one percent, where that can be foreseen."""
@@ -131,6 +132,6 @@ def _deeper(system: System, value: float, error: float, done: float, work: float
         within = FIELD_DEEP_WORK / work
         if needed > within and done < FIELD_WORK / work:  # better than nothing
             return FIELD_WORK / work
-    else:  # at the tolerance of a long run, a step is almost twice as long
-        within = (2 if forgets(system) else 1) * DEEP_WORK / work
+    else:  # what forgets its errors takes longer steps; where orbits stick, foresight is poor
+        within = (2 * DEEP_WORK if forgets(system) else STICKY_WORK) / work
     return max(needed, PROBE_PERIODS) if needed <= within else 0.0
