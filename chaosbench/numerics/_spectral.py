@@ -1,9 +1,10 @@
 """ETDRK4 for semilinear equations whose stiff linear part is diagonal [cox2002].
 
-The unknowns are Fourier coefficients ``(batch, m, *modes)``; row 0 of the batch is the solution
-that controls the step, the others (tangent vectors, a twin) go along. The coefficients are those
-of Cox & Matthews, computed from φ-functions: by Taylor series near zero, where the formulas that
-Kassam & Trefethen [kassam2005] evaluate on a contour cancel, and by the recurrence elsewhere.
+The unknowns are Fourier coefficients ``(batch, m, *modes)``; row 0 of the batch, or as many rows as
+there are leaders, are the solutions that control the step, the others (tangent vectors, a twin) go
+along. The coefficients are those of Cox & Matthews, computed from φ-functions: by Taylor series
+near zero, where the formulas that Kassam & Trefethen [kassam2005] evaluate on a contour cancel, and
+by the recurrence elsewhere.
 """
 
 from __future__ import annotations
@@ -104,7 +105,9 @@ class Stepper:
         atol: float,
         bound: float,
         max_steps: int,
+        leaders: int = 1,
     ) -> None:
+        self._leaders = leaders
         self.linear, self.nonlinear, self.modes = linear, nonlinear, modes
         self.step, self.attempts = step, 0
         self._weights, self._bound, self._max_steps = weights, bound, max_steps
@@ -122,6 +125,9 @@ class Stepper:
         """Root mean square over the grid of one field, by Parseval's identity."""
         return float(np.sqrt(np.vdot(self._weights, modes.real**2 + modes.imag**2)))
 
+    def _sizes(self, modes) -> list[float]:
+        return [self.size(row) for row in modes[: self._leaders]]
+
     def advance(self, span: float) -> tuple[int, float]:
         """Move on by exactly `span`; return the status and the time gone."""
         if self.step == 0.0:
@@ -138,7 +144,7 @@ class Stepper:
                 continue
             self.modes, self._rate = new, rate
             left -= 1
-            if not self.size(new[0]) < self._bound:
+            if not all(size < self._bound for size in self._sizes(new)):
                 return ESCAPED, span - left * h
             if self.attempts > self._max_steps:
                 return EXHAUSTED, span - left * h
@@ -174,6 +180,9 @@ class Stepper:
             new, rate, apart = etdrk4_step(
                 self._coefficients(h), self.nonlinear, self.modes, self._rate
             )
-            scale = self._floor + self.size(self.modes[0])
-            error = (self.size(apart[0]) / scale) ** 1.25 / self._rtol
+            errors = [
+                (far / (self._floor + size)) ** 1.25 / self._rtol
+                for far, size in zip(self._sizes(apart), self._sizes(self.modes), strict=True)
+            ]
+            error = float(np.max(errors))  # and not a number, if one of them is none
         return new, rate, error

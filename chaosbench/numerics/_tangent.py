@@ -119,6 +119,37 @@ def map_growth(f, n0, y, d, count, logs, bound):
 
 
 @_jit
+def map_stretch(f, n0, y, d, logs, block, bound):
+    """Iterate state and one tangent vector; write its log growth over every `block` iterations.
+
+    Its length is looked at every eighth iteration only: a float holds what lies between.
+
+    Returns:
+        status and the number of iterations done.
+
+    """
+    new = np.empty(y.size)
+    for s in range(logs.size):
+        logs[s] = 0.0
+        for n in range(block):
+            call_kernel(f, n0 + s * block + n, y, 0, new, 0)
+            y, new = new, y
+            if n % 8 == 7 or n == block - 1:
+                length = 0.0
+                largest = 0.0
+                for i in range(d):
+                    largest = max(largest, abs(y[i])) if y[i] == y[i] else np.inf
+                    length += y[d + i] ** 2
+                if not largest < bound:
+                    return ESCAPED, s * block + n + 1
+                length = np.sqrt(length)
+                logs[s] += np.log(length)
+                for i in range(d):
+                    y[d + i] /= length
+    return REACHED, logs.size * block
+
+
+@_jit
 def twin_growth(f, x0, y, d, scale, distance, segment, h, logs, rtol, atol, bound, discrete):
     """Follow two trajectories `distance` apart, measured in units of `scale` ``(d,)``.
 

@@ -34,8 +34,8 @@ class Constants:
             reach a negative sum.
         correlation_dimension, correlation_dimension_stderr: after Grassberger and Procaccia. The
             error is that between orbits; a bias of some hundredths, because the scaling region is
-            finite, is not in it. None where the dimension is too high for the points taken, and
-            for fields.
+            finite, is not in it. None where the dimension is too high for the points taken, for
+            fields, and by now for stochastic systems, whose noise fills the space.
         mean, std: of each variable on the attractor, ``(d,)``.
         mean_divergence, mean_divergence_stderr: time average of the trace of the Jacobian (of
             log|det| for a map), and of log|det| of the saltation matrices where the flow jumps;

@@ -126,11 +126,14 @@ class Discretisation:
             return np.zeros_like(modes)
         return self._collect(self._program.values(self._grid_inputs(modes)))
 
-    def nonlinear_tangent(self, modes: Modes) -> Modes:
-        """Return those of row 0, and their exact linearisation there on the other rows."""
+    def nonlinear_tangent(self, modes: Modes, leaders: int = 1) -> Modes:
+        """Return those of the leading rows, and their exact linearisation there on the others.
+
+        Of one leader all the others are tangents; several have one each, in their order.
+        """
         if not self._program.outputs:
             return np.zeros_like(modes)
-        return self._collect(self._program.tangents(self._grid_inputs(modes)))
+        return self._collect(self._program.tangents(self._grid_inputs(modes), leaders))
 
     def _grid_inputs(self, modes: Modes) -> FloatArray:
         """Evaluate on the grid what the polynomials read, ``(n, inputs, *points)``."""

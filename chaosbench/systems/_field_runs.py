@@ -15,7 +15,7 @@ from chaosbench.trajectories import FloatArray
 if TYPE_CHECKING:
     from chaosbench.systems._integration import Orbit
 
-__all__ = ["field_growth", "field_twin", "run_field"]
+__all__ = ["field_ensemble", "field_growth", "field_twin", "run_field"]
 
 
 def run_field(orbit: Orbit, span: float, out: FloatArray, dt: float) -> tuple[int, float]:
@@ -82,6 +82,33 @@ def field_growth(
     return logs, stepper.attempts * modes.size
 
 
+def field_ensemble(
+    orbit: Orbit, size: int, apart: float, segment: float, steps: int, key: tuple[int, ...]
+) -> tuple[FloatArray, int]:
+    """Return the log growths ``(steps, size)`` of one tangent vector on each of several orbits.
+
+    What NumPy spends on a call is shared by the orbits, which take the same steps. They begin at
+    places of `orbit` that are `apart` in time, and part from it within that time.
+    """
+    assert isinstance(orbit.system, FieldSystem)
+    grid = orbit.system.discretisation
+    states = [orbit.state.copy()]
+    for _ in range(size - 1):
+        orbit.advance(apart)
+        states.append(orbit.state.copy())
+    tangents = np.random.default_rng(key).standard_normal((size, orbit.state.size))
+    modes = grid.to_modes(np.concatenate([states, tangents]))
+    stepper = _stepper(orbit, modes, lambda modes: grid.nonlinear_tangent(modes, size), size)
+    logs = np.empty((steps, size))
+    for row in logs:
+        _advance(orbit, stepper, segment)
+        lengths = np.array([stepper.size(tangent) for tangent in stepper.modes[size:]])
+        row[:] = np.log(lengths)
+        lengths = lengths.reshape(-1, *[1] * (modes.ndim - 1))
+        stepper.replace(np.concatenate([stepper.modes[:size], stepper.modes[size:] / lengths]))
+    return logs, stepper.attempts * modes.size
+
+
 def field_twin(
     orbit: Orbit, scale: FloatArray, distance: float, segment: float, steps: int,
     key: tuple[int, ...],
@@ -126,7 +153,7 @@ def _finish(orbit: Orbit, stepper: Stepper) -> None:
     orbit.step = stepper.step
 
 
-def _stepper(orbit: Orbit, modes: Any, nonlinear: Any) -> Stepper:
+def _stepper(orbit: Orbit, modes: Any, nonlinear: Any, leaders: int = 1) -> Stepper:
     from chaosbench.systems._integration import BOUND, MAX_STEPS
 
     assert isinstance(orbit.system, FieldSystem)
@@ -134,5 +161,5 @@ def _stepper(orbit: Orbit, modes: Any, nonlinear: Any) -> Stepper:
     grid = orbit.system.discretisation
     return Stepper(
         grid.linear, nonlinear, modes, grid.weights, step=orbit.step, rtol=orbit.rtol,
-        atol=orbit.atol, bound=BOUND, max_steps=MAX_STEPS,
+        atol=orbit.atol, bound=BOUND, max_steps=MAX_STEPS, leaders=leaders,
     )  # fmt: skip

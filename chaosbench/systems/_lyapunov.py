@@ -12,6 +12,7 @@ from chaosbench.systems._integration import (
     BOUND,
     MAX_STEPS,
     Orbit,
+    bound_for,
     integrator_for,
     raise_status,
 )
@@ -190,7 +191,18 @@ def _growth(
         logs = np.empty((warm + steps, count))
         if system.switches is None:
             status, elapsed, attempts = flow_growth(
-                kernel, orbit.time, y, d, count, segment, 0.0, logs, rtol, rtol, BOUND, d
+                kernel,
+                orbit.time,
+                y,
+                d,
+                count,
+                segment,
+                0.0,
+                logs,
+                rtol,
+                rtol,
+                bound_for(system),
+                d,
             )
         else:
             status, elapsed, attempts = _switching_growth(system, orbit, y, segment, logs)
@@ -328,7 +340,7 @@ def twin_exponent(
     if switches is None:
         status, elapsed, _ = twin_growth(
             system.pair_kernel.address, orbit.time, y, d, scale, distance, segment, 0.0, logs,
-            rtol, rtol * 1e-2, BOUND, discrete,
+            rtol, rtol * 1e-2, bound_for(system), discrete,
         )  # fmt: skip
     else:
         from chaosbench.numerics._event_growth import twin_growth_events

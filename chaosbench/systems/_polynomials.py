@@ -49,14 +49,17 @@ class Polynomials:
             out[:, i] = value
         return out
 
-    def tangents(self, fields: FloatArray) -> FloatArray:
-        """Return row 0's values, and the linearisation there along the other rows."""
+    def tangents(self, fields: FloatArray, leaders: int = 1) -> FloatArray:
+        """Return the values of the leading rows, and the linearisation there along the others.
+
+        Of one leader all the others are tangents; several have one each, in their order.
+        """
         out = np.zeros((len(fields), self.outputs, *self._points))
-        base = fields[:1]
+        base = fields[:leaders]
         for i, value in enumerate(self._value(base)):
-            out[0, i] = value
+            out[:leaders, i] = value
         for (i, j), partial in zip(self._places, self._partial(base), strict=True):
-            out[1:, i] += partial * fields[1:, j]
+            out[leaders:, i] += partial * fields[leaders:, j]
         return out
 
 

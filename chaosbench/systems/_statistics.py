@@ -26,7 +26,9 @@ CORRELATION_POINTS = 20_000
 CORRELATION_ORBITS = 4
 CORRELATION_SHARE = 1 / 500
 CORRELATION_RTOL = {True: 1e-7, False: 1e-9}
-"""For dissipative systems, which forget their errors, and for the others, which drift."""
+"""For systems that forget their errors or conserve nothing, and for the others, which drift."""
+CORRELATION_COSTLY = 8, 1e-5
+"""Variables from which on a dissipative system is held to another tolerance."""
 JACOBIAN_NUMBERS = 20_000_000
 STIFFNESS_SAMPLES = 1000
 TRANSIENT_ORBITS = 32
@@ -144,7 +146,11 @@ def correlation_of(
 
 
 def _cloud(system: System, step: float, key: tuple[int, ...]) -> FloatArray:
-    rtol = CORRELATION_RTOL["dissipative" in system.declared_tags]
+    dissipative = "dissipative" in system.declared_tags
+    rtol = CORRELATION_RTOL[dissipative or system.driven]
+    variables, loose = CORRELATION_COSTLY
+    if dissipative and system.dimension >= variables:
+        rtol = loose
     if not short_lived(system):
         orbit = attractor_orbit(system, key=key, rtol=rtol)
         return _embedded(system, orbit.sample, step)

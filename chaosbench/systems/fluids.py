@@ -28,7 +28,11 @@ def lorenz(x, y, z, *, sigma=10.0, rho=28.0, beta=8 / 3):
     aliases=("Rucklidge",),
 )
 def rucklidge(x, y, z, *, a=2.0, b=6.7):
-    """Double convection in a magnetic field, near the onset of overturning."""
+    """Double convection in a magnetic field, near the onset of overturning.
+
+    Its largest exponent is 0.190. Sprott's table has 0.0643 at these parameters, which fourteen
+    starting points and an integration by SciPy do not confirm; that is the exponent near b = 4.6.
+    """
     return -a * x + b * y - y * z, x, -z + y**2
 
 

