@@ -234,6 +234,9 @@ def systems_simulate(
 def systems_characterise(
     names: Annotated[list[str], typer.Argument(help="Names or aliases, or 'all'.")],
     periods: Annotated[float, typer.Option(help="Periods to average over at first.")] = 4000.0,
+    effort: Annotated[
+        float, typer.Option(min=0.01, help="How much to spend on one percent of λ₁; usual is 1.")
+    ] = 1.0,
     seed: SeedOption = 0,
     check: Annotated[
         bool, typer.Option("--check", help="Compare with what is stored; write nothing.")
@@ -254,7 +257,8 @@ def systems_characterise(
     wanted = list(registry) if names == ["all"] else [registry.resolve(name) for name in names]
     found, troubles = [], []
     with progress("characterise") as report:
-        for k, (name, measured) in enumerate(characterise_many(wanted, periods, seed, jobs), 1):
+        measuring = characterise_many(wanted, periods, seed, jobs, effort)
+        for k, (name, measured) in enumerate(measuring, 1):
             report(k, len(wanted), name)
             if isinstance(measured, ChaosbenchError):
                 troubles.append(f"{name}: {measured}")

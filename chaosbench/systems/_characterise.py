@@ -69,7 +69,12 @@ STILL = 1e-6  # standard deviations moved in a period below which it has come to
 
 
 def characterise(
-    system: str | System, *, periods: float = 4000.0, rtol: float = 1e-9, seed: int = 0
+    system: str | System,
+    *,
+    periods: float = 4000.0,
+    rtol: float = 1e-9,
+    seed: int = 0,
+    effort: float = 1.0,
 ) -> Constants:
     """Measure period, moments, exponents by two methods and dimensions, and apply the gate.
 
@@ -87,6 +92,8 @@ def characterise(
         periods: dominant periods to average over (iterations / 50, for a map).
         rtol: tolerance of the integrations.
         seed: chooses the starting points.
+        effort: of what may be spent on bringing the largest exponent's error below one percent, how
+            many times as much as by default.
 
     Raises:
         IntegrationError: the trajectory escapes or cannot be integrated.
@@ -118,7 +125,7 @@ def characterise(
         # the runs of the gate are as good a measurement of the largest exponent as any
         work = work_of(spectrum, periods)
         runs, failure = _gate_runs(system, spectrum, moments.period, work, seed)
-        runs = refine(system, runs, periods, work, rtol, seed)
+        runs = refine(system, runs, periods, work, rtol, seed, effort)
         exponents[0], errors[0], largest_length = pooled(runs)
         loose = {"rtol": FIELD_RTOL} if system.kind == "field" else {}
         twin = twin_exponent(system, periods=periods, seed=seed, **loose)
@@ -162,6 +169,7 @@ def characterise(
             "length": spectrum.length,
             "largest_length": largest_length,
             "seed": seed,
+            **({"effort": effort} if effort != 1.0 else {}),
             "versions": versions(),
         },
     )
@@ -181,7 +189,7 @@ def _affordable(system: System, periods: float, moments: Moments, rtol: float, s
 
 
 def characterise_many(
-    names: Sequence[str], periods: float, seed: int, jobs: int = 0
+    names: Sequence[str], periods: float, seed: int, jobs: int = 0, effort: float = 1.0
 ) -> Iterator[tuple[str, Constants | ChaosbenchError]]:
     """Characterise several systems in `jobs` processes (0: one per core), as they are done.
 
@@ -191,7 +199,7 @@ def characterise_many(
 
     workers = min(jobs or os.cpu_count() or 1, len(names))
     if workers <= 1:
-        yield from ((name, _attempt(name, periods, seed)) for name in names)
+        yield from ((name, _attempt(name, periods, seed, effort)) for name in names)
         return
     # linear algebra on many threads in each of several processes would only wait for itself
     with ProcessPoolExecutor(
@@ -199,7 +207,7 @@ def characterise_many(
     ) as pool:
         # those of many variables take longest and must not be left to the end
         ordered = sorted(names, key=lambda name: -get(name).dimension)
-        futures = {pool.submit(_attempt, name, periods, seed): name for name in ordered}
+        futures = {pool.submit(_attempt, name, periods, seed, effort): name for name in ordered}
         try:
             for future in as_completed(futures):
                 yield futures[future], future.result()
@@ -207,9 +215,11 @@ def characterise_many(
             pool.shutdown(cancel_futures=True)
 
 
-def _attempt(name: str, periods: float, seed: int) -> Constants | ChaosbenchError:
+def _attempt(
+    name: str, periods: float, seed: int, effort: float = 1.0
+) -> Constants | ChaosbenchError:
     try:
-        return characterise(name, periods=periods, seed=seed)
+        return characterise(name, periods=periods, seed=seed, effort=effort)
     except ChaosbenchError as failure:
         return failure
 

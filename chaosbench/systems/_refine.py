@@ -64,8 +64,12 @@ def refine(
     work: float,
     rtol: float,
     seed: int,
+    effort: float = 1.0,
 ) -> list[LyapunovSpectrum]:
-    """Follow the largest exponent for longer where `runs` leave it uncertain; return all runs."""
+    """Follow the largest exponent for longer where `runs` leave it uncertain; return all runs.
+
+    `effort` multiplies what may be spent on coming below one percent.
+    """
     found, per_period = list(runs), runs[0].length / periods
     for k in range(1 + DEEP_RUNS):
         value, error, length = pooled(found)
@@ -73,7 +77,7 @@ def refine(
             break
         done = length / per_period
         if k > 0 or system.kind == "field":
-            longer = _deeper(system, value, error, done, work)
+            longer = _deeper(system, value, error, done, work / effort)
             measure = partial(long_exponent, largest=value)
         else:
             longer = _longer(value, error, done, work, periods)
