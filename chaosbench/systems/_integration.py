@@ -202,6 +202,20 @@ def _etdrk4(orbit: Orbit, span: float, out: FloatArray, dt: float) -> tuple[int,
     return run_field(orbit, span, out, dt)
 
 
+def _collocation(orbit: Orbit, span: float, out: FloatArray, dt: float) -> tuple[int, float]:
+    from chaosbench.numerics._field_collocation import Collocation
+    from chaosbench.systems._field_runs import run_field
+
+    return run_field(orbit, span, out, dt, Collocation)
+
+
+def _exponential_adams(orbit: Orbit, span: float, out: FloatArray, dt: float) -> tuple[int, float]:
+    from chaosbench.numerics._exponential_adams import ExponentialAdams
+    from chaosbench.systems._field_runs import run_field
+
+    return run_field(orbit, span, out, dt, ExponentialAdams)
+
+
 INTEGRATORS: dict[str, Callable[[Orbit, float, FloatArray, float], tuple[int, float]]] = {
     "dop853": _dop853,
     "rodas5p": _rodas5p,
@@ -210,6 +224,8 @@ INTEGRATORS: dict[str, Callable[[Orbit, float, FloatArray, float], tuple[int, fl
     "iteration": _iteration,
     "ito-1.5": integrate_stochastic,
     "etdrk4": _etdrk4,
+    "collocation": _collocation,
+    "exponential-adams": _exponential_adams,
 }
 """Each moves an orbit over a span, fills the samples, and returns its status and elapsed time."""
 
