@@ -8,7 +8,8 @@ as it is stored, in two ways:
 - by a method and an arithmetic that share nothing with the first: Taylor's in double-double for
   flows, from event to event where they switch, double-double iteration for maps, extrapolation of
   the midpoint rule where an equation has a 0/0, which exhausts Taylor's; for delay systems, in
-  double, collocation at Gauss points;
+  double, collocation at Gauss points; for fields, which collocation follows, an exponential Adams
+  method, and collocation for those that ETDRK4 followed loosely;
 - by the first method itself at a hundredth of its tolerance, which no fault of the second method
   can mimic: at `max(rtol/100, 3e-15)`, because below that rounding is all that a step's error
   estimate sees.
@@ -44,7 +45,11 @@ AGREEMENT = 1e-6
 """Largest difference, in standard deviations of each variable, of samples that agree."""
 
 COLLOCATION_TOLERANCE = 1e-12
-"""On the last terms of a series that falls off tenfold a term, so that errors are at rounding."""
+"""On the last terms of a series that falls off tenfold a term, so that errors are at rounding; for
+a field, on the error at the end of a step."""
+
+ADAMS_TOLERANCE = 1e-15
+"""Errors after a Lyapunov time or two are then below 1e-11, at a third more than 1e-14 costs."""
 
 TIGHTEST = 3e-15
 FINEST = 1e-15
@@ -208,9 +213,29 @@ def _witnesses(
             ),
         )
         return [[collocation], [dop853]]
+    if system.kind == "field":
+        method = integrator_for(system, rtol)
+        other, finer = (
+            ("exponential-adams", ADAMS_TOLERANCE)
+            if method == "collocation"
+            else ("collocation", COLLOCATION_TOLERANCE)
+        )
+        return [
+            [_field_maker(system, state, time, other, finer)],
+            [_field_maker(system, state, time, method, tight)],
+        ]
     if system.kind == "flow":
         return [[taylor, extrapolation] if system.switches is None else [taylor], [dop853]]
     return []
+
+
+def _field_maker(
+    system: System, state: FloatArray, time: float, integrator: str, rtol: float
+) -> Maker:
+    return (
+        f"{integrator} at {rtol:g}",
+        lambda: Orbit(system, state, time, rtol=rtol, integrator=integrator),
+    )
 
 
 def _with_past(orbit: Orbit, past: Any, kink: float) -> Orbit:

@@ -26,6 +26,9 @@ BOUND = 1e9
 
 MAX_STEPS = 50_000_000
 
+FIELD_LOOSE = 1e-6
+"""Tolerance from which ETDRK4 follows a field; for any tighter one collocation is the cheaper."""
+
 LANES = "taylor-lanes"
 """The integrator of whole ensembles; it has no orbit that moves alone."""
 
@@ -104,10 +107,11 @@ def integrator_for(system: System, rtol: float = 1e-10) -> str:
         from chaosbench.systems._stiffness import flow_integrator
 
         return flow_integrator(system, rtol)
+    if system.kind == "field":
+        return "etdrk4" if rtol >= FIELD_LOOSE else "collocation"
     return {
         "delay": "dop853-steps",
         "map": "iteration",
-        "field": "etdrk4",
         "stochastic": "ito-1.5",
     }[system.kind]
 
@@ -125,6 +129,8 @@ def check_integrator(name: str, system: System, rtol: float) -> str:
         fitting |= {"dop853", "rodas5p"}
         if system.switches is None:  # a series does not see where an equation switches
             fitting.add(LANES)
+    if system.kind == "field":
+        fitting |= {"etdrk4", "collocation"}
     if name == "auto":
         return usual
     if name not in fitting:
