@@ -125,6 +125,83 @@ def test_a_delay_system_needs_its_past():
     assert "past" in certificate.reason
 
 
+# ---------------------------------------------------------------- fields
+
+KS = cb.systems["kuramoto_sivashinsky"]
+KS_TIME = cb.constants("kuramoto_sivashinsky").lyapunov_time
+
+
+def flame(rtol=1e-12, *, points=100, integrator="auto", seed=1):
+    """Four Lyapunov times from a state without fast waves that a loose step has left."""
+    start = attractor_orbit(KS, key=(seed,), rtol=1e-12).state
+    return cb.simulate(
+        KS, points=points, dt=KS_TIME / 25, ic=start, rtol=rtol, integrator=integrator,
+        certify=True,
+    )  # fmt: skip
+
+
+def test_a_field_that_collocation_followed_is_certified_by_adams():
+    made = flame()
+    expected = "1e-06 σ: exponential-adams at 1e-15, collocation at 1e-14"
+    assert made.provenance["certificate"] == expected
+    assert made.certified_until[0] == pytest.approx(99 * made.dt)
+
+
+def test_a_field_that_etdrk4_followed_loosely_is_certified_by_collocation():
+    made = flame(1e-6)
+    expected = "1e-06 σ: collocation at 1e-12, etdrk4 at 1e-08"
+    assert made.provenance["certificate"] == expected
+    assert made.certified_until[0] < KS_TIME
+
+
+def test_a_field_is_certified_the_longer_the_tighter_it_was_integrated():
+    start = attractor_orbit(KS, key=(3,), rtol=1e-12).state
+    dt, times = KS_TIME / 25, []
+    for rtol in (1e-5, 1e-7, 1e-9):
+        values = Orbit(KS, start, rtol=rtol, integrator="etdrk4").sample(60, dt)
+        certificate = certified_until(KS, values, dt, rtol=rtol)
+        # against a solution that none of the checks has made
+        truth = Orbit(KS, start, rtol=1e-14, integrator="collocation").sample(60, dt)
+        off = np.abs(values - truth).max(axis=1) / np.array(cb.constants(KS.name).std).min()
+        assert off[: round(certificate.until / dt) + 1].max() < 3 * AGREEMENT
+        times.append(certificate.until / KS_TIME)
+    assert times == sorted(times)
+    assert times[-1] > 5 * times[0]
+
+
+@pytest.mark.parametrize("name", ["kuramoto_sivashinsky", "complex_ginzburg_landau"])
+def test_one_wrong_sample_of_a_field_is_found_at_its_time(name):
+    made = cb.simulate(name, points=40, points_per_lyapunov=20, rtol=1e-12, seed=2)
+    values = made.values[0].copy()
+    values[17, 5] += 3e-6 * cb.constants(name).std[5]
+    certificate = certified_until(name, values, made.dt, rtol=1e-12)
+    assert certificate.until == pytest.approx(16 * made.dt)
+    later = certified_until(name, values, made.dt, start=18, rtol=1e-12)
+    assert later.until == pytest.approx(21 * made.dt)
+
+
+def test_a_field_of_another_parameter_is_found_at_once():
+    made = flame(points=20)
+    other = KS.with_params(L=22.0001)
+    spread = np.array(cb.constants(KS.name).std)
+    certificate = certified_until(other, made.values[0], made.dt, rtol=1e-12, sigma=spread)
+    assert certificate.until < 2 * made.dt
+
+
+def test_nothing_is_integrated_beyond_the_first_failure(monkeypatch):
+    from chaosbench.systems import _certify
+
+    start = attractor_orbit(KS, key=(1,), rtol=1e-12).state
+    values = Orbit(KS, start, rtol=1e-12).sample(400, KS_TIME / 25)
+    values[30] += 1.0
+    asked = []
+    sample = Orbit.sample
+    monkeypatch.setattr(Orbit, "sample", lambda self, n, dt: asked.append(n) or sample(self, n, dt))
+    certified_until(KS, values, KS_TIME / 25, rtol=1e-12)
+    # the second check has no need to look further than where the first one failed
+    assert asked == [_certify.CHUNK + 1, 30]
+
+
 def test_tolerances_near_rounding_are_never_loosened():
     values = lorenz(30, rtol=1e-15)
     assert certified_until(LORENZ, values, DT, rtol=1e-15).checks[1] == "dop853 at 1e-15"
