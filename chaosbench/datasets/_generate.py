@@ -302,7 +302,7 @@ def _continue(
 ) -> tuple[FloatArray, Certificate]:
     """Return what follows the last of the samples ``(k, d)``, and for how long it is true."""
     # as the orbit stands now: a delay system's past is not in its samples
-    known = {"past": orbit.past, "kink": orbit.kink}
+    known = orbit.memory()
     begin = orbit.time
     future = orbit.sample(steps + 1, pace.dt)[1:]
     joined = np.concatenate([past[-1:], future])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import dataclass, field
 from numbers import Real
 from typing import Any
@@ -92,6 +93,12 @@ class Orbit:
         else:
             self._run((points - 1) * dt, out, dt)
         return out
+
+    def memory(self) -> dict[str, Any]:
+        """Return `past` and `kink` as they are now, however far the orbit goes on."""
+        # a delay system's past is replaced as it moves, a Brownian path's place is changed
+        past = deepcopy(self.past) if self.system.kind == "stochastic" else self.past
+        return {"past": past, "kink": self.kink}
 
     def _run(self, span: float, out: FloatArray, dt: float) -> None:
         status, elapsed = INTEGRATORS[self.integrator](self, span, out, dt)

@@ -137,7 +137,7 @@ def simulate(
             for k, (start, length) in enumerate(placed)
         ]
         start_times = np.array([orbit.time for orbit in orbits])
-    pasts = [(orbit.past, orbit.kink) for orbit in orbits] or [(None, -np.inf)] * count
+    memories = [orbit.memory() for orbit in orbits] or [{}] * count
     if precision == "double-double":
         chosen, rtol = "taylor-dd", TOLERANCE
         exact = [TaylorOrbit(system, orbit.state, orbit.time) for orbit in orbits]
@@ -145,10 +145,8 @@ def simulate(
     elif chosen != LANES:
         values = np.stack([orbit.sample(points, step) for orbit in orbits])
     certificates = [
-        certified_until(
-            system, values[k], step, start_time=start_times[k], rtol=rtol, past=past, kink=kink
-        )
-        for k, (past, kink) in enumerate(pasts if certify else [])
+        certified_until(system, values[k], step, start_time=start_times[k], rtol=rtol, **memory)
+        for k, memory in enumerate(memories if certify else [])
     ]
     return Trajectories(
         values,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -200,6 +202,35 @@ def test_nothing_is_integrated_beyond_the_first_failure(monkeypatch):
     certified_until(KS, values, KS_TIME / 25, rtol=1e-12)
     # the second check has no need to look further than where the first one failed
     assert asked == [_certify.CHUNK + 1, 30]
+
+
+# ---------------------------------------------------------------- noise
+
+
+def test_a_stochastic_system_is_certified_along_its_own_path():
+    """Its step of order 1.5 agrees with a sixteenth of it for a third of a period, on average."""
+    name = "stochastic_lorenz"
+    period, dt = cb.constants(name).period, cb.systems[name].step
+    made = cb.simulate(name, points=800, dt=dt, n=8, certify=True, transient=20.0)
+    assert made.provenance["certificate"] == "1e-06 σ: ito-1.5 in 1/16 of the step"
+    assert 0.05 * period < np.median(made.certified_until) < period
+    finer = replace(cb.systems[name], step=dt / 8)
+    longer = cb.simulate(finer, points=800, dt=dt, n=8, certify=True, transient=20.0)
+    assert np.median(longer.certified_until) > 1.5 * np.median(made.certified_until)
+
+
+def test_one_wrong_sample_of_a_stochastic_system_is_found():
+    system = replace(cb.systems["stochastic_lorenz"], step=1e-4)
+    orbit = attractor_orbit(system, key=(2,), rtol=1e-9, transient=20.0)
+    known = {"start_time": orbit.time, "sigma": np.array(cb.constants("stochastic_lorenz").std)}
+    memory = orbit.memory()
+    values = orbit.sample(40, 1e-3)
+    right = certified_until(system, values, 1e-3, **known, **memory)
+    values[17, 0] += 1e-4
+    wrong = certified_until(system, values, 1e-3, **known, **memory)
+    assert right.until == pytest.approx(39e-3)
+    assert wrong.until == pytest.approx(16e-3)
+    assert "path" in certified_until(system, values, 1e-3, **known).reason
 
 
 def test_tolerances_near_rounding_are_never_loosened():
