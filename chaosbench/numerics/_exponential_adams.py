@@ -47,10 +47,9 @@ def moments(z, count):
     small = np.abs(z) < LARGE
     near, away = np.where(small, z, 0.0), np.where(small, 1.0, z)
     grown = np.exp((1.0 - t) * near[..., np.newaxis])
-    found = []
+    found, far = [], np.exp(away)
     for k in range(count):
-        # by parts, which divides by large numbers only
-        far = (k * far - 1.0) / away if k else (np.exp(away) - 1.0) / away  # noqa: F821
+        far = (max(k, 1) * far - 1.0) / away  # by parts, which divides by large numbers only
         found.append(np.where(small, grown @ (w * t**k), far))
     return np.array(found)
 

@@ -137,7 +137,7 @@ class Collocation:
 
     def _solve(self, h):
         """Return (I − hL A)⁻¹ (1 | hA) of every mode: columns ``(s, K)`` and ``(s, s, K)``."""
-        points, integration, _ = radau(STAGES)
+        _, integration, _ = radau(STAGES)
         identity = np.eye(STAGES)
         left = identity - h * self.linear.reshape(-1, 1, 1) * integration
         right = np.concatenate([np.ones((STAGES, 1)), h * integration], axis=1)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from scipy.integrate import quad, solve_ivp
@@ -45,7 +47,7 @@ def test_moments_are_integrals(z):
         parts = [0.0, max(0.0, 1 - 40 / max(abs(z), 1.0)), 1.0]
         whole = sum(
             quad(lambda t, k=k: np.exp((1 - t) * z) * t**k, *ends, epsabs=0, epsrel=1e-13)[0]
-            for ends in zip(parts[:-1], parts[1:], strict=True)
+            for ends in itertools.pairwise(parts)
         )
         assert found == pytest.approx(whole, rel=1e-11)
 
