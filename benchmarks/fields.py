@@ -9,6 +9,7 @@ and ETDRK4, of order 4, the method that most of the literature uses.
 from __future__ import annotations
 
 import sys
+from functools import partial
 
 import numpy as np
 from _pairs import interleave, report
@@ -46,7 +47,7 @@ def main(names: list[str]) -> None:
                     off = np.abs((end(system, state, span, method, rtol) - truth) / sigma).max()
                     if off <= error:
                         notes[method] = f"rtol {rtol:g}, error {off:.0e} σ"
-                        cases[method] = lambda m=method, r=rtol: end(system, state, span, m, r)
+                        cases[method] = partial(end, system, state, span, method, rtol)
                         break
             print(f"errors up to {error:g} σ")
             report(interleave(cases, rounds=7), METHODS[0], notes)
