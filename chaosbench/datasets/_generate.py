@@ -39,7 +39,7 @@ __all__ = ["Split", "StoredDataset", "generate", "open_dataset", "verify"]
 Split = Literal["train", "test", "context", "observations"]
 _SPLITS: tuple[Split, ...] = ("train", "test", "context", "observations")
 TIGHT = 1e-13  # a hundredth of it is what the certificate is made with
-TIGHT_DELAY = 1e-14  # there is no double-double for these, and a tenth is a Lyapunov time or two
+TIGHT_DOUBLE = 1e-14  # where there is no double-double, and a tenth is a Lyapunov time or two
 LONGEST_EXACT = 40.0  # Lyapunov times
 EXACT_TOLERANCE = 1e-24  # so that what it grows to in that time stays below the certificate's
 MANIFEST, RECIPE = "manifest.json", "recipe.json"
@@ -277,7 +277,7 @@ def _integrate(dataset: Dataset, system: str, split: Split, pace: Pace) -> Traje
         rtol = dataset.rtol
         if found.kind == "field" and not train:
             # a context of looser steps would leave what no second method follows in the fast waves
-            rtol = min(rtol, TIGHT)
+            rtol = min(rtol, TIGHT_DOUBLE)
         orbit = attractor_orbit(found, key=key, rtol=rtol)
         before = np.empty((0, found.dimension))
         if not train and dataset.shift:
@@ -333,7 +333,7 @@ def _exact_future(
 
 def _tighten(orbit: Orbit) -> float:
     """Integrate from here on as exactly as a double pays for; return that tolerance."""
-    tight = TIGHT_DELAY if orbit.system.kind == "delay" else TIGHT
+    tight = TIGHT_DOUBLE if orbit.system.kind in ("delay", "field") else TIGHT
     orbit.rtol = orbit.atol = min(orbit.rtol, tight)
     return orbit.rtol
 

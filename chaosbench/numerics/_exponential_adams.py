@@ -15,12 +15,12 @@ from functools import lru_cache
 from math import ceil
 
 import numpy as np
-from numpy.polynomial import legendre
+from numpy.polynomial import Polynomial, legendre
 
 from chaosbench.numerics._dop853 import ESCAPED, EXHAUSTED, REACHED, UNDERFLOW
 from chaosbench.numerics._spectral import etdrk4_coefficients, etdrk4_step
 
-__all__ = ["STEPS", "ExponentialAdams", "adams_weights", "moments"]
+__all__ = ["STEPS", "ExponentialAdams", "adams_weights"]
 
 STEPS = 6
 """Values that a polynomial goes through, and the order."""
@@ -39,25 +39,28 @@ STEPS_BETWEEN = 64
 """Accepted steps after which a longer one may be tried; each new size starts anew."""
 
 
-def moments(z, count):
-    """Return the integrals of exp((1 − t) z) tᵏ over [0, 1] for k < `count`, ``(count, *z)``."""
+def adams_weights(z, nodes):
+    """Return the weights ``(nodes, *z)`` of values at `nodes`, in steps from the present one.
+
+    They are the integrals of exp((1 − t) z) ℓ(t) over [0, 1], where ℓ is 1 at one node and 0 at the
+    others. Not by way of the powers of t, whose condition would cost three digits.
+    """
     z = np.asarray(z)
     x, w = legendre.leggauss(QUADRATURE)
     t, w = 0.5 * (x + 1.0), 0.5 * w
     small = np.abs(z) < LARGE
     near, away = np.where(small, z, 0.0), np.where(small, 1.0, z)
-    grown = np.exp((1.0 - t) * near[..., np.newaxis])
-    found, far = [], np.exp(away)
-    for k in range(count):
-        far = (max(k, 1) * far - 1.0) / away  # by parts, which divides by large numbers only
-        found.append(np.where(small, grown @ (w * t**k), far))
+    grown, whole = np.exp((1.0 - t) * near[..., np.newaxis]), np.exp(away)
+    found = []
+    for node in nodes:
+        others = np.array([other for other in nodes if other != node], dtype=float)
+        values = np.prod((t[:, np.newaxis] - others) / (node - others), axis=1)
+        series, far = Polynomial.fromroots(others) / np.prod(node - others), 0.0
+        for k in range(len(nodes)):  # by parts, which divides by large numbers only
+            far = far + (series(0.0) * whole - series(1.0)) / away ** (k + 1)
+            series = series.deriv()
+        found.append(np.where(small, grown @ (w * values), far))
     return np.array(found)
-
-
-def adams_weights(z, nodes):
-    """Return the weights ``(nodes, *z)`` of values at `nodes`, in steps from the present one."""
-    terms = np.linalg.inv(np.vander(np.asarray(nodes, dtype=float), increasing=True))
-    return np.tensordot(terms, moments(z, len(nodes)), axes=(0, 0))
 
 
 class ExponentialAdams:
