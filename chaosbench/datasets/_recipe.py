@@ -18,6 +18,9 @@ __all__ = ["FORMAT", "Clock", "Dataset", "Pace"]
 FORMAT = 2
 """Version of what a recipe means; raised when the same recipe would make other numbers."""
 
+FIELD_FORMAT = 3
+"""The same for recipes with fields, which collocation follows now."""
+
 Clock = Literal["fastest", "period", "lyapunov"]
 
 
@@ -136,7 +139,8 @@ class Dataset:
         for name, default in {"shift": (), "switch": 0.0, "observe_every": 0}.items():
             if content[name] == default:  # younger than the format: older hashes must stay
                 del content[name]
-        content["format"] = FORMAT
+        fields = any(systems[name].kind == "field" for name in self.systems)
+        content["format"] = FIELD_FORMAT if fields else FORMAT
         content["fingerprints"] = {name: systems[name].fingerprint for name in self.systems}
         content["constants"] = {name: _clocks(systems[name]) for name in self.systems}
         return content

@@ -19,6 +19,9 @@ from chaosbench.numerics._kernel import call_kernel
 _SNAP = 1e-9
 """Share of a cell below which two times are the same."""
 
+_REFINED = 1 << 40
+"""Splits of a cell from this number on are those of a finer solution, which others do not see."""
+
 _jit = njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
 
 
@@ -61,7 +64,30 @@ def step(f, noise, x, y, h, taken, source, w):
 
 
 @_jit
-def integrate_noise(f, noise, key, length, clock, place, ahead, y, span, out, dt, source, bound):
+def finer_steps(f, noise, key, cell, number, pieces, x, y, h, taken, rest, part, source, w):
+    """Take a step in so many pieces, along what the path does between its ends.
+
+    Args:
+        key, cell: of the Brownian path, and of the part of it that the step is in.
+        number: of the step in its cell.
+        pieces: shorter steps.
+        rest, part: room, ``(d, 2)`` each.
+        f, noise, x, y, h, taken, source, w: as in `step`.
+
+    """
+    short = h / pieces
+    rest[:] = taken
+    for p in range(pieces - 1):
+        split = _REFINED + number * pieces + p
+        bridge(key, cell, split, h - p * short, short, rest, part)
+        step(f, noise, x + p * short, y, short, part, source, w)
+    step(f, noise, x + h - short, y, short, rest, source, w)
+
+
+@_jit
+def integrate_noise(
+    f, noise, key, length, clock, place, ahead, y, span, out, dt, source, bound, pieces
+):
     """Integrate `y` in place over `span`, sampling every `dt` into `out`.
 
     No step is longer than a cell of the Brownian path, and steps end where cells and samples do.
@@ -78,13 +104,14 @@ def integrate_noise(f, noise, key, length, clock, place, ahead, y, span, out, dt
         out: ``(T, D)``; row n is the state after ``n dt``. With rows, `span` is ``(T - 1) dt``.
         dt: sampling step of `out`.
         bound: a state beyond it in magnitude has escaped.
+        pieces: shorter steps that each step is taken in, along the same path.
 
     Returns:
         status, elapsed time, steps taken.
 
     """
     w = np.empty((8, y.size))
-    taken = np.empty(ahead.shape)
+    taken, rest, part = np.empty(ahead.shape), np.empty(ahead.shape), np.empty(ahead.shape)
     rows = out.shape[0]
     begin = clock[0]
     steps = 0
@@ -107,7 +134,9 @@ def integrate_noise(f, noise, key, length, clock, place, ahead, y, span, out, dt
                 bridge(key, place[0] - 1, place[1], clock[1], h, ahead, taken)
                 clock[1] -= h
                 left = 0.0
+                number = 2 * place[1]
             else:
+                number = 2 * place[1] + 1  # what is left of a cell, after so many splits
                 h = clock[1]
                 for i in range(ahead.shape[0]):
                     taken[i, 0] = ahead[i, 0]
@@ -117,8 +146,14 @@ def integrate_noise(f, noise, key, length, clock, place, ahead, y, span, out, dt
                 if left < _SNAP * length:  # by rounding; the next cell makes up for it
                     clock[1] = -left
                     left = 0.0
-            step(f, noise, x, y, h, taken, source, w)
-            steps += 1
+            if pieces == 1:
+                step(f, noise, x, y, h, taken, source, w)
+            else:
+                finer_steps(
+                    f, noise, key, place[0] - 1, number, pieces, x, y, h, taken, rest, part,
+                    source, w,
+                )  # fmt: skip
+            steps += pieces
         clock[0] = until
         largest = 0.0
         for i in range(y.size):

@@ -18,12 +18,17 @@ if TYPE_CHECKING:
 __all__ = ["field_ensemble", "field_growth", "field_twin", "run_field"]
 
 
-def run_field(orbit: Orbit, span: float, out: FloatArray, dt: float) -> tuple[int, float]:
-    """Move an orbit of a field over `span`, with samples `dt` apart in `out` if it has rows."""
+def run_field(
+    orbit: Orbit, span: float, out: FloatArray, dt: float, method: Any = Stepper
+) -> tuple[int, float]:
+    """Move an orbit of a field over `span`, with samples `dt` apart in `out` if it has rows.
+
+    `method` is `Stepper`, which is ETDRK4, or another class with the same methods.
+    """
     assert isinstance(orbit.system, FieldSystem)
     grid = orbit.system.discretisation
     modes = grid.to_modes(orbit.state[np.newaxis])
-    stepper = _stepper(orbit, modes, grid.nonlinear)
+    stepper = _stepper(orbit, modes, grid.nonlinear, method)
     status, elapsed = 0, 0.0
     if len(out):
         out[0] = orbit.state
@@ -153,13 +158,17 @@ def _finish(orbit: Orbit, stepper: Stepper) -> None:
     orbit.step = stepper.step
 
 
+<<<<<<< HEAD
 def _stepper(orbit: Orbit, modes: Any, nonlinear: Any, leaders: int = 1) -> Stepper:
+=======
+def _stepper(orbit: Orbit, modes: Any, nonlinear: Any, method: Any = Stepper) -> Any:
+>>>>>>> fld
     from chaosbench.systems._integration import BOUND, MAX_STEPS
 
     assert isinstance(orbit.system, FieldSystem)
     assert orbit.atol is not None
     grid = orbit.system.discretisation
-    return Stepper(
+    return method(
         grid.linear, nonlinear, modes, grid.weights, step=orbit.step, rtol=orbit.rtol,
         atol=orbit.atol, bound=BOUND, max_steps=MAX_STEPS, leaders=leaders,
     )  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import dataclass, field
 from numbers import Real
 from typing import Any
@@ -28,6 +29,9 @@ TRANSIENT_BOUND = 1e5
 """A state beyond this magnitude has escaped; no attractor of the catalogue comes near it."""
 
 MAX_STEPS = 50_000_000
+
+FIELD_LOOSE = 1e-6
+"""Tolerance from which ETDRK4 follows a field; for any tighter one collocation is the cheaper."""
 
 LANES = "taylor-lanes"
 """The integrator of whole ensembles; it has no orbit that moves alone."""
@@ -93,6 +97,12 @@ class Orbit:
             self._run((points - 1) * dt, out, dt)
         return out
 
+    def memory(self) -> dict[str, Any]:
+        """Return `past` and `kink` as they are now, however far the orbit goes on."""
+        # a delay system's past is replaced as it moves, a Brownian path's place is changed
+        past = deepcopy(self.past) if self.system.kind == "stochastic" else self.past
+        return {"past": past, "kink": self.kink}
+
     def _run(self, span: float, out: FloatArray, dt: float) -> None:
         status, elapsed = INTEGRATORS[self.integrator](self, span, out, dt)
         self.time += elapsed
@@ -117,10 +127,11 @@ def integrator_for(system: System, rtol: float = 1e-10) -> str:
         from chaosbench.systems._stiffness import flow_integrator
 
         return flow_integrator(system, rtol)
+    if system.kind == "field":
+        return "etdrk4" if rtol >= FIELD_LOOSE else "collocation"
     return {
         "delay": "dop853-steps",
         "map": "iteration",
-        "field": "etdrk4",
         "stochastic": "ito-1.5",
     }[system.kind]
 
@@ -138,6 +149,8 @@ def check_integrator(name: str, system: System, rtol: float) -> str:
         fitting |= {"dop853", "rodas5p"}
         if system.switches is None:  # a series does not see where an equation switches
             fitting.add(LANES)
+    if system.kind == "field":
+        fitting |= {"etdrk4", "collocation"}
     if name == "auto":
         return usual
     if name not in fitting:
@@ -215,6 +228,20 @@ def _etdrk4(orbit: Orbit, span: float, out: FloatArray, dt: float) -> tuple[int,
     return run_field(orbit, span, out, dt)
 
 
+def _collocation(orbit: Orbit, span: float, out: FloatArray, dt: float) -> tuple[int, float]:
+    from chaosbench.numerics._field_collocation import Collocation
+    from chaosbench.systems._field_runs import run_field
+
+    return run_field(orbit, span, out, dt, Collocation)
+
+
+def _exponential_adams(orbit: Orbit, span: float, out: FloatArray, dt: float) -> tuple[int, float]:
+    from chaosbench.numerics._exponential_adams import ExponentialAdams
+    from chaosbench.systems._field_runs import run_field
+
+    return run_field(orbit, span, out, dt, ExponentialAdams)
+
+
 INTEGRATORS: dict[str, Callable[[Orbit, float, FloatArray, float], tuple[int, float]]] = {
     "dop853": _dop853,
     "rodas5p": _rodas5p,
@@ -223,6 +250,8 @@ INTEGRATORS: dict[str, Callable[[Orbit, float, FloatArray, float], tuple[int, fl
     "iteration": _iteration,
     "ito-1.5": integrate_stochastic,
     "etdrk4": _etdrk4,
+    "collocation": _collocation,
+    "exponential-adams": _exponential_adams,
 }
 """Each moves an orbit over a span, fills the samples, and returns its status and elapsed time."""
 

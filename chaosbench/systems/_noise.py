@@ -137,9 +137,19 @@ class BrownianPath:
 
 
 def integrate_stochastic(
-    orbit: Orbit, span: float, out: FloatArray, dt: float, *, y: Any = None, count: int = 0
+    orbit: Orbit,
+    span: float,
+    out: FloatArray,
+    dt: float,
+    *,
+    y: Any = None,
+    count: int = 0,
+    pieces: int = 1,
 ) -> tuple[int, float]:
-    """Move an orbit, or its state `y` with `count` tangent vectors, along its Brownian path."""
+    """Move an orbit, or its state `y` with `count` tangent vectors, along its Brownian path.
+
+    In steps of the system's size, or in `pieces` of each.
+    """
     from chaosbench.numerics._stochastic import integrate_noise
     from chaosbench.systems._integration import BOUND
 
@@ -151,7 +161,7 @@ def integrate_stochastic(
     status, elapsed, steps = integrate_noise(
         drift.address, np.array([k.address if k else 0 for k in noise]), path.words, path.length,
         path.clock, path.place, path.ahead, orbit.state if y is None else y, span, out, dt,
-        source, BOUND,
+        source, BOUND, pieces,
     )  # fmt: skip
     orbit.attempts += steps
     return status, elapsed

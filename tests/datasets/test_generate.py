@@ -45,6 +45,22 @@ def test_train_and_test_say_for_how_long_they_are_true(made):
         assert "1e-06 σ" in test.provenance["certificate"]
 
 
+def test_every_window_of_a_field_is_certified_for_all_of_its_horizon():
+    """Its context is integrated as tightly: what loose steps leave, no second method follows."""
+    name = "kuramoto_sivashinsky"
+    recipe = module.Dataset(
+        systems=(name,), train_points=40, windows=2, context=5, horizon_lyapunov=5.0, rtol=1e-6
+    )
+    pace = recipe.pace(name)
+    test = module.make_split(recipe, name, "test", pace)
+    np.testing.assert_allclose(test.certified_until, pace.horizon * pace.dt)
+    expected = "1e-06 σ: exponential-adams at 1e-15, collocation at 3e-15"
+    assert test.provenance["certificate"] == expected
+    train = module.make_split(recipe, name, "train", pace)
+    assert train.certified_until[0] < 39 * pace.dt  # ETDRK4, at 1e-6
+    assert train.provenance["certificate"] == "1e-06 σ: collocation at 1e-12, etdrk4 at 1e-08"
+
+
 def test_the_certificate_of_noisy_data_is_that_of_the_truth():
     clean = dataclasses.replace(RECIPE, systems=("lorenz",))
     noisy = dataclasses.replace(clean, noise=0.05, missing=0.1)

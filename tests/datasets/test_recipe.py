@@ -31,6 +31,11 @@ class TestHash:
             )  # fmt: skip
             assert done.stdout.strip() == recipe.hash
 
+    def test_fields_have_a_format_of_their_own(self, recipe):
+        assert recipe.recipe()["format"] == 2
+        field = dataclasses.replace(recipe, systems=("henon", "kuramoto_sivashinsky"))
+        assert field.recipe()["format"] == 3
+
     @pytest.mark.parametrize(
         "change",
         [

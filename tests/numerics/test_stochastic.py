@@ -21,6 +21,7 @@ from chaosbench.systems._equation import equation_latex, equation_text
 from chaosbench.systems._integration import Orbit
 from chaosbench.systems._lyapunov import lyapunov_spectrum, twin_exponent
 from chaosbench.systems._noise import noise_terms
+from chaosbench.systems._witness import PIECES, RefinedOrbit
 from chaosbench.testing import check_system
 
 NOISY = [name for name in registry if registry[name].kind == "stochastic"]
@@ -42,6 +43,12 @@ def _in_time(t, *, sigma=0.7):
 def geometric(x, *, mu=0.3):
     """Geometric Brownian motion, solved by exp((μ - σ²/2) t + σ W)."""
     return mu * x
+
+
+@stochastic(noise=lambda: 1.0, step=0.1, ic=(0.0,), reference="none")
+def free(x):
+    """Brownian motion itself."""
+    return 0.0 * x
 
 
 @stochastic(noise=_constant, step=0.05, ic=(0.0,), reference="none")
@@ -217,6 +224,25 @@ class TestPath:
             apart.append(np.sqrt(np.mean(np.diff(ends, axis=0) ** 2)))
         assert np.log2(apart[0] / apart[1]) / 2 > 1.3
         assert apart[1] < 0.01 * 0.7  # the noise itself moves the ends by 0.7
+
+    @pytest.mark.parametrize("dt", [0.1, 0.037])  # at the ends of cells, and within them
+    def test_shorter_steps_follow_the_same_path(self, dt):
+        """Against the solution, which the Brownian motion of either's own path gives."""
+        coarse, fine, driven = [], [], []
+        for k in range(80):
+            steps = round(2.0 / dt)
+            wiener = Orbit(free, [0.0], key=(k,)).sample(steps + 1, dt)[:, 0]
+            refined = RefinedOrbit(free, np.array([0.0]), key=(k,)).sample(steps + 1, dt)[:, 0]
+            np.testing.assert_allclose(refined, wiener, atol=1e-13)
+            time = dt * np.arange(steps + 1)
+            solution = np.exp((0.3 - 0.7**2 / 2) * time + 0.7 * wiener)
+            for found, kind in ((coarse, Orbit), (fine, RefinedOrbit)):
+                values = kind(geometric, np.array([1.0]), key=(k,)).sample(steps + 1, dt)[:, 0]
+                found.append(values[-1] - solution[-1])
+            driven.append(solution[-1])
+        assert np.std(driven) > 0.3
+        gain = np.sqrt(np.mean(np.square(coarse)) / np.mean(np.square(fine)))
+        assert np.log2(gain) / np.log2(PIECES) == pytest.approx(1.5, abs=0.2)
 
     def test_seeds(self):
         def values(**settings):

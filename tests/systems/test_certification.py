@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -123,6 +125,112 @@ def test_a_delay_system_needs_its_past():
     certificate = certified_until("mackey_glass", made.values[0], made.dt)
     assert certificate.until is None
     assert "past" in certificate.reason
+
+
+# ---------------------------------------------------------------- fields
+
+KS = cb.systems["kuramoto_sivashinsky"]
+KS_TIME = cb.constants("kuramoto_sivashinsky").lyapunov_time
+
+
+def flame(rtol=1e-12, *, points=100, integrator="auto", seed=1):
+    """Four Lyapunov times from a state without fast waves that a loose step has left."""
+    start = attractor_orbit(KS, key=(seed,), rtol=1e-12).state
+    return cb.simulate(
+        KS, points=points, dt=KS_TIME / 25, ic=start, rtol=rtol, integrator=integrator,
+        certify=True,
+    )  # fmt: skip
+
+
+def test_a_field_that_collocation_followed_is_certified_by_adams():
+    made = flame()
+    expected = "1e-06 σ: exponential-adams at 1e-15, collocation at 1e-14"
+    assert made.provenance["certificate"] == expected
+    assert made.certified_until[0] == pytest.approx(99 * made.dt)
+
+
+def test_a_field_that_etdrk4_followed_loosely_is_certified_by_collocation():
+    made = flame(1e-6)
+    expected = "1e-06 σ: collocation at 1e-12, etdrk4 at 1e-08"
+    assert made.provenance["certificate"] == expected
+    assert made.certified_until[0] < KS_TIME
+
+
+def test_a_field_is_certified_the_longer_the_tighter_it_was_integrated():
+    start = attractor_orbit(KS, key=(3,), rtol=1e-12).state
+    dt, times = KS_TIME / 25, []
+    for rtol in (1e-5, 1e-7, 1e-9):
+        values = Orbit(KS, start, rtol=rtol, integrator="etdrk4").sample(60, dt)
+        certificate = certified_until(KS, values, dt, rtol=rtol)
+        # against a solution that none of the checks has made
+        truth = Orbit(KS, start, rtol=1e-14, integrator="collocation").sample(60, dt)
+        off = np.abs(values - truth).max(axis=1) / np.array(cb.constants(KS.name).std).min()
+        assert off[: round(certificate.until / dt) + 1].max() < 3 * AGREEMENT
+        times.append(certificate.until / KS_TIME)
+    assert times == sorted(times)
+    assert times[-1] > 5 * times[0]
+
+
+@pytest.mark.parametrize("name", ["kuramoto_sivashinsky", "complex_ginzburg_landau"])
+def test_one_wrong_sample_of_a_field_is_found_at_its_time(name):
+    made = cb.simulate(name, points=40, points_per_lyapunov=20, rtol=1e-12, seed=2)
+    values = made.values[0].copy()
+    values[17, 5] += 3e-6 * cb.constants(name).std[5]
+    certificate = certified_until(name, values, made.dt, rtol=1e-12)
+    assert certificate.until == pytest.approx(16 * made.dt)
+    later = certified_until(name, values, made.dt, start=18, rtol=1e-12)
+    assert later.until == pytest.approx(21 * made.dt)
+
+
+def test_a_field_of_another_parameter_is_found_at_once():
+    made = flame(points=20)
+    other = KS.with_params(L=22.0001)
+    spread = np.array(cb.constants(KS.name).std)
+    certificate = certified_until(other, made.values[0], made.dt, rtol=1e-12, sigma=spread)
+    assert certificate.until < 2 * made.dt
+
+
+def test_nothing_is_integrated_beyond_the_first_failure(monkeypatch):
+    from chaosbench.systems import _certify
+
+    start = attractor_orbit(KS, key=(1,), rtol=1e-12).state
+    values = Orbit(KS, start, rtol=1e-12).sample(400, KS_TIME / 25)
+    values[30] += 1.0
+    asked = []
+    sample = Orbit.sample
+    monkeypatch.setattr(Orbit, "sample", lambda self, n, dt: asked.append(n) or sample(self, n, dt))
+    certified_until(KS, values, KS_TIME / 25, rtol=1e-12)
+    # the second check has no need to look further than where the first one failed
+    assert asked == [_certify.CHUNK + 1, 30]
+
+
+# ---------------------------------------------------------------- noise
+
+
+def test_a_stochastic_system_is_certified_along_its_own_path():
+    """Its step of order 1.5 agrees with a sixteenth of it for a third of a period, on average."""
+    name = "stochastic_lorenz"
+    period, dt = cb.constants(name).period, cb.systems[name].step
+    made = cb.simulate(name, points=800, dt=dt, n=8, certify=True, transient=20.0)
+    assert made.provenance["certificate"] == "1e-06 σ: ito-1.5 in 1/16 of the step"
+    assert 0.05 * period < np.median(made.certified_until) < period
+    finer = replace(cb.systems[name], step=dt / 8)
+    longer = cb.simulate(finer, points=800, dt=dt, n=8, certify=True, transient=20.0)
+    assert np.median(longer.certified_until) > 1.5 * np.median(made.certified_until)
+
+
+def test_one_wrong_sample_of_a_stochastic_system_is_found():
+    system = replace(cb.systems["stochastic_lorenz"], step=1e-4)
+    orbit = attractor_orbit(system, key=(2,), rtol=1e-9, transient=20.0)
+    known = {"start_time": orbit.time, "sigma": np.array(cb.constants("stochastic_lorenz").std)}
+    memory = orbit.memory()
+    values = orbit.sample(40, 1e-3)
+    right = certified_until(system, values, 1e-3, **known, **memory)
+    values[17, 0] += 1e-4
+    wrong = certified_until(system, values, 1e-3, **known, **memory)
+    assert right.until == pytest.approx(39e-3)
+    assert wrong.until == pytest.approx(16e-3)
+    assert "path" in certified_until(system, values, 1e-3, **known).reason
 
 
 def test_tolerances_near_rounding_are_never_loosened():

@@ -70,12 +70,16 @@ def cole_hopf(x, t, nu):
     return above / (ive(0, 0.5 / nu) + (weights * np.cos(n * x)).sum(axis=0))
 
 
-def test_burgers_converges_spectrally_to_the_solution_of_cole_and_hopf():
+METHODS = ["etdrk4", "collocation", "exponential-adams"]
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_burgers_converges_spectrally_to_the_solution_of_cole_and_hopf(method):
     burgers = registry["burgers"]
     errors = []
     for n in (64, 96, 128, 160):
         system = burgers.with_points(n)
-        orbit = Orbit(system, np.array(system.ic), rtol=1e-12)
+        orbit = Orbit(system, np.array(system.ic), rtol=1e-12, integrator=method)
         orbit.advance(1.5)  # the wave is steepest
         errors.append(np.abs(orbit.state - cole_hopf(grid(system), 1.5, 0.1)).max())
     assert errors[-1] < 1e-8
@@ -85,7 +89,11 @@ def test_burgers_converges_spectrally_to_the_solution_of_cole_and_hopf():
     assert gains.max() < 100
 
 
-def test_a_plane_wave_of_the_complex_ginzburg_landau_equation():
+@pytest.mark.parametrize(
+    ("method", "error"),
+    [("etdrk4", 1e-8), ("collocation", 1e-10), ("exponential-adams", 3e-10)],
+)
+def test_a_plane_wave_of_the_complex_ginzburg_landau_equation(method, error):
     system = registry["complex_ginzburg_landau"]
     c1, c3 = system.parameters["c1"], system.parameters["c3"]
     x, q = grid(system), 2 * np.pi / 50.0 * 3
@@ -95,9 +103,9 @@ def test_a_plane_wave_of_the_complex_ginzburg_landau_equation():
         a = np.sqrt(1 - q**2) * np.exp(1j * (q * x - omega * t))
         return np.concatenate([a.real, a.imag])
 
-    orbit = Orbit(system, wave(0.0), rtol=1e-11)
+    orbit = Orbit(system, wave(0.0), rtol=1e-11, integrator=method)
     orbit.advance(3.0)
-    np.testing.assert_allclose(orbit.state, wave(3.0), atol=1e-8)
+    np.testing.assert_allclose(orbit.state, wave(3.0), atol=error)
 
 
 def test_without_space_gray_scott_is_its_reaction():
@@ -153,11 +161,43 @@ def test_the_tolerance_rules_the_error(ks_state):
     reference = Orbit(KS, ks_state, rtol=1e-13)
     reference.advance(3.0)
     for rtol in (1e-5, 1e-7, 1e-9, 1e-11):
-        orbit = Orbit(KS, ks_state, rtol=rtol)
+        orbit = Orbit(KS, ks_state, rtol=rtol, integrator="etdrk4")
         orbit.advance(3.0)
         error = np.abs(orbit.state - reference.state).max()
         # each step adds about the tolerance, of a solution whose size is one
         assert 0.1 < error / (rtol * orbit.attempts) < 10
+
+
+@pytest.mark.parametrize("name", [name for name in FIELDS if name != "burgers"])
+def test_three_methods_agree_on_the_attractor(name):
+    system = registry[name]
+    span = 1.0 if name == "kolmogorov_flow" else 3.0
+    state = settled(system, 30.0)
+    orbit = Orbit(system, state, rtol=1e-12)
+    orbit.advance(0.3)  # the fast waves forget the loose steps
+    smooth = orbit.state.copy()
+    found = {}
+    for method, rtol in (("collocation", 1e-13), ("exponential-adams", 1e-14), ("etdrk4", 1e-11)):
+        again = Orbit(system, smooth, rtol=rtol, integrator=method)
+        again.advance(span)
+        found[method] = again.state
+    spread = np.abs(smooth).max()
+    assert np.abs(found["collocation"] - smooth).max() > 0.01 * spread
+    off = {m: np.abs(found[m] - found["collocation"]).max() / spread for m in found}
+    assert off["exponential-adams"] < 1e-9
+    assert off["etdrk4"] < 1e-6
+
+
+def test_collocation_is_the_choice_for_tight_tolerances(ks_state):
+    assert [Orbit(KS, ks_state, rtol=r).integrator for r in (1e-4, 1e-6, 1e-7, 1e-12)] == [
+        "etdrk4", "etdrk4", "collocation", "collocation",
+    ]  # fmt: skip
+    made = cb.simulate(KS, points=3, dt=0.5, transient=5.0, rtol=1e-9, integrator="etdrk4")
+    assert made.provenance["integrator"] == "etdrk4"
+    made = cb.simulate(KS, points=3, dt=0.5, transient=5.0)
+    assert made.provenance["integrator"] == "collocation"
+    with pytest.raises(ParameterError, match="collocation, etdrk4 for the field"):
+        cb.simulate(KS, points=3, integrator="dop853")
 
 
 # -------------------------------------------------------------------- conserved quantities
