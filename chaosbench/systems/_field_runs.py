@@ -103,7 +103,9 @@ def field_ensemble(
         states.append(orbit.state.copy())
     tangents = np.random.default_rng(key).standard_normal((size, orbit.state.size))
     modes = grid.to_modes(np.concatenate([states, tangents]))
-    stepper = _stepper(orbit, modes, lambda modes: grid.nonlinear_tangent(modes, size), size)
+    stepper = _stepper(
+        orbit, modes, lambda modes: grid.nonlinear_tangent(modes, size), leaders=size
+    )
     logs = np.empty((steps, size))
     for row in logs:
         _advance(orbit, stepper, segment)
@@ -158,11 +160,7 @@ def _finish(orbit: Orbit, stepper: Stepper) -> None:
     orbit.step = stepper.step
 
 
-<<<<<<< HEAD
-def _stepper(orbit: Orbit, modes: Any, nonlinear: Any, leaders: int = 1) -> Stepper:
-=======
-def _stepper(orbit: Orbit, modes: Any, nonlinear: Any, method: Any = Stepper) -> Any:
->>>>>>> fld
+def _stepper(orbit: Orbit, modes: Any, nonlinear: Any, method: Any = Stepper, **more: int) -> Any:
     from chaosbench.systems._integration import BOUND, MAX_STEPS
 
     assert isinstance(orbit.system, FieldSystem)
@@ -170,5 +168,5 @@ def _stepper(orbit: Orbit, modes: Any, nonlinear: Any, method: Any = Stepper) ->
     grid = orbit.system.discretisation
     return method(
         grid.linear, nonlinear, modes, grid.weights, step=orbit.step, rtol=orbit.rtol,
-        atol=orbit.atol, bound=BOUND, max_steps=MAX_STEPS, leaders=leaders,
+        atol=orbit.atol, bound=BOUND, max_steps=MAX_STEPS, **more,
     )  # fmt: skip

@@ -122,7 +122,7 @@ def test_orbits_of_a_field_side_by_side_are_orbits_alone():
             orbit,
             grid.to_modes(np.concatenate(rows)),
             lambda modes: grid.nonlinear_tangent(modes, leaders),
-            leaders,
+            leaders=leaders,
         )
         assert made.advance(0.5) == (0, 0.5)
         return grid.to_states(made.modes)
@@ -145,12 +145,12 @@ def test_the_most_demanding_orbit_of_a_field_controls_the_step():
     attempts = []
     for rows, leaders in (([calm], 1), ([calm, orbit.state], 2), ([orbit.state], 1)):
         fresh = Orbit(system, calm, rtol=1e-6)
-        made = _stepper(fresh, grid.to_modes(np.stack(rows)), grid.nonlinear, leaders)
+        made = _stepper(fresh, grid.to_modes(np.stack(rows)), grid.nonlinear, leaders=leaders)
         made.advance(5.0)
         attempts.append(made.attempts)
     assert attempts[1] >= attempts[2] > attempts[0]
     broken = grid.to_modes(np.stack([calm, np.full(64, np.nan)]))
-    made = _stepper(Orbit(system, calm, rtol=1e-6, step=0.1), broken, grid.nonlinear, 2)
+    made = _stepper(Orbit(system, calm, rtol=1e-6, step=0.1), broken, grid.nonlinear, leaders=2)
     assert made.advance(1.0)[0] != 0
 
 
