@@ -22,6 +22,7 @@ from chaosbench.systems._lyapunov import (
 )
 from chaosbench.systems._refine import DRIFT, SUFFICIENT_STDERR, _deeper, _longer, drift
 
+
 def strongly_chaotic(name):
     """The definition of ADR 4: ranked, dissipative, and a tenth or more of growth in a period."""
     known = known_constants(registry[name])
