@@ -70,7 +70,7 @@ def complex_ginzburg_landau(u, v, *, c1=3.5, c3=1.0, L=50.0):
     length=2 * np.pi,
     ic=lambda x, y: np.cos(x + 2 * y + 1) + np.sin(2 * x - y) + np.cos(3 * x + 2 * y) + np.sin(x),
     reference="chandler2013",
-    tags={"dissipative", "fluid", "spatiotemporal"},
+    tags={"dissipative", "fluid", "hyperchaotic", "spatiotemporal"},
 )
 def kolmogorov_flow(w, y, *, Re=20.0, n=2.0):
     """Vorticity of a plane flow that a force along x, a sine of y, drives.
