@@ -273,13 +273,11 @@ def descendants(pid: int) -> list[int]:
     lives itself.
     """
     found: list[int] = []
-    try:
+    with contextlib.suppress(OSError):  # it has ended meanwhile
         for task in os.listdir(f"/proc/{pid}/task"):  # noqa: PTH208  # ten times a second
             with open(f"/proc/{pid}/task/{task}/children", "rb") as file:  # noqa: PTH123
                 for child in map(int, file.read().split()):
                     found += [child, *descendants(child)]
-    except (OSError, ValueError):
-        pass  # it has ended meanwhile
     return found
 
 
