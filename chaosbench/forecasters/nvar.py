@@ -59,7 +59,8 @@ class NVAR:
     features among k = 1 … 8, s = 1, 2 or 5 and order 2 or 3, the range of the literature, and the
     penalty among 1e-2 … 1e-12; a score counts half where a free run of 1,000 steps leaves for
     infinity. The readout is then refitted to all data. k = 2, s = 1 and order 2 are the authors'
-    for Lorenz at a step of 0.025, and too little for flows sampled coarser.
+    for Lorenz at a step of 0.025, and too little for flows sampled coarser. A context has to hold
+    the states that were chosen: 36 samples at most.
 
     Cost: with p = 1 + kd + C(kd + order - 1, order) features, O(nT p²) time and O(p²) memory to
     fit, for each of up to 20 choices of features, and O(p d) a step and window. Choices of more
