@@ -109,6 +109,7 @@ class EnsembleSINDy(SINDy):
             ]
             bags.append(SparseRegression.of(chosen, powers, discrete=discrete))
         offered = rng.random((self.members, len(powers))) >= self.dropped
+        offered[:, ~offered.any(axis=0)] = True  # of few members, nobody may have been offered it
         return _Bagged(
             powers=powers,
             triangle=whole.triangle,

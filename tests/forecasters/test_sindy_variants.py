@@ -330,19 +330,30 @@ def lorenz96(d: int, steps: int) -> FloatArray:
 def test_an_ensemble_of_many_variables_has_products_among_its_terms() -> None:
     """Sixteen variables and more were left a linear library, and Lorenz-96 is quadratic."""
     train = Trajectories(lorenz96(18, 2500), dt=0.02)
-    predictor = EnsembleSINDy(members=3, discrete=False, threshold=0.03).fit(train, seed=0)
-    terms = {
+    predictor = EnsembleSINDy(discrete=False, threshold=0.03).fit(train, seed=0)
+    found = {
         (variable, tuple(row)): predictor.coefficients[k, variable]
         for k, row in enumerate(predictor.powers.tolist())
         for variable in np.flatnonzero(predictor.coefficients[k])
     }
-    # Three members of 2,100 points let a term more pass here and there; none of the true is lost.
-    assert 4 * 18 <= len(terms) <= 4 * 18 + 10
+    true = {}
     for i in range(18):
-        for other, sign in ((1, 1.0), (-2, -1.0)):
-            product = [0] * 18
-            product[i - 1] = product[(i + other) % 18] = 1
-            assert sign * terms[i, tuple(product)] > 0.5
+        unit = np.eye(18, dtype=int)
+        true[i, tuple(unit[i - 1] + unit[(i + 1) % 18])] = 1.0
+        true[i, tuple(unit[i - 1] + unit[i - 2])] = -1.0
+        true[i, tuple(unit[i])] = -1.0
+        true[i, (0,) * 18] = 8.0
+    assert found.keys() == true.keys()
+    assert found == pytest.approx(true, rel=1e-6)
+
+
+def test_a_term_that_no_member_was_offered_is_offered_to_all() -> None:
+    few = EnsembleSINDy(members=2, dropped=0.7)
+    library = (polynomial_powers(4, 2), None)
+    u = lorenz96(4, 400)[np.newaxis]
+    regression = few._regression(u, library, discrete=False, half_width=4, seed=0)
+    assert 0.2 < regression.offered.mean() < 0.9
+    assert regression.offered.any(axis=0).all()
 
 
 def test_an_equation_that_runs_away_gives_way_to_one_that_stays() -> None:
