@@ -13,7 +13,7 @@ import tempfile
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -116,7 +116,7 @@ class WorkerProcess:
         except (ProtocolError, OSError) as error:
             self.close()
             return Outcome("crashed", f"the forecaster's process did not start: {error}")
-        watch = _MemoryWatch(self._alive.pid, self.budget.memory_mib)
+        watch = _Watch(self._alive, self._place, self.budget.memory_mib)
         deadline = time.monotonic() + STARTING_SECONDS
         slow = f"its process was not ready after {STARTING_SECONDS:g} s"
         windows, _, d = train.shape if context is None else context.shape
@@ -158,6 +158,7 @@ class WorkerProcess:
         if process is not None:
             _kill(process.pid)
             process.wait()
+            _kill_left_by(self._place)
             self._listener.join(timeout=1.0)
             if process.stderr is not None and not self._listener.is_alive():
                 process.stderr.close()
@@ -171,6 +172,11 @@ class WorkerProcess:
     def _alive(self) -> subprocess.Popen[bytes]:
         assert self._process is not None
         return self._process
+
+    @property
+    def _place(self) -> str:
+        assert self._folder is not None
+        return self._folder.name
 
     def _start(self, plugins: Sequence[str]) -> None:
         known = self._plugins.issuperset(plugins)  # what may be read is settled at the start
@@ -197,8 +203,8 @@ class WorkerProcess:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             pass_fds=(job_read, result_write),
-            cwd=self._folder.name,
-            env=_environment(self._folder.name),
+            cwd=self._place,
+            env=_environment(self._place),
             start_new_session=True,
         )  # fmt: skip
         os.close(job_read)
@@ -210,11 +216,11 @@ class WorkerProcess:
         terms = {
             "memory_mib": self.budget.memory_mib,
             "reading": readable(self._plugins),
-            "writing": writable(self._folder.name),
+            "writing": writable(self._place),
         }
         write_message(self._sink, terms)
 
-    def _post_mortem(self, error: ProtocolError, watch: _MemoryWatch) -> Outcome:
+    def _post_mortem(self, error: ProtocolError, watch: _Watch) -> Outcome:
         process = self._alive
         if watch.exceeded:
             self.close()
@@ -235,20 +241,28 @@ class WorkerProcess:
         return Outcome("crashed", f"the process ended with exit code {code}. {words}")
 
 
-class _MemoryWatch:
-    """Kills a process group when its resident memory passes the budget."""
+class _Watch:
+    """Kills a process group when its resident memory passes the budget.
 
-    def __init__(self, pid: int, limit_mib: float) -> None:
+    And, when the process dies, what it leaves behind, which would hold its end of the pipe open.
+    """
+
+    def __init__(self, process: subprocess.Popen[bytes], folder: str, limit_mib: float) -> None:
         self.exceeded = False
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, args=(pid, limit_mib), daemon=True)
+        self._thread = threading.Thread(
+            target=self._run, args=(process, folder, limit_mib), daemon=True
+        )
         self._thread.start()
 
-    def _run(self, pid: int, limit_mib: float) -> None:
+    def _run(self, process: subprocess.Popen[bytes], folder: str, limit_mib: float) -> None:
         while not self._stop.wait(POLL_SECONDS):
-            if resident_mib(pid) > limit_mib:
+            if process.poll() is not None:
+                _kill_left_by(folder)
+                return
+            if resident_mib(process.pid) > limit_mib:
                 self.exceeded = True
-                _kill(pid)
+                _kill(process.pid)
                 return
 
     def stop(self) -> None:
@@ -261,7 +275,25 @@ def _kill(group: int) -> None:
     started = descendants(group)
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(group, signal.SIGKILL)
-    for pid in started:
+    _kill_each(started)
+
+
+def _kill_left_by(folder: str) -> None:
+    """Kill what a dead process left behind: nobody's descendants, perhaps in groups of their own.
+
+    They keep the environment that it was started with, in which its folder is named.
+    """
+    mark = f"TMPDIR={folder}\0".encode()
+    left = []
+    for place in Path("/proc").glob("[0-9]*/environ"):
+        with contextlib.suppress(OSError):  # another user's, or it has ended meanwhile
+            if mark in place.read_bytes():
+                left.append(int(place.parent.name))
+    _kill_each(left)
+
+
+def _kill_each(pids: Iterable[int]) -> None:
+    for pid in pids:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.kill(pid, signal.SIGKILL)
 

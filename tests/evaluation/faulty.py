@@ -94,6 +94,7 @@ class Daemon(Good):
     """Leaves a process behind that has no parent and no group of ours; tells its id."""
 
     mib: int = 0
+    dies: bool = False
 
     def fit(self, train, *, seed):
         source, sink = os.pipe()
@@ -107,6 +108,9 @@ class Daemon(Good):
             os._exit(0)
         os.waitpid(middle, 0)
         number = int(os.read(source, 20))
+        if self.dies:
+            os.write(2, f"left {number}".encode())
+            os._exit(3)
         time.sleep(1.0)  # for the watch on memory to see it
         return type(self)(level=float(number))
 

@@ -81,11 +81,21 @@ def test_a_daemon_does_not_outlive_the_process_and_its_memory_counts(worker):
     left = int(worker.run(job("daemon"), TRAIN, CONTEXT).values[0, 0, 0])
     assert Path(f"/proc/{left}").exists()
     worker.close()
-    deadline = time.monotonic() + 5.0
-    while _runs(left) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert not _runs(left)
+    assert _ends(left)
     assert worker.run(job("daemon", mib=800), TRAIN, CONTEXT).status == "out_of_memory"
+
+
+def test_a_daemon_does_not_outlive_a_process_that_dies_by_itself(worker):
+    outcome = worker.run(job("daemon", dies=True), TRAIN, CONTEXT)
+    assert outcome.status == "crashed"
+    assert _ends(int(outcome.message.rpartition("left ")[2]))
+
+
+def _ends(pid):
+    deadline = time.monotonic() + 5.0
+    while _runs(pid) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return not _runs(pid)
 
 
 def _runs(pid):
