@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -46,6 +46,10 @@ class VARIMA:
     until their largest root is 0.98. On each context the innovations are computed from e = 0 on;
     then the recursion goes on with e = 0, for all windows together (a test holds it equal to
     statsmodels' filter with the same coefficients).
+
+    The recursion must not explode, which the likelihood rules out and least squares do not: data
+    with almost no noise hardly tell autoregression and moving average apart. Such a fit is made
+    again without the moving average, and shrunk until no root exceeds 1 where that does not help.
 
     The samples are paths in which e is drawn from the normal distribution with the covariance of
     the residuals; all windows see the same draws.
@@ -108,6 +112,13 @@ class VARIMA:
                 [past, _lagged(innovations, self.q)[1][:, drop - self.q :]], axis=2
             )
         slope, intercept = _least_squares(target, past, constant)
+        ahead, moving_average = slope[: self.p * d], _invertible(slope[self.p * d :], d)
+        if _radius(ahead, d) > 1 and self.q:
+            return replace(self, q=0).fit(train, seed=seed)
+        stable = _shrunk(ahead, d, 1.0)
+        if constant:
+            intercept += past[..., : self.p * d].mean(axis=(0, 1)) @ (ahead - stable)
+        slope[: self.p * d] = stable
         residual = (target - (past @ slope + intercept)).reshape(-1, d)
         return _VARIMAPredictor(
             config=self,
@@ -115,8 +126,8 @@ class VARIMA:
             root=covariance_root(residual.T @ residual / len(residual)),
             scaler=scaler,
             intercept=intercept,
-            autoregression=slope[: self.p * d],
-            moving_average=_invertible(slope[self.p * d :], d),
+            autoregression=stable,
+            moving_average=moving_average,
         )
 
 
@@ -139,16 +150,25 @@ def _least_squares(
 
 def _invertible(moving_average: FloatArray, d: int) -> FloatArray:
     """Shrink ``(q d, d)`` until the innovations forget how they began."""
-    q = len(moving_average) // d
-    if q == 0:
-        return moving_average
-    companion = np.eye(q * d, k=-d)
-    companion[:d] = -moving_average.T
-    radius = float(np.abs(np.linalg.eigvals(companion)).max())
-    if radius <= _INVERTIBLE:
-        return moving_average
-    factor = (_INVERTIBLE / radius) ** np.arange(1, q + 1)
-    return moving_average * np.repeat(factor, d)[:, np.newaxis]
+    return -_shrunk(-moving_average, d, _INVERTIBLE)
+
+
+def _radius(coefficients: FloatArray, d: int) -> float:
+    """Return the size of the largest root of a recursion ``(k d, d)``, newest lag first."""
+    if not len(coefficients):
+        return 0.0
+    companion = np.eye(len(coefficients), k=-d)
+    companion[:d] = coefficients.T
+    return float(np.abs(np.linalg.eigvals(companion)).max())
+
+
+def _shrunk(coefficients: FloatArray, d: int, limit: float) -> FloatArray:
+    """Shrink all roots of a recursion alike until none exceeds the limit."""
+    radius = _radius(coefficients, d)
+    if radius <= limit:
+        return coefficients
+    factor = (limit / radius) ** np.arange(1, len(coefficients) // d + 1)
+    return coefficients * np.repeat(factor, d)[:, np.newaxis]
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,6 +7,7 @@ import warnings
 import numpy as np
 import pytest
 
+import chaosbench as cb
 from chaosbench.errors import InvalidForecastError, ParameterError
 from chaosbench.forecasters.varima import VARIMA
 from chaosbench.trajectories import Trajectories
@@ -98,6 +99,31 @@ def test_a_moving_average_that_is_not_invertible_is_shrunk() -> None:
     roots = np.roots([1.0, *theta])
     assert np.abs(roots).max() <= 0.98 + 1e-9
     assert np.abs(roots).max() > 0.7
+
+
+def largest_root(predictor) -> float:
+    d = len(predictor.intercept)
+    companion = np.eye(len(predictor.autoregression), k=-d)
+    companion[:d] = predictor.autoregression.T
+    return float(np.abs(np.linalg.eigvals(companion)).max())
+
+
+def test_data_without_noise_do_not_make_the_recursion_explode() -> None:
+    """With a moving average the largest root was 1.26."""
+    train = cb.simulate("pehlivan_wei", points=4000, points_per_period=100, seed=0).values[0]
+    predictor = fit(VARIMA(), train)
+    assert predictor.moving_average.size == 0
+    assert largest_root(predictor) < 1.0
+    assert np.isfinite(predictor.predict(train[np.newaxis, :100], 5000).values).all()
+
+
+def test_a_recursion_that_explodes_all_the_same_is_shrunk_around_the_mean() -> None:
+    growth = 7.0 + np.exp(0.01 * np.arange(500))[:, np.newaxis]
+    predictor = fit(VARIMA(p=1, q=0), growth)
+    assert largest_root(predictor) == pytest.approx(1.0)
+    steps = np.diff(predictor.predict(growth[np.newaxis, :50], 100).values[0, :, 0])
+    # what is left of the growth is its mean
+    np.testing.assert_allclose(steps, np.diff(growth[:, 0]).mean(), rtol=1e-9)
 
 
 def test_lorenz_is_beyond_a_linear_model(reference) -> None:
