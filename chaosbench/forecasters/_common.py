@@ -26,6 +26,7 @@ __all__ = [
     "closed_loop",
     "covariance_root",
     "delay_embedding",
+    "output_bounds",
     "require_integer",
     "require_real",
     "single_threaded",
@@ -37,6 +38,9 @@ R = TypeVar("R")
 # A rollout this many training standard deviations away has left the attractor for good; going
 # on would only overflow.
 ESCAPE = 1e6
+
+# Share of the training range that a bounded output may leave it by, on either side.
+_MARGIN = 0.5
 
 
 def single_threaded(function: Callable[P, R]) -> Callable[P, R]:
@@ -197,6 +201,13 @@ def covariance_root(covariance: FloatArray) -> FloatArray:
     """Return R with R Rᵀ the covariance ``(k, k)``, its rounding below zero cut off."""
     values, vectors = np.linalg.eigh((covariance + covariance.T) / 2)
     return np.asarray(vectors * np.sqrt(np.maximum(values, 0.0)))
+
+
+def output_bounds(z: FloatArray) -> FloatArray:
+    """Return the least and greatest outputs ``(2, d)`` for training data ``(n, T, d)``."""
+    low, high = z.min(axis=(0, 1)), z.max(axis=(0, 1))
+    margin = _MARGIN * (high - low)
+    return np.stack([low - margin, high + margin])
 
 
 def closed_loop(

@@ -15,6 +15,7 @@ from chaosbench.forecasters._common import (
     checked_context,
     checked_training,
     closed_loop,
+    output_bounds,
     require_integer,
     require_real,
     single_threaded,
@@ -35,15 +36,12 @@ __all__ = [
     "features",
     "input_bound",
     "member_seeds",
-    "output_bounds",
     "require_choice",
 ]
 
 _CHUNK_BYTES = 16_000_000
 _RIDGES = (1e-5, 1e-6, 1e-7, 1e-8, 1e-9, 1e-10, 1e-11, 1e-12, 1e-13, 1e-14)
 _DEFAULT_RIDGE = 1e-8
-# Share of the training range that the output may leave it by, on either side.
-_MARGIN = 0.5
 _FULL_INPUTS = 3
 _READOUTS = ("linear", "alternate", "squares")
 
@@ -158,13 +156,6 @@ class ReservoirForecaster(ABC):
             kind=self.readout,
             readout=np.zeros((feature_count(self.readout, reservoir.units, d), d)),
         )
-
-
-def output_bounds(z: FloatArray) -> FloatArray:
-    """Return the least and greatest outputs ``(2, d)`` for training data ``(n, T, d)``."""
-    low, high = z.min(axis=(0, 1)), z.max(axis=(0, 1))
-    margin = _MARGIN * (high - low)
-    return np.stack([low - margin, high + margin])
 
 
 def input_bound(scaling: float, d: int) -> float:

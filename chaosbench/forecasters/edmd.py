@@ -16,6 +16,7 @@ from chaosbench.forecasters._common import (
     checked_training,
     closed_loop,
     delay_embedding,
+    output_bounds,
     require_integer,
     require_real,
     single_threaded,
@@ -74,8 +75,8 @@ class EDMD:
     Cost: p functions, C(d' + degree, degree) for d' = d·delays variables, take O(nT p²) time to
     fit (p³ for each candidate) and O(p²) memory; O(p d) a step and window re-lifted, O(p²) linear.
     It fails where the map over one step is far from the dictionary (coarse sampling, kinks), in
-    many variables, where only a low degree fits into `max_features`, and by divergence: a
-    polynomial grows without bound outside of the box.
+    many variables, where only a low degree fits into `max_features`. A polynomial grows without
+    bound outside of the box; re-lifted states are held in it, widened by half on either side.
 
     Attributes:
         dictionary: ``"legendre"``, ``"chebyshev"``, ``"monomials"`` or ``"radial"``.
@@ -159,7 +160,7 @@ class EDMD:
         lifted.gather(equations, z[:, :split])
         if held_out is None:
             ridge = _DEFAULT_RIDGE if self.ridge is None else self.ridge
-            return replace(lifted, matrix=equations.solve(ridge))
+            return replace(lifted, matrix=equations.solve(ridge), bounds=output_bounds(z))
 
         def reduced(size: int, ridge: float) -> _EDMDPredictor:
             columns = None if self.relift else size  # the targets are the features themselves
@@ -174,7 +175,7 @@ class EDMD:
         chosen = held_out.best([reduced(*plan) for plan in plans])
         # The first increment of the tail starts from the last states before it.
         lifted.gather(equations, z[:, split - max(lags) - 1 :])
-        return reduced(*plans[chosen])
+        return replace(reduced(*plans[chosen]), bounds=output_bounds(z))
 
     def _dictionary(self, states: FloatArray, seed: int) -> Dictionary:
         d = states.shape[2]
@@ -221,6 +222,7 @@ class _EDMDPredictor:
     relift: bool
     matrix: FloatArray  # of increments, (p, d) or, linear, (p, p)
     training: FloatArray  # scaled, (n, T, d)
+    bounds: FloatArray | None = None  # of re-lifted states, (2, d)
 
     def gather(self, equations: TriangularEquations, z: FloatArray) -> None:
         """Add the transitions of scaled trajectories ``(n, T, d)``."""
@@ -261,7 +263,8 @@ class _EDMDPredictor:
             memory[:, :-1] = memory[:, 1:]
             memory[:, -1] = latest
             phi = self.dictionary(delay_embedding(memory, self.lags)[:, 0])
-            return np.asarray(latest + phi @ self.matrix)
+            new = latest + phi @ self.matrix
+            return new if self.bounds is None else np.clip(new, *self.bounds)
 
         memory[:, 1:] = memory[:, :-1].copy()  # the first step shifts the context back in place
         return Forecast(self.scaler.undo(closed_loop(step, start, horizon, alive)))

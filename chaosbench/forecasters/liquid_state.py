@@ -15,12 +15,12 @@ from chaosbench.forecasters._common import (
     checked_context,
     checked_training,
     closed_loop,
+    output_bounds,
     require_integer,
     require_real,
     single_threaded,
 )
 from chaosbench.forecasters._protocol import Forecast
-from chaosbench.forecasters._reservoir import output_bounds
 from chaosbench.forecasters._ridge import NormalEquations, select_ridge
 from chaosbench.forecasters._selection import hold_out
 from chaosbench.forecasters._spiking import Activity, Liquid, Plasticity, draw_liquid, simulate

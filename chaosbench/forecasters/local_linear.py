@@ -35,7 +35,8 @@ class LocalLinear:
         Δ̂(x) = Δ̄ + (x - x̄)ᵀ B,   B = argmin Σ_j w_j |Δ_j - Δ̄ - (x_j - x̄)ᵀ B|² + λ|B|²,
 
     where bars are weighted means, w_j = exp(-(r_j / r̄)²) falls with the distance r_j, and λ is
-    `ridge` times the neighbourhood's mean variance. The forecast is iterated, all windows at once.
+    `ridge` times the neighbourhood's mean variance. The forecast is iterated, all windows at once,
+    in the box around the training data, widened by a tenth of its range: a plane knows no bounds.
 
     Cost: O(nT log(nT)) to build the KD-tree; a step and window costs one query, O(k d log(nT)),
     and one solve of the smaller of the d- and k-dimensional systems. A KD-tree prunes little in
@@ -90,6 +91,7 @@ class _LocalLinearPredictor:
             scaler=library.scaler,
             lags=library.lags,
             who="LocalLinear",
+            box=library.box,
         )
         return Forecast(values[0])
 

@@ -18,6 +18,7 @@ from chaosbench.forecasters._common import (
     checked_training,
     closed_loop,
     delay_embedding,
+    output_bounds,
     require_integer,
     require_real,
     single_threaded,
@@ -66,7 +67,8 @@ class NVAR:
     fit, for each of up to 20 choices of features, and O(p d) a step and window. Choices of more
     than 400 features are left out, but for the authors' and a single state. It fails where the
     flow over one step is not near a polynomial of this degree in the delayed values (coarse
-    sampling), and by divergence, since nothing bounds a polynomial map.
+    sampling): then the polynomial map leaves the attractor, and the output is held within the
+    training range, widened by half of it on either side.
 
     Attributes:
         delay: number of states in the linear part, or None to choose.
@@ -120,7 +122,7 @@ class NVAR:
             held_out = hold_out(values, scale=scaler.scale, warmup=warmup)
         if held_out is None:
             ridge = _DEFAULT_RIDGE if self.ridge is None else self.ridge
-            return _Trained(scaler, shapes[0], z).predictor(ridge)
+            return _Trained(scaler, shapes[0], z).predictor(ridge, output_bounds(z))
         found = [_Trained(scaler, shape, z[:, : held_out.split]) for shape in shapes]
         candidates = [(trained, ridge) for trained in found for ridge in ridges]
         predictors = [trained.predictor(ridge) for trained, ridge in candidates]
@@ -130,7 +132,7 @@ class NVAR:
         trained, ridge = candidates[best]
         # The first increment of the tail starts from the last states before it.
         trained.add(z[:, held_out.split - trained.shape.reach - 1 :])
-        return trained.predictor(ridge)
+        return trained.predictor(ridge, output_bounds(z))
 
     def _shapes(self, d: int) -> list[_Shape]:
         """Return the features in question for `d` variables, the authors' own first."""
@@ -214,9 +216,9 @@ class _Trained:
         """Add features and increments of standardised trajectories ``(n, T, d)``."""
         self._untrained.gather(self._equations, z)
 
-    def predictor(self, ridge: float) -> _NVARPredictor:
-        """Solve with a penalty."""
-        return replace(self._untrained, readout=self._equations.solve(ridge))
+    def predictor(self, ridge: float, bounds: FloatArray | None = None) -> _NVARPredictor:
+        """Solve with a penalty; outputs are held between the bounds ``(2, d)``."""
+        return replace(self._untrained, readout=self._equations.solve(ridge), bounds=bounds)
 
 
 def _monomials(d: int, delay: int, order: int, stride: int) -> NDArray[np.intp]:
@@ -254,6 +256,7 @@ class _NVARPredictor:
     lags: tuple[int, ...]
     monomials: NDArray[np.intp]
     readout: FloatArray
+    bounds: FloatArray | None = None
 
     def gather(self, equations: NormalEquations, z: FloatArray) -> None:
         """Add features and increments of standardised trajectories ``(n, T, d)``."""
@@ -282,7 +285,8 @@ class _NVARPredictor:
             memory[:, :-1] = memory[:, 1:]
             memory[:, -1] = latest
             phi = features(delay_embedding(memory, self.lags)[:, 0], self.monomials)
-            return np.asarray(latest + phi @ self.readout)
+            new = latest + phi @ self.readout
+            return new if self.bounds is None else np.clip(new, *self.bounds)
 
         start = memory[:, -1].copy()
         memory[:, 1:] = memory[:, :-1].copy()  # the first step shifts the context back in place

@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from chaosbench.errors import ParameterError
-from chaosbench.forecasters._common import Scaler, require_integer
+from chaosbench.forecasters._common import Scaler, output_bounds, require_integer
 from chaosbench.forecasters._reservoir import (
     ReservoirPredictor,
     feature_count,
     features,
-    output_bounds,
 )
 from chaosbench.forecasters._ridge import NormalEquations
 from chaosbench.forecasters.echo_state import EchoStateNetwork
