@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["VARIMA"]
 
 _INVERTIBLE = 0.98  # bound of the roots of the moving average
+_RESOLVED = 1e-8  # least singular value that is fitted, of the largest
 _LONG = 10  # least order of the autoregression that finds the innovations
 
 
@@ -47,9 +48,11 @@ class VARIMA:
     then the recursion goes on with e = 0, for all windows together (a test holds it equal to
     statsmodels' filter with the same coefficients).
 
-    The recursion must not explode, which the likelihood rules out and least squares do not: data
-    with almost no noise hardly tell autoregression and moving average apart. Such a fit is made
-    again without the moving average, and shrunk until no root exceeds 1 where that does not help.
+    The recursion must not explode, which the likelihood rules out and least squares do not. What
+    varies by less than 1e-8 of the whole is not fitted: lags of data without noise nearly depend on
+    each other, and coefficients of 1e7 magnify every error however small the roots. Nor do such
+    data tell autoregression and moving average apart: a fit with a root beyond 1 is made again
+    without the moving average, and shrunk until no root exceeds 1 where that does not help.
 
     The samples are paths in which e is drawn from the normal distribution with the covariance of
     the residuals; all windows see the same draws.
@@ -144,7 +147,7 @@ def _least_squares(
     """Return slope ``(k, d)`` and intercept ``(d,)``; the slope of least norm where it is free."""
     y, x = target.reshape(-1, target.shape[2]), past.reshape(-1, past.shape[2])
     shift = (x.mean(axis=0), y.mean(axis=0)) if constant else (np.zeros(x.shape[1]), 0.0 * y[0])
-    slope = np.linalg.lstsq(x - shift[0], y - shift[1], rcond=None)[0]
+    slope = np.linalg.lstsq(x - shift[0], y - shift[1], rcond=_RESOLVED)[0]
     return slope, np.asarray(shift[1] - shift[0] @ slope)
 
 
