@@ -85,8 +85,11 @@ class Leaderboard:
         def count(number: int, noun: str) -> str:
             return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
+        ceilings = sum(line.privileged for line in self.standings)
+        beside = f" and {count(ceilings, 'ceiling')}" if ceilings else ""
         return (
-            f"{count(len(self.standings), 'forecaster')}, {count(len(self.systems), 'system')}, "
+            f"{count(len(self.standings) - ceilings, 'forecaster')}{beside}, "
+            f"{count(len(self.systems), 'system')}, "
             f"{count(self.cells, 'run')} ({self.failures:,} failed), exam seed {self.exam_seed}, "
             f"track {self.track}, ranked by {self.metric}"
         )

@@ -138,7 +138,7 @@ def test_repr_is_the_table_and_html_is_escaped(
     board: Leaderboard, records: tuple[Record, ...]
 ) -> None:
     assert repr(board) == render(board).rstrip()
-    assert "11 forecasters, 8 systems, 88 runs (4 failed), exam seed 0" in board.summary
+    assert board.summary.startswith("10 forecasters and 1 ceiling, 8 systems, 88 runs (4 failed), ")
     hostile = [Record(**(vars(r) | {"forecaster": f"<script>{r.forecaster}"})) for r in records]
     markup = leaderboard(hostile, bootstrap=0)._repr_html_()
     assert "<script>" not in markup
