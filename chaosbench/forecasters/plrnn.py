@@ -166,7 +166,8 @@ class ShallowPLRNN(_Settings):
     about what the middle one is above 0. Where the data never are, as close to an unstable focus,
     the map may have an attractor of its own that ends a long free run. It fails on data too short
     to show the attractor, on coarse samples that no map of few pieces joins, and
-    with hidden variables unless M > d; a closed loop may diverge, which the clipped form cannot.
+    with hidden variables unless M > d; a closed loop may diverge, the clipped form's only where
+    some |A| > 1.
 
     Attributes:
         hidden: number of rectified units, each of which adds a fold of the map.
