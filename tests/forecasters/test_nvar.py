@@ -53,7 +53,7 @@ def test_several_trajectories_are_not_joined(henon) -> None:
 
 def test_choosing_the_ridge_keeps_a_coarsely_sampled_rollout_stable(reference) -> None:
     coarse = Trajectories(reference.train.values[:, ::3], dt=0.06)
-    context, truth = reference.context[:, -30::3], reference.truth[:, 2::3]
+    context, truth = reference.context[:, -30::3], reference.truth[:, ::3]
     sigma = reference.train.values[0].std(axis=0)
 
     def median_steps(forecaster: NVAR) -> float:
@@ -80,7 +80,7 @@ def test_context_shorter_than_the_delays_is_refused(reference) -> None:
 def test_features_are_chosen_where_the_sampling_asks_for_others(reference) -> None:
     """At three times the step of the reference, two states and their squares are too few."""
     coarse = Trajectories(reference.train.values[:, ::3], dt=0.06)
-    context, truth = reference.context[:, -120::3], reference.truth[:, 2::3]
+    context, truth = reference.context[:, -120::3], reference.truth[:, ::3]
     sigma = reference.train.values[0].std(axis=0)
 
     def median_steps(forecaster: NVAR) -> float:
