@@ -18,6 +18,7 @@ from chaosbench.forecasters._common import (
     checked_context,
     checked_training,
     closed_loop,
+    output_bounds,
     require_integer,
     require_real,
 )
@@ -49,8 +50,9 @@ class DartsNetwork(ABC):
     best there are kept, and training stops after `patience` epochs without a better one. Training
     is in single precision, forecasting in double: a window is then forecast alike alone and among
     others. The rollout is darts' autoregression by whole chunks, for all windows at once (a test
-    holds it equal to darts' predict). It runs on a GPU where torch finds one, and there the last
-    bits of two fits may differ.
+    holds it equal to darts' predict); nothing in it keeps a closed loop on the attractor, so outputs
+    are held within half a range of the training data. It runs on a GPU where torch finds one, and
+    there the last bits of two fits may differ.
 
     Attributes:
         input_length: steps I that the network sees.
@@ -150,7 +152,9 @@ def _fit(config: DartsNetwork, train: Trajectories, *, seed: int) -> _NetworkPre
             data = torch.from_numpy(np.ascontiguousarray(z)).to(device)
             _train(config, module, data)
         module.double().eval()
-    return _NetworkPredictor(config=config, scaler=scaler, model=model, device=device)
+    return _NetworkPredictor(
+        config=config, scaler=scaler, bounds=output_bounds(z), model=model, device=device
+    )
 
 
 def _untrained(config: DartsNetwork, z: Any, seed: int) -> Any:
@@ -278,6 +282,7 @@ def _call(
 class _NetworkPredictor:
     config: DartsNetwork
     scaler: Scaler
+    bounds: FloatArray  # least and greatest outputs (2, d), standardised
     model: Any  # the darts model; `model.model` is the torch module
     device: str
 
@@ -296,6 +301,7 @@ class _NetworkPredictor:
         )
         z = self.scaler.apply(rows)
         memory = torch.from_numpy(z).to(self.device)
+        low, high = torch.from_numpy(self.bounds).to(memory)
         state: Any = None
         chunk: list[FloatArray] = []
         module = self.model.model
@@ -305,6 +311,7 @@ class _NetworkPredictor:
             if not chunk:
                 with torch.no_grad():
                     out, state = _call(module, memory, ModuleStage.PREDICT, state=state)
+                out = out.clamp(low, high)
                 memory = torch.cat([memory, out], dim=1)[:, -config.input_length :]
                 chunk.extend(out.cpu().numpy().swapaxes(0, 1)[::-1])
             return chunk.pop()

@@ -14,6 +14,8 @@ __all__ = ["settled"]
 
 _ITERATIONS = 6
 _NUDGE = 1e-6
+# The normal equations square it, and have no digit left beyond.
+_MOST_SENSITIVE = 1e7
 
 
 def settled(model: Polynomial, rows: FloatArray) -> FloatArray:
@@ -21,7 +23,7 @@ def settled(model: Polynomial, rows: FloatArray) -> FloatArray:
 
     Least squares over the state at the first sample by Gauss–Newton, each window by itself, with
     derivatives by differences of orbits. A window whose orbit comes no closer than its first
-    sample's keeps its last sample as it is.
+    sample's, or is too sensitive to be steered, keeps its last sample as it is.
     """
     n, length, d = rows.shape
     if length == 1:
@@ -38,7 +40,7 @@ def settled(model: Polynomial, rows: FloatArray) -> FloatArray:
             nudged = start[np.newaxis] + _NUDGE * np.eye(d)[:, np.newaxis]
             others = _orbit(model, nudged.reshape(-1, d), length).reshape(d, n, length, d)
             slopes = ((others - orbit) / _NUDGE).reshape(d, n, -1).transpose(1, 2, 0)
-            sound = going & np.isfinite(slopes).all(axis=(1, 2))
+            sound = going & (np.abs(slopes) < _MOST_SENSITIVE).all(axis=(1, 2))
             slopes = np.where(sound[:, np.newaxis, np.newaxis], slopes, 0.0)
             missed = np.where(sound[:, np.newaxis], (rows - orbit).reshape(n, -1), 0.0)
             # The first sample is among those to be met: the matrix is the identity or more.
