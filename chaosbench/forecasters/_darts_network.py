@@ -50,9 +50,9 @@ class DartsNetwork(ABC):
     best there are kept, and training stops after `patience` epochs without a better one. Training
     is in single precision, forecasting in double: a window is then forecast alike alone and among
     others. The rollout is darts' autoregression by whole chunks, for all windows at once (a test
-    holds it equal to darts' predict); nothing in it keeps a closed loop on the attractor, so outputs
-    are held within half a range of the training data. It runs on a GPU where torch finds one, and
-    there the last bits of two fits may differ.
+    holds it equal to darts' predict); nothing in it keeps a closed loop on the attractor, so
+    outputs are held within half a range of the training data. It runs on a GPU where torch finds
+    one, and there the last bits of two fits may differ.
 
     Attributes:
         input_length: steps I that the network sees.

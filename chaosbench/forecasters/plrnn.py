@@ -238,7 +238,8 @@ class DendriticPLRNN(_Settings):
         z(t) = A⊙z(t-1) + W Σ_b α_b relu(z(t-1) − h_b) + h
 
     Each unit has the same B bent branches with thresholds of its own. Training, forecasting and
-    the other settings are those of `ShallowPLRNN`; the paper trained with sparse forcing. Cost:
+    the other settings are those of `ShallowPLRNN`, but that, as in the paper, the first d units are
+    forced sparsely; the adaptive strength leaves the other units free to run away. Cost:
     O(M (M + B)) a step and window. It fails as `ShallowPLRNN` does, and needs M well above d.
 
     Attributes:
@@ -249,12 +250,22 @@ class DendriticPLRNN(_Settings):
     """
 
     search_space: ClassVar[Mapping[str, tuple[Any, ...]]] = MappingProxyType(
-        {"latent": (10, 22, 40), "bases": (5, 20, 40), **_Settings.search_space}
+        {
+            "latent": (10, 22, 40),
+            "bases": (5, 20, 40),
+            "interval": (8, 16, 25),
+            "l2": (0.0, 1e-6, 1e-5),
+        }
     )
 
     latent: int | None = 22
     bases: int = 20
+    forcing: str = "sparse"
+    interval: int = 16
+    l2: float = 0.0
     steps: int = 12_000
+    rate: float = 5e-3
+    final_rate: float = 1e-5
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -56,12 +56,14 @@ class EnsembleSINDy(SINDy):
     nothing of the noise in the last sample of the context, nor of a term that is missing from the
     library, so that on clean data of a polynomial flow they are all but equal.
 
-    Cost: `SINDy`'s, and `members` times its thresholded regressions on 40 p rows, O(40 p³) each,
-    and 40 p² numbers; the forecast takes `members` + 1 rollouts, all at once. It fails where
-    `SINDy` does.
+    Cost: `SINDy`'s for each of four half widths, and `members` times its thresholded regressions on
+    40 p rows, O(40 p³) each, and 40 p² numbers; the forecast takes `members` + 1 rollouts, all at
+    once. It fails where `SINDy` does.
 
     Attributes:
-        degree, threshold, discrete, half_width, refine, max_terms: as in `SINDy`.
+        degree, threshold, discrete, refine, max_terms: as in `SINDy`.
+        half_width: samples on each side of the centre of a test function, or None to choose: under
+            noise the narrow ones keep terms that are not there.
         members: number of equations.
         inclusion: least share of the members for a term to stay.
         dropped: share of the terms that a member is not offered.
@@ -72,7 +74,6 @@ class EnsembleSINDy(SINDy):
         {
             "threshold": (0.001, 0.01, 0.03, 0.1, 0.3),
             "degree": (2, 3, 4, 5),
-            "half_width": (4, 8, 12),
             "inclusion": (0.4, 0.6, 0.8),
         }
     )
@@ -81,6 +82,7 @@ class EnsembleSINDy(SINDy):
     _settle: ClassVar[int] = 12
     _parsimonious: ClassVar[bool] = True
 
+    half_width: int | None = None
     members: int = 20
     inclusion: float = 0.6
     dropped: float = 0.1

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
 
 import numpy as np
 import pytest
 from scipy.integrate import solve_ivp
 from test_sindy import HENON, LORENZ, equation
 
-import chaosbench as cb
 from chaosbench.errors import ParameterError
 from chaosbench.forecasters._equation_text import written
 from chaosbench.forecasters._polynomial import Polynomial, Waves
@@ -72,20 +70,17 @@ def test_the_seven_terms_of_lorenz(reference, forecaster) -> None:
     assert np.median(reference.valid_prediction_times(made)) >= 12.0
 
 
-@dataclass(frozen=True)
-class Clean:
-    train: Trajectories
-
-
-@pytest.mark.parametrize("seed", range(4))
-def test_the_seven_terms_of_lorenz_through_noise(seed: int) -> None:
-    """In weak form. Of twelve such draws an ensemble found just these terms in four."""
-    # not the reference: chaos makes of scipy's last bit, which varies, another orbit
-    clean = Clean(cb.simulate("lorenz", points=5000, dt=0.02, seed=seed))
-    found = equation(WeakSINDy().fit(noisy(clean, 0), seed=0))
-    assert found.keys() == LORENZ.keys()
-    for term, value in LORENZ.items():
-        assert found[term] == pytest.approx(value, rel=0.15)
+@pytest.mark.parametrize("forecaster", [WeakSINDy(), EnsembleSINDy()], ids=["weak", "ensemble"])
+def test_the_seven_terms_of_lorenz_through_noise(reference, forecaster) -> None:
+    """Over six draws of the noise: a draw may leave a small term too many, never one too few."""
+    worst, exact = [], 0
+    for seed in range(6):
+        found = equation(forecaster.fit(noisy(reference, seed), seed=0))
+        assert found.keys() >= LORENZ.keys()
+        exact += found.keys() == LORENZ.keys()
+        worst.append(max(abs(found[term] / value - 1) for term, value in LORENZ.items()))
+    assert exact >= 5
+    assert np.median(worst) < 0.1
 
 
 def test_the_weak_form_beats_differences_on_noise(reference) -> None:
@@ -136,6 +131,15 @@ def test_a_settled_state_is_nearer_to_the_truth_than_its_last_sample(reference) 
     before = np.linalg.norm(seen[:, -1] - clean[:, -1], axis=1)
     after = np.linalg.norm(settled(model, seen) - clean[:, -1], axis=1)
     assert np.median(after) < 0.6 * np.median(before)
+
+
+def test_a_window_too_sensitive_to_be_settled_keeps_its_last_sample() -> None:
+    """Its normal equations are singular, or overflow."""
+    runaway = Polynomial(np.eye(2, dtype=np.int64), np.full((2, 2), 1e9), True)
+    for length in (3, 24):
+        rows = np.zeros((1, length, 2))
+        rows[0, -1] = 1.0, 2.0
+        np.testing.assert_array_equal(settled(runaway, rows), [[1.0, 2.0]])
 
 
 def test_settling_lengthens_forecasts_from_noise(reference) -> None:
