@@ -138,7 +138,7 @@ def _fit(config: DartsNetwork, train: Trajectories, *, seed: int) -> _NetworkPre
     who = type(config).__name__
     values = checked_training(train, minimum=config.window, who=who)
     scaler = Scaler.of(values)
-    z = scaler.apply(values).astype(np.float32)
+    z: Any = scaler.apply(values).astype(np.float32)
     with silence():
         import torch
 

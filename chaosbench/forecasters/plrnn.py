@@ -26,6 +26,7 @@ from chaosbench.forecasters._piecewise_linear import (
     Shallow,
 )
 from chaosbench.forecasters._plrnn_predictor import PLRNNPredictor
+from chaosbench.forecasters._predictability import doubling_time
 from chaosbench.forecasters._teacher_forcing import TeacherForcing
 from chaosbench.forecasters._training import Plan, train
 
@@ -43,6 +44,8 @@ _OBSERVATIONS = ("identity", "affine")
 _PRECISIONS = ("float32", "float64")
 # The score of parameters that forecast equally well scatters by about this fraction.
 _TOLERANCE = 0.25
+# Gradients of longer stretches of chaos are larger and not better.
+_LONGEST_INTERVAL = 16
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +57,9 @@ class _Settings(ABC):
             observation is the identity; None means d.
         forcing: ``"sparse"`` [mikhaeil2022], ``"generalized"`` or ``"adaptive"`` [hess2023].
         alpha: strength of forcing of ``"generalized"``, and the least of ``"adaptive"``.
-        interval: steps between two forced ones of ``"sparse"``; near the predictability time.
+        interval: steps between two forced ones of ``"sparse"``; None for the time in which
+            neighbours in the training data part twice as far, the predictability time of
+            [mikhaeil2022], at most 16.
         memory: what the adaptive strength keeps of itself every 5 steps while it decays.
         observation: ``"identity"`` reads the first d units, ``"affine"`` learns x = Bz + c.
         l2: penalty on the sum of squares of 1 - A and of the weights.
@@ -78,7 +83,7 @@ class _Settings(ABC):
     latent: int | None = None
     forcing: str = "adaptive"
     alpha: float = 0.0
-    interval: int = 25
+    interval: int | None = 25
     memory: float = 0.999
     observation: str = "identity"
     l2: float = 1e-5
@@ -99,7 +104,8 @@ class _Settings(ABC):
         require_real(self, "alpha", high=1.0)
         require_real(self, "memory", high=1.0)
         require_real(self, "l2")
-        for name in ("interval", "steps", "batch", "sequence", "evaluations"):
+        require_integer(self, "interval", minimum=1, optional=True)
+        for name in ("steps", "batch", "sequence", "evaluations"):
             require_integer(self, name, minimum=1)
         require_real(self, "rate", open_low=True)
         require_real(self, "final_rate", open_low=True, high=self.rate)
@@ -175,7 +181,9 @@ class ShallowPLRNN(_Settings):
             observation is the identity; None means d.
         forcing: ``"sparse"`` [mikhaeil2022], ``"generalized"`` or ``"adaptive"`` [hess2023].
         alpha: strength of forcing of ``"generalized"``, and the least of ``"adaptive"``.
-        interval: steps between two forced ones of ``"sparse"``; near the predictability time.
+        interval: steps between two forced ones of ``"sparse"``; None for the time in which
+            neighbours in the training data part twice as far, the predictability time of
+            [mikhaeil2022], at most 16.
         memory: what the adaptive strength keeps of itself every 5 steps while it decays.
         observation: ``"identity"`` reads the first d units, ``"affine"`` learns x = Bz + c.
         l2: penalty on the sum of squares of 1 - A and of the weights.
@@ -253,7 +261,7 @@ class DendriticPLRNN(_Settings):
         {
             "latent": (10, 22, 40),
             "bases": (5, 20, 40),
-            "interval": (8, 16, 25),
+            "interval": (2, 8, 16, 25),
             "l2": (0.0, 1e-6, 1e-5),
         }
     )
@@ -261,7 +269,7 @@ class DendriticPLRNN(_Settings):
     latent: int | None = 22
     bases: int = 20
     forcing: str = "sparse"
-    interval: int = 16
+    interval: int | None = None
     l2: float = 0.0
     steps: int = 12_000
     rate: float = 5e-3
@@ -299,7 +307,7 @@ class AlmostLinearRNN(_Settings):
         {
             "latent": (10, 20, 40),
             "rectified": (2, 5, 10, 20),
-            "interval": (8, 16, 25),
+            "interval": (2, 8, 16, 25),
             "l2": (0.0, 1e-6, 1e-5),
         }
     )
@@ -307,7 +315,7 @@ class AlmostLinearRNN(_Settings):
     latent: int | None = 20
     rectified: int = 10
     forcing: str = "sparse"
-    interval: int = 16
+    interval: int | None = None
     l2: float = 0.0
     rate: float = 5e-3
     final_rate: float = 1e-5
@@ -351,19 +359,22 @@ def _fit(
         observation = Identity(latent, d)
     else:
         observation = Affine(latent, d)
+    scaler = Scaler.of(values)
+    z = scaler.apply(values)
+    interval = config.interval
+    if interval is None:
+        interval = doubling_time(z, most=_LONGEST_INTERVAL)
     objective = TeacherForcing(
         cell=config.cell(latent),
         observation=observation,
         forcing=config.forcing,
         alpha=config.alpha,
-        interval=config.interval,
+        interval=interval,
         memory=config.memory,
         l2=config.l2,
     )
     rng = np.random.default_rng([seed, 0])
     start = objective.cell.initial(rng) | observation.initial(rng)
-    scaler = Scaler.of(values)
-    z = scaler.apply(values)
 
     def fitted(parameters: Any, strength: float, trained: Trained | None) -> PLRNNPredictor:
         return PLRNNPredictor(
