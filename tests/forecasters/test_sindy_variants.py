@@ -87,7 +87,7 @@ def test_the_seven_terms_of_lorenz_through_noise(reference, forecaster, draw: in
 def test_the_seven_terms_do_not_owe_to_one_draw_of_the_noise(
     reference, forecaster, least: int
 ) -> None:
-    """In six draws of the noise: an ensemble leaves small terms too many in one draw of seven."""
+    """In six draws of the noise: an ensemble left small terms too many in three of fourteen."""
     worst, exact = [], 0
     for seed in range(6):
         found = equation(forecaster.fit(noisy(reference, seed), seed=0))
