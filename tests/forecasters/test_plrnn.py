@@ -170,8 +170,9 @@ def test_impossible_settings_are_refused(kind, settings, sentence: str) -> None:
 @pytest.mark.slow
 def test_the_number_of_cores_changes_no_bit() -> None:
     code = (
-        "import hashlib, os, sys, numpy as np\n"
-        "os.sched_setaffinity(0, map(int, sys.argv[1:]))\n"
+        "import os, sys\n"
+        "os.sched_setaffinity(0, map(int, sys.argv[1:]))\n"  # before libraries count the cores
+        "import hashlib, numpy as np\n"
         "from chaosbench.forecasters.plrnn import ShallowPLRNN\n"
         "from chaosbench.trajectories import Trajectories\n"
         "x = np.random.default_rng(0).normal(size=(3000, 3)).cumsum(axis=0)\n"
