@@ -58,8 +58,8 @@ class _Settings(ABC):
         forcing: ``"sparse"`` [mikhaeil2022], ``"generalized"`` or ``"adaptive"`` [hess2023].
         alpha: strength of forcing of ``"generalized"``, and the least of ``"adaptive"``.
         interval: steps between two forced ones of ``"sparse"``; None for the time in which
-            neighbours in the training data part twice as far, the predictability time of
-            [mikhaeil2022], at most 16.
+            neighbours in the training data part twice as far, at most 16; it stands for the
+            ln 2/λ of [mikhaeil2022], which is longer where expansion is uneven.
         memory: what the adaptive strength keeps of itself every 5 steps while it decays.
         observation: ``"identity"`` reads the first d units, ``"affine"`` learns x = Bz + c.
         l2: penalty on the sum of squares of 1 - A and of the weights.
@@ -182,8 +182,8 @@ class ShallowPLRNN(_Settings):
         forcing: ``"sparse"`` [mikhaeil2022], ``"generalized"`` or ``"adaptive"`` [hess2023].
         alpha: strength of forcing of ``"generalized"``, and the least of ``"adaptive"``.
         interval: steps between two forced ones of ``"sparse"``; None for the time in which
-            neighbours in the training data part twice as far, the predictability time of
-            [mikhaeil2022], at most 16.
+            neighbours in the training data part twice as far, at most 16; it stands for the
+            ln 2/λ of [mikhaeil2022], which is longer where expansion is uneven.
         memory: what the adaptive strength keeps of itself every 5 steps while it decays.
         observation: ``"identity"`` reads the first d units, ``"affine"`` learns x = Bz + c.
         l2: penalty on the sum of squares of 1 - A and of the weights.

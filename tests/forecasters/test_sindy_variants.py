@@ -74,6 +74,7 @@ def test_the_seven_terms_of_lorenz(reference, forecaster) -> None:
     ("forecaster", "draw"), [(WeakSINDy(), 0), (EnsembleSINDy(), 1)], ids=["weak", "ensemble"]
 )
 def test_the_seven_terms_of_lorenz_through_noise(reference, forecaster, draw: int) -> None:
+    """Draw 0 leaves the ensemble twelve terms: how many draws do, the slow test below asks."""
     found = equation(forecaster.fit(noisy(reference, draw), seed=0))
     assert found.keys() == LORENZ.keys()
     for term, value in LORENZ.items():
