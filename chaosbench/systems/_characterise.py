@@ -63,10 +63,6 @@ FIELD_EXPONENTS = 2
 FIELD_GATE_LYAPUNOV_TIMES = 100.0
 FIELD_GATE_TOLERANCES = (1e-4, 1e-5, 1e-6)
 """A step of a field costs a hundred of a flow's, and averages over space as well as over time."""
-PERIOD_WANDERS = 0.05
-FIELD_PERIOD_WANDERS = 0.25
-"""A field's is from some hundred periods, and the spectrum may be flat at its top: that of
-Nikolaevskiy's equation is within a tenth of its largest value from 17 to 28 time units."""
 COSTLY_DIMENSION = 8
 OUTSIDE = 20.0  # standard deviations from the mean at which an orbit has left the chaos
 STILL = 1e-6  # standard deviations moved in a period below which it has come to rest
@@ -174,6 +170,7 @@ def characterise(
             "largest_length": largest_length,
             "seed": seed,
             **({"effort": effort} if effort != 1.0 else {}),
+            **({"period_range": moments.period_range} if moments.period_range else {}),
             "versions": versions(),
         },
     )
@@ -353,8 +350,8 @@ def disagreement(stored: Constants, measured: Constants) -> str:
     """Say in what a fresh measurement contradicts the stored one; nothing if it does not.
 
     The largest exponents must agree within four combined standard errors, the periods within a
-    twentieth (a broad spectral peak wanders), those of fields within a quarter, and the verdict of
-    the gate must be the same.
+    twentieth (a broad spectral peak wanders) or, of a field, in the range where the measured
+    spectrum is flat at its top, and the verdict of the gate must be the same.
     """
     if stored.fingerprint != measured.fingerprint:
         return f"the fingerprint is {measured.fingerprint}, stored is {stored.fingerprint}"
@@ -362,10 +359,9 @@ def disagreement(stored: Constants, measured: Constants) -> str:
     ours, theirs = measured.lyapunov_exponents[0], stored.lyapunov_exponents[0]
     if abs(ours - theirs) > 4 * error:
         return f"the largest exponent is {ours:.5g}, stored is {theirs:.5g}, error {error:.2g}"
-    from chaosbench.systems import get
-
-    wanders = FIELD_PERIOD_WANDERS if get(stored.system).kind == "field" else PERIOD_WANDERS
-    if abs(measured.period - stored.period) > wanders * stored.period:
+    shortest, longest = measured.provenance.get("period_range", (math.inf, 0.0))
+    near = abs(measured.period - stored.period) <= 0.05 * stored.period
+    if not near and not shortest <= stored.period <= longest:
         return f"the period is {measured.period:.5g}, stored is {stored.period:.5g}"
     if stored.ranked != measured.ranked:
         return f"the gate says {measured.verdict or 'passed'}, stored is {stored.verdict!r}"

@@ -344,6 +344,30 @@ def dominant_period(samples: FloatArray, dt: float) -> float:
     slowness. The sum is smoothed over three bins and its peak refined by a parabola.
 
     """
+    frequency, weighted = _spectrum(samples, dt)
+    peak = int(np.argmax(weighted[1:-1])) + 1
+    left, top, right = np.log(np.maximum(weighted[peak - 1 : peak + 2], 1e-300))
+    curvature = left - 2 * top + right
+    shift = 0.5 * (left - right) / curvature if curvature < 0 else 0.0
+    return float(1.0 / (frequency[peak] + np.clip(shift, -0.5, 0.5) * frequency[1]))
+
+
+def period_range(samples: FloatArray, dt: float) -> tuple[float, float]:
+    """Return the periods around the dominant one at which the spectrum is within a tenth of it.
+
+    Where the top of a broad spectrum is flat, chance says which of them is dominant. Arguments as
+    of `dominant_period`.
+    """
+    frequency, weighted = _spectrum(samples, dt)
+    peak = int(np.argmax(weighted[1:-1])) + 1
+    lower = np.flatnonzero(weighted < 0.9 * weighted[peak])
+    first = int(lower[lower < peak].max(initial=0)) + 1
+    last = int(lower[lower > peak].min(initial=len(frequency))) - 1
+    return float(1.0 / frequency[last]), float(1.0 / frequency[first])
+
+
+def _spectrum(samples: FloatArray, dt: float) -> tuple[FloatArray, FloatArray]:
+    """Return frequencies and the smoothed spectrum per logarithm of frequency."""
     from scipy.ndimage import gaussian_filter1d
     from scipy.signal import welch
 
@@ -353,9 +377,4 @@ def dominant_period(samples: FloatArray, dt: float) -> float:
         raise InputError("what settles on a fixed point has no period")
     standard = (samples[:, keep] - samples[:, keep].mean(axis=0)) / spread[keep]
     frequency, power = welch(standard, fs=1.0 / dt, nperseg=len(samples) // 16, axis=0)
-    weighted = gaussian_filter1d(frequency * power.sum(axis=1), 1.5)
-    peak = int(np.argmax(weighted[1:-1])) + 1
-    left, top, right = np.log(np.maximum(weighted[peak - 1 : peak + 2], 1e-300))
-    curvature = left - 2 * top + right
-    shift = 0.5 * (left - right) / curvature if curvature < 0 else 0.0
-    return float(1.0 / (frequency[peak] + np.clip(shift, -0.5, 0.5) * frequency[1]))
+    return frequency, gaussian_filter1d(frequency * power.sum(axis=1), 1.5)

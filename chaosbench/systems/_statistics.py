@@ -15,6 +15,7 @@ from chaosbench.systems._simulate import (
     attractor_orbit,
     dominant_period,
     estimate_period,
+    period_range,
     stationary,
 )
 from chaosbench.systems._system import System
@@ -49,6 +50,8 @@ class Moments:
     stiffness: float | None
     attempts: float
     """Attempted steps a period."""
+    period_range: tuple[float, float] | None = None
+    """Of a field: the periods of which chance may say that they are dominant."""
 
 
 def short_lived(system: System) -> bool:
@@ -120,7 +123,8 @@ def moments_of(system: System, *, rtol: float, seed: int) -> Moments:
             stiffness = float(-np.linalg.eigvals(some).real.min() * period)
     attempts = sum(tried for _, _, tried in tallies) * period / span
     mean = samples.mean(axis=0)
-    return Moments(period, mean, spread, divergence, scatter, stiffness, attempts)
+    flat = period_range(samples, step) if system.kind == "field" else None
+    return Moments(period, mean, spread, divergence, scatter, stiffness, attempts, flat)
 
 
 def correlation_of(

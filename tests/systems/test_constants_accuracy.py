@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -312,3 +313,13 @@ def test_how_long_the_largest_exponent_is_followed(error, work, expected):
 )
 def test_how_much_further_it_is_followed_for_one_percent(name, error, work, expected):
     assert _deeper(registry[name], 1.0, error, 10_000.0, work) == pytest.approx(expected)
+
+
+def test_another_period_contradicts_unless_the_top_of_the_spectrum_is_flat():
+    stored = constants("nikolaevskiy")
+    longer = replace(stored, period=1.06 * stored.period)
+    assert disagreement(stored, replace(stored, period=1.04 * stored.period)) == ""
+    assert disagreement(stored, longer).startswith("the period is")
+    for low, high, fine in ((0.9, 1.1, True), (1.01, 1.1, False), (0.8, 0.99, False)):
+        flat = {"period_range": (low * stored.period, high * stored.period)}
+        assert (disagreement(stored, replace(longer, provenance=flat)) == "") == fine

@@ -11,7 +11,7 @@ from chaosbench.errors import (
 )
 from chaosbench.systems import flow, registry
 from chaosbench.systems._constants import constants, known_constants
-from chaosbench.systems._simulate import dominant_period, estimate_period, simulate
+from chaosbench.systems._simulate import dominant_period, estimate_period, period_range, simulate
 
 KINDS = ["lorenz", "duffing", "henon", "mackey_glass"]
 
@@ -202,6 +202,18 @@ class TestPeriods:
         wave = np.stack([np.sin(2 * np.pi * time / 3.1), np.cos(2 * np.pi * time / 3.1)], axis=1)
         # the resolution of the spectrum: one bin of 1 / (2048 · 0.05)
         assert dominant_period(wave, 0.05) == pytest.approx(3.1, rel=0.01)
+        assert period_range(wave, 0.05) == pytest.approx((3.1, 3.1), rel=0.02)
+
+    def test_of_a_flat_top_is_a_range(self):
+        """Noise of equal power per logarithm of frequency from 0.1 to 0.2, and none outside."""
+        frequency = np.fft.rfftfreq(2**16, 0.5)
+        band = (frequency > 0.1) & (frequency < 0.2)
+        power = np.where(band, 1 / np.maximum(frequency, 0.1), 0.0)
+        phases = np.exp(2j * np.pi * np.random.default_rng(0).random((12, len(frequency))))
+        noise = np.fft.irfft(np.sqrt(power) * phases)[:, :, np.newaxis]
+        ranges = period_range(np.concatenate(noise, axis=1), 0.5)
+        assert 5.0 <= ranges[0] < ranges[1] <= 10.0
+        assert 5.0 <= dominant_period(np.concatenate(noise, axis=1), 0.5) <= 10.0
 
     def test_of_rossler_is_that_of_its_spiral(self):
         """Mean return time of the section y = 0, x < 0, crossed downwards in angle."""
