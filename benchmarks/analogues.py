@@ -17,7 +17,7 @@ from _pairs import interleave, report, spread
 from threadpoolctl import threadpool_limits
 
 import chaosbench as cb
-from chaosbench.forecasters.hopfield import Hopfield
+from chaosbench.forecasters.memory.hopfield import Hopfield
 
 WINDOWS = 20
 SIZES = (1_000, 10_000, 100_000)

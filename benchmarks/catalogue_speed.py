@@ -18,8 +18,8 @@ from _pairs import interleave, report, spread
 from scipy.integrate import solve_ivp
 
 import chaosbench as cb
-from chaosbench.systems._constants import known_constants
-from chaosbench.systems._simulate import sampling_step
+from chaosbench.dynamics.constants import known_constants
+from chaosbench.dynamics.simulate import sampling_step
 
 POINTS, RTOL = 1000, 1e-10
 KINDS = ("flow", "delay", "map")

@@ -19,8 +19,8 @@ from collections.abc import Callable
 import numpy as np
 from _pairs import spread
 
-from chaosbench.forecasters.edmd import EDMD
-from chaosbench.forecasters.local_linear import LocalLinear
+from chaosbench.forecasters.koopman.edmd import EDMD
+from chaosbench.forecasters.memory.local_linear import LocalLinear
 from chaosbench.trajectories import Trajectories
 
 DT, CONTEXT, HORIZON, WINDOWS = 0.03, 32, 300, 20

@@ -15,9 +15,9 @@ import numpy as np
 from _pairs import interleave, report
 
 import chaosbench as cb
+from chaosbench.dynamics.orbits._orbit import Orbit
+from chaosbench.dynamics.simulate import attractor_orbit
 from chaosbench.systems import registry
-from chaosbench.systems._integration import Orbit
-from chaosbench.systems._simulate import attractor_orbit
 
 METHODS = ("collocation", "exponential-adams", "etdrk4")
 TOLERANCES = [10.0**-k for k in range(3, 16)]

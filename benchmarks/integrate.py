@@ -21,8 +21,8 @@ from _pairs import interleave, report
 from scipy.integrate import solve_ivp
 
 import chaosbench as cb
-from chaosbench.systems._integration import Orbit
-from chaosbench.systems._simulate import sampling_step
+from chaosbench.dynamics.orbits._orbit import Orbit
+from chaosbench.dynamics.simulate import sampling_step
 
 RTOL = 1e-10
 POINTS = 10_000

@@ -16,9 +16,9 @@ import torch
 from _pairs import interleave, report
 from jax import lax
 
-from chaosbench.forecasters._piecewise_linear import Identity, Shallow
-from chaosbench.forecasters._teacher_forcing import TeacherForcing, forced_rollout
-from chaosbench.forecasters._training import precision
+from chaosbench.forecasters.plrnn._maps import Identity, Shallow
+from chaosbench.forecasters.plrnn._teacher_forcing import TeacherForcing, forced_rollout
+from chaosbench.forecasters.plrnn._training import precision
 
 UNITS, HIDDEN, BATCH, LENGTH, ALPHA, RATE = 3, 50, 16, 200, 0.1, 1e-3
 STEPS = 100  # of ours in one timing

@@ -24,7 +24,7 @@ import time
 import numpy as np
 
 import chaosbench as cb
-from chaosbench.forecasters.plrnn import ShallowPLRNN
+from chaosbench.forecasters.plrnn.networks import ShallowPLRNN
 
 EXPONENT = 0.9056
 POINTS = 100_000

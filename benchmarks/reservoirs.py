@@ -16,11 +16,11 @@ from reservoirpy.nodes import ES2N as ES2NNode
 from reservoirpy.nodes import IPReservoir
 from reservoirpy.nodes import Reservoir as Node
 
-from chaosbench.forecasters._common import single_threaded
-from chaosbench.forecasters._reservoir import Reservoir
-from chaosbench.forecasters.echo_state import EchoStateNetwork, draw_leaky
-from chaosbench.forecasters.edge_of_stability import ES2N
-from chaosbench.forecasters.intrinsic_plasticity import adapt
+from chaosbench.forecasters._shared.arrays import single_threaded
+from chaosbench.forecasters.reservoir._reservoir import Reservoir
+from chaosbench.forecasters.reservoir.echo_state import EchoStateNetwork, draw_leaky
+from chaosbench.forecasters.reservoir.edge_of_stability import ES2N
+from chaosbench.forecasters.reservoir.intrinsic_plasticity import adapt
 
 WINDOWS = 20
 

@@ -22,7 +22,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "forecasters"))
 
 from liquids import DenseLiquid
 
-from chaosbench.forecasters._spiking import Activity, Plasticity, draw_liquid, simulate
+from chaosbench.forecasters.reservoir._spiking import Activity, Plasticity, draw_liquid, simulate
 
 
 def main() -> None:

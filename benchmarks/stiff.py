@@ -14,8 +14,8 @@ import numpy as np
 from _pairs import interleave, report
 from scipy.integrate import solve_ivp
 
+from chaosbench.dynamics.orbits._orbit import Orbit
 from chaosbench.systems import flow
-from chaosbench.systems._integration import Orbit
 
 TOLERANCES = [10.0**-k for k in (4, 5, 6, 7, 8, 9, 10, 11, 12)]
 ERRORS = (1e-4, 1e-7)

@@ -21,9 +21,9 @@ import numpy as np
 from _pairs import interleave, report, spread
 from integrate import CASES, equations
 
-from chaosbench.systems._integration import Orbit
-from chaosbench.systems._simulate import sampling_step
-from chaosbench.systems._witness import TaylorOrbit
+from chaosbench.dynamics.orbits._orbit import Orbit
+from chaosbench.dynamics.orbits._taylor import TaylorOrbit
+from chaosbench.dynamics.simulate import sampling_step
 
 NAMES = ("lorenz", "rossler", "lorenz96(4)")
 
@@ -92,7 +92,7 @@ def main(rounds: int) -> None:
 def certify(rounds: int) -> None:
     """Time the generation of each lite dataset with certificates against without."""
     from chaosbench.datasets import _generate
-    from chaosbench.systems._certify import Certificate
+    from chaosbench.dynamics.certify import Certificate
     from chaosbench.tasks import registry, suites
 
     def unchecked(*_, **__):

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from chaosbench import metrics as metrics
     from chaosbench.datasets import Dataset as Dataset
     from chaosbench.datasets import generate as generate
+    from chaosbench.dynamics import characterise as characterise
+    from chaosbench.dynamics import constants as constants
+    from chaosbench.dynamics import lyapunov_spectrum as lyapunov_spectrum
+    from chaosbench.dynamics import simulate as simulate
     from chaosbench.errors import ChaosbenchError as ChaosbenchError
     from chaosbench.evaluation import Analysis as Analysis
     from chaosbench.evaluation import Record as Record
@@ -36,10 +40,6 @@ if TYPE_CHECKING:
     from chaosbench.systems import flow as flow
     from chaosbench.systems import map as map  # noqa: A004
     from chaosbench.systems import registry as systems
-    from chaosbench.systems._characterise import characterise as characterise
-    from chaosbench.systems._constants import constants as constants
-    from chaosbench.systems._lyapunov import lyapunov_spectrum as lyapunov_spectrum
-    from chaosbench.systems._simulate import simulate as simulate
     from chaosbench.tasks import registry as tasks
     from chaosbench.trajectories import Trajectories as Trajectories
 
@@ -55,17 +55,17 @@ _HOMES = {
     "System": "systems",
     "Trajectories": "trajectories",
     "analyse": "evaluation",
-    "characterise": "systems._characterise",
-    "constants": "systems._constants",
+    "characterise": "dynamics",
+    "constants": "dynamics",
     "delay": "systems",
     "evaluate": "evaluation",
     "field": "systems",
     "flow": "systems",
     "generate": "datasets",
-    "lyapunov_spectrum": "systems._lyapunov",
+    "lyapunov_spectrum": "dynamics",
     "map": "systems",
     "read_records": "evaluation",
-    "simulate": "systems._simulate",
+    "simulate": "dynamics",
 }
 
 __all__ = [

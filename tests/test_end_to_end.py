@@ -85,7 +85,7 @@ def workers_of(pid):
             parent = int((folder / "stat").read_text().rsplit(")", 1)[1].split()[1])
         except (OSError, IndexError):
             continue
-        if b"chaosbench.evaluation._worker" in words and parent in (1, pid):
+        if b"chaosbench.isolation.inside._worker" in words and parent in (1, pid):
             left.append(folder.name)
     return left
 
@@ -149,7 +149,7 @@ def test_the_readmes_forecaster_in_twenty_lines_works(tmp_path):
     assert len(source.strip().splitlines()) <= 20
     path = tmp_path / "my_method.py"
     path.write_text(source)
-    from chaosbench.evaluation._plugins import load_plugin
+    from chaosbench.isolation.plugins import load_plugin
 
     (name,) = load_plugin(path)
     check_forecaster(cb.forecasters[name]())

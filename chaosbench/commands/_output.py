@@ -155,7 +155,7 @@ def load_plugins(paths: list[Path] | None) -> list[Path]:
     import warnings
 
     from chaosbench.errors import InputError
-    from chaosbench.evaluation._plugins import load_plugin
+    from chaosbench.isolation.plugins import load_plugin
     from chaosbench.registry import PluginWarning
 
     loaded = []

@@ -35,8 +35,8 @@ def systems_list(
     format: FormatOption = Format.table,  # noqa: A002
 ) -> None:
     """List the catalogue."""
+    from chaosbench.dynamics.constants import known_constants
     from chaosbench.systems import registry
-    from chaosbench.systems._constants import known_constants
     from chaosbench.systems._system import Kind
 
     if kind not in (None, *get_args(Kind)):
@@ -89,9 +89,9 @@ def systems_show(
     """Show one system: equation, parameters, facts with errors, provenance, warnings."""
     from dataclasses import asdict
 
+    from chaosbench.dynamics.constants import known_constants
     from chaosbench.systems import registry
-    from chaosbench.systems._constants import known_constants
-    from chaosbench.systems._equation import equation_latex, equation_text
+    from chaosbench.systems.printing import equation_latex, equation_text
 
     system = registry[name]
     known = known_constants(system)
@@ -115,7 +115,7 @@ def systems_show(
                 "constants": asdict(known) if known else None,
             }
         )
-    from chaosbench.systems._card import card
+    from chaosbench.commands._card import card
 
     return say(card(system, known))
 
@@ -168,9 +168,9 @@ def systems_simulate(
     """Integrate a system; print what came out, and write it to a Parquet file if asked."""
     from typing import cast
 
+    from chaosbench.dynamics.constants import known_constants
+    from chaosbench.dynamics.simulate import Precision, simulate
     from chaosbench.systems import registry
-    from chaosbench.systems._constants import known_constants
-    from chaosbench.systems._simulate import Precision, simulate
 
     system = registry[name].with_params(**_parameters(param))
     start = None
@@ -250,9 +250,9 @@ def systems_characterise(
     """Measure period, exponents and dimensions, and write the constants JSON."""
     from dataclasses import asdict
 
+    from chaosbench.dynamics.characterise import characterise_many, disagreement
+    from chaosbench.dynamics.constants import constants, constants_path
     from chaosbench.systems import registry
-    from chaosbench.systems._characterise import characterise_many, disagreement
-    from chaosbench.systems._constants import constants, constants_path
 
     wanted = list(registry) if names == ["all"] else [registry.resolve(name) for name in names]
     found, troubles = [], []
@@ -317,9 +317,9 @@ def systems_gallery(
     names: Annotated[list[str] | None, typer.Argument(help="By default all measured.")] = None,
 ) -> None:
     """Draw every system and an index page."""
+    from chaosbench.dynamics.constants import known_constants
     from chaosbench.plotting import write_gallery
     from chaosbench.systems import registry
-    from chaosbench.systems._constants import known_constants
 
     wanted = [registry.resolve(name) for name in names or registry]
     wanted = [name for name in wanted if known_constants(registry[name]) is not None]

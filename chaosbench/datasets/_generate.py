@@ -19,19 +19,19 @@ from chaosbench.datasets._files import (
     write_trajectories,
 )
 from chaosbench.datasets._recipe import Dataset, Pace
-from chaosbench.errors import CorruptDataError, IntegrationError, RecipeMismatchError
-from chaosbench.provenance import digest, versions
-from chaosbench.systems import registry as systems
-from chaosbench.systems._certify import (
+from chaosbench.dynamics.certify import (
     Certificate,
     certified_until,
     describe,
     shared_certificate,
 )
-from chaosbench.systems._constants import constants
-from chaosbench.systems._integration import Orbit
-from chaosbench.systems._simulate import attractor_orbit, settling_time
-from chaosbench.systems._witness import TaylorOrbit, can_follow
+from chaosbench.dynamics.constants import constants
+from chaosbench.dynamics.orbits._orbit import Orbit
+from chaosbench.dynamics.orbits._taylor import TaylorOrbit, can_follow
+from chaosbench.dynamics.simulate import attractor_orbit, settling_time
+from chaosbench.errors import CorruptDataError, IntegrationError, RecipeMismatchError
+from chaosbench.provenance import digest, versions
+from chaosbench.systems import registry as systems
 from chaosbench.trajectories import FloatArray, Trajectories
 
 __all__ = ["Split", "StoredDataset", "generate", "open_dataset", "verify"]

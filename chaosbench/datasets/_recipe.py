@@ -7,10 +7,10 @@ from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import Any, Literal
 
+from chaosbench.dynamics.constants import Constants, constants, known_constants
 from chaosbench.errors import InputError, ParameterError
 from chaosbench.provenance import digest
 from chaosbench.systems import registry as systems
-from chaosbench.systems._constants import Constants, constants, known_constants
 from chaosbench.systems._system import System
 
 __all__ = ["FORMAT", "Clock", "Dataset", "Pace"]

@@ -12,18 +12,18 @@ import numpy as np
 
 from chaosbench import metrics
 from chaosbench.datasets import generate
+from chaosbench.dynamics.constants import constants
+from chaosbench.dynamics.simulate import simulate
 from chaosbench.errors import ChaosbenchError, InputError, InvalidForecastError
-from chaosbench.evaluation._ceiling import LABEL
-from chaosbench.evaluation._exam import cache_directory, load_exam
-from chaosbench.evaluation._process import Budget, Outcome, WorkerProcess
 from chaosbench.evaluation._request import request
-from chaosbench.evaluation._score import Exam
 from chaosbench.evaluation._spec import spec_of
-from chaosbench.forecasters.resdmd import Audit
+from chaosbench.evaluation.exam._ceiling import LABEL
+from chaosbench.evaluation.exam._read import cache_directory, load_exam
+from chaosbench.evaluation.scoring._score import Exam
+from chaosbench.forecasters.koopman.audit import Audit
+from chaosbench.isolation.process import Budget, Outcome, WorkerProcess
 from chaosbench.systems import System
 from chaosbench.systems import registry as systems
-from chaosbench.systems._constants import constants
-from chaosbench.systems._simulate import simulate
 from chaosbench.tasks import Task
 from chaosbench.tasks import registry as tasks
 from chaosbench.trajectories import FloatArray

@@ -6,10 +6,10 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
-from chaosbench.evaluation._process import Outcome
-from chaosbench.evaluation._score import Exam
-from chaosbench.evaluation._seal import SealedExam
 from chaosbench.evaluation._spec import ForecasterSpec
+from chaosbench.evaluation.exam._seal import SealedExam
+from chaosbench.evaluation.scoring._score import Exam
+from chaosbench.isolation.process import Outcome
 from chaosbench.systems import registry as systems
 from chaosbench.trajectories import FloatArray
 

@@ -10,19 +10,19 @@ from pathlib import Path
 
 from chaosbench.datasets import StoredDataset, generate
 from chaosbench.errors import InputError, ParameterError
-from chaosbench.evaluation._ceiling import LABEL
-from chaosbench.evaluation._cluster import Cluster, RemoteProcess
-from chaosbench.evaluation._equation import monomials_of
-from chaosbench.evaluation._exam import cache_directory, ceiling, load_exam
 from chaosbench.evaluation._order import longest_first
-from chaosbench.evaluation._process import Budget, Outcome, WorkerProcess
 from chaosbench.evaluation._record import Record
 from chaosbench.evaluation._request import Server, ask
-from chaosbench.evaluation._sandbox import confinement
-from chaosbench.evaluation._score import Exam, score
 from chaosbench.evaluation._spec import ForecasterSpec, spec_of
 from chaosbench.evaluation._store import Answer, Records, RunDirectory, read_records
+from chaosbench.evaluation.exam._ceiling import LABEL
+from chaosbench.evaluation.exam._read import cache_directory, ceiling, load_exam
+from chaosbench.evaluation.scoring._equation import monomials_of
+from chaosbench.evaluation.scoring._score import Exam, score
 from chaosbench.forecasters import registry as forecasters
+from chaosbench.isolation.cluster import Cluster, RemoteProcess
+from chaosbench.isolation.process import Budget, Outcome, WorkerProcess
+from chaosbench.isolation.sandbox import confinement
 from chaosbench.provenance import digest, environment, versions
 from chaosbench.systems import registry as systems
 from chaosbench.tasks import Task

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from chaosbench.errors import InputError, ParameterError, suggestion
-from chaosbench.evaluation._plugins import load_plugin, plugin_digest
 from chaosbench.forecasters import registry as forecasters
+from chaosbench.isolation.plugins import load_plugin, plugin_digest
 from chaosbench.provenance import canonical_json
 
 __all__ = ["ForecasterSpec", "missing_library", "spec_of"]

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from chaosbench.leaderboard._columns import columns
-from chaosbench.leaderboard._exam import Exam, prepare, track_of
+from chaosbench.leaderboard._pool import Exam, prepare, track_of
 from chaosbench.leaderboard.ranking import Standing, standings
 
 if TYPE_CHECKING:

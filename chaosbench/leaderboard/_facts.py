@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from chaosbench.evaluation._record import Record
-    from chaosbench.leaderboard._exam import Exam
+    from chaosbench.leaderboard._pool import Exam
 
 __all__ = ["commands", "equations", "provenance", "settings"]
 

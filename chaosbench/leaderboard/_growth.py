@@ -11,7 +11,7 @@ import numpy as np
 from chaosbench.leaderboard._svg import NAMED, NARROW, WIDE, Curve, error_growth
 
 if TYPE_CHECKING:
-    from chaosbench.leaderboard._exam import Exam
+    from chaosbench.leaderboard._pool import Exam
     from chaosbench.leaderboard.ranking import Standing
 
 __all__ = ["growth"]

@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING
 
 from chaosbench.leaderboard._board import Leaderboard
 from chaosbench.leaderboard._columns import Column, columns
-from chaosbench.leaderboard._exam import Exam, base, prepare
 from chaosbench.leaderboard._facts import equations, provenance, settings
 from chaosbench.leaderboard._growth import growth
+from chaosbench.leaderboard._pool import Exam, base, prepare
 from chaosbench.leaderboard._svg import NARROW, WIDE, forest
 from chaosbench.leaderboard._wording import Wording, is_time, wording
 from chaosbench.leaderboard.ranking import Standing, group_medians, standings

@@ -11,7 +11,7 @@ import numpy as np
 
 from chaosbench.errors import InputError
 from chaosbench.leaderboard import _survival
-from chaosbench.leaderboard._exam import Exam, Windows, prepare
+from chaosbench.leaderboard._pool import Exam, Windows, prepare
 from chaosbench.leaderboard._wording import is_time
 
 if TYPE_CHECKING:

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING
 from chaosbench.errors import InputError
 from chaosbench.leaderboard._board import Leaderboard
 from chaosbench.leaderboard._columns import Column, columns
-from chaosbench.leaderboard._exam import Exam, base, prepare, track_of
 from chaosbench.leaderboard._facts import commands, equations, provenance, settings
+from chaosbench.leaderboard._pool import Exam, base, prepare, track_of
 from chaosbench.leaderboard._wording import is_time, wording
 from chaosbench.leaderboard.page import write_page
 from chaosbench.leaderboard.ranking import Standing, group_medians, standings

@@ -17,7 +17,7 @@ from chaosbench.metrics._arrays import (
     whole,
 )
 from chaosbench.metrics._metadata import metric
-from chaosbench.numerics._correlation import correlation_slope
+from chaosbench.numerics.correlation import correlation_slope
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from chaosbench.dynamics.constants import constants
 from chaosbench.evaluation import Analysis
 from chaosbench.plotting._style import ACCENT, INK, MUTED, blank, liveliest, plain
 from chaosbench.systems import get
-from chaosbench.systems._constants import constants
 from chaosbench.trajectories import FloatArray
 
 if TYPE_CHECKING:

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from chaosbench.dynamics.constants import constants, known_constants
+from chaosbench.dynamics.simulate import simulate
 from chaosbench.plotting._style import ACCENT, INK, MUTED, blank, liveliest, plain, save, shades
 from chaosbench.systems import System, get
-from chaosbench.systems._constants import constants, known_constants
 from chaosbench.systems._field import FieldSystem
-from chaosbench.systems._simulate import simulate
 from chaosbench.trajectories import Trajectories
 
 if TYPE_CHECKING:

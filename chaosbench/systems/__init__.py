@@ -1,8 +1,8 @@
 """The catalogue of chaotic systems.
 
 ``chaosbench.systems["lorenz"]`` is a `System`; iterating gives names, and an unknown name suggests
-near ones. Each module of this package that has no leading underscore holds the systems of one
-field; every System at its top level is registered under its name and aliases.
+near ones. Each module of `catalogue` holds the systems of one field; every System at its top level
+is registered under its name and aliases.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import pkgutil
 import sys
 
 from chaosbench.registry import Registry, RegistryModule
-from chaosbench.systems._definition import (
+from chaosbench.systems._declare import (
     delay,
     flow,
     map,  # noqa: A004
@@ -29,12 +29,12 @@ __all__ = [
 
 
 def _populate() -> None:
-    for module in pkgutil.iter_modules(__path__):
-        if not module.name.startswith("_"):
-            loaded = importlib.import_module(f"{__name__}.{module.name}")
-            for value in vars(loaded).values():
-                if isinstance(value, System):
-                    registry.add(value.name, value, aliases=value.aliases)
+    catalogue = importlib.import_module(f"{__name__}.catalogue")
+    for module in pkgutil.iter_modules(catalogue.__path__):
+        loaded = importlib.import_module(f"{catalogue.__name__}.{module.name}")
+        for value in vars(loaded).values():
+            if isinstance(value, System):
+                registry.add(value.name, value, aliases=value.aliases)
 
 
 registry: Registry[System] = Registry("system", populate=_populate)

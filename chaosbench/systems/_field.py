@@ -13,9 +13,9 @@ import numpy as np
 
 from chaosbench.errors import DefinitionError, InputError, ParameterError
 from chaosbench.expressions import Expr
-from chaosbench.systems._definition import signature
-from chaosbench.systems._discretisation import Discretisation
+from chaosbench.systems._declare import signature
 from chaosbench.systems._system import System
+from chaosbench.systems.discretisation import Discretisation
 
 __all__ = ["FieldSystem", "dx", "dy", "field", "inverse_laplacian", "laplacian"]
 

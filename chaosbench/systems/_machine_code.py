@@ -34,7 +34,7 @@ class Compiled:
     @cached_property
     def lane_kernel(self) -> Any:
         """Machine code that integrates several trajectories of a flow side by side."""
-        from chaosbench.numerics._lanes import LaneKernel
+        from chaosbench.numerics.lanes import LaneKernel
 
         return LaneKernel(self.trace.outputs, self.trace.inputs)
 
@@ -55,7 +55,7 @@ class Compiled:
     @cached_property
     def tape(self) -> Any:
         """The right-hand side as arrays, for the Taylor method and for double-double numbers."""
-        from chaosbench.numerics._tape import lower
+        from chaosbench.numerics.tape import lower
 
         return lower(self.trace.outputs, self.trace.inputs)
 
@@ -87,7 +87,7 @@ class Compiled:
 
         Of g, L¹g, L⁰g and L¹L¹g (see `numerics._stochastic`); None for a term that is zero.
         """
-        from chaosbench.systems._noise import compile_noise
+        from chaosbench.systems._stochastic import compile_noise
 
         key = ("noise", count)
         if key not in self._tangents:

@@ -21,7 +21,7 @@ from chaosbench.systems._machine_code import Compiled
 from chaosbench.trajectories import FloatArray
 
 if TYPE_CHECKING:
-    from chaosbench.systems._switches import Switches
+    from chaosbench.systems.switches import Switches
 
 __all__ = ["Delay", "Kind", "System", "Trace", "accepted"]
 
@@ -148,7 +148,7 @@ class System(Compiled):
     @cached_property
     def noise_amplitudes(self) -> tuple[Expr, ...]:
         """The amplitudes of the noise in each variable, in the graph of `trace`; Itô's sense."""
-        from chaosbench.systems._noise import trace_noise
+        from chaosbench.systems._stochastic import trace_noise
 
         return trace_noise(self, self.trace.graph, self.parameters)
 
@@ -210,7 +210,7 @@ class System(Compiled):
     @cached_property
     def switches(self) -> Switches | None:
         """Where the flow has a kink, a jump or a reset; None where it is smooth everywhere."""
-        from chaosbench.systems._switches import find_switches
+        from chaosbench.systems.switches import find_switches
 
         if self.kind != "flow":
             return None
@@ -300,7 +300,7 @@ class System(Compiled):
 
     def with_dimension(self, d: int) -> System:
         """Return the same equation with `d` state variables, where the equation allows it."""
-        from chaosbench.systems._definition import with_dimension
+        from chaosbench.systems._declare import with_dimension
 
         return with_dimension(self, d)
 
@@ -436,7 +436,7 @@ def _flatten(raw: Any) -> list[Any]:
 
 def _lags(function: Callable[..., Any], parameters: Mapping[str, float]) -> dict[str, float]:
     """Match delayed arguments ``x_tau`` with the parameter ``tau`` that is their lag."""
-    from chaosbench.systems._definition import delayed_arguments
+    from chaosbench.systems._declare import delayed_arguments
 
     return {
         name: float(parameters[lag]) for name, _, lag in delayed_arguments(function, parameters)

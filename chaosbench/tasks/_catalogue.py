@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from importlib import resources
 
+from chaosbench.dynamics.constants import known_constants
 from chaosbench.registry import Registry
 from chaosbench.systems import registry as systems
-from chaosbench.systems._constants import known_constants
 from chaosbench.systems._field import FieldSystem
 from chaosbench.tasks._compatibility import PROTOCOLS
 from chaosbench.tasks._task import Published, Suite, Task

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from chaosbench.datasets import Dataset
-from chaosbench.systems._constants import known_constants
+from chaosbench.dynamics.constants import known_constants
 from chaosbench.systems._system import System
 from chaosbench.tasks._shifts import SHIFTS
 from chaosbench.tasks._task import Task

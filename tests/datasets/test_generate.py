@@ -10,11 +10,11 @@ import pytest
 
 from chaosbench.datasets import Dataset, StoredDataset, generate, open_dataset, verify
 from chaosbench.datasets import _generate as module
+from chaosbench.dynamics.constants import constants
+from chaosbench.dynamics.simulate import simulate
 from chaosbench.errors import CorruptDataError, RecipeMismatchError, UnknownNameError
 from chaosbench.provenance import digest
 from chaosbench.systems import registry
-from chaosbench.systems._constants import constants
-from chaosbench.systems._simulate import simulate
 
 RECIPE = Dataset(
     systems=("lorenz", "henon", "duffing", "mackey_glass"),
@@ -127,7 +127,7 @@ class TestFiles:
         Not so for a delay system, whose past is not in its samples.
         """
         system = registry[name]
-        from chaosbench.systems._integration import Orbit
+        from chaosbench.dynamics.orbits._orbit import Orbit
 
         train = made.load(name, "train")
         points = 20 if system.kind == "map" else 60

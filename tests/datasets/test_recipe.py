@@ -8,8 +8,8 @@ import pytest
 
 from chaosbench.datasets import Dataset
 from chaosbench.datasets import _recipe as module
+from chaosbench.dynamics.constants import constants
 from chaosbench.errors import InputError, ParameterError, UnknownNameError
-from chaosbench.systems._constants import constants
 
 
 @pytest.fixture

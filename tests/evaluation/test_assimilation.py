@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import chaosbench as cb
-from chaosbench.evaluation._assimilation import assimilate
-from chaosbench.evaluation._ceiling import perfect_forecast, reconstruct_pasts
+from chaosbench.evaluation.exam._assimilation import assimilate
+from chaosbench.evaluation.exam._ceiling import perfect_forecast, reconstruct_pasts
 
 LEVEL = 0.05
 

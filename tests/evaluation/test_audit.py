@@ -13,8 +13,8 @@ import pytest
 import chaosbench as cb
 from chaosbench.errors import InvalidForecastError
 from chaosbench.evaluation._analysis import _audit
-from chaosbench.evaluation._process import Outcome
-from chaosbench.forecasters.resdmd import Audit
+from chaosbench.forecasters.koopman.audit import Audit
+from chaosbench.isolation.process import Outcome
 from chaosbench.plotting import plot_pseudospectrum, save
 
 

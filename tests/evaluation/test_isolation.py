@@ -13,9 +13,9 @@ import pytest
 
 from chaosbench.datasets._files import read_trajectories
 from chaosbench.evaluation import run, spec_of
-from chaosbench.evaluation._process import Budget, WorkerProcess
 from chaosbench.evaluation._runner import Cell
-from chaosbench.evaluation._sandbox import confinement, readable
+from chaosbench.isolation.process import Budget, WorkerProcess
+from chaosbench.isolation.sandbox import confinement, readable
 from chaosbench.tasks import registry
 
 FAULTY = str(Path(__file__).parent / "faulty.py")
@@ -218,7 +218,7 @@ def test_the_truth_is_not_in_the_address_space(tmp_path):
     """Search the worker's memory for a marker that only the truth contains."""
     from chaosbench.datasets import open_dataset
     from chaosbench.evaluation import plan, run, spec_of
-    from chaosbench.evaluation._exam import load_exam
+    from chaosbench.evaluation.exam._read import load_exam
     from chaosbench.tasks import registry
 
     task = registry["forecast/henon-v1"]
@@ -283,7 +283,7 @@ def test_the_clock_starts_when_everything_is_imported(tmp_path):
 
 
 def test_a_process_that_is_never_ready_is_given_up(tmp_path, monkeypatch):
-    from chaosbench.evaluation import _process
+    from chaosbench.isolation import process as _process
 
     monkeypatch.setattr(_process, "STARTING_SECONDS", 3.0)
     plugin = tmp_path / "never_ready.py"

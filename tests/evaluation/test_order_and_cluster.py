@@ -13,10 +13,10 @@ import pytest
 
 from chaosbench.errors import InputError
 from chaosbench.evaluation import Budget, connect, plan, run, spec_of
-from chaosbench.evaluation._cluster import Cluster
 from chaosbench.evaluation._order import longest_first, numbers
 from chaosbench.evaluation._record import Record
 from chaosbench.evaluation._runner import Cell
+from chaosbench.isolation.cluster import Cluster
 from chaosbench.tasks import registry
 
 FAULTY = Path(__file__).parent / "faulty.py"
@@ -141,6 +141,6 @@ def test_no_cluster_at_an_address_is_one_sentence(tmp_path, monkeypatch):
     )  # fmt: skip
     assert done.returncode == 2
     assert done.stderr.splitlines()[-1].startswith("error: no Dask scheduler answers at 'nonsense")
-    monkeypatch.setattr("chaosbench.evaluation._cluster.TIMEOUT", 0.3)
+    monkeypatch.setattr("chaosbench.isolation.cluster.TIMEOUT", 0.3)
     with pytest.raises(InputError, match="no Dask scheduler"), connect("tcp://127.0.0.1:9"):
         pass

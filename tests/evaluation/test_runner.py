@@ -12,8 +12,8 @@ import pytest
 import chaosbench as cb
 from chaosbench.errors import InputError, UnknownNameError
 from chaosbench.evaluation import Budget, plan, run, spec_of
-from chaosbench.evaluation._ceiling import perfect_forecast
-from chaosbench.evaluation._score import Exam, score
+from chaosbench.evaluation.exam._ceiling import perfect_forecast
+from chaosbench.evaluation.scoring._score import Exam, score
 from chaosbench.tasks import registry
 
 FAULTY = Path(__file__).parent / "faulty.py"

@@ -11,9 +11,9 @@ import pytest
 import chaosbench as cb
 from chaosbench.datasets import generate
 from chaosbench.evaluation import plan, run, spec_of
-from chaosbench.evaluation._process import WorkerProcess
 from chaosbench.evaluation._runner import CEILING, Cell, cache_directory, load_exam
-from chaosbench.evaluation._score import score
+from chaosbench.evaluation.scoring._score import score
+from chaosbench.isolation.process import WorkerProcess
 from chaosbench.leaderboard import rank
 from chaosbench.tasks import registry, suites
 from chaosbench.tasks._tracks import TRACKS

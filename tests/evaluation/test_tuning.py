@@ -12,12 +12,12 @@ import pytest
 import chaosbench as cb
 from chaosbench.errors import DivergedError, ExamSealedError, ParameterError, UnsupportedError
 from chaosbench.evaluation import plan, run, spec_of
-from chaosbench.evaluation._process import Outcome
 from chaosbench.evaluation._request import ask
 from chaosbench.evaluation._runner import Cell
-from chaosbench.evaluation._score import Exam
-from chaosbench.evaluation._seal import SealedExam
-from chaosbench.evaluation._tuning import Question, search, tune
+from chaosbench.evaluation.exam._seal import SealedExam
+from chaosbench.evaluation.scoring._score import Exam
+from chaosbench.isolation.inside._tuning import Question, search, tune
+from chaosbench.isolation.process import Outcome
 from chaosbench.tasks import registry
 
 SEEN: list[float] = []
@@ -251,7 +251,7 @@ def test_the_score_that_ranks_decides(best, asked):
 
 
 def test_slopes_of_a_flow_are_of_eighth_order():
-    from chaosbench.evaluation._tuning import _slopes
+    from chaosbench.isolation.inside._tuning import _slopes
 
     errors = []
     for dt in (0.2, 0.1):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from chaosbench.forecasters._spiking import Activity, Liquid, Plasticity, simulate
+from chaosbench.forecasters.reservoir._spiking import Activity, Liquid, Plasticity, simulate
 
 
 class DenseLiquid:

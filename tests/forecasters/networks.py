@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from chaosbench.forecasters._common import Scaler
-from chaosbench.forecasters._piecewise_linear import (
+from chaosbench.forecasters._shared.arrays import Scaler
+from chaosbench.forecasters.plrnn._maps import (
     AlmostLinear,
     Dendritic,
     Identity,
     Shallow,
 )
-from chaosbench.forecasters._plrnn_predictor import PLRNNPredictor
-from chaosbench.forecasters._teacher_forcing import (
+from chaosbench.forecasters.plrnn._predictor import PLRNNPredictor
+from chaosbench.forecasters.plrnn._teacher_forcing import (
     TeacherForcing,
 )
 

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 import chaosbench as cb
-from chaosbench.forecasters.darts_feedforward import NLinear
-from chaosbench.forecasters.edmd import EDMD
-from chaosbench.forecasters.local_linear import LocalLinear
-from chaosbench.forecasters.nvar import NVAR
+from chaosbench.forecasters.autoregression.nvar import NVAR
+from chaosbench.forecasters.darts.feedforward import NLinear
+from chaosbench.forecasters.koopman.edmd import EDMD
+from chaosbench.forecasters.memory.local_linear import LocalLinear
 from chaosbench.trajectories import Trajectories
 
 

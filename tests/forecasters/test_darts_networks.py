@@ -10,10 +10,10 @@ from quick import quick
 
 import chaosbench.forecasters as forecasters
 from chaosbench.errors import DivergedError, InvalidForecastError, ParameterError
-from chaosbench.forecasters import _darts_network
-from chaosbench.forecasters._darts import silence
-from chaosbench.forecasters.darts_feedforward import NBEATS, DLinear, NHiTS, NLinear, TiDE, TSMixer
-from chaosbench.forecasters.darts_sequence import (
+from chaosbench.forecasters.darts import _network as _darts_network
+from chaosbench.forecasters.darts._series import silence
+from chaosbench.forecasters.darts.feedforward import NBEATS, DLinear, NHiTS, NLinear, TiDE, TSMixer
+from chaosbench.forecasters.darts.sequence import (
     GRU,
     LSTM,
     TCN,

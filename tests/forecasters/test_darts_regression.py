@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from chaosbench.errors import InvalidForecastError
-from chaosbench.forecasters.darts_regression import LinearRegression, RandomForest
+from chaosbench.forecasters.darts.regression import LinearRegression, RandomForest
 from chaosbench.trajectories import Trajectories
 
 A1 = np.array([[0.6, 0.3, 0.0], [-0.4, 0.7, 0.1], [0.0, 0.2, 0.5]])

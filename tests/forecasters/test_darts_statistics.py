@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from chaosbench.errors import InvalidForecastError, ParameterError
-from chaosbench.forecasters.darts_boosting import LightGBM
-from chaosbench.forecasters.darts_kalman import Kalman
-from chaosbench.forecasters.darts_local import FFT, ExponentialSmoothing, FourTheta, Theta
+from chaosbench.forecasters.darts.boosting import LightGBM
+from chaosbench.forecasters.darts.kalman import Kalman
+from chaosbench.forecasters.darts.local import FFT, ExponentialSmoothing, FourTheta, Theta
 from chaosbench.trajectories import Trajectories
 
 LOCAL = [Theta(), FourTheta(), FFT(), ExponentialSmoothing()]

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from chaosbench.errors import ParameterError
-from chaosbench.forecasters.deep_koopman import DeepKoopman, _windows
+from chaosbench.forecasters.koopman.deep_koopman import DeepKoopman, _windows
 from chaosbench.trajectories import Trajectories
 
 SMALL = {"steps": 300, "hidden": 16, "latent": 6, "batch": 32, "learning_rate": 0.01}

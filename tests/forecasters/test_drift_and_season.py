@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from chaosbench.errors import ParameterError
-from chaosbench.forecasters.drift import Drift
-from chaosbench.forecasters.naive_seasonal import NaiveSeasonal, find_season
+from chaosbench.forecasters.floor.drift import Drift
+from chaosbench.forecasters.floor.naive_seasonal import NaiveSeasonal, find_season
 from chaosbench.trajectories import Trajectories
 
 RNG = np.random.default_rng(5)

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from chaosbench.forecasters import Forecast
-from chaosbench.forecasters._reservoir import EnsemblePredictor, features, member_seeds
-from chaosbench.forecasters._ridge import NormalEquations
-from chaosbench.forecasters.echo_state import EchoStateNetwork
+from chaosbench.forecasters._shared.ridge import NormalEquations
+from chaosbench.forecasters.reservoir._reservoir import EnsemblePredictor, features, member_seeds
+from chaosbench.forecasters.reservoir.echo_state import EchoStateNetwork
 from chaosbench.trajectories import Trajectories
 
 

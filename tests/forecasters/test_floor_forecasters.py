@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from chaosbench.forecasters.climatology import Climatology
-from chaosbench.forecasters.parroting import ContextParroting
-from chaosbench.forecasters.persistence import Persistence
+from chaosbench.forecasters.floor.climatology import Climatology
+from chaosbench.forecasters.floor.parroting import ContextParroting
+from chaosbench.forecasters.floor.persistence import Persistence
 from chaosbench.trajectories import Trajectories
 
 RNG = np.random.default_rng(3)

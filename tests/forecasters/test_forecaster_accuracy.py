@@ -9,14 +9,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from chaosbench.forecasters.climatology import Climatology
-from chaosbench.forecasters.darts_regression import LinearRegression, RandomForest
-from chaosbench.forecasters.echo_state import EchoStateNetwork
-from chaosbench.forecasters.local_linear import LocalLinear
-from chaosbench.forecasters.nvar import NVAR
-from chaosbench.forecasters.parroting import ContextParroting
-from chaosbench.forecasters.persistence import Persistence
-from chaosbench.forecasters.sindy import SINDy
+from chaosbench.forecasters.autoregression.nvar import NVAR
+from chaosbench.forecasters.darts.regression import LinearRegression, RandomForest
+from chaosbench.forecasters.floor.climatology import Climatology
+from chaosbench.forecasters.floor.parroting import ContextParroting
+from chaosbench.forecasters.floor.persistence import Persistence
+from chaosbench.forecasters.memory.local_linear import LocalLinear
+from chaosbench.forecasters.reservoir.echo_state import EchoStateNetwork
+from chaosbench.forecasters.sindy.strong import SINDy
 from chaosbench.trajectories import Trajectories
 
 

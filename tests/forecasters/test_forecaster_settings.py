@@ -8,23 +8,23 @@ import math
 import pytest
 
 from chaosbench.errors import ParameterError
-from chaosbench.forecasters.attention_local_linear import AttentionLocalLinear
-from chaosbench.forecasters.darts_regression import LinearRegression, RandomForest
-from chaosbench.forecasters.delay_reservoir import DelayReservoir
-from chaosbench.forecasters.echo_state import EchoStateNetwork
-from chaosbench.forecasters.edge_of_stability import ES2N
-from chaosbench.forecasters.ei_reservoir import BalancedReservoir
-from chaosbench.forecasters.gaussian_process import GaussianProcess
-from chaosbench.forecasters.hopfield import Hopfield
-from chaosbench.forecasters.intrinsic_plasticity import IntrinsicPlasticity
-from chaosbench.forecasters.liquid_state import LiquidStateMachine, NeuronAstrocyteLiquid
-from chaosbench.forecasters.local_linear import LocalLinear
-from chaosbench.forecasters.nvar import NVAR
-from chaosbench.forecasters.parallel_echo_state import ParallelEchoState
-from chaosbench.forecasters.parroting import ContextParroting
-from chaosbench.forecasters.sindy import SINDy
-from chaosbench.forecasters.smap import SMap
-from chaosbench.forecasters.student_t import StudentT
+from chaosbench.forecasters.autoregression.nvar import NVAR
+from chaosbench.forecasters.darts.regression import LinearRegression, RandomForest
+from chaosbench.forecasters.floor.parroting import ContextParroting
+from chaosbench.forecasters.memory.attention_local_linear import AttentionLocalLinear
+from chaosbench.forecasters.memory.gaussian_process import GaussianProcess
+from chaosbench.forecasters.memory.hopfield import Hopfield
+from chaosbench.forecasters.memory.local_linear import LocalLinear
+from chaosbench.forecasters.memory.smap import SMap
+from chaosbench.forecasters.memory.student_t import StudentT
+from chaosbench.forecasters.reservoir.delay_reservoir import DelayReservoir
+from chaosbench.forecasters.reservoir.echo_state import EchoStateNetwork
+from chaosbench.forecasters.reservoir.edge_of_stability import ES2N
+from chaosbench.forecasters.reservoir.ei_reservoir import BalancedReservoir
+from chaosbench.forecasters.reservoir.intrinsic_plasticity import IntrinsicPlasticity
+from chaosbench.forecasters.reservoir.liquid_state import LiquidStateMachine, NeuronAstrocyteLiquid
+from chaosbench.forecasters.reservoir.parallel_echo_state import ParallelEchoState
+from chaosbench.forecasters.sindy.strong import SINDy
 
 # What every reservoir has.
 RESERVOIR = [

@@ -9,14 +9,14 @@ from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import RBF, ConstantKernel
 
 from chaosbench import metrics
-from chaosbench.forecasters._sparse_gp import (
+from chaosbench.forecasters.memory._sparse_gp import (
     Hyperparameters,
     SparseGP,
     kernel,
     marginal_likelihood,
     maximise,
 )
-from chaosbench.forecasters.gaussian_process import GaussianProcess
+from chaosbench.forecasters.memory.gaussian_process import GaussianProcess
 from chaosbench.trajectories import FloatArray
 
 LENGTHS = np.array([0.3, 0.5])

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from chaosbench.errors import InvalidForecastError
-from chaosbench.forecasters.hankel_dmd import HankelDMD
+from chaosbench.forecasters.koopman.hankel_dmd import HankelDMD
 from chaosbench.trajectories import Trajectories
 
 FREQUENCIES = np.array([0.13, 0.13 * np.sqrt(5), 0.71])

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from chaosbench.errors import ParameterError
-from chaosbench.forecasters.kernel_edmd import KernelEDMD, _estimate
+from chaosbench.forecasters.koopman.kernel_edmd import KernelEDMD, _estimate
 from chaosbench.trajectories import Trajectories
 
 

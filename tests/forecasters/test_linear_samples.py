@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from chaosbench.forecasters.darts_kalman import Kalman
-from chaosbench.forecasters.varima import VARIMA
+from chaosbench.forecasters.autoregression.varima import VARIMA
+from chaosbench.forecasters.darts.kalman import Kalman
 from chaosbench.trajectories import Trajectories
 
 TURN = np.array([[0.85, 0.35], [-0.35, 0.85]])  # a damped rotation: eigenvalues 0.92 in size

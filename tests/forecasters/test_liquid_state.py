@@ -9,8 +9,14 @@ import pytest
 from liquids import PIXELS, digits, poisson, settle_on_snapshots
 
 from chaosbench.errors import InvalidForecastError
-from chaosbench.forecasters._spiking import Activity, Liquid, Plasticity, draw_liquid, simulate
-from chaosbench.forecasters.liquid_state import (
+from chaosbench.forecasters.reservoir._spiking import (
+    Activity,
+    Liquid,
+    Plasticity,
+    draw_liquid,
+    simulate,
+)
+from chaosbench.forecasters.reservoir.liquid_state import (
     LiquidStateMachine,
     NeuronAstrocyteLiquid,
     branching_factor,

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from chaosbench.errors import InvalidForecastError
-from chaosbench.forecasters.local_linear import LocalLinear
+from chaosbench.forecasters.memory.local_linear import LocalLinear
 from chaosbench.trajectories import Trajectories
 
 

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from chaosbench.errors import InvalidForecastError
-from chaosbench.forecasters._analogues import Library
-from chaosbench.forecasters.attention_local_linear import AttentionLocalLinear
-from chaosbench.forecasters.hopfield import Hopfield
-from chaosbench.forecasters.local_linear import LocalLinear
-from chaosbench.forecasters.smap import SMap
+from chaosbench.forecasters.memory._analogues import Library
+from chaosbench.forecasters.memory.attention_local_linear import AttentionLocalLinear
+from chaosbench.forecasters.memory.hopfield import Hopfield
+from chaosbench.forecasters.memory.local_linear import LocalLinear
+from chaosbench.forecasters.memory.smap import SMap
 from chaosbench.trajectories import FloatArray, Trajectories
 
 SMALL = [

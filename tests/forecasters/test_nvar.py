@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from chaosbench.errors import InvalidForecastError, ParameterError
-from chaosbench.forecasters._common import delay_embedding
-from chaosbench.forecasters.nvar import NVAR, _monomials, features
+from chaosbench.forecasters._shared.arrays import delay_embedding
+from chaosbench.forecasters.autoregression.nvar import NVAR, _monomials, features
 from chaosbench.trajectories import Trajectories
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from chaosbench.forecasters.echo_state import EchoStateNetwork
-from chaosbench.forecasters.parallel_echo_state import ParallelEchoState
+from chaosbench.forecasters.reservoir.echo_state import EchoStateNetwork
+from chaosbench.forecasters.reservoir.parallel_echo_state import ParallelEchoState
 from chaosbench.trajectories import Trajectories
 
 DT = 0.02

@@ -21,12 +21,12 @@ from networks import (
 
 import chaosbench as cb
 from chaosbench.errors import ParameterError
-from chaosbench.forecasters._piecewise_linear import (
+from chaosbench.forecasters.plrnn._maps import (
     Affine,
     AlmostLinear,
 )
-from chaosbench.forecasters._training import Plan, train
-from chaosbench.forecasters.plrnn import (
+from chaosbench.forecasters.plrnn._training import Plan, train
+from chaosbench.forecasters.plrnn.networks import (
     AlmostLinearRNN,
     ClippedShallowPLRNN,
     DendriticPLRNN,
@@ -173,7 +173,7 @@ def test_the_number_of_cores_changes_no_bit() -> None:
         "import os, sys\n"
         "os.sched_setaffinity(0, map(int, sys.argv[1:]))\n"  # before libraries count the cores
         "import hashlib, numpy as np\n"
-        "from chaosbench.forecasters.plrnn import ShallowPLRNN\n"
+        "from chaosbench.forecasters.plrnn.networks import ShallowPLRNN\n"
         "from chaosbench.trajectories import Trajectories\n"
         "x = np.random.default_rng(0).normal(size=(3000, 3)).cumsum(axis=0)\n"
         "p = ShallowPLRNN(hidden=200, steps=60).fit(Trajectories(x, 1.0), seed=0)\n"

@@ -21,17 +21,17 @@ from networks import (
 )
 
 from chaosbench.errors import DivergedError, InvalidForecastError
-from chaosbench.forecasters._piecewise_linear import (
+from chaosbench.forecasters.plrnn._maps import (
     AlmostLinear,
     Shallow,
     jacobian,
 )
-from chaosbench.forecasters._teacher_forcing import (
+from chaosbench.forecasters.plrnn._teacher_forcing import (
     _rollout,
     forced_rollout,
     geometric_norm,
 )
-from chaosbench.forecasters._training import precision
+from chaosbench.forecasters.plrnn._training import precision
 
 # --- the maps -----------------------------------------------------------------------------------
 

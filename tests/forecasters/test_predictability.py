@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from chaosbench.forecasters._predictability import doubling_time
+from chaosbench.forecasters.plrnn._predictability import doubling_time
 
 
 def expansion(rate: float, points: int) -> np.ndarray:

@@ -7,9 +7,9 @@ import pytest
 from numpy.polynomial import legendre
 
 from chaosbench.errors import InputError
-from chaosbench.forecasters._dictionary import Polynomials, exponents
-from chaosbench.forecasters.edmd import EDMD, LinearEDMD
-from chaosbench.forecasters.resdmd import audit, eigenpairs, pseudospectrum
+from chaosbench.forecasters.koopman._dictionary import Polynomials, exponents
+from chaosbench.forecasters.koopman.audit import audit, eigenpairs, pseudospectrum
+from chaosbench.forecasters.koopman.edmd import EDMD, LinearEDMD
 from chaosbench.trajectories import Trajectories
 
 

@@ -7,13 +7,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from chaosbench.forecasters._memory_capacity import memory_capacity
-from chaosbench.forecasters.delay_reservoir import DelayReservoir
-from chaosbench.forecasters.echo_state import EchoStateNetwork, draw_leaky
-from chaosbench.forecasters.edge_of_stability import ES2N
-from chaosbench.forecasters.ei_reservoir import BalancedReservoir
-from chaosbench.forecasters.intrinsic_plasticity import IntrinsicPlasticity, adapt
-from chaosbench.forecasters.liquid_state import LiquidStateMachine
+from chaosbench.forecasters.reservoir._memory_capacity import memory_capacity
+from chaosbench.forecasters.reservoir.delay_reservoir import DelayReservoir
+from chaosbench.forecasters.reservoir.echo_state import EchoStateNetwork, draw_leaky
+from chaosbench.forecasters.reservoir.edge_of_stability import ES2N
+from chaosbench.forecasters.reservoir.ei_reservoir import BalancedReservoir
+from chaosbench.forecasters.reservoir.intrinsic_plasticity import IntrinsicPlasticity, adapt
+from chaosbench.forecasters.reservoir.liquid_state import LiquidStateMachine
 from chaosbench.trajectories import Trajectories
 
 

@@ -7,8 +7,8 @@ import pytest
 from scipy.integrate import solve_ivp
 
 from chaosbench.errors import UnsupportedError
-from chaosbench.forecasters._polynomial import Polynomial, factors, terms
-from chaosbench.forecasters.sindy import SINDy
+from chaosbench.forecasters._shared.polynomial import Polynomial, factors, terms
+from chaosbench.forecasters.sindy.strong import SINDy
 from chaosbench.trajectories import Trajectories
 
 

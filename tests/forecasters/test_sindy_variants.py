@@ -10,21 +10,21 @@ from scipy.integrate import solve_ivp
 from test_sindy import HENON, LORENZ, equation
 
 from chaosbench.errors import ParameterError
-from chaosbench.forecasters._equation_text import written
-from chaosbench.forecasters._polynomial import Polynomial, Waves
 from chaosbench.forecasters._protocol import Forecast
-from chaosbench.forecasters._selection import hold_out, lasting
-from chaosbench.forecasters._settle import settled
-from chaosbench.forecasters._sparse_regression import (
+from chaosbench.forecasters._shared.polynomial import Polynomial, Waves
+from chaosbench.forecasters._shared.selection import hold_out, lasting
+from chaosbench.forecasters.sindy._equation_text import written
+from chaosbench.forecasters.sindy._settle import settled
+from chaosbench.forecasters.sindy._sparse_regression import (
     SparseRegression,
     gather,
     polynomial_powers,
     thresholded,
 )
-from chaosbench.forecasters.sindy import SINDy
-from chaosbench.forecasters.sindy_ensemble import EnsembleSINDy
-from chaosbench.forecasters.sindy_fourier import FourierSINDy
-from chaosbench.forecasters.sindy_weak import WeakSINDy
+from chaosbench.forecasters.sindy.ensemble import EnsembleSINDy
+from chaosbench.forecasters.sindy.fourier import FourierSINDy
+from chaosbench.forecasters.sindy.strong import SINDy
+from chaosbench.forecasters.sindy.weak import WeakSINDy
 from chaosbench.metrics import coefficient_error
 from chaosbench.trajectories import FloatArray, Trajectories
 

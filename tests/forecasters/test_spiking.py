@@ -8,7 +8,13 @@ import numpy as np
 import pytest
 from liquids import DenseLiquid
 
-from chaosbench.forecasters._spiking import Activity, Liquid, Plasticity, draw_liquid, simulate
+from chaosbench.forecasters.reservoir._spiking import (
+    Activity,
+    Liquid,
+    Plasticity,
+    draw_liquid,
+    simulate,
+)
 
 FROZEN = Plasticity(astrocyte=None, fading=False, reset=False)
 

@@ -10,9 +10,9 @@ from sklearn.preprocessing import PolynomialFeatures
 
 from chaosbench import metrics
 from chaosbench.errors import ParameterError
-from chaosbench.forecasters._analogues import Library
-from chaosbench.forecasters._polynomial import factors
-from chaosbench.forecasters.student_t import Posterior, StudentT, _powers, fit_tails
+from chaosbench.forecasters._shared.polynomial import factors
+from chaosbench.forecasters.memory._analogues import Library
+from chaosbench.forecasters.memory.student_t import Posterior, StudentT, _powers, fit_tails
 from chaosbench.trajectories import FloatArray, Trajectories
 
 DEGREE = 2

@@ -11,7 +11,7 @@ import optax
 import pytest
 
 from chaosbench.errors import CorruptDataError, DivergedError, RecipeMismatchError
-from chaosbench.forecasters._training import Plan, precision, train
+from chaosbench.forecasters.plrnn._training import Plan, precision, train
 
 PLAN = Plan(
     steps=200,

@@ -9,7 +9,7 @@ import pytest
 
 import chaosbench as cb
 from chaosbench.errors import InvalidForecastError, ParameterError
-from chaosbench.forecasters.varima import VARIMA
+from chaosbench.forecasters.autoregression.varima import VARIMA
 from chaosbench.trajectories import Trajectories
 
 A = np.array([[0.6, 0.3], [-0.4, 0.5]])

@@ -83,7 +83,7 @@ def test_the_numbers_are_those_of_the_ranking(text: str, records: tuple[Record, 
 
 
 def test_the_systems_table_holds_the_medians(text: str, records: tuple[Record, ...]) -> None:
-    from chaosbench.leaderboard._exam import prepare
+    from chaosbench.leaderboard._pool import prepare
 
     (head, *rows) = tables(text)[1]
     assert head[1:] == sorted({record.system for record in records})

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 import chaosbench as cb
+from chaosbench.dynamics.orbits._orbit import Orbit
+from chaosbench.dynamics.orbits._taylor import CollocationOrbit
+from chaosbench.dynamics.simulate import attractor_orbit
 from chaosbench.errors import InputError, StepSizeError
-from chaosbench.numerics._collocation import STAGES, tableau
-from chaosbench.systems._integration import Orbit
-from chaosbench.systems._simulate import attractor_orbit
-from chaosbench.systems._witness import CollocationOrbit
+from chaosbench.numerics.collocation import STAGES, tableau
 
 DELAYS = [name for name in cb.systems if cb.systems[name].kind == "delay"]
 

@@ -9,11 +9,11 @@ import pytest
 from numpy.polynomial import Polynomial
 from scipy.integrate import solve_ivp
 
+from chaosbench.dynamics.orbits._orbit import Orbit
 from chaosbench.errors import ParameterError, TrajectoryEscapedError
 from chaosbench.expressions import cos, sin
-from chaosbench.numerics._delay import breakpoints, hermite_history, integrate_delay, look_up
+from chaosbench.numerics.delay import breakpoints, hermite_history, integrate_delay, look_up
 from chaosbench.systems import delay, registry
-from chaosbench.systems._integration import Orbit
 
 
 @delay(ic=(1.0,), reference="none")
@@ -93,7 +93,7 @@ def test_order():
         # the exact past, as one polynomial of degree 7 in the basis of the dense output
         s = np.cos(np.pi * (np.arange(8) + 0.5) / 8) / 2 + 0.5
         basis = np.zeros((8, 8))
-        from chaosbench.numerics._dop853 import interpolate
+        from chaosbench.numerics.dop853 import interpolate
 
         for j in range(8):
             unit = np.zeros((8, 1))

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from scipy.integrate import solve_ivp
 
+from chaosbench.dynamics.orbits._orbit import Orbit
 from chaosbench.expressions import cos
-from chaosbench.numerics import _dop853 as dop853
+from chaosbench.numerics import dop853 as dop853
 from chaosbench.systems import flow, registry
-from chaosbench.systems._integration import Orbit
 
 
 @flow(ic=(0.6, 0.0, 0.0, (1.4 / 0.6) ** 0.5), reference="none")

@@ -7,11 +7,11 @@ import time
 import numpy as np
 import pytest
 
+from chaosbench.dynamics.orbits._orbit import BOUND, Orbit
 from chaosbench.errors import ParameterError, StepSizeError, TrajectoryEscapedError
 from chaosbench.expressions import log, minimum, sqrt, where
-from chaosbench.numerics import _dop853 as dop853
+from chaosbench.numerics import dop853 as dop853
 from chaosbench.systems import delay, flow
-from chaosbench.systems._integration import BOUND, Orbit
 
 
 @flow(ic=(1.0,), reference="none")

@@ -7,11 +7,11 @@ import math
 import numpy as np
 import pytest
 
+from chaosbench.dynamics.orbits._orbit import Orbit
 from chaosbench.errors import IntegrationError
 from chaosbench.expressions import cos, floor, maximum, minimum, mod, sign, sin, where
-from chaosbench.numerics._events import integrate_events
+from chaosbench.numerics.events import integrate_events
 from chaosbench.systems import flow
-from chaosbench.systems._integration import Orbit
 
 
 @flow(ic=(1.0, 0.0), reference="none")
@@ -236,7 +236,7 @@ class TestSaltation:
         """The test above can tell: the plain variational equation is far off."""
         d = 2
         orbit = np.concatenate([np.array(jumping.ic), np.eye(2).ravel()])
-        from chaosbench.numerics._dop853 import integrate
+        from chaosbench.numerics.dop853 import integrate
 
         integrate(
             jumping.tangent_kernel(d).address, 0.0, orbit, 1.2, 0.0, np.empty((0, 6)), 1.0, 1e-10,

@@ -9,9 +9,9 @@ import pytest
 from scipy.integrate import quad
 from semilinear import started
 
-from chaosbench.numerics import _exponential_adams as adams
-from chaosbench.numerics._dop853 import REACHED
-from chaosbench.numerics._exponential_adams import ExponentialAdams, adams_weights
+from chaosbench.numerics import exponential_adams as adams
+from chaosbench.numerics.dop853 import REACHED
+from chaosbench.numerics.exponential_adams import ExponentialAdams, adams_weights
 
 NODES = np.arange(-5, 1)
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from semilinear import LINEAR, START, at_one, brusselator, started
 
-from chaosbench.numerics import _field_collocation as collocation
-from chaosbench.numerics._dop853 import REACHED
-from chaosbench.numerics._field_collocation import Collocation, radau
+from chaosbench.numerics import field_collocation as collocation
+from chaosbench.numerics.dop853 import REACHED
+from chaosbench.numerics.field_collocation import Collocation, radau
 
 
 def test_the_points_and_matrix_of_three_stages_are_those_of_the_literature():

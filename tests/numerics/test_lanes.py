@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 import chaosbench as cb
+from chaosbench.dynamics.orbits._orbit import BOUND, Orbit
 from chaosbench.errors import ParameterError, StepSizeError, TrajectoryEscapedError
 from chaosbench.expressions import cos, log, sqrt, tanh, where
-from chaosbench.numerics._dop853 import ESCAPED, EXHAUSTED, REACHED, UNDERFLOW
-from chaosbench.numerics._lanes import LaneKernel, integrate_lanes
+from chaosbench.numerics.dop853 import ESCAPED, EXHAUSTED, REACHED, UNDERFLOW
+from chaosbench.numerics.lanes import LaneKernel, integrate_lanes
 from chaosbench.systems import flow
-from chaosbench.systems._integration import BOUND, Orbit
 
 systems = cb.systems
 LORENZ96 = systems["lorenz96"].with_dimension(4).with_params(F=20.0)

@@ -5,10 +5,10 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
+from chaosbench.dynamics.orbits._orbit import Orbit
 from chaosbench.errors import TrajectoryEscapedError
 from chaosbench.systems import map as define_map
 from chaosbench.systems import registry
-from chaosbench.systems._integration import Orbit
 
 
 def test_iterates_are_exact():

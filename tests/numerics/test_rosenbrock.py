@@ -7,15 +7,15 @@ import pytest
 from scipy.linalg import lu_factor, lu_solve
 
 from chaosbench import simulate
+from chaosbench.dynamics.constants import known_constants
+from chaosbench.dynamics.lyapunov import lyapunov_spectrum, twin_exponent
+from chaosbench.dynamics.orbits._orbit import Orbit, integrator_for
+from chaosbench.dynamics.orbits._race import _measured, stiffness
 from chaosbench.errors import InputError, ParameterError, TrajectoryEscapedError
 from chaosbench.expressions import cos, log, sin, sqrt
-from chaosbench.numerics import _rosenbrock as rosenbrock
 from chaosbench.numerics import _rosenbrock_tableau as tableau
+from chaosbench.numerics import rosenbrock as rosenbrock
 from chaosbench.systems import delay, flow, registry
-from chaosbench.systems._constants import known_constants
-from chaosbench.systems._integration import Orbit, integrator_for
-from chaosbench.systems._lyapunov import lyapunov_spectrum, twin_exponent
-from chaosbench.systems._stiffness import _measured, stiffness
 
 
 @flow(ic=(1.0, 1.0), reference="none")
@@ -322,7 +322,7 @@ class TestExponents:
 
     def test_agrees_with_dop853(self, monkeypatch):
         """The variational equations of Lorenz itself, over the same orbit by both integrators."""
-        import chaosbench.systems._lyapunov as lyapunov
+        import chaosbench.dynamics.lyapunov as lyapunov
 
         usual = lyapunov_spectrum("lorenz", periods=30, seed=5)
         monkeypatch.setattr(lyapunov, "integrator_for", lambda *_: "rodas5p")

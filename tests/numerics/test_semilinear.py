@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from semilinear import LINEAR, START, at_one, brusselator, started
 
-from chaosbench.numerics._dop853 import ESCAPED, EXHAUSTED, REACHED
-from chaosbench.numerics._exponential_adams import ExponentialAdams
-from chaosbench.numerics._field_collocation import Collocation
-from chaosbench.numerics._spectral import Stepper
+from chaosbench.numerics.dop853 import ESCAPED, EXHAUSTED, REACHED
+from chaosbench.numerics.exponential_adams import ExponentialAdams
+from chaosbench.numerics.field_collocation import Collocation
+from chaosbench.numerics.spectral import Stepper
 
 ALL = pytest.mark.parametrize("integrator", [Collocation, ExponentialAdams, Stepper])
 

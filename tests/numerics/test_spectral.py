@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from semilinear import LINEAR, START, at_one, brusselator, started
 
-from chaosbench.numerics._dop853 import REACHED
-from chaosbench.numerics._spectral import (
+from chaosbench.numerics.dop853 import REACHED
+from chaosbench.numerics.spectral import (
     Stepper,
     etdrk4_coefficients,
     etdrk4_step,

@@ -12,16 +12,16 @@ from scipy.integrate import quad
 from scipy.stats import kstest
 
 import chaosbench as cb
+from chaosbench.commands._card import card
+from chaosbench.dynamics.lyapunov import lyapunov_spectrum, twin_exponent
+from chaosbench.dynamics.orbits._orbit import Orbit
+from chaosbench.dynamics.orbits._taylor import PIECES, RefinedOrbit
 from chaosbench.errors import DefinitionError
 from chaosbench.numerics import _brownian as brownian
-from chaosbench.numerics._stochastic import step
+from chaosbench.numerics.stochastic import step
 from chaosbench.systems import flow, registry, stochastic
-from chaosbench.systems._card import card
-from chaosbench.systems._equation import equation_latex, equation_text
-from chaosbench.systems._integration import Orbit
-from chaosbench.systems._lyapunov import lyapunov_spectrum, twin_exponent
-from chaosbench.systems._noise import noise_terms
-from chaosbench.systems._witness import PIECES, RefinedOrbit
+from chaosbench.systems._stochastic import noise_terms
+from chaosbench.systems.printing import equation_latex, equation_text
 from chaosbench.testing import check_system
 
 NOISY = [name for name in registry if registry[name].kind == "stochastic"]
@@ -347,7 +347,7 @@ class TestExponents:
     def test_geometric_exactly(self):
         """Its only exponent is μ - σ²/2: the tangent obeys the equation itself."""
         orbit = Orbit(geometric, np.array([1.0]), key=(4,))
-        from chaosbench.systems._noise import integrate_stochastic
+        from chaosbench.systems._stochastic import integrate_stochastic
 
         y = np.array([1.0, 1.0])
         integrate_stochastic(orbit, 5.0, np.empty((0, 2)), 1.0, y=y, count=1)

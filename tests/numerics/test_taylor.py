@@ -15,12 +15,12 @@ from hypothesis import strategies as st
 
 import chaosbench as cb
 from chaosbench import expressions as ex
+from chaosbench.dynamics.orbits._orbit import Orbit
+from chaosbench.dynamics.orbits._taylor import ExtrapolatedOrbit, TaylorOrbit
 from chaosbench.errors import InputError, IntegrationError, TrajectoryEscapedError
 from chaosbench.expressions._graph import _FOLD
-from chaosbench.numerics import _interpreter
-from chaosbench.numerics._tape import lower
-from chaosbench.systems._integration import Orbit
-from chaosbench.systems._witness import ExtrapolatedOrbit, TaylorOrbit
+from chaosbench.numerics import interpreter as _interpreter
+from chaosbench.numerics.tape import lower
 from tests.random_expressions import SMOOTH, programs, run
 
 FLOWS = [name for name in cb.systems if cb.systems[name].kind == "flow"]
@@ -501,7 +501,7 @@ def test_lorenz_is_certain_for_fifty_lyapunov_times():
 
 
 def test_extrapolation_has_order_twelve():
-    from chaosbench.numerics._extrapolation import COLUMNS, step
+    from chaosbench.numerics.extrapolation import COLUMNS, step
 
     d = 2
     errors = []

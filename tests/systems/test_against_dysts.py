@@ -12,8 +12,8 @@ import warnings
 import numpy as np
 import pytest
 
+from chaosbench.dynamics.orbits._orbit import Orbit
 from chaosbench.systems import registry
-from chaosbench.systems._integration import Orbit
 
 with warnings.catch_warnings():  # imports of dysts warn about optional libraries
     warnings.simplefilter("ignore")

@@ -9,8 +9,8 @@ from importlib import resources
 import numpy as np
 import pytest
 
+from chaosbench.dynamics.constants import _stored, constants, constants_path
 from chaosbench.systems import registry
-from chaosbench.systems._constants import _stored, constants, constants_path
 from chaosbench.testing import check_system, system_checks
 
 NAMES = list(registry)

@@ -7,11 +7,11 @@ import math
 import numpy as np
 import pytest
 
+from chaosbench.dynamics.lyapunov import lyapunov_spectrum, twin_exponent
+from chaosbench.dynamics.simulate import simulate
 from chaosbench.errors import DefinitionError, InputError
 from chaosbench.systems import map as define_map
 from chaosbench.systems import registry
-from chaosbench.systems._lyapunov import lyapunov_spectrum, twin_exponent
-from chaosbench.systems._simulate import simulate
 
 PUBLISHED = {
     # periods (of 50 iterations for a map), exponent, key of its source
@@ -146,7 +146,7 @@ class TestConserved:
 class TestNetwork:
     def test_wiring_is_the_same_everywhere(self):
         """Whole multiples of 2^-24, from integers alone."""
-        from chaosbench.systems import networks
+        from chaosbench.systems.catalogue import networks
 
         weights = networks._WEIGHTS * 2.0**24
         assert np.array_equal(weights, np.round(weights))

@@ -8,9 +8,9 @@ import warnings
 import numpy as np
 import pytest
 
+from chaosbench.dynamics.constants import constants, known_constants
+from chaosbench.dynamics.simulate import simulate
 from chaosbench.systems import registry
-from chaosbench.systems._constants import constants, known_constants
-from chaosbench.systems._simulate import simulate
 
 with warnings.catch_warnings():  # imports of dysts warn about optional libraries
     warnings.simplefilter("ignore")

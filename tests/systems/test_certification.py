@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 import chaosbench as cb
+from chaosbench.dynamics.certify import AGREEMENT, certified_until
+from chaosbench.dynamics.orbits._orbit import Orbit
+from chaosbench.dynamics.orbits._taylor import TaylorOrbit
+from chaosbench.dynamics.simulate import attractor_orbit
 from chaosbench.errors import InputError, ParameterError
-from chaosbench.systems._certify import AGREEMENT, certified_until
-from chaosbench.systems._integration import Orbit
-from chaosbench.systems._simulate import attractor_orbit
-from chaosbench.systems._witness import TaylorOrbit
 
 LORENZ = cb.systems["lorenz"]
 SPREAD = np.array(cb.constants("lorenz").std)
@@ -191,7 +191,7 @@ def test_a_field_of_another_parameter_is_found_at_once():
 
 
 def test_nothing_is_integrated_beyond_the_first_failure(monkeypatch):
-    from chaosbench.systems import _certify
+    from chaosbench.dynamics import certify as _certify
 
     start = attractor_orbit(KS, key=(1,), rtol=1e-12).state
     values = Orbit(KS, start, rtol=1e-12).sample(400, KS_TIME / 25)

@@ -9,19 +9,19 @@ import numpy as np
 import pytest
 from scipy.integrate import solve_ivp
 
-from chaosbench.systems import map as define_map
-from chaosbench.systems import registry
-from chaosbench.systems._characterise import _together, characterise, disagreement
-from chaosbench.systems._constants import constants, known_constants
-from chaosbench.systems._integration import Orbit, bound_for
-from chaosbench.systems._long_runs import FIELD_ORBITS, long_exponent
-from chaosbench.systems._lyapunov import (
+from chaosbench.dynamics.characterise import _together, characterise, disagreement
+from chaosbench.dynamics.constants import constants, known_constants
+from chaosbench.dynamics.lyapunov import (
     LyapunovSpectrum,
     TwinExponent,
     batch_stderr,
     lyapunov_spectrum,
 )
-from chaosbench.systems._refine import DRIFT, SUFFICIENT_STDERR, _deeper, _longer, drift
+from chaosbench.dynamics.measure.long_runs import FIELD_ORBITS, long_exponent
+from chaosbench.dynamics.measure.refine import DRIFT, SUFFICIENT_STDERR, _deeper, _longer, drift
+from chaosbench.dynamics.orbits._orbit import Orbit, bound_for
+from chaosbench.systems import map as define_map
+from chaosbench.systems import registry
 
 
 def strongly_chaotic(name):
@@ -65,7 +65,7 @@ def test_a_long_run_of_a_map_finds_the_exact_exponent():
 
 def test_a_long_run_of_a_map_is_the_short_one_continued():
     """The same orbit and tangent vector, looked at every eighth iteration or at every one."""
-    from chaosbench.numerics._tangent import map_growth, map_stretch
+    from chaosbench.numerics.tangent import map_growth, map_stretch
 
     system = registry["henon"]
     y = np.array([*system.ic, 0.6, 0.8])
@@ -77,8 +77,8 @@ def test_a_long_run_of_a_map_is_the_short_one_continued():
 
 
 def test_a_map_that_escapes_is_told():
-    from chaosbench.numerics._dop853 import ESCAPED
-    from chaosbench.numerics._tangent import map_stretch
+    from chaosbench.numerics.dop853 import ESCAPED
+    from chaosbench.numerics.tangent import map_stretch
 
     @define_map(ic=(1.1, 0.5), reference="none")
     def doubling(x, y):
@@ -93,7 +93,7 @@ def test_a_map_that_escapes_is_told():
 
 def test_orbits_of_a_field_side_by_side_are_orbits_alone():
     """Each row follows the equation and its linearisation, whatever the others do."""
-    from chaosbench.systems._field_runs import _stepper
+    from chaosbench.dynamics.orbits._field import _stepper
 
     system = registry["kuramoto_sivashinsky"]
     grid = system.discretisation
@@ -123,7 +123,7 @@ def test_orbits_of_a_field_side_by_side_are_orbits_alone():
 
 
 def test_the_most_demanding_orbit_of_a_field_controls_the_step():
-    from chaosbench.systems._field_runs import _stepper
+    from chaosbench.dynamics.orbits._field import _stepper
 
     system = registry["kuramoto_sivashinsky"]
     grid = system.discretisation

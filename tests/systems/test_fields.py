@@ -8,13 +8,13 @@ from scipy.integrate import solve_ivp
 from scipy.special import ive
 
 import chaosbench as cb
+from chaosbench.dynamics.lyapunov import batch_stderr, twin_exponent
+from chaosbench.dynamics.orbits._field import field_growth
+from chaosbench.dynamics.orbits._orbit import Orbit
 from chaosbench.errors import DefinitionError, InputError, ParameterError, TrajectoryEscapedError
 from chaosbench.systems import registry
-from chaosbench.systems._equation import equation_latex, equation_text
 from chaosbench.systems._field import dx, dy, field, inverse_laplacian, laplacian
-from chaosbench.systems._field_runs import field_growth
-from chaosbench.systems._integration import Orbit
-from chaosbench.systems._lyapunov import batch_stderr, twin_exponent
+from chaosbench.systems.printing import equation_latex, equation_text
 
 FIELDS = [name for name in registry if registry[name].kind == "field"]
 KS = registry["kuramoto_sivashinsky"]
@@ -140,7 +140,7 @@ def test_kuramoto_sivashinsky_against_radau_on_a_discretisation_of_its_own(ks_st
 
 def test_the_order_in_time_approaches_four_from_below(ks_state):
     """Waves that decay faster than a step follow the others, with an error of lower order."""
-    from chaosbench.numerics._spectral import etdrk4_coefficients, etdrk4_step
+    from chaosbench.numerics.spectral import etdrk4_coefficients, etdrk4_step
 
     spectral = KS.discretisation
     found = []
@@ -297,7 +297,7 @@ def test_tangent_vectors_are_derivatives_of_the_solution(name):
     state = settled(system, 30.0)
     direction = settled(system, 33.0) - state
     spectral = system.discretisation
-    from chaosbench.systems._field_runs import _stepper
+    from chaosbench.dynamics.orbits._field import _stepper
 
     def end(rows, nonlinear):
         orbit = Orbit(system, state, rtol=1e-9, step=0.02)

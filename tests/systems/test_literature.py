@@ -12,9 +12,9 @@ from bibliography import read
 from test_catalogue_classics import PUBLISHED
 
 import chaosbench
+from chaosbench.dynamics.constants import constants
+from chaosbench.dynamics.lyapunov import lyapunov_spectrum
 from chaosbench.systems import registry
-from chaosbench.systems._constants import constants
-from chaosbench.systems._lyapunov import lyapunov_spectrum
 
 LISTS = (
     Path(chaosbench.__file__).parent / "systems" / "references.bib",

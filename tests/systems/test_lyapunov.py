@@ -7,21 +7,21 @@ import pytest
 from scipy.integrate import simpson
 from scipy.special import lambertw
 
-import chaosbench.systems._lyapunov as lyapunov
-from chaosbench.errors import InputError, ParameterError, TrajectoryEscapedError
-from chaosbench.numerics._event_growth import flow_growth_events
-from chaosbench.numerics._tangent import flow_growth, map_growth
-from chaosbench.systems import delay, flow, registry
-from chaosbench.systems import map as define_map
-from chaosbench.systems._constants import constants, known_constants
-from chaosbench.systems._integration import MAX_STEPS, Orbit
-from chaosbench.systems._lyapunov import (
+import chaosbench.dynamics.lyapunov as lyapunov
+from chaosbench.dynamics.constants import constants, known_constants
+from chaosbench.dynamics.lyapunov import (
     batch_stderr,
     kaplan_yorke,
     lyapunov_spectrum,
     twin_exponent,
 )
-from chaosbench.systems._simulate import simulate
+from chaosbench.dynamics.orbits._orbit import MAX_STEPS, Orbit
+from chaosbench.dynamics.simulate import simulate
+from chaosbench.errors import InputError, ParameterError, TrajectoryEscapedError
+from chaosbench.numerics.event_growth import flow_growth_events
+from chaosbench.numerics.tangent import flow_growth, map_growth
+from chaosbench.systems import delay, flow, registry
+from chaosbench.systems import map as define_map
 
 LITERATURE = {
     "logistic": (math.log(2), "conjugate to the tent map, exact"),

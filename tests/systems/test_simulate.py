@@ -3,6 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from chaosbench.dynamics.constants import constants, known_constants
+from chaosbench.dynamics.simulate import dominant_period, estimate_period, period_range, simulate
 from chaosbench.errors import (
     InputError,
     StaleConstantsError,
@@ -10,8 +12,6 @@ from chaosbench.errors import (
     UnknownNameError,
 )
 from chaosbench.systems import flow, registry
-from chaosbench.systems._constants import constants, known_constants
-from chaosbench.systems._simulate import dominant_period, estimate_period, period_range, simulate
 
 KINDS = ["lorenz", "duffing", "henon", "mackey_glass"]
 

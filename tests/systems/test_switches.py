@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 
 import chaosbench as cb
+from chaosbench.dynamics.lyapunov import lyapunov_spectrum, twin_exponent
+from chaosbench.dynamics.measure.statistics import moments_of
+from chaosbench.dynamics.orbits._orbit import Orbit, integrator_for
 from chaosbench.errors import DefinitionError, InputError, ParameterError
 from chaosbench.expressions import floor, mod, sign, where
-from chaosbench.numerics._event_kinds import BINARY, WHOLE
+from chaosbench.numerics.event_kinds import BINARY, WHOLE
 from chaosbench.systems import flow, registry
-from chaosbench.systems._equation import equation_latex, equation_text
-from chaosbench.systems._integration import Orbit, integrator_for
-from chaosbench.systems._lyapunov import lyapunov_spectrum, twin_exponent
-from chaosbench.systems._statistics import moments_of
+from chaosbench.systems.printing import equation_latex, equation_text
 from chaosbench.testing import check_system
 
 

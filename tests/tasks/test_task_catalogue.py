@@ -9,8 +9,8 @@ import pytest
 
 import chaosbench as cb
 from chaosbench.datasets import Dataset
+from chaosbench.dynamics.constants import known_constants
 from chaosbench.errors import ParameterError
-from chaosbench.systems._constants import known_constants
 from chaosbench.tasks import Task, published_for, registry, select, suites
 from chaosbench.tasks._compatibility import PROTOCOLS
 from chaosbench.tasks._shifts import SHIFTS

@@ -1,0 +1,291 @@
+"""For how long is a trajectory true? Comparison with integrations that know nothing of it.
+
+Two trajectories of a chaotic system part at e^(λt), whatever made them differ, so a stored
+trajectory is the solution through its first sample for a limited time: about ln(10⁻⁶σ/ε)/λ for
+errors ε a Lyapunov time. How long is found by computing that solution again, from the first sample
+as it is stored, in two ways:
+
+- by a method and an arithmetic that share nothing with the first: Taylor's in double-double for
+  flows, from event to event where they switch, double-double iteration for maps, extrapolation of
+  the midpoint rule where an equation has a 0/0, which exhausts Taylor's; for delay systems, in
+  double, collocation at Gauss points; for fields, which collocation follows, an exponential Adams
+  method, and collocation for those that ETDRK4 followed loosely;
+- by the first method itself at a hundredth of its tolerance, which no fault of the second method
+  can mimic: at `max(rtol/100, 3e-15)`, because below that rounding is all that a step's error
+  estimate sees.
+
+Samples in double-double have no finer witness, and no double could follow them for as long. A flow
+is integrated again at a thousand times the tolerance, which is another order and other steps; a map
+is iterated again from a state a ten-thousand-fold rounding away. What either does to the samples,
+their own errors do not.
+
+A stochastic system is followed along the same Brownian path in a sixteenth of its step. No second
+scheme reaches 10⁻⁶ where its own, of order 1.5, barely does, so this finds wrong samples and says
+how far the step is too long; an error that the scheme has at every step size is left to its tests.
+
+The dense past that a delay system starts from, and the Brownian path, are taken as given, as the
+first sample is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from copy import deepcopy
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from chaosbench.dynamics.constants import known_constants
+from chaosbench.dynamics.orbits._orbit import Orbit, integrator_for
+from chaosbench.dynamics.orbits._taylor import (
+    PIECES,
+    CollocationOrbit,
+    ExtrapolatedOrbit,
+    RefinedOrbit,
+    TaylorOrbit,
+)
+from chaosbench.errors import InputError, IntegrationError
+from chaosbench.systems._system import System
+from chaosbench.trajectories import FloatArray
+
+__all__ = ["AGREEMENT", "Certificate", "certified_until", "describe", "shared_certificate"]
+
+AGREEMENT = 1e-6
+"""Largest difference, in standard deviations of each variable, of samples that agree."""
+
+COLLOCATION_TOLERANCE = 1e-12
+"""On the last terms of a series that falls off tenfold a term, so that errors are at rounding; for
+a field, on the error at the end of a step."""
+
+ADAMS_TOLERANCE = 1e-15
+"""Errors after a Lyapunov time or two are then below 1e-11, at a third more than 1e-14 costs."""
+
+TIGHTEST = 3e-15
+FINEST = 1e-15
+"""Smallest tolerance in double."""
+
+TAYLOR_TOLERANCE = 1e-20
+"""Far below what a double can store, and cheaper than all that double-double can do."""
+
+NUDGE = 1e-28
+"""Relative displacement in double-double arithmetic, ten thousand times its rounding."""
+
+CHUNK = 64
+"""Samples between comparisons: a long trajectory is not integrated beyond its first failure."""
+
+
+class _Sampled(Protocol):
+    def sample(self, points: int, dt: float) -> FloatArray: ...
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """What was found about one trajectory.
+
+    Attributes:
+        until: time units (iterations, for a map) since the sample it starts from up to which every
+            check agrees; None where what the system remembers is not known.
+        checks: the integrations it was compared with.
+        reason: why there is no certificate; empty where there is one.
+
+    """
+
+    until: float | None
+    checks: tuple[str, ...] = ()
+    reason: str = ""
+
+
+def describe(certificates: Sequence[Certificate]) -> str:
+    """Say in words what the certificates of one set of trajectories rest on."""
+    reasons = {c.reason or f"{AGREEMENT:g} σ: {', '.join(c.checks)}" for c in certificates}
+    return "; or ".join(sorted(reasons))
+
+
+def shared_certificate(certificates: Sequence[Certificate]) -> list[float] | None:
+    """Return the times of a set of trajectories; None unless each of them has one."""
+    times = [certificate.until for certificate in certificates]
+    known = [time for time in times if time is not None]
+    return known if known and len(known) == len(times) else None
+
+
+def certified_until(
+    system: str | System,
+    values: ArrayLike,
+    dt: float,
+    *,
+    start: int = 0,
+    start_time: float = 0.0,
+    rtol: float = 1e-12,
+    sigma: ArrayLike | None = None,
+    past: Any = None,
+    kink: float = -np.inf,
+) -> Certificate:
+    """Return for how long one trajectory is the solution through one of its samples.
+
+    Args:
+        system: name or System.
+        values: samples ``(T, d)``.
+        dt: sampling step in time units (1 for a map).
+        start: index of the sample the certificate starts from, which is taken as exact: the first
+            of a training trajectory, the last of the context of a test window. Any point of the
+            attractor is a fair start, so what came before a forecast needs no certificate.
+        start_time: absolute time of the *first* sample.
+        rtol: tolerance the samples were integrated with; below 1e-15 they are double-double's.
+        sigma: what differences are measured in, ``(d,)``; by default the standard deviations that
+            are stored for the system, else those of the samples. A variable that never moves is
+            compared in its own units.
+        past, kink: of a delay system's `Orbit` at the sample `start`, or the path of a stochastic
+            one there (see `Orbit.memory`); without it there is no certificate, because samples do
+            not hold what happened between them.
+
+    Returns:
+        Certificate; `until` ends on a sample.
+
+    Raises:
+        InputError: wrong shapes, or a `start` that is no sample.
+
+    """
+    from chaosbench.systems import get
+
+    system = get(system)
+    given = np.asarray(values, dtype=np.float64)
+    if given.ndim != 2 or given.shape[1] != system.dimension or not len(given):
+        raise InputError(
+            f"a trajectory of {system.name!r} has shape (T, {system.dimension}), not {given.shape}"
+        )
+    if not 0 <= start < len(given):
+        raise InputError(f"start must be one of the {len(given)} samples, not {start!r}")
+    spread = _spread(system, given) if sigma is None else np.asarray(sigma, dtype=np.float64)
+    spread = np.where(spread > 0, spread, 1.0)
+    given = given[start:]
+    begin = start_time + start * dt
+    if system.kind == "delay" and past is None:
+        return Certificate(None, reason="the past of a delay system is not in its samples")
+    if system.kind == "stochastic" and past is None:
+        return Certificate(None, reason="the path of the noise is not in a system's samples")
+    makers = _witnesses(system, given[0], begin, rtol, past, kink)
+    agreed, checks = len(given), []
+    for choices in makers:
+        # a check need not look beyond where an earlier one failed
+        agreed, check = _first_that_lasts(choices, given[:agreed], dt, spread)
+        checks.append(check)
+    return Certificate((agreed - 1) * dt, tuple(checks))
+
+
+def _spread(system: System, given: FloatArray) -> FloatArray:
+    known = known_constants(system)
+    return np.array(known.std) if known is not None else given.std(axis=0)
+
+
+Maker = tuple[str, Callable[[], _Sampled]]
+
+
+def _witnesses(
+    system: System,
+    state: FloatArray,
+    time: float,
+    rtol: float,
+    past: Any,
+    kink: float,
+) -> list[Sequence[Maker]]:
+    """List the checks; each is a list of integrations of which the first that works counts."""
+    if rtol < FINEST:
+        loose = 1000.0 * rtol
+        if system.kind == "map":
+            return [[(
+                f"iteration in double-double from {NUDGE:g} away",
+                lambda: TaylorOrbit(system, state, time, nudge=NUDGE),
+            )]]  # fmt: skip
+        return [[(
+            f"taylor-dd at {loose:g}", lambda: TaylorOrbit(system, state, time, tolerance=loose)
+        )]]  # fmt: skip
+    tight = min(rtol, max(rtol / 100.0, TIGHTEST))
+
+    taylor: Maker = (
+        "iteration in double-double" if system.kind == "map" else "taylor-dd",
+        lambda: TaylorOrbit(system, state, time, tolerance=TAYLOR_TOLERANCE),
+    )
+    extrapolation: Maker = (
+        f"extrapolation at {tight:g}",
+        lambda: ExtrapolatedOrbit(system, state, time, rtol=tight),
+    )
+    dop853: Maker = (
+        f"{integrator_for(system, tight)} at {tight:g}",
+        lambda: _with_past(Orbit(system, state, time, rtol=tight), past, kink),
+    )
+    if system.kind == "map":
+        return [[taylor]]
+    if system.kind == "delay":
+        collocation: Maker = (
+            f"collocation at {COLLOCATION_TOLERANCE:g}",
+            lambda: _with_past(
+                CollocationOrbit(system, state, time, rtol=COLLOCATION_TOLERANCE), past, kink
+            ),
+        )
+        return [[collocation], [dop853]]
+    if system.kind == "field":
+        method = integrator_for(system, rtol)
+        other, finer = (
+            ("exponential-adams", ADAMS_TOLERANCE)
+            if method == "collocation"
+            else ("collocation", COLLOCATION_TOLERANCE)
+        )
+        return [
+            [_field_maker(system, state, time, other, finer)],
+            [_field_maker(system, state, time, method, tight)],
+        ]
+    if system.kind == "stochastic":
+        return [[(
+            f"ito-1.5 in 1/{PIECES} of the step",
+            lambda: _with_past(RefinedOrbit(system, state, time), deepcopy(past), kink),
+        )]]  # fmt: skip
+    return [[taylor, extrapolation] if system.switches is None else [taylor], [dop853]]
+
+
+def _field_maker(
+    system: System, state: FloatArray, time: float, integrator: str, rtol: float
+) -> Maker:
+    return (
+        f"{integrator} at {rtol:g}",
+        lambda: Orbit(system, state, time, rtol=rtol, integrator=integrator),
+    )
+
+
+def _with_past(orbit: Orbit, past: Any, kink: float) -> Orbit:
+    if past is not None:
+        orbit.past, orbit.kink = past, kink
+    return orbit
+
+
+def _first_that_lasts(
+    choices: Sequence[Maker], given: FloatArray, dt: float, spread: FloatArray
+) -> tuple[int, str]:
+    """Compare with the first integration that does not give up, else with the last."""
+    agreed, check = 1, ""
+    for name, make in choices:
+        check = name
+        agreed, lasted = _agreement(make(), given, dt, spread)
+        if lasted:
+            break
+    return agreed, check
+
+
+def _agreement(
+    orbit: _Sampled, given: FloatArray, dt: float, spread: FloatArray
+) -> tuple[int, bool]:
+    """Count the leading samples that an integration shares, and say if it got that far."""
+    done = 1
+    while done < len(given):
+        points = min(CHUNK, len(given) - done)
+        try:
+            again = orbit.sample(points + 1, dt)[1:]
+        except IntegrationError:
+            return done, False
+        off = np.abs(again - given[done : done + points]) / spread
+        wrong = ~(off.max(axis=1) <= AGREEMENT)
+        if wrong.any():
+            return done + int(np.argmax(wrong)), True
+        done += points
+    return done, True

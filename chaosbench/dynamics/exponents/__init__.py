@@ -1,0 +1,1 @@
+"""Lyapunov exponents: what grows, one file for each kind of system."""

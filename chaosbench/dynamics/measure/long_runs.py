@@ -1,0 +1,98 @@
+"""Long averages of the largest exponent, for what tangent vectors one after another cost too much.
+
+A map is iterated without looking at it in between, the orbits of a field share what NumPy spends
+on a call, and a dissipative flow, which forgets its errors, is held to a looser tolerance.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from chaosbench.dynamics.lyapunov import (
+    LyapunovSpectrum,
+    _period,
+    batch_stderr,
+    lyapunov_spectrum,
+)
+from chaosbench.dynamics.orbits._orbit import BOUND, raise_status
+from chaosbench.dynamics.simulate import attractor_orbit
+from chaosbench.systems._system import System
+from chaosbench.trajectories import FloatArray
+
+__all__ = ["ITERATIONS_PER_PERIOD", "LARGE_FIELD", "LOOSE_RTOL", "forgets", "long_exponent"]
+
+ITERATIONS_PER_PERIOD = 50
+"""Of a map, whose lengths are given in periods as those of a flow are."""
+BLOCK = 1000
+"""Iterations of a map between two entries of its log."""
+LOOSE_RTOL = 1e-7
+FIELD_ORBITS = 8
+LARGE_FIELD = 1000
+"""Grid values of a field beyond which several orbits leave the cache and take longer than one."""
+FORGETTING = 10.0
+"""Lyapunov times in which a tangent vector turns to the direction that grows most."""
+
+
+def forgets(system: System) -> bool:
+    """Say whether the errors of an orbit die away, so that a looser tolerance does no harm."""
+    return "dissipative" in system.declared_tags and system.kind == "flow"
+
+
+def long_exponent(
+    system: System, *, periods: float, rtol: float, seed: int, largest: float
+) -> LyapunovSpectrum:
+    """Average the largest exponent over many periods, in the way that suits the kind of system.
+
+    Args:
+        system: a chaotic one.
+        periods: dominant periods to average over (iterations / 50, for a map).
+        rtol: tolerance where errors add up; a dissipative flow is held to 1e-7 instead.
+        seed: chooses the starting point.
+        largest: the exponent as far as it is known, per time unit.
+
+    """
+    if system.kind == "map":
+        return _map_exponent(system, periods, rtol, seed)
+    if system.kind == "field":
+        return _field_exponent(system, periods=periods, rtol=rtol, seed=seed, largest=largest)
+    rtol = max(rtol, LOOSE_RTOL) if forgets(system) else rtol
+    return lyapunov_spectrum(system, periods=periods, count=1, rtol=rtol, seed=seed)
+
+
+def _map_exponent(system: System, periods: float, rtol: float, seed: int) -> LyapunovSpectrum:
+    from chaosbench.numerics.tangent import map_stretch
+
+    d = system.dimension
+    orbit = attractor_orbit(system, key=(seed, 0), rtol=rtol)
+    direction = np.random.default_rng((seed, 1)).standard_normal(d)
+    y = np.concatenate([orbit.state, direction / np.linalg.norm(direction)])
+    logs = np.empty(max(64, round(periods * ITERATIONS_PER_PERIOD / BLOCK)) + 1)
+    kernel = system.tangent_kernel(1).address
+    status, gone = map_stretch(kernel, orbit.time, y, d, logs, BLOCK, BOUND)
+    raise_status(status, system, orbit.time + gone)
+    return _spectrum(logs[1:, np.newaxis] / BLOCK, float(BLOCK), gone * y.size)
+
+
+def _field_exponent(
+    system: System, *, periods: float, rtol: float, seed: int, largest: float
+) -> LyapunovSpectrum:
+    """Average over several orbits of a field side by side; one of them, of a large field."""
+    from chaosbench.dynamics.orbits._field import field_ensemble
+
+    size = FIELD_ORBITS if system.dimension <= LARGE_FIELD else 1
+    orbit = attractor_orbit(system, key=(seed, 0), rtol=rtol)
+    period = _period(system)
+    # longer pieces would round the step down less, but a vector must not outgrow its tolerance
+    segment = min(period, 5.0 / largest)
+    steps = max(round(periods * period / segment / size), 64 // size)
+    warm = max(steps // 10, round(FORGETTING / largest / segment))
+    apart = max(period, FORGETTING / largest)
+    logs, work = field_ensemble(orbit, size, apart, segment, warm + steps, (seed, 1))
+    # one orbit after the other, so that a batch is of one of them
+    return _spectrum(logs[warm:].T.reshape(-1, 1) / segment, segment, work)
+
+
+def _spectrum(rates: FloatArray, segment: float, work: int) -> LyapunovSpectrum:
+    return LyapunovSpectrum(
+        rates.mean(axis=0), batch_stderr(rates), len(rates) * segment, complete=False, work=work
+    )

@@ -1,0 +1,141 @@
+"""How long the largest exponent is followed, and what several runs say about it together."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from functools import partial
+
+import numpy as np
+
+from chaosbench.dynamics.lyapunov import LyapunovSpectrum, lyapunov_spectrum
+from chaosbench.dynamics.measure.long_runs import ITERATIONS_PER_PERIOD, forgets, long_exponent
+from chaosbench.errors import StepSizeError
+from chaosbench.systems._system import System
+
+__all__ = [
+    "FIELD_WORK", "GATE_PERIODS", "MOST_WORK", "PROBE_PERIODS", "WORST_STDERR", "drift", "pooled",
+    "refine", "work_of",
+]  # fmt: skip
+
+GATE_PERIODS = 3000.0
+PROBE_PERIODS = 10.0
+RELATIVE_STDERR = 0.004
+WORST_STDERR = 0.1
+MOST_WORK = 150_000_000
+"""Attempted steps times size."""
+MOST_PERIODS = 64_000.0
+COSTLY_RUN = 60_000_000
+"""Work beyond which a run must lead to one percent; tolerances are loosened from half of it."""
+SUFFICIENT_STDERR = 0.01
+DEEP_WORK = 300_000_000
+STICKY_WORK = 20_000_000
+DEEP_ITERATIONS = 500_000_000
+DEEP_RUNS = 3
+"""What it may take to come below one percent, where that can be foreseen."""
+FIELD_WORK = 100_000_000
+FIELD_DEEP_WORK = 250_000_000
+MUCH_LONGER, DRIFT = 10.0, 0.2
+"""A run so much longer that differs by this share and five errors shows that nothing converges."""
+
+
+def work_of(spectrum: LyapunovSpectrum, periods: float) -> float:
+    """Return what following one tangent vector costs a period: attempted steps times size."""
+    return spectrum.work * 2.0 / (1 + len(spectrum.values)) / periods if spectrum.work else math.inf
+
+
+def pooled(runs: Sequence[LyapunovSpectrum]) -> tuple[float, float, float]:
+    """Return the largest exponent over several runs, its error and the time averaged over."""
+    lengths = np.array([run.length for run in runs])
+    values = np.array([run.values[0] for run in runs])
+    errors = np.array([run.stderr[0] for run in runs])
+    total = float(lengths.sum())
+    return (
+        float(lengths @ values) / total,
+        float(np.linalg.norm(lengths * errors)) / total,
+        total,
+    )
+
+
+def refine(
+    system: System,
+    runs: Sequence[LyapunovSpectrum],
+    periods: float,
+    work: float,
+    rtol: float,
+    seed: int,
+    effort: float = 1.0,
+) -> list[LyapunovSpectrum]:
+    """Follow the largest exponent for longer where `runs` leave it uncertain; return all runs.
+
+    `effort` multiplies what may be spent on coming below one percent.
+    """
+    found, per_period = list(runs), runs[0].length / periods
+    for k in range(1 + DEEP_RUNS):
+        value, error, length = pooled(found)
+        if value == 0.0:  # exactly, as of what has come to rest
+            break
+        done = length / per_period
+        if k > 0 or system.kind == "field":
+            longer = _deeper(system, value, error, done, work / effort)
+            measure = partial(long_exponent, largest=value)
+        else:
+            longer = _longer(value, error, done, work, periods)
+            costly = longer * work > 0.5 * COSTLY_RUN and forgets(system)
+            loose = partial(long_exponent, largest=value)
+            measure = loose if costly else partial(lyapunov_spectrum, count=1)
+        if longer == 0.0:
+            continue
+        try:
+            found.append(measure(system, periods=longer, rtol=rtol, seed=seed + 4 + k))
+        except StepSizeError:  # in the long run an orbit comes too close to a singularity
+            break
+    return found
+
+
+def drift(runs: Sequence[LyapunovSpectrum]) -> str:
+    """Say whether a run much longer than all before contradicts them: there is no limit."""
+    if len(runs) < 2:
+        return ""
+    (before, error, short), last = pooled(runs[:-1]), runs[-1]
+    apart = abs(before - last.values[0])
+    if last.length < MUCH_LONGER * short or apart < max(5 * error, DRIFT * abs(before)):
+        return ""
+    return (
+        f"the largest exponent depends on the time it is averaged over: {before:.3g} over "
+        f"{short:.3g}, {last.values[0]:.3g} over {last.length:.3g}"
+    )
+
+
+def _longer(value: float, error: float, done: float, work: float, periods: float) -> float:
+    """Return for how many periods more to follow the largest exponent, towards 0.4 percent."""
+    needed = done * ((error / (RELATIVE_STDERR * abs(value))) ** 2 - 1.0)
+
+    def left(periods: float) -> float:
+        """Return the relative error that so many periods more would leave."""
+        return error / abs(value) * math.sqrt(done / (done + periods))
+
+    within, most = (min(MOST_PERIODS, limit / work) for limit in (COSTLY_RUN, MOST_WORK))
+    hopeless = left(most) > WORST_STDERR
+    if left(within) > SUFFICIENT_STDERR >= left(most):
+        within = most
+    if needed <= 0.0 or hopeless:
+        return 0.0
+    return max(min(periods, GATE_PERIODS), min(1.2 * needed, within))
+
+
+def _deeper(system: System, value: float, error: float, done: float, work: float) -> float:
+    """Return for how many periods more, if that brings the error below one percent."""
+    if system.kind == "stochastic" or not value > 2 * error or error <= SUFFICIENT_STDERR * value:
+        return 0.0
+    # a tenth better, because the scatter itself is not known exactly
+    needed = done * ((error / (0.9 * SUFFICIENT_STDERR * value)) ** 2 - 1.0)
+    if system.kind == "map":
+        within = DEEP_ITERATIONS / ITERATIONS_PER_PERIOD
+    elif system.kind == "field":
+        within = FIELD_DEEP_WORK / work
+        if needed > within and done < FIELD_WORK / work:  # better than nothing
+            return FIELD_WORK / work
+    else:  # what forgets its errors takes longer steps; where orbits stick, foresight is poor
+        within = (2 * DEEP_WORK if forgets(system) else STICKY_WORK) / work
+    return max(needed, PROBE_PERIODS) if needed <= within else 0.0

@@ -1,0 +1,180 @@
+"""What samples of a system tell: period, moments, divergence, stiffness, correlation dimension."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+
+from chaosbench.dynamics.lyapunov import batch_stderr
+from chaosbench.dynamics.simulate import (
+    attractor_orbit,
+    dominant_period,
+    estimate_period,
+    period_range,
+    stationary,
+)
+from chaosbench.errors import InputError, IntegrationError
+from chaosbench.numerics.correlation import correlation_slope
+from chaosbench.systems._system import System
+from chaosbench.trajectories import FloatArray
+
+__all__ = ["Moments", "correlation_of", "moments_of", "short_lived", "surviving"]
+
+CORRELATION_POINTS = 20_000
+CORRELATION_ORBITS = 4
+CORRELATION_SHARE = 1 / 500
+CORRELATION_RTOL = {True: 1e-7, False: 1e-9}
+"""For systems that forget their errors or conserve nothing, and for the others, which drift."""
+CORRELATION_COSTLY = 8, 1e-5
+"""Variables from which on a dissipative system is held to another tolerance."""
+JACOBIAN_NUMBERS = 20_000_000
+STIFFNESS_SAMPLES = 1000
+TRANSIENT_ORBITS = 32
+TRANSIENT_PERIODS = 100.0
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Moments:
+    """What one look at the samples of a system tells."""
+
+    period: float
+    mean: FloatArray
+    std: FloatArray
+    divergence: float | None
+    divergence_stderr: float | None
+    stiffness: float | None
+    attempts: float
+    """Attempted steps a period."""
+    period_range: tuple[float, float] | None = None
+    """Of a field: the periods of which chance may say that they are dominant."""
+
+
+def short_lived(system: System) -> bool:
+    """Say whether chaos does not last; what a field loses is its motion, which takes its time."""
+    return "transient" in system.declared_tags and system.kind != "field"
+
+
+def surviving(measure: Callable[[int], T], seed: int) -> list[T]:
+    """Measure on 32 orbits that live long enough for it; those that do not are passed over."""
+    found: list[T] = []
+    for k in range(seed, seed + 8 * TRANSIENT_ORBITS):
+        try:
+            found.append(measure(k))
+        except IntegrationError as failure:
+            last = failure
+        if len(found) == TRANSIENT_ORBITS:
+            return found
+    raise last
+
+
+def moments_of(system: System, *, rtol: float, seed: int) -> Moments:
+    """Measure period, mean, standard deviation, divergence and stiffness from samples."""
+    discrete = system.kind == "map"
+    fine, points = (8, 2**10) if system.kind == "field" else (32, 2**17)
+    step = 1.0 if discrete else estimate_period(system) / fine
+    short = short_lived(system)
+    points = round(fine * TRANSIENT_PERIODS) if short else points
+
+    def look(*key: int) -> tuple[FloatArray, FloatArray, tuple[float, float, int]]:
+        orbit = attractor_orbit(system, key=(seed, 4, *key), rtol=rtol)
+        start, before = orbit.time, orbit.attempts
+        orbit.tally[:] = 0.0
+        piece = orbit.sample(points, step)
+        crossed = (float(orbit.tally[0]), orbit.time - start, orbit.attempts - before)
+        return np.asarray(start + step * np.arange(points)), piece, crossed
+
+    looks = surviving(look, 0) if short else [look()]
+    pieces = [piece for _, piece, _ in looks]
+    tallies = [crossed for _, _, crossed in looks]
+    times = np.concatenate([when for when, _, _ in looks])
+    span = sum(gone for _, gone, _ in tallies)
+    samples = np.concatenate(pieces)
+    spread = samples.std(axis=0)
+    if not (spread > 0).all():
+        raise InputError(
+            f"{system.name!r} settles on a fixed point from its initial state; "
+            "there is nothing to measure"
+        )
+    period = 1.0
+    if not discrete:
+        period = float(np.median([dominant_period(stationary(system, p), step) for p in pieces]))
+    divergence = scatter = stiffness = None
+    if system.kind in ("flow", "map"):
+        # as many of the samples as their Jacobians fit in a moderate memory
+        stride = max(1, round(len(samples) * system.dimension**2 / JACOBIAN_NUMBERS))
+        jacobians = system.jacobian(times[::stride], samples[::stride])
+        if discrete:
+            rates = np.log(np.maximum(np.abs(np.linalg.det(jacobians)), 1e-300))
+        else:
+            rates = np.trace(jacobians, axis1=1, axis2=2)
+        divergence = float(rates.mean())
+        scatter = float(batch_stderr(rates[:, np.newaxis])[0])
+        # what volumes change by at the events; nothing without switches
+        divergence += sum(crossed for crossed, _, _ in tallies) / span
+        if not np.isfinite(divergence):  # sliding along a surface, a flow loses a dimension at once
+            divergence = scatter = None
+        if not discrete:
+            some = jacobians[:: len(jacobians) // STIFFNESS_SAMPLES]
+            stiffness = float(-np.linalg.eigvals(some).real.min() * period)
+    attempts = sum(tried for _, _, tried in tallies) * period / span
+    mean = samples.mean(axis=0)
+    flat = period_range(samples, step) if system.kind == "field" else None
+    return Moments(period, mean, spread, divergence, scatter, stiffness, attempts, flat)
+
+
+def correlation_of(
+    system: System, *, period: float, std: FloatArray, seed: int
+) -> tuple[float, float] | None:
+    """Return the correlation dimension and its standard error, from orbits of 20,000 points each.
+
+    A delay system is embedded over its longest lag. None where the points do not tell: they return
+    to finitely many states.
+    """
+    step = 1.0 if system.kind == "map" else period / 5
+    scale = std[0 if system.kind == "delay" else ...]
+    estimates = []
+    for k in range(CORRELATION_ORBITS):
+        points = _cloud(system, step, (seed, 5, k)) / scale
+        found = correlation_slope(
+            points, share=CORRELATION_SHARE, apart=15, generator=np.random.default_rng((seed, 6, k))
+        )
+        if found is None:
+            return None
+        estimates.append(found.value)
+    return float(np.mean(estimates)), float(np.std(estimates, ddof=1) / np.sqrt(len(estimates)))
+
+
+def _cloud(system: System, step: float, key: tuple[int, ...]) -> FloatArray:
+    dissipative = "dissipative" in system.declared_tags
+    rtol = CORRELATION_RTOL[dissipative or system.driven]
+    variables, loose = CORRELATION_COSTLY
+    if dissipative and system.dimension >= variables:
+        rtol = loose
+    if not short_lived(system):
+        orbit = attractor_orbit(system, key=key, rtol=rtol)
+        return _embedded(system, orbit.sample, step)
+    size = CORRELATION_POINTS // TRANSIENT_ORBITS
+    return np.concatenate(
+        surviving(
+            lambda k: attractor_orbit(system, key=(*key, k), rtol=rtol).sample(size, step),
+            0,
+        )
+    )
+
+
+def _embedded(system: System, sample: object, step: float) -> FloatArray:
+    assert callable(sample)
+    if system.kind != "delay":
+        return np.asarray(sample(CORRELATION_POINTS, step))
+    lag = max(delay.lag for delay in system.delays)
+    per_step = max(1, round(8 * step / lag))
+    fine = np.asarray(sample(CORRELATION_POINTS * per_step + 8, step / per_step))
+    stride = max(1, round(lag / 4 / (step / per_step)))
+    width = 6 * stride
+    starts = np.arange(0, len(fine) - width, per_step)
+    return np.concatenate([fine[starts + j * stride] for j in range(7)], axis=1)

@@ -1,0 +1,57 @@
+"""Ensembles of a flow on SIMD lanes, with the errors that single trajectories raise."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from chaosbench.dynamics.orbits._orbit import BOUND, MAX_STEPS, check_tolerance, raise_status
+from chaosbench.errors import IntegrationError
+from chaosbench.systems._system import System
+from chaosbench.trajectories import FloatArray
+
+__all__ = ["sample_lanes"]
+
+
+def sample_lanes(
+    system: System,
+    placed: Iterable[tuple[FloatArray, float]],
+    count: int,
+    points: int,
+    dt: float,
+    rtol: float,
+) -> tuple[FloatArray, FloatArray]:
+    """Sample an ensemble side by side; no trajectory's numbers depend on another's.
+
+    Args:
+        system: a flow.
+        placed: initial state ``(d,)`` and time to the first sample, for each trajectory.
+        count: how many those are, `n`.
+        points: samples of each trajectory, `T`.
+        dt: time units between them.
+        rtol: relative and absolute tolerance of the local error.
+
+    Returns:
+        samples ``(n, T, d)`` and the times of the first ones ``(n,)``.
+
+    Raises:
+        IntegrationError: of the first trajectory that failed, with its index.
+
+    """
+    from chaosbench.numerics.lanes import integrate_lanes
+
+    check_tolerance(rtol)
+    starts, first = np.empty((count, system.dimension)), np.empty(count)
+    for k, (start, length) in enumerate(placed):
+        starts[k], first[k] = start, length
+    made = integrate_lanes(
+        system.lane_kernel, starts, np.zeros(count), first, points, dt, rtol, rtol, BOUND,
+        MAX_STEPS,
+    )  # fmt: skip
+    for k in np.flatnonzero(made.status)[:1]:
+        try:
+            raise_status(int(made.status[k]), system, float(made.elapsed[k]))
+        except IntegrationError as error:
+            raise type(error)(f"trajectory {k} failed: {error}", time=error.time) from error
+    return made.values, first

@@ -1,0 +1,322 @@
+"""Integrations that share as little as possible with the one they are compared with.
+
+`TaylorOrbit` follows flows and maps in double-double arithmetic, or in double; `ExtrapolatedOrbit`
+follows smooth flows by another explicit method, where Taylor's gives up at a 0/0, and
+`CollocationOrbit` delay systems; `RefinedOrbit` follows stochastic ones along the same Brownian
+path in shorter steps. All are used as `Orbit` is: each call of `sample` goes on where
+the last one ended.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, cast
+
+import numpy as np
+
+from chaosbench.dynamics.orbits._orbit import BOUND, MAX_STEPS, Orbit, raise_status
+from chaosbench.errors import InputError
+from chaosbench.numerics.event_kinds import BINARY, CHATTERING, RESET
+from chaosbench.numerics.tape import Tape
+from chaosbench.systems._stochastic import integrate_stochastic
+from chaosbench.systems._system import System
+from chaosbench.systems.switches import Branch, Switches
+from chaosbench.trajectories import FloatArray
+
+__all__ = [
+    "PIECES", "CollocationOrbit", "ExtrapolatedOrbit", "RefinedOrbit", "TaylorOrbit", "can_follow",
+    "require_tape",
+]  # fmt: skip
+
+TOLERANCE = 1e-30
+"""Of the local error in double-double arithmetic, whose rounding is 1e-32."""
+
+MOST_EVENTS_AT_ONCE = 50
+ON_SURFACE = 1e-20
+"""Value of a switching function, after a reset, that counts as zero."""
+
+PIECES = 16
+"""Of a step of a stochastic system: errors of order 1.5 are a sixty-fourth then."""
+
+ROUNDING = {False: 2.0**-52, True: 2.0**-104}
+"""Of either arithmetic; no tolerance below it can be kept."""
+
+
+def can_follow(system: System) -> bool:
+    """Say whether `TaylorOrbit` can follow a system."""
+    return system.kind in ("map", "flow")
+
+
+def require_tape(system: System) -> None:
+    """Check that a system can be followed by `TaylorOrbit`.
+
+    Raises:
+        InputError: neither a flow nor a map.
+
+    """
+    if not can_follow(system):
+        raise InputError(
+            f"double-double arithmetic follows flows and maps; {system.name!r} is a "
+            f"{system.kind} system: use precision='double'"
+        )
+
+
+class TaylorOrbit:
+    """A flow or a map, followed by Taylor's method (a map: iterated) from a double state.
+
+    A flow that switches is followed from one smooth branch to the next: on each the switching
+    functions are series in time as the state is, whose roots are found to the last bit.
+
+    Args:
+        system: what is integrated; its constants are the doubles of the equation.
+        state: ``(d,)``, taken as exact.
+        time: absolute time, taken as exact.
+        tolerance: of the local error, relative where the state is larger than 1, else absolute.
+        double_double: 106 bits instead of 53.
+        nudge: relative displacement of the state, below what a double can tell; double-double only.
+
+    Raises:
+        InputError: see `require_tape`.
+
+    """
+
+    def __init__(
+        self,
+        system: System,
+        state: FloatArray,
+        time: float = 0.0,
+        *,
+        tolerance: float = TOLERANCE,
+        double_double: bool = True,
+        nudge: float = 0.0,
+    ) -> None:
+        from chaosbench.numerics.taylor import order_for
+
+        require_tape(system)
+        self.system = system
+        self.tolerance = max(tolerance, ROUNDING[double_double])
+        self.order = order_for(self.tolerance) if system.kind == "flow" else 0
+        self.steps = 0
+        self.events = 0
+        d = system.dimension
+        self._tail = (2,) if double_double else ()
+        self._present = self._numbers(d + 1, 1)
+        self._high(self._present)[:d, 0] = state
+        self._high(self._present)[d, 0] = time
+        if double_double:
+            self._present[:d, 0, 1] = nudge * np.abs(state)
+        self._carry = self._numbers(d, 1)
+        self._clock = np.zeros(2)
+        self._rooms: dict[int, tuple[Tape, FloatArray]] = {}
+        self._modes: list[float] = []
+        self._crossed: dict[int, int] = {}
+        if system.kind == "flow" and system.switches is not None:
+            self._modes = self._settled(system.switches.undecided(), len(system.switches.kinds))
+
+    def _numbers(self, *shape: int) -> FloatArray:
+        return np.zeros((*shape, *self._tail))
+
+    def _high(self, numbers: FloatArray) -> FloatArray:
+        return numbers[..., 0] if self._tail else numbers
+
+    def _room(self, tape: Tape) -> FloatArray:
+        """Return the coefficients of a tape's slots, its constants in place."""
+        if id(tape) not in self._rooms:
+            room = self._numbers(tape.slots, self.order + 1)
+            self._high(room)[tape.constants[0], 0] = tape.constants[1]
+            self._rooms[id(tape)] = tape, room
+        return self._rooms[id(tape)][1]
+
+    @property
+    def time(self) -> float:
+        """Absolute time (iterations, for a map)."""
+        return float(self._high(self._present)[-1, 0])
+
+    @property
+    def state(self) -> FloatArray:
+        """State ``(d,)`` rounded to double."""
+        return self._high(self._present)[:-1, 0].copy()
+
+    def sample(self, points: int, dt: float) -> FloatArray:
+        """Return ``(points, d)`` samples `dt` apart, rounded to double, the present state first.
+
+        Raises:
+            TrajectoryEscapedError, StepSizeError, IntegrationError: as for an `Orbit`.
+
+        """
+        return self._high(self.sample_exactly(points, dt)).copy()
+
+    def sample_exactly(self, points: int, dt: float) -> FloatArray:
+        """Return samples as they are computed: in double-double ``(points, d, 2)``."""
+        from chaosbench.numerics import taylor as _taylor
+
+        out = self._numbers(points, self.system.dimension)
+        if points == 1:
+            out[0] = self._present[:-1, 0]
+            return out
+        if self.system.kind == "flow":
+            self._flow(out, dt)
+            return out
+        tape, since = self.system.tape, self.time
+        elapsed: float
+        status, elapsed = _taylor.iterate(
+            tape.code, tape.outputs, self._room(tape), self._present, out, BOUND
+        )
+        raise_status(status, self.system, since + elapsed)
+        return out
+
+    def _flow(self, out: FloatArray, dt: float) -> None:
+        """Fill the samples, from branch to branch."""
+        from chaosbench.numerics import taylor as _taylor
+
+        self._clock[0] = 0.0
+        row = idle = 0
+        while True:
+            branch = self._branch()
+            tape, d = branch.tape, branch.d
+            skips = np.array([self._crossed.get(k, 0) for k in range(len(branch.exits))], dtype=int)
+            before = self._clock.copy()
+            status, steps, row, gap = _taylor.integrate(
+                tape.code, tape.outputs[:d], tape.outputs[d:], skips,
+                self._numbers(len(skips), 1), self._room(tape), self.order, self.tolerance,
+                self._present, self._carry, self._clock, (len(out) - 1) * dt, out, row, dt, BOUND,
+                MAX_STEPS,
+            )  # fmt: skip
+            self.steps += steps
+            if status != _taylor.CLOSED:
+                self._crossed = {k: int(skip) for k, skip in enumerate(skips) if skip}
+                raise_status(status, self.system, self.time)
+                return
+            self.events += 1
+            idle = idle + 1 if np.array_equal(before, self._clock) else 0
+            if idle > MOST_EVENTS_AT_ONCE:
+                raise_status(CHATTERING, self.system, self.time)
+            self._cross(*branch.exits[gap])
+
+    def _branch(self) -> Branch:
+        """Return the flow that holds at present."""
+        switches = self.system.switches
+        if switches is None:
+            return Branch(self.system.tape, self.system.dimension, ())
+        branch = switches.branch(tuple(self._modes))
+        if branch is None:
+            raise_status(CHATTERING, self.system, self.time)
+        return cast(Branch, branch)
+
+    def _cross(self, surface: int, target: float) -> None:
+        """Go on beyond a gap: enter the mode there, slide, or set the state anew."""
+        switches = cast(Switches, self.system.switches)
+        kind, was = switches.kinds[surface], self._modes[surface]
+        if kind == RESET:
+            self._present[:-1] = self._outputs(switches.image(surface, tuple(self._modes)))
+            self._carry[:] = 0.0
+        else:
+            self._modes[surface] = target
+            jumps = kind == BINARY and was != 0.0 and switches.jumping[surface]
+            if jumps and not self._opens(surface):
+                self._modes[surface] = 0.0
+        self._modes = self._settled(np.array(self._modes), surface)
+        exits = self._branch().exits
+        self._crossed = {}
+        for k, (j, beyond) in enumerate(exits):
+            if j != surface or self._modes[surface] == 0.0:
+                continue
+            if kind == RESET:
+                # where the reset leaves the surface function at zero, such as a ball on the floor
+                self._crossed[k] = int(abs(self._gaps()[k]) <= ON_SURFACE)
+            elif beyond == was or was == 0.0:
+                # at the end of a slide the field is along the surface: a double root
+                self._crossed[k] = 2 if was == 0.0 else 1
+
+    def _opens(self, surface: int) -> bool:
+        """Say whether the field of the present modes leads away from a surface."""
+        from chaosbench.numerics import interpreter as _interpreter
+
+        branch = self._branch()
+        tape, d = branch.tape, branch.d
+        room = self._room(tape)
+        _interpreter.slopes(tape.code, tape.outputs[:d], room, self._present)
+        _interpreter.expand(tape.code, tape.outputs[:d], room, 2)
+        at = [j for j, _ in branch.exits].index(surface)
+        return bool(self._high(room)[tape.outputs[d + at], 1] > 0.0)
+
+    def _gaps(self) -> FloatArray:
+        branch = self._branch()
+        return self._high(self._outputs(branch.tape))[branch.d :, 0]
+
+    def _outputs(self, tape: Tape) -> FloatArray:
+        """Evaluate a tape at the present state: its outputs ``(k, 1)``."""
+        from chaosbench.numerics.interpreter import values
+
+        room = self._room(tape)
+        # the state and the time are the first slots whatever the tape
+        room[: len(self._present), 0] = self._present[:, 0]
+        values(tape.code, room)
+        return room[tape.outputs, :1].copy()
+
+    def _settled(self, modes: FloatArray, skip: int) -> list[float]:
+        """Decide the modes that the state contradicts, but for the surface `skip`."""
+        from chaosbench.numerics.event_search import settle
+
+        switches = cast(Switches, self.system.switches)
+        settle(
+            switches.addresses(0), self.time, self.state, modes, switches.kind_array,
+            self.system.dimension, skip,
+        )  # fmt: skip
+        return [float(mode) for mode in modes]
+
+
+@dataclass
+class ExtrapolatedOrbit(Orbit):
+    """An `Orbit` of a smooth flow by extrapolation of the midpoint rule instead of DOP853."""
+
+    def _run(self, span: float, out: FloatArray, dt: float) -> None:
+        from chaosbench.numerics.extrapolation import integrate
+
+        if self.system.kind != "flow" or self.system.switches is not None:
+            raise InputError(f"extrapolation follows smooth flows; {self.system.name!r} is none")
+        status, elapsed, self.step, attempts = integrate(
+            self.system.kernel.address, self.time, self.state, span, self.step, out, dt,
+            self.rtol, self.atol, BOUND, MAX_STEPS,
+        )  # fmt: skip
+        self.attempts += attempts
+        self.time += elapsed
+        raise_status(status, self.system, self.time)
+
+
+@dataclass
+class RefinedOrbit(Orbit):
+    """An `Orbit` of a stochastic system in a sixteenth of its step, along the same path."""
+
+    def _run(self, span: float, out: FloatArray, dt: float) -> None:
+        status, elapsed = integrate_stochastic(self, span, out, dt, pieces=PIECES)
+        self.time += elapsed
+        raise_status(status, self.system, self.time)
+
+
+@dataclass
+class CollocationOrbit(Orbit):
+    """An `Orbit` of a delay system by collocation at Gauss points instead of DOP853.
+
+    `rtol` bounds what the highest terms of a step's Legendre series contribute.
+    """
+
+    _values: Any = None
+
+    def _run(self, span: float, out: FloatArray, dt: float) -> None:
+        from chaosbench.numerics.collocation import from_dense, integrate, tableau
+
+        if self.system.kind != "delay":
+            raise InputError(f"collocation follows delay systems; {self.system.name!r} is none")
+        nodes, *rest = tableau()
+        if self._values is None:
+            self._values = from_dense(self.past, nodes)
+        lags = np.array([delay.lag for delay in self.system.delays])
+        sources = np.array([delay.source for delay in self.system.delays])
+        status, elapsed, self.step, attempts, self._values = integrate(
+            self.system.kernel.address, self.time, self.state, self._values, nodes, *rest, lags,
+            sources, self.kink, span, self.step, out, dt, self.rtol, BOUND, MAX_STEPS,
+        )  # fmt: skip
+        self.attempts += attempts
+        self.time += elapsed
+        raise_status(status, self.system, self.time)

@@ -1,0 +1,171 @@
+"""The privileged ceiling: the true equation, started from what the context tells.
+
+No forecaster can be expected to do better than the equation itself from the same context. A
+flow or a map starts from the last context sample rounded to single precision, the resolution a
+sensor or a neural network works at. A delay system's past lies between the samples, so it is
+found from the whole context: the equation is integrated from sample to sample, taking each sample
+as it is and the delayed values from what was reconstructed before it.
+
+Where the context is noisy, the state is the one whose trajectory explains the context best: by
+shooting (see `_assimilation`), and for a delay system by nudging the same integration towards the
+samples, with the strength under which it predicts them best.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from chaosbench.dynamics.constants import constants
+from chaosbench.dynamics.orbits._orbit import Orbit
+from chaosbench.errors import IntegrationError
+from chaosbench.evaluation.exam._assimilation import assimilate, follow
+from chaosbench.systems._system import System
+from chaosbench.trajectories import FloatArray
+
+__all__ = ["LABEL", "perfect_forecast"]
+
+Past = tuple[FloatArray, FloatArray, FloatArray]
+
+GAINS = (0.5, 0.3, 0.2, 0.1, 0.05)
+
+LABEL = "perfect model"
+RTOL = 1e-11
+
+
+def perfect_forecast(
+    system: System,
+    context: FloatArray,
+    context_end: FloatArray,
+    dt: float,
+    horizon: int,
+    *,
+    noise: FloatArray | None = None,
+    observations: FloatArray | None = None,
+) -> FloatArray:
+    """Forecast with the true equation.
+
+    Args:
+        system: the system behind the task.
+        context: ``(n, C, d)``.
+        context_end: ``(n,)`` absolute time of the last context sample.
+        dt: sampling step in time units.
+        horizon: steps, `H`.
+        noise: standard deviation of each variable's observation noise ``(d,)``.
+        observations: ``(n, H, d)`` of a flow, NaN where there are none; each corrects the forecast
+            after it.
+
+    Returns:
+        ``(n, H, d)``; NaN from where an integration failed.
+
+    """
+    if observations is not None and noise is not None:
+        seen = np.concatenate([context, observations], axis=1)
+        return np.stack([
+            follow(
+                system, window, start=context.shape[1], end=float(end), dt=dt, noise=noise,
+                lyapunov_exponent=constants(system.name).largest_lyapunov_exponent,
+            )
+            for window, end in zip(seen, context_end, strict=True)
+        ])  # fmt: skip
+    rounded = context.astype(np.float32).astype(np.float64)
+    out = np.full((len(context), horizon, context.shape[2]), np.nan)
+    noisy = noise is not None and bool(noise.any())
+    pasts = _pasts(system, rounded, context_end, dt, noisy) if system.delays else None
+    for k, end in enumerate(context_end):
+        if pasts is not None:
+            state = pasts[k][2][-1, :2].sum(axis=0)  # the end of the last piece
+            orbit = Orbit(system, state, float(end), rtol=RTOL)
+            orbit.past, orbit.kink = pasts[k], float(end)
+        else:
+            state = rounded[k, -1]
+            if noise is not None and noisy:
+                state = assimilate(
+                    system, rounded[k], end=float(end), dt=dt, noise=noise,
+                    lyapunov_exponent=constants(system.name).largest_lyapunov_exponent,
+                )  # fmt: skip
+            orbit = Orbit(system, state, float(end), rtol=RTOL)
+        try:
+            out[k] = orbit.sample(horizon + 1, dt)[1:]
+        except IntegrationError:
+            continue
+    return out
+
+
+def _pasts(
+    system: System, context: FloatArray, context_end: FloatArray, dt: float, noisy: bool
+) -> list[Past]:
+    if not noisy:
+        return reconstruct_pasts(system, context, context_end, dt)[0]
+    tried = [reconstruct_pasts(system, context, context_end, dt, gain=gain) for gain in GAINS]
+    surprise = np.array([innovations for _, innovations in tried])
+    chosen = surprise.argmin(axis=0)
+    return [tried[g][0][k] for k, g in enumerate(chosen)]
+
+
+def reconstruct_pasts(
+    system: System,
+    context: FloatArray,
+    context_end: FloatArray,
+    dt: float,
+    *,
+    substeps: int = 8,
+    gain: float = 1.0,
+) -> tuple[list[Past], FloatArray]:
+    """Return the dense pasts of a delay system from samples ``(n, C, d)``.
+
+    Each sample moves the integration by `gain` times their difference. The second result is the
+    mean square of those differences over the second half of each context, ``(n,)``.
+
+    A cubic spline starts them; then each interval is integrated by the classical Runge–Kutta
+    method from its sample, with delayed values from the pieces before. The spline's error fades,
+    because every interval begins at the truth.
+    """
+    from scipy.interpolate import CubicSpline
+
+    from chaosbench.numerics.delay import hermite_history
+
+    count = context.shape[1]
+    times = dt * np.arange(-(count - 1), 1.0)  # relative to the last sample
+    h = dt / substeps
+    grid = h * np.arange(-(count - 1) * substeps, 1.0)
+    spline = CubicSpline(times, context, axis=1)
+    values, slopes = spline(grid), spline(grid, 1)
+    lags = [delay.lag for delay in system.delays]
+    sources = [delay.source for delay in system.delays]
+
+    def past(when: float, lag: float, i: int) -> FloatArray:
+        """Cubic Hermite interpolation in the arrays that are being rewritten."""
+        position = min(max(int((when - lag - grid[0]) / h), 0), len(grid) - 2)
+        s = (when - lag - grid[position]) / h
+        a, b = values[:, position, i], values[:, position + 1, i]
+        fa, fb = h * slopes[:, position, i], h * slopes[:, position + 1, i]
+        return np.asarray(a + s * (b - a + (1 - s) * (fa - (b - a) + s * (2 * (b - a) - fa - fb))))
+
+    def slope(when: float, state: FloatArray) -> FloatArray:
+        delayed = [past(when, lag, i) for lag, i in zip(lags, sources, strict=True)]
+        return system.rhs(context_end + when, state, np.stack(delayed, axis=1))
+
+    longest = max(lags)
+    first = int(np.searchsorted(times, times[0] + longest))
+    state = context[:, first]
+    innovations = np.zeros(len(context))
+    for n in range(first, count):
+        innovation = context[:, n] - state
+        if n >= count // 2:
+            innovations += (innovation**2).mean(axis=1)
+        state = state + gain * innovation
+        for k in range(n * substeps, min((n + 1) * substeps, len(grid))):
+            k1 = slope(grid[k], state)
+            values[:, k], slopes[:, k] = state, k1
+            if k == len(grid) - 1:
+                break
+            k2 = slope(grid[k] + h / 2, state + h / 2 * k1)
+            k3 = slope(grid[k] + h / 2, state + h / 2 * k2)
+            k4 = slope(grid[k] + h, state + h * k3)
+            state = state + h / 6 * (k1 + 2 * k2 + 2 * k3 + k4)
+    keep = grid >= -1.05 * longest - h
+    pasts = [
+        hermite_history(grid[keep] + end, values[k, keep], slopes[k, keep])
+        for k, end in enumerate(context_end)
+    ]
+    return pasts, innovations

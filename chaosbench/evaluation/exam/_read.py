@@ -1,0 +1,109 @@
+"""Reading a task's exam from its dataset, and what a perfect model makes of it."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from chaosbench.datasets import StoredDataset, open_dataset
+from chaosbench.dynamics.constants import constants
+from chaosbench.evaluation.exam._ceiling import perfect_forecast
+from chaosbench.evaluation.scoring._equation import arrays_of, held_out
+from chaosbench.evaluation.scoring._score import Exam
+from chaosbench.isolation.process import Outcome
+from chaosbench.systems import registry as systems
+from chaosbench.tasks import Task
+from chaosbench.trajectories import FloatArray
+
+__all__ = ["cache_directory", "ceiling", "load_exam"]
+
+
+def cache_directory() -> Path:
+    """Return where datasets are kept that belong to no run: ``CHAOSBENCH_CACHE`` or the user's."""
+    given = os.environ.get("CHAOSBENCH_CACHE")
+    if given:
+        return Path(given)
+    base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    return Path(base) / "chaosbench" / "datasets"
+
+
+def load_exam(stored: StoredDataset, task: Task) -> Exam:
+    """Read and check a task's data and split it into what is seen and what is asked."""
+    exam = _read_exam(str(stored.directory), stored.hash, task.system)
+    if task.asks == "equation":
+        return held_out(exam, systems[task.system])
+    if task.observed is None:
+        return exam
+    names = systems[task.system].variables
+    chosen = [names.index(name) for name in task.observed]
+    return replace(
+        exam,
+        train=exam.train[..., chosen],
+        context=exam.context[..., chosen],
+        truth=exam.truth[..., chosen],
+        observed=tuple(chosen),
+        observations=None if exam.observations is None else exam.observations[..., chosen],
+    )
+
+
+@lru_cache(maxsize=4)
+def _read_exam(directory: str, hash_: str, system: str) -> Exam:
+    stored = open_dataset(directory)
+    assert stored.hash == hash_
+    recipe = stored.manifest["recipe"]
+    train, test = stored.load(system, "train"), stored.load(system, "test")
+    seen = int(recipe["context"])
+    assert test.start_times is not None
+    certified = None
+    if test.certified_until is not None:
+        assert test.certified_from == seen - 1, "a window is certified from the end of its context"
+        certified = np.floor(test.certified_until / test.dt + 1e-6).astype(np.int64)
+    known = constants(system)
+    past = np.ascontiguousarray(test.values[:, :seen])
+    files = stored.manifest["files"]
+    corrupted = f"{system}/context.parquet" in files
+    followed = f"{system}/observations.parquet" in files
+    return Exam(
+        train=train.values,
+        context=stored.load(system, "context").values if corrupted else past,
+        truth=np.ascontiguousarray(test.values[:, seen:]),
+        clean_context=past,
+        observed=tuple(range(past.shape[2])),
+        spread=np.array(known.std),
+        noise=float(recipe["noise"]) * np.array(known.std),
+        context_end=test.start_times + (seen - 1) * test.dt,
+        dt=test.dt,
+        lyapunov_exponent=stored.manifest["paces"][system]["lyapunov_exponent"],
+        period=known.period,
+        observations=stored.load(system, "observations").values if followed else None,
+        certified_steps=certified,
+    )
+
+
+def ceiling(task: Task, exam: Exam) -> Outcome:
+    """Answer an exam with the true equation."""
+    if task.asks == "equation":
+        return Outcome("ok", values=exam.truth, polynomial=arrays_of(exam.equation))
+    values = perfect_forecast(
+        task.dataset.test_system(task.system),
+        _privileged_context(exam),
+        exam.context_end,
+        exam.dt,
+        exam.horizon,
+        noise=exam.noise,
+        observations=exam.observations,
+    )[..., list(exam.observed)]
+    return Outcome("ok" if np.isfinite(values).all() else "diverged", values=values)
+
+
+def _privileged_context(exam: Exam) -> FloatArray:
+    """What the ceiling starts from: all variables, with the noise that forecasters have.
+
+    Clean observations of one variable determine the rest (Takens), so a partial view costs the
+    true equation nothing; gaps leave the last sample, which is all that a clean state takes.
+    """
+    return exam.context if exam.noise.any() else exam.clean_context

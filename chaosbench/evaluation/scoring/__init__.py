@@ -1,0 +1,1 @@
+"""Scoring the answers of an exam."""

@@ -1,0 +1,1 @@
+"""Autoregressions: linear and nonlinear functions of delayed values."""

@@ -1,0 +1,1 @@
+"""Forecasters of the library darts."""

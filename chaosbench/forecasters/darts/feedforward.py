@@ -1,0 +1,244 @@
+"""darts' networks without recurrence or attention: stacks of perceptrons, mixers, linear maps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from chaosbench.forecasters._shared.arrays import require_real
+from chaosbench.forecasters.darts._network import ChunkNetwork
+
+__all__ = ["NBEATS", "DLinear", "NHiTS", "NLinear", "TSMixer", "TiDE"]
+
+
+@dataclass(frozen=True)
+class NBEATS(ChunkNetwork):
+    """N-BEATS, darts' `NBEATSModel` [oreshkin2020], [herzen2022].
+
+        r_0 = z,    (b_s, f_s) = MLP_s(r_{s-1}),    r_s = r_{s-1} - b_s,    ẑ = Σ_s f_s
+
+    over the flattened chunk of all variables: each stack explains away what it can of its input and
+    hands on the rest. The generic stacks, of one block each; darts' default of 30 stacks of width
+    256 has 6.6 million weights, too many for one core. Training, rollout and the
+    other settings: `ChunkNetwork`.
+
+    Cost: O(P) time a window and training step with P = O(stacks (layers width² + (I + O) d width))
+    weights, O(batch P) in all; O(n P / O) a step of the rollout; P numbers of memory. Of darts'
+    networks the best on chaos (published and measured here). It fails by drift: nothing keeps the
+    closed loop on the attractor, and after its valid prediction time it may settle on a cycle.
+
+    Attributes:
+        stacks: number of stacks, each of one block.
+        layers: of the perceptron of a block.
+        width: of these layers.
+
+    """
+
+    network: ClassVar[str] = "NBEATSModel"
+    libraries: ClassVar[tuple[str, ...]] = ("torch", "darts.models.forecasting.nbeats")
+
+    stacks: int = 4
+    layers: int = 3
+    width: int = 128
+
+    def arguments(self) -> dict[str, Any]:
+        """Return darts' own arguments for the layers."""
+        return {
+            "output_chunk_length": self.output_length,
+            "num_stacks": self.stacks,
+            "num_blocks": 1,
+            "num_layers": self.layers,
+            "layer_widths": self.width,
+        }
+
+
+@dataclass(frozen=True)
+class NHiTS(ChunkNetwork):
+    """N-HiTS, darts' `NHiTSModel` [challu2023], [herzen2022].
+
+        (b_s, f_s) = MLP_s(maxpool_s(r_{s-1})),    r_s = r_{s-1} - interpolate(b_s),
+        ẑ = Σ_s interpolate_s(f_s)
+
+    N-BEATS whose stacks see the past at several resolutions and forecast at several, interpolated.
+    darts chooses pooling and interpolation from the chunk lengths. No dropout: the data are not
+    noisy. Training, rollout and the other settings: `ChunkNetwork`.
+
+    Cost: as `NBEATS`. It fails as it does, and where the pooling takes the detail that chaos
+    amplifies.
+
+    Attributes:
+        stacks: number of stacks, each of one block.
+        layers: of the perceptron of a block.
+        width: of these layers.
+        dropout: in these layers, in [0, 0.9].
+
+    """
+
+    network: ClassVar[str] = "NHiTSModel"
+    libraries: ClassVar[tuple[str, ...]] = ("torch", "darts.models.forecasting.nhits")
+
+    stacks: int = 3
+    layers: int = 2
+    width: int = 128
+    dropout: float = 0.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require_real(self, "dropout", high=0.9)
+
+    def arguments(self) -> dict[str, Any]:
+        """Return darts' own arguments for the layers."""
+        return {
+            "output_chunk_length": self.output_length,
+            "num_stacks": self.stacks,
+            "num_blocks": 1,
+            "num_layers": self.layers,
+            "layer_widths": self.width,
+            "dropout": self.dropout,
+        }
+
+
+@dataclass(frozen=True)
+class TiDE(ChunkNetwork):
+    """TiDE, the dense encoder–decoder, darts' `TiDEModel` [das2023], [herzen2022].
+
+        e = encoder(z),    g_1, …, g_O = decoder(e),    ẑ_h = MLP(g_h) + (L z)_h
+
+    over the flattened chunk of all variables, from residual blocks of two layers with a linear
+    bypass; L is a linear map from the past to the future of each variable. Training, rollout and
+    the other settings: `ChunkNetwork`.
+
+    Cost: with P = O(layers width² + (I + O) d width) weights, O(batch P) a training step, O(n P /
+    O) a step of the rollout. It fails as `NBEATS` does, somewhat sooner.
+
+    Attributes:
+        layers: residual blocks of the encoder, and of the decoder.
+        width: of their hidden layers.
+        decoder_width: numbers g that the decoder gives a step of the output.
+        dropout: in the blocks, in [0, 0.9].
+
+    """
+
+    network: ClassVar[str] = "TiDEModel"
+    libraries: ClassVar[tuple[str, ...]] = ("torch", "darts.models.forecasting.tide_model")
+
+    layers: int = 1
+    width: int = 128
+    decoder_width: int = 16
+    dropout: float = 0.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require_real(self, "dropout", high=0.9)
+
+    def arguments(self) -> dict[str, Any]:
+        """Return darts' own arguments for the layers."""
+        return {
+            "output_chunk_length": self.output_length,
+            "num_encoder_layers": self.layers,
+            "num_decoder_layers": self.layers,
+            "hidden_size": self.width,
+            "decoder_output_dim": self.decoder_width,
+            "dropout": self.dropout,
+        }
+
+
+@dataclass(frozen=True)
+class TSMixer(ChunkNetwork):
+    """TSMixer, darts' `TSMixerModel` [chen2023], [herzen2022].
+
+    Each block mixes the steps of every feature by one linear map with a rectifier, and then the
+    features of every step by a perceptron, both with a bypass and a layer norm:
+
+        u = norm(z + relu(W_time z)),    z' = norm(u + MLP_features(u)).
+
+    Training, rollout and the other settings: `ChunkNetwork`.
+
+    Cost: O(batch blocks O width (O + width)) a training step; O(n blocks width (O + width)) a step
+    of the rollout. It fails as `NBEATS` does; the norm within every step hides amplitudes, and
+    these decide on chaos.
+
+    Attributes:
+        blocks: number of mixing blocks.
+        width: features, and width of the perceptron that mixes them.
+        dropout: in the blocks, in [0, 0.9].
+
+    """
+
+    network: ClassVar[str] = "TSMixerModel"
+    libraries: ClassVar[tuple[str, ...]] = ("torch", "darts.models.forecasting.tsmixer_model")
+
+    blocks: int = 2
+    width: int = 64
+    dropout: float = 0.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require_real(self, "dropout", high=0.9)
+
+    def arguments(self) -> dict[str, Any]:
+        """Return darts' own arguments for the layers."""
+        return {
+            "output_chunk_length": self.output_length,
+            "num_blocks": self.blocks,
+            "hidden_size": self.width,
+            "ff_size": self.width,
+            "dropout": self.dropout,
+        }
+
+
+@dataclass(frozen=True)
+class DLinear(ChunkNetwork):
+    """DLinear, darts' `DLinearModel` [zeng2023], [herzen2022].
+
+        ẑ = W_s (z - m) + W_t m,    m = moving average of z over `kernel` steps
+
+    over the flattened chunk of all variables: a vector autoregression by chunks, split into trend
+    and remainder, which makes it no more general than one matrix. Training, rollout and the other
+    settings: `ChunkNetwork`; the learning rate is ten times that of the networks.
+
+    Cost: O(batch I O d²) a training step, O(n I d²) a step of the rollout. It fails on chaos by
+    construction: a linear map has no chaotic attractor.
+
+    Attributes:
+        kernel: steps of the moving average.
+
+    """
+
+    network: ClassVar[str] = "DLinearModel"
+    libraries: ClassVar[tuple[str, ...]] = ("torch", "darts.models.forecasting.dlinear")
+
+    epochs: int = 40
+    learning_rate: float = 1e-2
+    kernel: int = 5
+
+    def arguments(self) -> dict[str, Any]:
+        """Return darts' own arguments for the layers."""
+        return {"output_chunk_length": self.output_length, "kernel_size": self.kernel}
+
+
+@dataclass(frozen=True)
+class NLinear(ChunkNetwork):
+    """NLinear, darts' `NLinearModel` [zeng2023], [herzen2022].
+
+        ẑ = z(t) + W (z - z(t)) + b
+
+    over the flattened chunk of all variables: a vector autoregression by chunks of what differs
+    from the newest value. Training, rollout and the other settings: `ChunkNetwork`; the learning
+    rate is ten times that of the networks.
+
+    Cost: O(batch I O d²) a training step, O(n I d²) a step of the rollout. It fails on chaos by
+    construction: a linear map has no chaotic attractor, and one that is blind to the place on the
+    attractor has no mean to return to either.
+
+    """
+
+    network: ClassVar[str] = "NLinearModel"
+    libraries: ClassVar[tuple[str, ...]] = ("torch", "darts.models.forecasting.nlinear")
+
+    epochs: int = 40
+    learning_rate: float = 1e-2
+
+    def arguments(self) -> dict[str, Any]:
+        """Return darts' own arguments for the layers."""
+        return {"output_chunk_length": self.output_length}

@@ -1,0 +1,258 @@
+"""darts' networks that go along the sequence: recurrent, convolutional, attentive."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, ClassVar
+
+from chaosbench.errors import ParameterError
+from chaosbench.forecasters._shared.arrays import require_real
+from chaosbench.forecasters.darts._network import ChunkNetwork, DartsNetwork
+
+__all__ = ["GRU", "LSTM", "TCN", "TemporalFusionTransformer", "Transformer"]
+
+
+@dataclass(frozen=True)
+class _Recurrent(DartsNetwork):
+    """darts' `RNNModel`: it forecasts one step, and its state carries what it has seen.
+
+    Attributes:
+        width: number of units N.
+        layers: of units.
+        training_length: steps of a training sequence, longer than `input_length`.
+
+    """
+
+    cell: ClassVar[str]
+    network: ClassVar[str] = "RNNModel"
+    libraries: ClassVar[tuple[str, ...]] = ("torch", "darts.models.forecasting.rnn_model")
+    search_space: ClassVar[Mapping[str, tuple[Any, ...]]] = MappingProxyType(
+        {"width": (32, 64, 128), "layers": (1, 2), "learning_rate": (1e-3, 3e-3, 1e-2)}
+    )
+
+    input_length: int = 32
+    epochs: int = 50
+    learning_rate: float = 3e-3
+    width: int = 64
+    layers: int = 1
+    training_length: int = 64
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.training_length <= self.input_length:
+            raise ParameterError(
+                f"{type(self).__name__}: training_length must be longer than the input_length of "
+                f"{self.input_length}, not {self.training_length}"
+            )
+
+    @property
+    def window(self) -> int:
+        """One training sequence and the step behind it."""
+        return self.training_length + 1
+
+    def arguments(self) -> dict[str, Any]:
+        """Return darts' own arguments for the layers."""
+        return {
+            "model": self.cell,
+            "hidden_dim": self.width,
+            "n_rnn_layers": self.layers,
+            "training_length": self.training_length,
+        }
+
+
+@dataclass(frozen=True)
+class LSTM(_Recurrent):
+    """Long short-term memory, darts' `RNNModel` with LSTM cells [hochreiter1997], [herzen2022].
+
+        (h, c)(t) = LSTM(z(t), (h, c)(t-1)),    ẑ(t+1) = V h(t) + b
+
+    with gates i, f, o and candidate g, c ← f∘c + i∘g, h = o∘tanh(c). `RNNModel` and not
+    `BlockRNNModel`: it is trained to forecast every next step of a sequence (teacher forcing), and
+    fed its own forecasts it keeps its state, which is the recurrent network of the literature
+    [vlachas2020]. The state starts from zero `input_length` steps before the forecast. Training,
+    rollout and the other settings: `DartsNetwork`, with chunks of one step.
+
+    Cost: O(batch training_length layers N (N + d)) a training step, O(n layers N (N + d)) a step of
+    the rollout. It fails by exposure: it has learnt on true inputs only, and errors of its own make
+    it drift off the attractor.
+
+    Attributes:
+        width: number of units N.
+        layers: of units.
+        training_length: steps of a training sequence, longer than `input_length`.
+
+    """
+
+    cell: ClassVar[str] = "LSTM"
+
+
+@dataclass(frozen=True)
+class GRU(_Recurrent):
+    """Gated recurrent units, darts' `RNNModel` with GRU cells [cho2014], [herzen2022].
+
+        h(t) = u∘h(t-1) + (1-u)∘tanh(W z(t) + r∘(U h(t-1)) + b),    ẑ(t+1) = V h(t) + b_o
+
+    with gates u and r from z(t) and h(t-1). Otherwise as `LSTM`, at three quarters of its weights.
+
+    Attributes:
+        width: number of units N.
+        layers: of units.
+        training_length: steps of a training sequence, longer than `input_length`.
+
+    """
+
+    cell: ClassVar[str] = "GRU"
+
+
+@dataclass(frozen=True)
+class TCN(ChunkNetwork):
+    """Temporal convolutional network, darts' `TCNModel` [bai2018], [herzen2022].
+
+    Residual blocks of causal convolutions whose dilation doubles from block to block until the
+    output sees the whole input; it is trained to give, at every step of the input, the value
+    `output_length` later. Training, rollout and the other settings: `ChunkNetwork`.
+
+    Cost: O(batch I blocks kernel filters²) a training step, O(n I blocks kernel filters² / O) a
+    step of the rollout, with blocks = O(log(I / kernel)). It fails sooner than the perceptrons
+    of its cost: its first output within a chunk has seen as little as its last.
+
+    Attributes:
+        kernel: taps of a convolution, fewer than `input_length`.
+        filters: channels.
+        dropout: in the blocks, in [0, 0.9].
+
+    """
+
+    network: ClassVar[str] = "TCNModel"
+    libraries: ClassVar[tuple[str, ...]] = ("torch", "darts.models.forecasting.tcn_model")
+
+    kernel: int = 3
+    filters: int = 32
+    dropout: float = 0.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require_real(self, "dropout", high=0.9)
+        for name in ("output_length", "kernel"):
+            if getattr(self, name) >= self.input_length:
+                raise ParameterError(
+                    f"TCN: {name} must be less than the input_length of {self.input_length}, "
+                    f"not {getattr(self, name)}"
+                )
+
+    def arguments(self) -> dict[str, Any]:
+        """Return darts' own arguments for the layers."""
+        return {
+            "output_chunk_length": self.output_length,
+            "kernel_size": self.kernel,
+            "num_filters": self.filters,
+            "dropout": self.dropout,
+        }
+
+
+@dataclass(frozen=True)
+class Transformer(ChunkNetwork):
+    """Encoder–decoder transformer, darts' `TransformerModel` [vaswani2017], [herzen2022].
+
+    Every step is a token; the encoder attends to the past, the decoder to it and to what it has
+    forecast of the chunk so far, softmax(Q Kᵀ/√width) V in `heads` parts. It is trained with the
+    true chunk shifted by one (teacher forcing), and forecasts token by token. Training, rollout
+    and the other settings: `ChunkNetwork`.
+
+    Cost: O(batch layers (I + O) width (I + O + width)) a training step; the rollout decodes a chunk
+    anew for each of its steps, O(n layers (I/O + O) width²) a step. It fails by blurring: attention
+    averages over similar pasts, and normalised tokens keep small differences badly.
+
+    Attributes:
+        layers: of the encoder, and of the decoder.
+        width: of a token, even and a multiple of `heads`.
+        heads: of the attention.
+        dropout: in every layer, in [0, 0.9].
+
+    """
+
+    network: ClassVar[str] = "TransformerModel"
+    libraries: ClassVar[tuple[str, ...]] = ("torch", "darts.models.forecasting.transformer_model")
+
+    epochs: int = 50
+    layers: int = 2
+    width: int = 32
+    heads: int = 4
+    dropout: float = 0.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require_real(self, "dropout", high=0.9)
+        _require_heads(self)
+
+    def arguments(self) -> dict[str, Any]:
+        """Return darts' own arguments for the layers."""
+        return {
+            "output_chunk_length": self.output_length,
+            "num_encoder_layers": self.layers,
+            "num_decoder_layers": self.layers,
+            "d_model": self.width,
+            "dim_feedforward": 2 * self.width,
+            "nhead": self.heads,
+            "dropout": self.dropout,
+        }
+
+
+@dataclass(frozen=True)
+class TemporalFusionTransformer(ChunkNetwork):
+    """Temporal fusion transformer, darts' `TFTModel` [lim2021], [herzen2022].
+
+    A learnt selection of variables, an LSTM over the chunk, attention over all its steps, and gated
+    residual layers between them. The point forecast with the squared error in place of its
+    quantiles, and the position in the chunk in place of covariates, of which there are none.
+    Training, rollout and the other settings: `ChunkNetwork`.
+
+    Cost: O(batch (I + O) (d + layers) width²) a training step, O(n (I/O + 1) (d + layers) width²) a
+    step of the rollout: the most expensive of darts' networks at a given width. It fails as
+    `Transformer` does.
+
+    Attributes:
+        layers: of the LSTM.
+        width: of the hidden states, even and a multiple of `heads`.
+        heads: of the attention.
+        dropout: in every layer, in [0, 0.9].
+
+    """
+
+    network: ClassVar[str] = "TFTModel"
+    libraries: ClassVar[tuple[str, ...]] = ("torch", "darts.models.forecasting.tft_model")
+
+    epochs: int = 40
+    layers: int = 1
+    width: int = 16
+    heads: int = 4
+    dropout: float = 0.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require_real(self, "dropout", high=0.9)
+        _require_heads(self)
+
+    def arguments(self) -> dict[str, Any]:
+        """Return darts' own arguments for the layers."""
+        from torch import nn
+
+        return {
+            "output_chunk_length": self.output_length,
+            "hidden_size": self.width,
+            "lstm_layers": self.layers,
+            "num_attention_heads": self.heads,
+            "dropout": self.dropout,
+            "add_relative_index": True,
+            "loss_fn": nn.MSELoss(),  # without it darts forecasts quantiles
+        }
+
+
+def _require_heads(config: Transformer | TemporalFusionTransformer) -> None:
+    if config.width % config.heads or config.width % 2:
+        raise ParameterError(
+            f"{type(config).__name__}: width must be even and a multiple of the {config.heads} "
+            f"heads, not {config.width}"
+        )

@@ -1,0 +1,1 @@
+"""The floor: forecasts that any method must beat."""

@@ -1,0 +1,1 @@
+"""Koopman methods: linear dynamics of many observables."""

@@ -1,0 +1,1 @@
+"""Memories: the training data are searched for states like the present one."""

@@ -1,0 +1,144 @@
+"""Attention-gated local-linear analogue: a softmax decides which neighbours the slope is from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from chaosbench.forecasters._protocol import Forecast
+from chaosbench.forecasters._shared.arrays import require_integer, require_real, single_threaded
+from chaosbench.forecasters.memory._analogues import Library, prepare, rollout, weighted_affine
+
+if TYPE_CHECKING:
+    from chaosbench.trajectories import FloatArray, Trajectories
+
+__all__ = ["AttentionLocalLinear"]
+
+# The first of each stands where there is nothing to choose by.
+_NEIGHBOURS = (24, 12, 48)
+_BETAS = (4.0, 1.0, 2.0, 8.0)
+_RIDGES = (1e-4, 1e-6, 1e-2)
+
+
+@dataclass(frozen=True)
+class AttentionLocalLinear:
+    """Weighted ridge regression of increments under attention [casdagli1989], [ramsauer2021].
+
+    The `neighbours` nearest training states x_j of the state ξ, delay-embedded and standardised,
+    at distances r_j with mean r̄, get the weights
+
+        w = softmax_j(-β r_j² / r̄²),
+
+    and an affine map from x_j to the next increments Δ_j, fitted with these weights, is evaluated
+    at ξ. Where `Hopfield` recalls the mean of the values under its attention, this recalls their
+    tangent plane, and its error falls with the square of the distance. A plane knows no bounds, so
+    states are kept in the box around the training data, widened by a tenth of its range. β = 0 is
+    plain least squares on the neighbourhood, β = 1 is `LocalLinear`. The forecast is iterated, all
+    windows at once. What is None is chosen by the closed loop on the last 15% of the training
+    data: first the embedding, then neighbours and β together, then the ridge.
+
+    Cost: O(nT log(nT)) to build the KD-tree; a step and window costs one query, O(k d log(nT)),
+    and one solve of the smaller of the d- and k-dimensional systems; above 12 dimensions all
+    distances are computed, O(nT d). Memory O(nT d). It fails where neighbours are far: few data,
+    many dimensions, and under noise, which it follows as it would the truth.
+
+    Attributes:
+        neighbours: number of states attended to, or None to choose it; all when there are fewer.
+        beta: inverse temperature in units of the neighbourhood's mean distance, or None.
+        ridge: penalty relative to the variance of the neighbourhood, or None.
+        delays: states stacked into one embedding vector, or None to choose it and the stride.
+        stride: steps between stacked states, where `delays` is given.
+
+    """
+
+    libraries: ClassVar[tuple[str, ...]] = ("scipy.spatial",)
+    search_space: ClassVar[Mapping[str, tuple[Any, ...]]] = MappingProxyType(
+        {"delays": (1, 2, 4, 8), "stride": (1, 3)}
+    )
+
+    neighbours: int | None = None
+    beta: float | None = None
+    ridge: float | None = None
+    delays: int | None = None
+    stride: int = 1
+
+    def __post_init__(self) -> None:
+        require_integer(self, "neighbours", minimum=1, optional=True)
+        require_real(self, "beta", optional=True)
+        require_real(self, "ridge", optional=True)
+        require_integer(self, "delays", minimum=1, optional=True)
+        require_integer(self, "stride", minimum=1)
+
+    @single_threaded
+    def fit(self, train: Trajectories, *, seed: int) -> _AttentionPredictor:  # noqa: ARG002
+        """Store the transitions and choose what is None.
+
+        Raises:
+            DivergedError: non-finite training data.
+            InvalidForecastError: training trajectories shorter than the delays.
+
+        """
+        training = prepare(
+            train,
+            delays=self.delays,
+            stride=self.stride,
+            who="AttentionLocalLinear",
+            select=None in (self.neighbours, self.beta, self.ridge),
+            windows=32,
+        )
+        counts = _NEIGHBOURS if self.neighbours is None else (self.neighbours,)
+        betas = _BETAS if self.beta is None else (self.beta,)
+        ridges = _RIDGES if self.ridge is None else (self.ridge,)
+        lags = training.choose(
+            training.embeddings,
+            lambda lags: _AttentionPredictor(
+                Library.of(training.fitted, training.scaler, lags), counts[0], betas[0], ridges[0]
+            ),
+        )
+        library = Library.of(training.fitted, training.scaler, lags)
+        count, beta = training.choose(
+            [(count, beta) for count in counts for beta in betas],
+            lambda pair: _AttentionPredictor(library, pair[0], pair[1], ridges[0]),
+        )
+        ridge = training.choose(
+            ridges, lambda ridge: _AttentionPredictor(library, count, beta, ridge)
+        )
+        library = Library.of(training.values, training.scaler, lags)
+        return _AttentionPredictor(library, count, beta, ridge)
+
+
+@dataclass(frozen=True, eq=False)
+class _AttentionPredictor:
+    library: Library
+    neighbours: int
+    beta: float
+    ridge: float
+
+    @single_threaded
+    def predict(self, context: FloatArray, horizon: int) -> Forecast:
+        library = self.library
+        values = rollout(
+            self.increment,
+            context,
+            horizon,
+            scaler=library.scaler,
+            lags=library.lags,
+            who="AttentionLocalLinear",
+            box=library.box,
+        )
+        return Forecast(values[0])
+
+    def increment(self, query: FloatArray) -> FloatArray:
+        """Return the fitted increments ``(n, d)`` at delay vectors ``(n, p)``."""
+        library = self.library
+        distance, index = library.nearest(query, self.neighbours)
+        mean = distance.mean(axis=1, keepdims=True)
+        logit = -self.beta * (distance / np.where(mean > 0, mean, 1.0)) ** 2
+        weight = np.exp(logit - logit.max(axis=1, keepdims=True))
+        weight /= weight.sum(axis=1, keepdims=True)
+        x, y = library.states[index], library.increments[index]
+        return weighted_affine(query, x, y, weight, self.ridge)

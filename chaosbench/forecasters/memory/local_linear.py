@@ -1,0 +1,106 @@
+"""Local-linear analogue: an affine map fitted to the nearest training states at every step."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from chaosbench.forecasters._protocol import Forecast
+from chaosbench.forecasters._shared.arrays import (
+    Scaler,
+    checked_training,
+    require_integer,
+    require_real,
+    single_threaded,
+)
+from chaosbench.forecasters.memory._analogues import Library, rollout, weighted_affine
+
+if TYPE_CHECKING:
+    from chaosbench.trajectories import FloatArray, Trajectories
+
+__all__ = ["LocalLinear"]
+
+
+@dataclass(frozen=True)
+class LocalLinear:
+    """Local-linear prediction from neighbouring training states [farmer1987], [casdagli1989].
+
+    With x the standardised (and, for ``delays > 1``, delay-embedded) state, the `neighbours`
+    nearest training states x_j with their next increments Δ_j give
+
+        Δ̂(x) = Δ̄ + (x - x̄)ᵀ B,   B = argmin Σ_j w_j |Δ_j - Δ̄ - (x_j - x̄)ᵀ B|² + λ|B|²,
+
+    where bars are weighted means, w_j = exp(-(r_j / r̄)²) falls with the distance r_j, and λ is
+    `ridge` times the neighbourhood's mean variance. The forecast is iterated, all windows at once,
+    in the box around the training data, widened by a tenth of its range: a plane knows no bounds.
+
+    Cost: O(nT log(nT)) to build the KD-tree; a step and window costs one query, O(k d log(nT)),
+    and one solve of the smaller of the d- and k-dimensional systems. A KD-tree prunes little in
+    many dimensions: above 12 all distances are computed, O(nT d). Memory O(nT d). It fails where
+    neighbours are far (few data, many dimensions) and under noise: the error of one step grows
+    with the squared distance, about as T^(-2/D) for an attractor of dimension D.
+
+    Attributes:
+        neighbours: number of nearest training states; all of them when there are fewer.
+        delays: states stacked into one embedding vector, 1 when the state is fully observed.
+        stride: steps between stacked states.
+        ridge: λ relative to the variance of the neighbourhood.
+
+    """
+
+    libraries: ClassVar[tuple[str, ...]] = ("scipy.spatial",)
+    search_space: ClassVar[Mapping[str, tuple[Any, ...]]] = MappingProxyType(
+        {"neighbours": (8, 20, 50, 100), "delays": (1, 2, 4, 8), "stride": (1, 3)}
+    )
+
+    neighbours: int = 20
+    delays: int = 1
+    stride: int = 1
+    ridge: float = 1e-6
+
+    def __post_init__(self) -> None:
+        require_integer(self, "neighbours", minimum=1)
+        require_integer(self, "delays", minimum=1)
+        require_integer(self, "stride", minimum=1)
+        require_real(self, "ridge")
+
+    @single_threaded
+    def fit(self, train: Trajectories, *, seed: int) -> _LocalLinearPredictor:  # noqa: ARG002
+        """Index the training states; raise `DivergedError` on non-finite training."""
+        lags = tuple(i * self.stride for i in range(self.delays))
+        values = checked_training(train, minimum=max(lags) + 2, who="LocalLinear")
+        return _LocalLinearPredictor(self, Library.of(values, Scaler.of(values), lags))
+
+
+@dataclass(frozen=True, eq=False)
+class _LocalLinearPredictor:
+    config: LocalLinear
+    library: Library
+
+    @single_threaded
+    def predict(self, context: FloatArray, horizon: int) -> Forecast:
+        library = self.library
+        values = rollout(
+            self._increment,
+            context,
+            horizon,
+            scaler=library.scaler,
+            lags=library.lags,
+            who="LocalLinear",
+            box=library.box,
+        )
+        return Forecast(values[0])
+
+    def _increment(self, query: FloatArray) -> FloatArray:
+        """Return the fitted increment ``(n, d)`` at each query state ``(n, p)``."""
+        library = self.library
+        distance, index = library.nearest(query, self.config.neighbours)
+        mean_distance = distance.mean(axis=1, keepdims=True)
+        weight = np.exp(-((distance / np.where(mean_distance > 0, mean_distance, 1.0)) ** 2))
+        weight /= weight.sum(axis=1, keepdims=True)
+        x, y = library.states[index], library.increments[index]
+        return weighted_affine(query, x, y, weight, self.config.ridge)

@@ -1,0 +1,1 @@
+"""Piecewise-linear recurrent networks, trained by teacher forcing."""

@@ -1,0 +1,412 @@
+"""Piecewise-linear recurrent networks trained by generalized teacher forcing."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from chaosbench.errors import ParameterError
+from chaosbench.forecasters._shared.arrays import (
+    Scaler,
+    checked_training,
+    require_integer,
+    require_real,
+    single_threaded,
+)
+from chaosbench.forecasters.plrnn._maps import (
+    Affine,
+    AlmostLinear,
+    Dendritic,
+    Identity,
+    Shallow,
+)
+from chaosbench.forecasters.plrnn._predictability import doubling_time
+from chaosbench.forecasters.plrnn._predictor import PLRNNPredictor
+from chaosbench.forecasters.plrnn._teacher_forcing import TeacherForcing
+from chaosbench.forecasters.plrnn._training import Plan, train
+
+if TYPE_CHECKING:
+    import os
+
+    from chaosbench.forecasters.plrnn._maps import Cell
+    from chaosbench.forecasters.plrnn._training import Progress, Trained
+    from chaosbench.trajectories import Trajectories
+
+__all__ = ["AlmostLinearRNN", "ClippedShallowPLRNN", "DendriticPLRNN", "ShallowPLRNN"]
+
+_FORCINGS = ("sparse", "generalized", "adaptive")
+_OBSERVATIONS = ("identity", "affine")
+_PRECISIONS = ("float32", "float64")
+# The score of parameters that forecast equally well scatters by about this fraction.
+_TOLERANCE = 0.25
+# Gradients of longer stretches of chaos are larger and not better.
+_LONGEST_INTERVAL = 16
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Settings(ABC):
+    """What the family shares; the members add the form of the map.
+
+    Attributes:
+        latent: number of units M; raised to the number of variables d where that is larger and the
+            observation is the identity; None means d.
+        forcing: ``"sparse"`` [mikhaeil2022], ``"generalized"`` or ``"adaptive"`` [hess2023].
+        alpha: strength of forcing of ``"generalized"``, and the least of ``"adaptive"``.
+        interval: steps between two forced ones of ``"sparse"``; None for the time in which
+            neighbours in the training data part twice as far, at most 16; it stands for the
+            ln 2/λ of [mikhaeil2022], which is longer where expansion is uneven.
+        memory: what the adaptive strength keeps of itself every 5 steps while it decays.
+        observation: ``"identity"`` reads the first d units, ``"affine"`` learns x = Bz + c.
+        l2: penalty on the sum of squares of 1 - A and of the weights.
+        steps: gradient steps.
+        batch: sequences a step.
+        sequence: length of a sequence.
+        rate: learning rate of RAdam at the first step.
+        final_rate: at the last, after an exponential decay.
+        evaluations: free runs on the way of which the best chooses the parameters.
+        seconds: wall time after which training ends with the best so far.
+        precision: ``"float32"`` or ``"float64"`` in training; forecasts are always float64.
+
+    """
+
+    libraries: ClassVar[tuple[str, ...]] = ("scipy.linalg", "chaosbench.metrics", "jax", "optax")
+    extra: ClassVar[str] = "jax"
+    search_space: ClassVar[Mapping[str, tuple[Any, ...]]] = MappingProxyType(
+        {"forcing": ("sparse", "adaptive"), "sequence": (50, 100, 200), "l2": (0.0, 1e-6, 1e-5)}
+    )
+
+    latent: int | None = None
+    forcing: str = "adaptive"
+    alpha: float = 0.0
+    interval: int | None = 25
+    memory: float = 0.999
+    observation: str = "identity"
+    l2: float = 1e-5
+    steps: int = 30_000
+    batch: int = 16
+    sequence: int = 200
+    rate: float = 1e-3
+    final_rate: float = 1e-6
+    evaluations: int = 20
+    seconds: float = 480.0
+    precision: str = "float32"
+
+    def __post_init__(self) -> None:
+        require_integer(self, "latent", minimum=1, optional=True)
+        _require_choice(self, "forcing", _FORCINGS)
+        _require_choice(self, "observation", _OBSERVATIONS)
+        _require_choice(self, "precision", _PRECISIONS)
+        require_real(self, "alpha", high=1.0)
+        require_real(self, "memory", high=1.0)
+        require_real(self, "l2")
+        require_integer(self, "interval", minimum=1, optional=True)
+        for name in ("steps", "batch", "sequence", "evaluations"):
+            require_integer(self, name, minimum=1)
+        require_real(self, "rate", open_low=True)
+        require_real(self, "final_rate", open_low=True, high=self.rate)
+        require_real(self, "seconds", open_low=True)
+
+    @abstractmethod
+    def cell(self, latent: int) -> Cell:
+        """Return the map of `latent` units."""
+
+    def fit(
+        self,
+        train: Trajectories,
+        *,
+        seed: int,
+        checkpoint: str | os.PathLike[str] | None = None,
+        progress: Callable[[Progress], None] | None = None,
+    ) -> PLRNNPredictor:
+        """Train, and keep the parameters whose free run is most like the training data.
+
+        Args:
+            train: at least 3 points a trajectory.
+            seed: of the initial parameters and of the windows.
+            checkpoint: a file written at every evaluation and resumed from where it exists; the
+                resumed run ends in the same bits.
+            progress: called after every evaluation.
+
+        Raises:
+            DivergedError: non-finite training data, or a loss that left the finite numbers before
+                the first evaluation; after one, the best so far is kept.
+            InvalidForecastError: training trajectories of fewer than 3 points.
+
+        """
+        return _fit(self, train, seed=seed, checkpoint=checkpoint, progress=progress)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShallowPLRNN(_Settings):
+    """Shallow piecewise-linear recurrent network with generalized teacher forcing [hess2023].
+
+        z(t) = A⊙z(t-1) + W₁ relu(W₂ z(t-1) + h₂) + h₁,    x(t) = the first d units of z(t)
+
+    on standardised data. Training predicts one step at a time from states that are pulled towards
+    the data, z̃ = (1 - a)z + a z̄, along sequences of 50 steps. The strength a is a number, or 1
+    every `interval` steps and 0 between (``"sparse"``), or, with ``forcing="adaptive"``, at least
+    `alpha` and at least what keeps the gradients of a chaotic system bounded, 1 - 1/N with N the
+    typical norm of the Jacobian along a sequence, estimated as training goes. RAdam [liu2020], its
+    rate falling exponentially. Of the evaluations on the way, the parameters are kept whose free
+    run has the lowest D_stsp + D_H against the training data.
+
+    The defaults are for clean data; the paper's, for noisy ones, are 50 units, alpha = 0, sequences
+    of 200 and 250,000 steps with rates from 1e-3 to 1e-6. On clean Lorenz the one-step error of 50
+    units ends a forecast a third earlier than that of 200, and the weaker the forcing, the more
+    steps it takes to the same one-step error. Under noise l2 = 1e-4 gives the better Jacobians.
+
+    A forecast starts from the last row of the context where M = d. Where there are more units, the
+    context's last `sequence` rows are run through with the forcing of the training.
+
+    The predictor has ``jacobian(states)`` and ``lyapunov_spectrum()``.
+
+    Cost: O(steps · batch · sequence · M hidden) time, memory O(batch · sequence · (hidden + M²));
+    O(M hidden) a step and window to forecast. JAX takes the GPU where there is one, and these
+    models are so small that the CPU is often faster: ``JAX_PLATFORMS=cpu`` chooses it. The Jacobian
+    jumps at every fold, which makes the largest exponent of a flow too low by some percent, by
+    about what the middle one is above 0. Where the data never are, as close to an unstable focus,
+    the map may have an attractor of its own that ends a long free run. It fails on data too short
+    to show the attractor, on coarse samples that no map of few pieces joins, and
+    with hidden variables unless M > d; a closed loop may diverge, the clipped form's only where
+    some |A| > 1.
+
+    Attributes:
+        hidden: number of rectified units, each of which adds a fold of the map.
+        latent: number of units M; raised to the number of variables d where that is larger and the
+            observation is the identity; None means d.
+        forcing: ``"sparse"`` [mikhaeil2022], ``"generalized"`` or ``"adaptive"`` [hess2023].
+        alpha: strength of forcing of ``"generalized"``, and the least of ``"adaptive"``.
+        interval: steps between two forced ones of ``"sparse"``; None for the time in which
+            neighbours in the training data part twice as far, at most 16; it stands for the
+            ln 2/λ of [mikhaeil2022], which is longer where expansion is uneven.
+        memory: what the adaptive strength keeps of itself every 5 steps while it decays.
+        observation: ``"identity"`` reads the first d units, ``"affine"`` learns x = Bz + c.
+        l2: penalty on the sum of squares of 1 - A and of the weights.
+        steps: gradient steps.
+        batch: sequences a step.
+        sequence: length of a sequence.
+        rate: learning rate of RAdam at the first step.
+        final_rate: at the last, after an exponential decay.
+        evaluations: free runs on the way of which the best chooses the parameters.
+        seconds: wall time after which training ends with the best so far.
+        precision: ``"float32"`` or ``"float64"`` in training; forecasts are always float64.
+
+    """
+
+    search_space: ClassVar[Mapping[str, tuple[Any, ...]]] = MappingProxyType(
+        {
+            "hidden": (50, 100, 200, 400),
+            "alpha": (0.0, 0.1, 0.3, 0.5),
+            "sequence": (20, 50, 200),
+            "l2": (1e-6, 1e-5, 1e-4),
+        }
+    )
+
+    hidden: int = 200
+    alpha: float = 0.3
+    steps: int = 40_000
+    sequence: int = 50
+    rate: float = 5e-3
+    final_rate: float = 1e-5
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require_integer(self, "hidden", minimum=1)
+
+    def cell(self, latent: int) -> Cell:
+        """Return the map of `latent` units."""
+        return Shallow(latent, self.hidden)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClippedShallowPLRNN(ShallowPLRNN):
+    """Shallow piecewise-linear recurrent network whose nonlinear part is bounded [hess2023].
+
+        z(t) = A⊙z(t-1) + W₁ [relu(W₂ z(t-1) + h₂) − relu(W₂ z(t-1))] + h₁
+
+    Each unit of the bracket lies between 0 and h₂ (or h₂ and 0), so every orbit stays bounded where
+    all |A| < 1. Everything else, the settings, the cost and when it fails, is as for
+    `ShallowPLRNN`, but that two kinks for each unit need not be where the data are.
+    """
+
+    def cell(self, latent: int) -> Cell:
+        """Return the map of `latent` units."""
+        return Shallow(latent, self.hidden, clipped=True)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DendriticPLRNN(_Settings):
+    """Dendritic piecewise-linear recurrent network [brenner2022].
+
+        z(t) = A⊙z(t-1) + W Σ_b α_b relu(z(t-1) − h_b) + h
+
+    Each unit has the same B bent branches with thresholds of its own. Training, forecasting and
+    the other settings are those of `ShallowPLRNN`, but that, as in the paper, the first d units are
+    forced sparsely; the adaptive strength leaves the other units free to run away. Cost:
+    O(M (M + B)) a step and window. It fails as `ShallowPLRNN` does, and needs M well above d.
+
+    Attributes:
+        latent: number of units M, at least d with the identity as observation.
+        bases: number of branches B.
+        steps: gradient steps; fewer by default, as one costs ten times one of the shallow form.
+
+    """
+
+    search_space: ClassVar[Mapping[str, tuple[Any, ...]]] = MappingProxyType(
+        {
+            "latent": (10, 22, 40),
+            "bases": (5, 20, 40),
+            "interval": (2, 8, 16, 25),
+            "l2": (0.0, 1e-6, 1e-5),
+        }
+    )
+
+    latent: int | None = 22
+    bases: int = 20
+    forcing: str = "sparse"
+    interval: int | None = None
+    l2: float = 0.0
+    steps: int = 12_000
+    rate: float = 5e-3
+    final_rate: float = 1e-5
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require_integer(self, "bases", minimum=1)
+
+    def cell(self, latent: int) -> Cell:
+        """Return the map of `latent` units."""
+        return Dendritic(latent, self.bases)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AlmostLinearRNN(_Settings):
+    """Almost-linear recurrent network, linear but for P units [brenner2024].
+
+        z(t) = A⊙z(t-1) + W φ(z(t-1)) + h,    φ = relu on the last P units, identity on the others
+
+    The map has at most 2^P linear pieces, few enough to look at each. Training, forecasting and the
+    other settings are those of `ShallowPLRNN`, but that, as in the paper, the first d units are
+    forced sparsely: with the other units left free, the adaptive strength lets the closed loop
+    diverge. The paper's P = 2 for Lorenz draws the attractor in three pieces, as crudely as that
+    sounds; it takes P near M/2 to forecast. Cost: O(M²) a step and window. It fails where few
+    pieces do not make the flow, and needs M well above d.
+
+    Attributes:
+        latent: number of units M, at least d with the identity as observation.
+        rectified: number of rectified units P, at most M.
+
+    """
+
+    search_space: ClassVar[Mapping[str, tuple[Any, ...]]] = MappingProxyType(
+        {
+            "latent": (10, 20, 40),
+            "rectified": (2, 5, 10, 20),
+            "interval": (2, 8, 16, 25),
+            "l2": (0.0, 1e-6, 1e-5),
+        }
+    )
+
+    latent: int | None = 20
+    rectified: int = 10
+    forcing: str = "sparse"
+    interval: int | None = None
+    l2: float = 0.0
+    rate: float = 5e-3
+    final_rate: float = 1e-5
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require_integer(self, "rectified", minimum=1)
+
+    def cell(self, latent: int) -> Cell:
+        """Return the map of `latent` units."""
+        return AlmostLinear(latent, min(self.rectified, latent))
+
+
+def _require_choice(config: Any, name: str, choices: tuple[str, ...]) -> None:
+    if getattr(config, name) not in choices:
+        raise ParameterError(
+            f"{type(config).__name__}: {name} must be one of {', '.join(map(repr, choices))}, "
+            f"not {getattr(config, name)!r}"
+        )
+
+
+# --- fitting ------------------------------------------------------------------------------------
+
+
+@single_threaded
+def _fit(
+    config: _Settings,
+    data: Trajectories,
+    *,
+    seed: int,
+    checkpoint: str | os.PathLike[str] | None,
+    progress: Callable[[Progress], None] | None,
+) -> PLRNNPredictor:
+    who = type(config).__name__
+    values = checked_training(data, minimum=3, who=who)
+    d = values.shape[2]
+    latent = d if config.latent is None else config.latent
+    observation: Identity | Affine
+    if config.observation == "identity":
+        latent = max(latent, d)
+        observation = Identity(latent, d)
+    else:
+        observation = Affine(latent, d)
+    scaler = Scaler.of(values)
+    z = scaler.apply(values)
+    interval = config.interval
+    if interval is None:
+        interval = doubling_time(z, most=_LONGEST_INTERVAL)
+    objective = TeacherForcing(
+        cell=config.cell(latent),
+        observation=observation,
+        forcing=config.forcing,
+        alpha=config.alpha,
+        interval=interval,
+        memory=config.memory,
+        l2=config.l2,
+    )
+    rng = np.random.default_rng([seed, 0])
+    start = objective.cell.initial(rng) | observation.initial(rng)
+
+    def fitted(parameters: Any, strength: float, trained: Trained | None) -> PLRNNPredictor:
+        return PLRNNPredictor(
+            who=who,
+            scaler=scaler,
+            dt=data.dt,
+            objective=objective,
+            parameters=parameters,
+            alpha=strength,
+            warmup=min(config.sequence, z.shape[1]),
+            last=z[:1, -config.sequence :],
+            training=trained,
+        )
+
+    trained = train(
+        objective,
+        start,
+        z,
+        Plan(
+            steps=config.steps,
+            batch=config.batch,
+            sequence=config.sequence,
+            rate=config.rate,
+            final_rate=config.final_rate,
+            evaluations=config.evaluations,
+            seconds=config.seconds,
+            precision=config.precision,
+            tolerance=_TOLERANCE,
+        ),
+        seed=seed,
+        score=lambda parameters, control: fitted(parameters, float(control), None).unlikeness(z),
+        checkpoint=checkpoint,
+        progress=progress,
+    )
+    return fitted(trained.parameters, float(trained.control), trained)

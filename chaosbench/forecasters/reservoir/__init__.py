@@ -1,0 +1,1 @@
+"""Reservoirs and liquids: a fixed random network with a trained readout."""

@@ -1,0 +1,171 @@
+"""Echo state networks side by side, each for a neighbourhood of a spatially extended system."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from chaosbench.errors import ParameterError
+from chaosbench.forecasters._shared.arrays import Scaler, output_bounds, require_integer
+from chaosbench.forecasters._shared.ridge import NormalEquations
+from chaosbench.forecasters.reservoir._reservoir import (
+    ReservoirPredictor,
+    feature_count,
+    features,
+)
+from chaosbench.forecasters.reservoir.echo_state import EchoStateNetwork
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from chaosbench.trajectories import FloatArray
+
+__all__ = ["ParallelEchoState"]
+
+
+@dataclass(frozen=True)
+class ParallelEchoState(EchoStateNetwork):
+    """Parallel echo state networks for spatially extended systems [pathak2018].
+
+    The d variables lie on a ring in their order. They are cut into `groups` blocks of neighbours;
+    a network for each block forecasts it from the block and `overlap` further variables on either
+    side, and after each step all take over what their neighbours forecast. Where influence travels
+    at a finite speed this replaces one problem in d variables by many small ones. All groups have
+    the same random reservoir, driven by their own inputs; with ``shared=True`` they have the
+    same readout too, which suits systems that look alike everywhere and gives `groups` times the
+    training data. Everything else is as for `EchoStateNetwork`.
+
+    Cost: with G groups of N units, O(nT G N²) time to fit and O(G N²) memory, O(G N degree) a step
+    and window; with a shared readout the memory is O(N²). It fails where variables that are far
+    apart in their order depend on each other directly (with `overlap` large enough each group sees
+    all variables, and it works as any echo state network), and without `noise` the closed loop is
+    unstable on smooth fields such as that of Kuramoto and Sivashinsky.
+
+    Attributes:
+        units: number of reservoir units N of each group.
+        ridge: penalty per sample, or None to choose it by held-out rollout.
+        noise: standard deviation of Gaussian noise on the training inputs, in training standard
+            deviations.
+        transient: training steps dropped while the reservoir forgets its initial state.
+        readout: "linear", "alternate" (every second unit squared) or "squares" (all units and
+            their squares).
+        ensemble: number of forecasts, from spawned seeds; of more than one, the forecast is the
+            median of their paths and the samples are the paths.
+        spectral_radius: of W.
+        input_scaling: bound of the entries of W_in.
+        bias: bound of the entries of b.
+        leak: a, in (0, 1].
+        degree: mean number of inputs a unit has from other units.
+        groups: number of blocks G; at most one a variable is used.
+        overlap: number of neighbours on either side that a block sees.
+        shared: one readout for all blocks.
+
+    """
+
+    search_space: ClassVar[Mapping[str, tuple[Any, ...]]] = MappingProxyType(
+        {
+            **EchoStateNetwork.search_space,
+            "groups": (5, 10, 20, 40),
+            "overlap": (2, 4, 6),
+            "shared": (False, True),
+        }
+    )
+
+    # A group sees several variables, an echo state network of Lorenz three: less of each keeps the
+    # units away from saturation.
+    input_scaling: float = 0.1
+    # Without noise no group learns to damp the jumps between the forecasts of its neighbours.
+    noise: float = 3e-3
+    groups: int = 20
+    overlap: int = 4
+    shared: bool = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require_integer(self, "groups", minimum=1)
+        require_integer(self, "overlap", minimum=0)
+        if not isinstance(self.shared, bool):
+            raise ParameterError(
+                f"ParallelEchoState: shared must be True or False, not {self.shared!r}"
+            )
+
+    def _input_bound(self, d: int) -> float:  # noqa: ARG002
+        return self.input_scaling  # the default is made for the several variables of a group
+
+    def _untrained(self, scaler: Scaler, inputs: FloatArray, seed: int) -> _ParallelPredictor:
+        d = inputs.shape[2]
+        groups = min(self.groups, d)
+        size = -(-d // groups)
+        first = np.arange(groups) * d // groups
+        width = min(size + 2 * self.overlap, d)
+        before = min(self.overlap, (width - size) // 2)
+        owner = np.searchsorted(first, np.arange(d), side="right") - 1
+        reservoir = self.draw(inputs[..., :width], seed=seed)
+        count = feature_count(self.readout, reservoir.units, width)
+        return _ParallelPredictor(
+            who=type(self).__name__,
+            scaler=scaler,
+            reservoir=reservoir,
+            bounds=output_bounds(inputs),
+            kind=self.readout,
+            readout=np.zeros((1 if self.shared else groups, count, size)),
+            seen=(first[:, np.newaxis] - before + np.arange(width)) % d,
+            forecast=(first[:, np.newaxis] + np.arange(size)) % d,
+            owner=owner * size + np.arange(d) - first[owner],
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class _ParallelPredictor(ReservoirPredictor):
+    """States are ``(n G, N)``, the readout is ``(G, p, size)``, or ``(1, p, size)`` if shared."""
+
+    seen: NDArray[np.intp]  # (G, width), the variables that drive a group
+    forecast: NDArray[np.intp]  # (G, size), the variables it forecasts
+    owner: NDArray[np.intp]  # (d,), where in the forecasts of all groups a variable is taken from
+
+    def normal_equations(self) -> _GroupEquations:
+        return _GroupEquations(self.readout.shape, self.forecast)
+
+    def rest(self, n: int) -> FloatArray:
+        return np.zeros((n * len(self.seen), self.reservoir.units))
+
+    def update(self, state: FloatArray, z: FloatArray) -> FloatArray:
+        return self.reservoir.update(state, self._local(z))
+
+    def _local(self, z: FloatArray) -> FloatArray:
+        return z[:, self.seen].reshape(-1, self.seen.shape[1])
+
+    def features(self, state: FloatArray, z: FloatArray) -> FloatArray:
+        """Return ``(n, G p)``: the features of all groups, one after the other."""
+        return features(self.kind, state, self._local(z)).reshape(
+            len(z), len(self.seen) * self.readout.shape[1]
+        )
+
+    def increments(self, state: FloatArray, z: FloatArray) -> FloatArray:
+        phi = features(self.kind, state, self._local(z))
+        phi = phi.reshape(len(z), len(self.seen), -1).swapaxes(0, 1)
+        grouped = np.matmul(phi, self.readout).swapaxes(0, 1)
+        return np.asarray(grouped.reshape(len(z), -1)[:, self.owner])
+
+
+class _GroupEquations:
+    """Normal equations of each group, or of all groups as one."""
+
+    def __init__(self, shape: tuple[int, ...], forecast: NDArray[np.intp]) -> None:
+        self._forecast = forecast
+        self._parts = [NormalEquations(*shape[1:]) for _ in range(shape[0])]
+
+    def add(self, features: FloatArray, targets: FloatArray) -> None:
+        """Add features ``(rows, G p)`` and targets ``(rows, d)``."""
+        grouped = features.reshape(len(features), len(self._forecast), -1)
+        for g, variables in enumerate(self._forecast):
+            part = self._parts[g % len(self._parts)]
+            part.add(np.ascontiguousarray(grouped[:, g]), targets[:, variables])
+
+    def solve(self, ridge: float) -> FloatArray:
+        """Return ``(G, p, size)``, or ``(1, p, size)`` if all groups are one."""
+        return np.stack([part.solve(ridge) for part in self._parts])

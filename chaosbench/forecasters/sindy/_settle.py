@@ -1,0 +1,66 @@
+"""The state at the end of a context, estimated from several samples through the equation."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from chaosbench.forecasters._shared.polynomial import Polynomial
+    from chaosbench.trajectories import FloatArray
+
+__all__ = ["settled"]
+
+_ITERATIONS = 6
+_NUDGE = 1e-6
+# The normal equations square it, and have no digit left beyond.
+_MOST_SENSITIVE = 1e7
+
+
+def settled(model: Polynomial, rows: FloatArray) -> FloatArray:
+    """Return the last state ``(n, d)`` of the orbit that passes the samples ``(n, L, d)`` closest.
+
+    Least squares over the state at the first sample by Gauss–Newton, each window by itself, with
+    derivatives by differences of orbits. A window whose orbit comes no closer than its first
+    sample's, or is too sensitive to be steered, keeps its last sample as it is.
+    """
+    n, length, d = rows.shape
+    if length == 1:
+        return np.asarray(rows[:, -1])
+    with np.errstate(over="ignore", invalid="ignore"):
+        start = rows[:, 0].copy()
+        orbit = _orbit(model, start, length)
+        error = ((orbit - rows) ** 2).sum(axis=(1, 2))
+        improved = np.zeros(n, dtype=np.bool_)
+        going = np.isfinite(error)
+        for _ in range(_ITERATIONS):
+            if not going.any():
+                break
+            nudged = start[np.newaxis] + _NUDGE * np.eye(d)[:, np.newaxis]
+            others = _orbit(model, nudged.reshape(-1, d), length).reshape(d, n, length, d)
+            slopes = ((others - orbit) / _NUDGE).reshape(d, n, -1).transpose(1, 2, 0)
+            sound = going & (np.abs(slopes) < _MOST_SENSITIVE).all(axis=(1, 2))
+            slopes = np.where(sound[:, np.newaxis, np.newaxis], slopes, 0.0)
+            missed = np.where(sound[:, np.newaxis], (rows - orbit).reshape(n, -1), 0.0)
+            # The first sample is among those to be met: the matrix is the identity or more.
+            gram = slopes.transpose(0, 2, 1) @ slopes + 1e-9 * np.eye(d)
+            step = np.linalg.solve(gram, slopes.transpose(0, 2, 1) @ missed[..., np.newaxis])
+            trial = start + step[..., 0]
+            trial_orbit = _orbit(model, trial, length)
+            trial_error = ((trial_orbit - rows) ** 2).sum(axis=(1, 2))
+            better = sound & (trial_error < error)
+            start[better], orbit[better] = trial[better], trial_orbit[better]
+            going = better & (trial_error < (1 - 1e-6) * error)
+            error[better] = trial_error[better]
+            improved |= better
+    return np.asarray(np.where(improved[:, np.newaxis], orbit[:, -1], rows[:, -1]))
+
+
+def _orbit(model: Polynomial, start: FloatArray, length: int) -> FloatArray:
+    """Return `length` states ``(n, length, d)`` from `start` on."""
+    states = np.empty((len(start), length, start.shape[1]))
+    states[:, 0] = start
+    for k in range(1, length):
+        states[:, k] = model.advance(states[:, k - 1])
+    return states

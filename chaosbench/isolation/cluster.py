@@ -1,0 +1,123 @@
+"""Forecasters' processes on the machines of a Dask cluster.
+
+What travels is what a forecaster may see: settings, training data, contexts; and its forecast
+back. Datasets, truth, scores and Records stay with the harness. On every thread of every Dask
+worker a process of its own serves the requests, with the budgets and the confinement that it
+would have here. Plugins are found by their path, so it has to exist on those machines.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+import weakref
+from collections.abc import Iterator
+from concurrent.futures import CancelledError, Executor, Future
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from chaosbench.errors import InputError
+from chaosbench.isolation.process import Budget, Outcome, WorkerProcess
+from chaosbench.trajectories import FloatArray
+
+__all__ = ["Cluster", "RemoteProcess", "connect"]
+
+TIMEOUT = 10.0
+_ADDRESS = re.compile(r"^(tcp|tls|ws|wss|ucx)://[^/]+:[0-9]+$")
+_HERE = threading.local()
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """Where forecasters' processes run.
+
+    Attributes:
+        executor: sends requests to the machines.
+        slots: requests that it can serve at a time.
+
+    """
+
+    executor: Executor
+    slots: int
+
+
+@contextmanager
+def connect(address: str) -> Iterator[Cluster]:
+    """Connect to the scheduler of a Dask cluster, such as ``tcp://host:8786``.
+
+    Raises:
+        InputError: Dask is not installed, nothing answers, or the cluster has no worker.
+
+    """
+    try:
+        from dask import distributed
+    except ImportError as error:
+        raise InputError(
+            "a cluster needs Dask; install it with: pip install 'chaosbench[cluster]'"
+        ) from error
+    advice = f"no Dask scheduler answers at {address!r}; give an address such as tcp://host:8786"
+    if not _ADDRESS.match(address):  # Dask itself would take twenty seconds to say so
+        raise InputError(advice)
+    connector: Any = distributed.Client  # half of its methods lack types
+    try:
+        client = connector(address, timeout=TIMEOUT, set_as_default=False)
+    except OSError as error:
+        raise InputError(advice) from error
+    with client:
+        slots = sum(client.nthreads().values())
+        if not slots:
+            raise InputError(f"the Dask cluster at {address!r} has no workers")
+        yield Cluster(client.get_executor(pure=False, retries=0), slots)
+
+
+class RemoteProcess:
+    """A forecaster's process on whichever machine of the cluster is free."""
+
+    def __init__(self, executor: Executor, budget: Budget) -> None:
+        self._executor = executor
+        self._budget = budget
+        self._pending: Future[Outcome] | None = None
+
+    def run(
+        self,
+        job: dict[str, Any],
+        train: FloatArray,
+        context: FloatArray | None = None,
+        **more: FloatArray | None,
+    ) -> Outcome:
+        """Serve one request there; every ending is an `Outcome`."""
+        try:
+            self._pending = self._executor.submit(_serve, self._budget, job, train, context, **more)
+            return self._pending.result()
+        except CancelledError:
+            return Outcome("crashed", "the run was stopped")
+        except Exception as error:  # whatever a scheduler makes of a machine that went down
+            return Outcome(
+                "crashed", f"the cluster gave no answer: {type(error).__name__}: {error}"
+            )
+
+    def retire(self) -> None:
+        """Give up the request under way."""
+        if self._pending is not None:
+            self._pending.cancel()
+
+    def close(self) -> None:
+        """Leave the process to its thread over there, for the next run."""
+
+
+def _serve(
+    budget: Budget,
+    job: dict[str, Any],
+    train: FloatArray,
+    context: FloatArray | None,
+    **more: FloatArray | None,
+) -> Outcome:
+    """Serve a request on a machine of the cluster, by the process of this thread."""
+    process: WorkerProcess | None = getattr(_HERE, "process", None)
+    if process is None or process.budget != budget:
+        if process is not None:
+            process.close()
+        process = _HERE.process = WorkerProcess(budget)
+        weakref.finalize(threading.current_thread(), process.close)
+    return process.run(job, train, context, **more)

@@ -1,0 +1,1 @@
+"""The catalogue of chaotic systems: one module for each field of science."""

@@ -1,0 +1,404 @@
+"""The conformance checks of forecasters; public through `chaosbench.testing`."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import json
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from chaosbench.errors import ForecastFailure
+from chaosbench.forecasters import Forecast, Forecaster, Predictor
+from chaosbench.trajectories import FloatArray, Trajectories
+
+__all__ = ["check_forecaster", "forecaster_checks"]
+
+Check = Callable[..., None]
+
+_DT = 0.02
+_TRAIN = 800
+_CONTEXT = 60
+_HORIZON = 12
+_CHECKS: list[Check] = []
+
+
+def forecaster_checks() -> list[Check]:
+    """Return the single checks; each is called as ``check(forecaster, d=3)``."""
+    return list(_CHECKS)
+
+
+def check_forecaster(forecaster: Forecaster, *, d: int = 3) -> None:
+    """Run every check on one configuration.
+
+    Args:
+        forecaster: a configured forecaster, such as ``MyForecaster(units=50)``.
+        d: number of variables of the synthetic data (checks about one variable, or about the
+            two of a map, use their own).
+
+    Raises:
+        AssertionError: the first check that failed, in one sentence.
+
+    Example:
+        >>> from chaosbench.forecasters.floor.persistence import Persistence
+        >>> check_forecaster(Persistence())
+
+    """
+    for check in _CHECKS:
+        check(forecaster, d=d)
+
+
+def _check(function: Check) -> Check:
+    """Register a check; whatever the forecaster raises inside becomes its failure."""
+
+    @functools.wraps(function)
+    def wrapped(forecaster: Forecaster, *, d: int = 3) -> None:
+        try:
+            function(forecaster, d=d)
+        except AssertionError as failure:
+            raise AssertionError(
+                f"{function.__name__}: {type(forecaster).__name__} {failure}"
+            ) from failure
+        except Exception as error:
+            raise AssertionError(
+                f"{function.__name__}: {type(forecaster).__name__} raised "
+                f"{type(error).__name__}: {error}"
+            ) from error
+
+    _CHECKS.append(wrapped)
+    return wrapped
+
+
+def _require(condition: bool, sentence: str) -> None:
+    if not condition:
+        raise AssertionError(sentence)
+
+
+# --- synthetic data -----------------------------------------------------------------------------
+
+
+@functools.cache
+def _lorenz_states(copies: int, steps: int) -> FloatArray:
+    """Integrate independent Lorenz systems with RK4: ``(copies, steps, 3)`` on the attractor."""
+
+    def rhs(u: FloatArray) -> FloatArray:
+        x, y, z = u.T
+        return np.stack([10 * (y - x), x * (28 - z) - y, x * y - 8 / 3 * z], axis=1)
+
+    u = np.array([1.0, 2.0, 20.0]) + np.linspace(0.0, 3.0, copies)[:, np.newaxis]
+    transient = 500
+    states = np.empty((copies, steps, 3))
+    for step in range(-transient, steps):
+        if step >= 0:
+            states[:, step] = u
+        k1 = rhs(u)
+        k2 = rhs(u + _DT / 2 * k1)
+        k3 = rhs(u + _DT / 2 * k2)
+        k4 = rhs(u + _DT * k3)
+        u = u + _DT / 6 * (k1 + 2 * k2 + 2 * k3 + k4)
+    return states
+
+
+def _flow(d: int, *, windows: int = 5) -> tuple[Trajectories, FloatArray, FloatArray]:
+    """Return training data, contexts ``(n, C, d)`` and what follows them ``(n, H, d)``.
+
+    More than three variables are several Lorenz systems side by side.
+    """
+    blocks = -(-d // 3)
+    length = _TRAIN + 100 + windows * (_CONTEXT + _HORIZON)
+    states = _lorenz_states(max(blocks, 4), length)
+    series = np.concatenate(list(states[:blocks]), axis=1)[:, :d]
+    rest = series[_TRAIN + 100 :].reshape(windows, _CONTEXT + _HORIZON, d)
+    train = Trajectories(series[:_TRAIN].copy(), dt=_DT)
+    return train, rest[:, :_CONTEXT].copy(), rest[:, _CONTEXT:].copy()
+
+
+def _henon(steps: int) -> FloatArray:
+    states = np.empty((steps, 2))
+    x, y = 0.1, 0.1
+    for step in range(-100, steps):
+        if step >= 0:
+            states[step] = x, y
+        x, y = 1 - 1.4 * x * x + y, 0.3 * x
+    return states
+
+
+# --- shared steps -------------------------------------------------------------------------------
+
+
+def _fit(forecaster: Forecaster, train: Trajectories, seed: int = 0) -> Predictor:
+    predictor = forecaster.fit(train, seed=seed)
+    _require(
+        callable(getattr(predictor, "predict", None)),
+        f"returned {type(predictor).__name__} from fit, which has no method predict",
+    )
+    return predictor
+
+
+def _predict(predictor: Predictor, context: FloatArray, horizon: int) -> FloatArray:
+    """Forecast and check the type and the shape of what comes back."""
+    forecast = predictor.predict(context, horizon)
+    _require(
+        isinstance(forecast, Forecast),
+        f"returned {type(forecast).__name__} from predict instead of a Forecast",
+    )
+    values = np.asarray(forecast.values)
+    expected = (len(context), horizon, context.shape[2])
+    _require(
+        values.shape == expected,
+        f"returned values of shape {values.shape} where (n, H, d) = {expected} was expected",
+    )
+    _require(values.dtype.kind == "f", f"returned values of type {values.dtype}, not real numbers")
+    if forecast.samples is not None:
+        _require(
+            forecast.samples.ndim == 4 and forecast.samples.shape[1:] == expected,
+            f"returned samples of shape {forecast.samples.shape} where (m, n, H, d) ends in "
+            f"{expected}",
+        )
+    return values
+
+
+def _same(a: FloatArray, b: FloatArray, *, relative: float = 0.0) -> bool:
+    """Compare, taking non-finite numbers of both as equal; `relative` to the spread of `b`."""
+    if relative == 0.0:
+        return np.array_equal(a, b, equal_nan=True)
+    finite = np.isfinite(b)
+    scale = float(np.abs(b[finite]).max()) if finite.any() else 1.0
+    return bool(np.allclose(a, b, rtol=relative, atol=relative * scale, equal_nan=True))
+
+
+# --- the checks ---------------------------------------------------------------------------------
+
+
+@_check
+def check_configuration(forecaster: Forecaster, *, d: int) -> None:  # noqa: ARG001
+    """The configuration is a frozen dataclass that JSON can carry and that rebuilds itself."""
+    kind = type(forecaster)
+    _require(
+        dataclasses.is_dataclass(forecaster) and not isinstance(forecaster, type),
+        "is not an instance of a dataclass",
+    )
+    parameters: Any = getattr(kind, "__dataclass_params__", None)
+    _require(parameters is not None and parameters.frozen, "is not a frozen dataclass")
+    settings = {
+        field.name: getattr(forecaster, field.name) for field in dataclasses.fields(forecaster)
+    }
+    try:
+        carried = json.loads(json.dumps(settings, allow_nan=False))
+    except (TypeError, ValueError) as error:
+        raise AssertionError(f"has settings that JSON cannot carry: {error}") from error
+    rebuilt = kind(
+        **{
+            name: tuple(value) if isinstance(settings[name], tuple) else value
+            for name, value in carried.items()
+        }
+    )
+    _require(rebuilt == forecaster, "is not equal to itself after a round trip through JSON")
+
+
+@_check
+def check_shape(forecaster: Forecaster, *, d: int) -> None:
+    """Five contexts give real values (n, H, d)."""
+    train, context, _ = _flow(d)
+    _predict(_fit(forecaster, train), context, _HORIZON)
+
+
+@_check
+def check_finite_on_clean_data(forecaster: Forecaster, *, d: int) -> None:
+    """The first step is finite on clean data from the attractor that was trained on."""
+    train, context, _ = _flow(d)
+    first = _predict(_fit(forecaster, train), context, _HORIZON)[:, 0]
+    _require(bool(np.isfinite(first).all()), "forecast non-finite numbers in its first step")
+
+
+@_check
+def check_horizon_of_one(forecaster: Forecaster, *, d: int) -> None:
+    """A horizon of one step works."""
+    train, context, _ = _flow(d)
+    _predict(_fit(forecaster, train), context, 1)
+
+
+@_check
+def check_single_context(forecaster: Forecaster, *, d: int) -> None:
+    """A batch of one context works."""
+    train, context, _ = _flow(d)
+    _predict(_fit(forecaster, train), context[:1], _HORIZON)
+
+
+@_check
+def check_one_variable(forecaster: Forecaster, *, d: int) -> None:  # noqa: ARG001
+    """A series of one variable works."""
+    train, context, _ = _flow(1)
+    _predict(_fit(forecaster, train), context, _HORIZON)
+
+
+@_check
+def check_several_trajectories(forecaster: Forecaster, *, d: int) -> None:
+    """Training on several trajectories works."""
+    train, context, _ = _flow(d)
+    pieces = train.values[0].reshape(4, _TRAIN // 4, d)
+    _predict(_fit(forecaster, Trajectories(pieces, dt=_DT)), context, _HORIZON)
+
+
+@_check
+def check_map(forecaster: Forecaster, *, d: int) -> None:  # noqa: ARG001
+    """A short series of a map, sampled with dt = 1, works."""
+    states = _henon(400)
+    context = states[200:].reshape(2, 100, 2)[:, :_CONTEXT].copy()
+    _predict(_fit(forecaster, Trajectories(states[:200], dt=1.0)), context, _HORIZON)
+
+
+@_check
+def check_constant_variable(forecaster: Forecaster, *, d: int) -> None:
+    """A variable that never changes does no harm to the others."""
+    train, context, _ = _flow(d)
+
+    def with_constant(values: FloatArray) -> FloatArray:
+        return np.concatenate([values, np.full_like(values[..., :1], 3.0)], axis=2)
+
+    predictor = _fit(forecaster, Trajectories(with_constant(train.values), dt=_DT))
+    first = _predict(predictor, with_constant(context), _HORIZON)[:, 0]
+    _require(
+        bool(np.isfinite(first).all()),
+        "forecast non-finite numbers in its first step when one variable is constant",
+    )
+
+
+@_check
+def check_determinism(forecaster: Forecaster, *, d: int) -> None:
+    """The same seed gives the same forecast, bit for bit; large seeds are accepted."""
+    train, context, _ = _flow(d)
+    seed = 2**62 + 12345
+    first = _predict(_fit(forecaster, train, seed), context, _HORIZON)
+    second = _predict(_fit(forecaster, train, seed), context, _HORIZON)
+    _require(_same(first, second), "gave two different forecasts with the same seed")
+
+
+@_check
+def check_predict_keeps_no_state(forecaster: Forecaster, *, d: int) -> None:
+    """Forecasting other contexts in between changes nothing."""
+    train, context, _ = _flow(d)
+    predictor = _fit(forecaster, train)
+    first = _predict(predictor, context, _HORIZON)
+    _predict(predictor, context[::-1].copy(), 2 * _HORIZON)
+    again = _predict(predictor, context, _HORIZON)
+    _require(_same(first, again), "gave another forecast after predicting something else")
+
+
+@_check
+def check_inputs_unchanged(forecaster: Forecaster, *, d: int) -> None:
+    """Training data and context are not written to, and may be read-only."""
+    train, context, _ = _flow(d)
+    train_before, context_before = train.values.copy(), context.copy()
+    predictor = _fit(forecaster, train)
+    _predict(predictor, context, _HORIZON)
+    _require(np.array_equal(train.values, train_before), "changed the training data in place")
+    _require(np.array_equal(context, context_before), "changed the context in place")
+    train.values.setflags(write=False)
+    context.setflags(write=False)
+    _predict(_fit(forecaster, train), context, _HORIZON)
+
+
+@_check
+def check_batch_independence(forecaster: Forecaster, *, d: int) -> None:
+    """A context is forecast the same alone as among others."""
+    train, context, _ = _flow(d)
+    predictor = _fit(forecaster, train)
+    together = _predict(predictor, context, _HORIZON)
+    for i in range(len(context)):
+        alone = _predict(predictor, context[i : i + 1], _HORIZON)
+        _require(
+            _same(alone, together[i : i + 1], relative=1e-6),
+            f"forecast context {i} differently alone and in a batch",
+        )
+
+
+@_check
+def check_follows_the_context(forecaster: Forecaster, *, d: int) -> None:
+    """The forecast continues the context and not the end of the training data.
+
+    A forecast that ignores the context altogether has to be constant, as climatology is.
+    """
+    train, context, truth = _flow(d)
+    forecast = _predict(_fit(forecaster, train), context, _HORIZON)
+    if _same(forecast, np.broadcast_to(forecast[:1], forecast.shape)):
+        _require(
+            _same(forecast, np.broadcast_to(forecast[:, :1], forecast.shape)),
+            "gave the same moving forecast for different contexts",
+        )
+        return
+    scale = train.values[0].std(axis=0)
+    end = train.values[0, -1]
+    # Only contexts that end far from where the training data ended can tell the two apart.
+    apart = np.abs((context[:, -1] - end) / scale).max(axis=1) > 1.0
+    first = forecast[:, 0]
+    to_truth = np.linalg.norm((first - truth[:, 0]) / scale, axis=1)
+    to_end = np.linalg.norm((first - end) / scale, axis=1)
+    # A weak forecaster may be far from both; one that continues the training data is near its end.
+    _require(
+        not apart.any() or float((2 * to_end < to_truth)[apart].mean()) <= 0.5,
+        "began its forecasts at the end of the training data and not at that of the contexts",
+    )
+
+
+@_check
+def check_equation(forecaster: Forecaster, *, d: int) -> None:
+    """A predictor that shows an equation gives its derivative in the units of the data.
+
+    It concerns those that have the methods of the track ``equation``, or ``equations()``, whose
+    lines are for a reader; the others pass.
+    """
+    train, context, _ = _flow(d)
+    states, slopes = context.reshape(-1, d), _slopes(context)
+    predictor: Any = _fit(forecaster, train)
+    if callable(getattr(predictor, "equations", None)):
+        lines = predictor.equations()
+        _require(
+            isinstance(lines, list | tuple) and all(isinstance(line, str) for line in lines),
+            f"returned {type(lines).__name__} from equations, where a list of str was expected",
+        )
+    for method, truth in (("vector_field", slopes), ("next_state", states + _DT * slopes)):
+        if not callable(getattr(predictor, method, None)):
+            continue
+        try:
+            found = np.asarray(getattr(predictor, method)(states.copy()))
+        except ForecastFailure:
+            continue
+        _require(
+            found.shape == states.shape and found.dtype.kind == "f",
+            f"returned {found.dtype} of shape {found.shape} from {method} where real numbers of "
+            f"shape (n, d) = {states.shape} were expected",
+        )
+        if d % 3:
+            continue  # with a variable hidden, the derivative does not follow from the state
+        # What is wrong by as much as it is large is no better than no motion at all.
+        still = 0.0 if method == "vector_field" else states
+        scale = train.values[0].std(axis=0)
+        error = np.linalg.norm((found - truth) / scale, axis=1)
+        size = np.linalg.norm((truth - still) / scale, axis=1)
+        _require(
+            float(np.median(error / size)) < 1.0,
+            f"is further from the truth in {method} than no motion at all; it is expected in the "
+            "units of the data, a derivative per time unit",
+        )
+
+
+def _slopes(values: FloatArray) -> FloatArray:
+    """Time derivative of samples ``(n, T, d)``, to second order, as rows ``(n T, d)``."""
+    slopes = np.gradient(values, _DT, axis=1, edge_order=2)
+    return np.asarray(slopes.reshape(-1, values.shape[2]))
+
+
+@_check
+def check_non_finite_training(forecaster: Forecaster, *, d: int) -> None:
+    """Training data with NaN are handled, or refused with a `ForecastFailure`."""
+    train, context, _ = _flow(d)
+    values = train.values.copy()
+    values[0, 100, 0] = np.nan
+    try:
+        predictor = forecaster.fit(Trajectories(values, dt=_DT), seed=0)
+    except ForecastFailure:
+        return
+    _predict(predictor, context, _HORIZON)

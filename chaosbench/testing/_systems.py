@@ -1,0 +1,293 @@
+"""The conformance checks of systems; public through `chaosbench.testing`."""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+
+from chaosbench.dynamics.orbits._orbit import Orbit
+from chaosbench.errors import InputError, ParameterError
+from chaosbench.expressions import evaluate
+from chaosbench.systems import System
+from chaosbench.systems._field import FieldSystem
+from chaosbench.systems._system import _flatten, accepted
+from chaosbench.testing._fields import central_differences, low_passed, plain_rhs
+from chaosbench.trajectories import FloatArray
+
+__all__ = ["check_system", "system_checks"]
+
+SystemCheck = Callable[[System], None]
+
+_STATES = 40
+_FIELD_STATES = 2
+_LARGE, _COARSE = 1000, 16  # the Jacobian of a large field is looked at on a coarser grid
+_ANALYTIC = frozenset({
+    "const", "symbol", "add", "sub", "mul", "div", "neg", "pow", "powi", "sqrt", "exp", "log",
+    "sin", "cos", "tan", "sinh", "cosh", "tanh", "asin", "acos", "atan",
+})  # fmt: skip
+_CHECKS: list[SystemCheck] = []
+
+
+def system_checks() -> list[SystemCheck]:
+    """Return the single checks; each is called as ``check(system)``."""
+    return list(_CHECKS)
+
+
+def check_system(system: System) -> None:
+    """Run every check on one system.
+
+    Args:
+        system: what the decorators `flow`, `delay`, `map`, `field` and `stochastic` make.
+
+    Raises:
+        AssertionError: the first check that failed, in one sentence.
+
+    Example:
+        >>> import chaosbench as cb
+        >>> check_system(cb.systems["lorenz"])
+
+    """
+    for check in _CHECKS:
+        check(system)
+
+
+def _check(function: SystemCheck) -> SystemCheck:
+    """Register a check; whatever the system raises inside becomes its failure."""
+
+    @functools.wraps(function)
+    def wrapped(system: System) -> None:
+        try:
+            function(system)
+        except AssertionError as failure:
+            raise AssertionError(f"{function.__name__}: {system.name!r} {failure}") from failure
+        except Exception as error:
+            raise AssertionError(
+                f"{function.__name__}: {system.name!r} raised {type(error).__name__}: {error}"
+            ) from error
+
+    _CHECKS.append(wrapped)
+    return wrapped
+
+
+def _affordable(system: System) -> System:
+    large = isinstance(system, FieldSystem) and system.dimension > _LARGE
+    return system.with_points(_COARSE) if large else system  # type: ignore[attr-defined]
+
+
+def _require(condition: bool, sentence: str) -> None:
+    if not condition:
+        raise AssertionError(sentence)
+
+
+def _sample(system: System) -> tuple[FloatArray, FloatArray, FloatArray | None]:
+    """Return times, states and delayed values along the trajectory from the initial state."""
+    orbit = Orbit(system, np.array(system.ic), rtol=1e-9)
+    past = np.array([system.ic[delay.source] for delay in system.delays])
+    rate = np.abs(system.rhs(0.0, orbit.state, past if system.delays else None)).max()
+    size = max(1e-3, float(np.abs(orbit.state).max()))
+    step = 1.0 if system.kind == "map" else 0.1 * size / max(float(rate), 1e-3 * size)
+    states = orbit.sample(_FIELD_STATES if system.kind == "field" else _STATES, step)
+    delayed = None
+    if system.delays:  # any states of the past will do
+        delayed = np.stack([np.roll(states[:, d.source], 1) for d in system.delays], axis=1)
+    times = np.asarray(step * np.arange(len(states)), dtype=np.float64)
+    return times, states, delayed
+
+
+@_check
+def check_definition(system: System) -> None:
+    """The definition says what the system is and where it comes from."""
+    _require(bool(system.description), "has no docstring")
+    _require(bool(system.reference.strip()), "has no reference")
+    names = (*system.variables, *system.parameters)
+    _require(len(set(names)) == len(names), "uses a name twice among variables and parameters")
+    taken = {"trajectory", "step", "time"} & set(system.variables)
+    _require(not taken, f"has a variable named {taken}, which is a column of every dataset")
+
+
+@_check
+def check_fingerprint(system: System) -> None:
+    """The fingerprint is stable, and every parameter and the initial state change it."""
+    again = replace(system)
+    _require(again.fingerprint == system.fingerprint, "gets another fingerprint when traced again")
+    for name, value in system.parameters.items():
+        other = system.with_params(**{name: value * 1.01 if value else 0.01})
+        _require(
+            other.fingerprint != system.fingerprint,
+            f"does not depend on its parameter {name!r}: its fingerprint stays the same",
+        )
+    moved = system.with_ic(np.array(system.ic) + 0.01)
+    _require(
+        moved.fingerprint != system.fingerprint, "keeps its fingerprint from another initial state"
+    )
+
+
+@_check
+def check_shapes(system: System) -> None:
+    """Right-hand side and Jacobian take ``(d,)`` and ``(n, d)``, and nothing else."""
+    system = _affordable(system)
+    times, states, delayed = _sample(system)
+    d, m = system.dimension, len(system.delays)
+    for u, t, past, leading in (
+        (states, times, delayed, (len(states),)),
+        (states[0], times[0], None if delayed is None else delayed[0], ()),
+    ):
+        rhs, jacobian = system.rhs(t, u, past), system.jacobian(t, u, past)
+        _require(rhs.shape == (*leading, d), f"has a right-hand side of shape {rhs.shape}")
+        _require(
+            jacobian.shape == (*leading, d, d + m), f"has a Jacobian of shape {jacobian.shape}"
+        )
+    for wrong in (np.zeros(d + 1), np.zeros((2, d + 1)), np.zeros((2, 2, d)), 0.5):
+        try:
+            system.rhs(0.0, wrong, delayed)
+        except InputError:
+            continue
+        raise AssertionError(f"accepts a state of shape {np.shape(wrong)}")
+
+
+@_check
+def check_rows(system: System) -> None:
+    """Many states at once give what each gives alone, bit for bit."""
+    times, states, delayed = _sample(system)
+    together = system.rhs(times, states, delayed)
+    for n in (0, 1, len(states) - 1):
+        alone = system.rhs(times[n], states[n], None if delayed is None else delayed[n])
+        _require(
+            np.array_equal(alone, together[n], equal_nan=True),
+            "gives another right-hand side alone than among others",
+        )
+
+
+@_check
+def check_plain_function(system: System) -> None:
+    """The definition called with floats equals the compiled right-hand side."""
+    times, states, delayed = _sample(system)
+    if isinstance(system, FieldSystem):
+        states = np.stack([low_passed(system, state) for state in states])
+        fields = np.stack([plain_rhs(system, state) for state in states])
+        apart = np.abs(fields - system.rhs(times, states))
+        _require(
+            float(apart.max()) <= 1e-9 * max(1.0, float(np.abs(fields).max())),
+            f"differs by {apart.max():.3g} from its definition, called with values on the grid",
+        )
+        return
+    compiled = system.rhs(times, states, delayed)
+    scale = 1e-12 * max(1.0, float(np.abs(compiled).max()))
+    for n in range(_STATES):
+        values = iter(states[n])
+        past = iter(() if delayed is None else delayed[n])
+        names = {delay.name for delay in system.delays}
+        arguments: list[object] = []
+        for entry in system.layout:
+            if isinstance(entry, tuple):
+                arguments.append(np.array([next(values) for _ in range(entry[1])]))
+            elif entry == "t":
+                arguments.append(float(times[n]))
+            else:
+                arguments.append(float(next(past if entry in names else values)))
+        plain = np.array(
+            _flatten(system.function(*arguments, **accepted(system.function, system.parameters))),
+            float,
+        )
+        _require(
+            bool(np.allclose(plain, compiled[n], rtol=1e-12, atol=scale)),
+            f"gives {plain} as a Python function and {compiled[n]} compiled, at {states[n]}",
+        )
+
+
+@_check
+def check_jacobian(system: System) -> None:
+    """The Jacobian equals complex steps where the equation is analytic, else differences."""
+    system = _affordable(system)
+    times, states, delayed = _sample(system)
+    exact = system.jacobian(times, states, delayed)
+    if isinstance(system, FieldSystem):
+        along_states = np.einsum("nij,nj->ni", exact, states)
+        apart = np.abs(along_states - central_differences(system, states, states))
+        _require(
+            float(apart.max()) <= 1e-6 * max(1.0, float(np.abs(along_states).max())),
+            f"has a Jacobian that differs from differences by {apart.max():.3g}",
+        )
+        return
+    points = states if delayed is None else np.concatenate([states, delayed], axis=1)
+    inputs, outputs = system.trace.inputs, system.trace.outputs
+    clock = system.trace.graph.symbol("time", 0, "t")
+    analytic = system.trace.operations <= _ANALYTIC
+    other = np.empty_like(exact)
+    step = 1e-30 if analytic else 1e-6
+
+    def along(j: int, h: complex) -> FloatArray:
+        shifted = {clock.id: times} | {
+            node.id: points[:, k] + (h if k == j else 0.0) for k, node in enumerate(inputs)
+        }
+        with np.errstate(all="ignore"):  # branches that are not taken are evaluated too
+            columns = evaluate(outputs, shifted)
+        return np.stack([np.broadcast_to(c, _STATES) for c in columns], axis=1)
+
+    for j in range(len(inputs)):
+        if analytic:
+            other[:, :, j] = np.imag(along(j, 1j * step)) / step
+        else:
+            h = step * max(1e-3, float(np.abs(points[:, j]).max()))
+            other[:, :, j] = (along(j, h) - along(j, -h)) / (2 * h)
+    tolerance = 1e-10 if analytic else 1e-5
+    scale = np.abs(exact).max(axis=(1, 2), keepdims=True)
+    agrees = (np.abs(exact - other) <= tolerance * np.maximum(scale, 1e-3)).all(axis=(1, 2))
+    # a difference across a kink or a jump is no derivative; few states lie that near to one
+    _require(
+        float(np.mean(agrees)) >= (1.0 if analytic else 0.9),
+        f"has a Jacobian that differs from {'complex steps' if analytic else 'differences'} by "
+        f"{np.abs(exact - other).max():.3g}",
+    )
+
+
+@_check
+def check_inverse(system: System) -> None:
+    """The inverse of a map undoes it along a trajectory; what has none refuses."""
+    times, states, _ = _sample(system)
+    if system.inverse_function is None:
+        try:
+            system.inverse(states)
+        except InputError:
+            return
+        raise AssertionError("has no inverse and returns one")
+    after = system.rhs(times, states)
+    errors = np.abs(system.inverse(after, times) - states).max(axis=1)
+    # what was rounded in the next state is stretched by the inverse of the Jacobian
+    stretch = np.linalg.norm(np.linalg.inv(system.jacobian(times, states)), axis=(1, 2))
+    size = np.maximum(1.0, np.abs(np.concatenate([states, after], axis=1)).max(axis=1))
+    _require(
+        bool((errors <= 1e-13 * (1 + stretch) * size).all()),
+        f"has an inverse that misses the state before by {errors.max():.3g}",
+    )
+
+
+@_check
+def check_trajectory(system: System) -> None:
+    """A short trajectory from the initial state moves, and stays finite and bounded."""
+    _, states, _ = _sample(system)
+    _require(bool(np.isfinite(states).all()), "becomes non-finite")
+    _require(float(np.abs(states).max()) < 1e8, f"grows to {np.abs(states).max():.3g}")
+    _require(bool(np.ptp(states, axis=0).max() > 0), "rests at its initial state")
+
+
+@_check
+def check_parameters(system: System) -> None:
+    """Other values make another system; unknown names and non-finite values are refused."""
+    _require(
+        system.with_params(**system.parameters) == system,
+        "differs from itself with its own parameter values",
+    )
+    wrong: list[dict[str, object]] = [{"no_such_parameter": 1.0}]
+    for name in system.parameters:
+        wrong += [{name: math.nan}, {name: math.inf}, {name: "1"}, {name: None}]
+    for values in wrong:
+        try:
+            system.with_params(**values)  # type: ignore[arg-type]
+        except ParameterError:
+            continue
+        raise AssertionError(f"accepts the parameters {values}")
