@@ -18,8 +18,8 @@ from _pairs import interleave, report, spread
 from scipy.integrate import solve_ivp
 
 import chaosbench as cb
-from chaosbench.dynamics.constants import known_constants
-from chaosbench.dynamics.simulate import sampling_step
+from chaosbench.dynamics.simulation import sampling_step
+from chaosbench.dynamics.stored import known_constants
 
 POINTS, RTOL = 1000, 1e-10
 KINDS = ("flow", "delay", "map")

@@ -21,7 +21,7 @@ from _pairs import interleave, report, spread
 from integrate import CASES, equations
 
 import chaosbench as cb
-from chaosbench.dynamics.simulate import sampling_step
+from chaosbench.dynamics.simulation import sampling_step
 
 POINTS = 10_000
 BATCH = 8

@@ -15,8 +15,9 @@ import numpy as np
 from _pairs import interleave, report
 
 import chaosbench as cb
-from chaosbench.dynamics.orbits._orbit import Orbit
-from chaosbench.dynamics.simulate import attractor_orbit
+from chaosbench.dynamics.attractor import attractor_orbit
+from chaosbench.dynamics.orbits import orbit_of
+from chaosbench.dynamics.scales import scales_of
 from chaosbench.systems import registry
 
 METHODS = ("collocation", "exponential-adams", "etdrk4")
@@ -26,7 +27,7 @@ ERRORS = (1e-5, 1e-9)
 
 def end(system, state, span, method, rtol):
     """Return the state after `span`."""
-    orbit = Orbit(system, state, rtol=rtol, integrator=method)
+    orbit = orbit_of(system, state, rtol=rtol, integrator=method)
     orbit.advance(span)
     return orbit.state
 
@@ -35,7 +36,7 @@ def main(names: list[str]) -> None:
     """Measure the fields of these names, or every ranked one."""
     for name in names or [n for n in registry if registry[n].kind == "field" and n != "burgers"]:
         system, known = registry[name], cb.constants(name)
-        state = attractor_orbit(system, key=(1,), rtol=1e-12).state
+        state = attractor_orbit(scales_of(system), key=(1,), rtol=1e-12).state
         span, sigma = 0.1 * known.lyapunov_time, np.array(known.std)
         truth = end(system, state, span, "collocation", 3e-15)
         other = end(system, state, span, "exponential-adams", 1e-15)

@@ -21,8 +21,8 @@ from _pairs import interleave, report
 from scipy.integrate import solve_ivp
 
 import chaosbench as cb
-from chaosbench.dynamics.orbits._orbit import Orbit
-from chaosbench.dynamics.simulate import sampling_step
+from chaosbench.dynamics.orbits import orbit_of
+from chaosbench.dynamics.simulation import sampling_step
 
 RTOL = 1e-10
 POINTS = 10_000
@@ -127,7 +127,7 @@ def main() -> None:
     print(f"{POINTS} points = 100 periods, rtol = atol = {RTOL:g}; min / median / max of rounds")
     for name, (system, exponent, alias) in CASES.items():
         dt = sampling_step(system, points_per_period=100)
-        orbit = Orbit(system, np.array(system.ic))
+        orbit = orbit_of(system, np.array(system.ic))
         orbit.advance(100 * 100 * dt)
         ic = orbit.state.copy()
         grid = dt * np.arange(POINTS)

@@ -14,7 +14,7 @@ import numpy as np
 from _pairs import interleave, report
 from scipy.integrate import solve_ivp
 
-from chaosbench.dynamics.orbits._orbit import Orbit
+from chaosbench.dynamics.orbits import orbit_of
 from chaosbench.systems import flow
 
 TOLERANCES = [10.0**-k for k in (4, 5, 6, 7, 8, 9, 10, 11, 12)]
@@ -74,7 +74,9 @@ CASES = {
 
 
 def ours(system, end, rtol, integrator):
-    orbit = Orbit(system, np.array(system.ic), rtol=rtol, atol=1e-6 * rtol, integrator=integrator)
+    orbit = orbit_of(
+        system, np.array(system.ic), rtol=rtol, atol=1e-6 * rtol, integrator=integrator
+    )
     orbit.advance(end)
     return orbit.state
 

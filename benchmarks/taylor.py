@@ -21,9 +21,8 @@ import numpy as np
 from _pairs import interleave, report, spread
 from integrate import CASES, equations
 
-from chaosbench.dynamics.orbits._orbit import Orbit
-from chaosbench.dynamics.orbits._taylor import TaylorOrbit
-from chaosbench.dynamics.simulate import sampling_step
+from chaosbench.dynamics.orbits import TaylorOrbit, orbit_of
+from chaosbench.dynamics.simulation import sampling_step
 
 NAMES = ("lorenz", "rossler", "lorenz96(4)")
 
@@ -45,7 +44,7 @@ def main(rounds: int) -> None:
     for name in NAMES:
         system, exponent, _ = CASES[name]
         period = 100 * sampling_step(system, points_per_period=100)
-        settled = Orbit(system, np.array(system.ic))
+        settled = orbit_of(system, np.array(system.ic))
         settled.advance(100 * period)
         ic, span = settled.state.copy(), 100 * period
         sigma = settled.sample(4000, period / 100).std(axis=0)
@@ -58,7 +57,7 @@ def main(rounds: int) -> None:
                 return TaylorOrbit(system, ic, tolerance=tolerance, double_double=False)
 
             def runge_kutta(system=system, ic=ic, tolerance=tightest):
-                return Orbit(system, ic, rtol=tolerance)
+                return orbit_of(system, ic, rtol=tolerance)
 
             samples = {
                 "taylor": ours().sample(101, grid[1]),

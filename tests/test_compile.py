@@ -208,7 +208,9 @@ def test_every_system_against_numpy(name):
     system = registry[name]
     inputs, outputs = system.trace.inputs, system.trace.outputs
     generator = np.random.default_rng(1)
-    points = np.array(system.ic)[[0] * len(inputs)] if system.delays else np.array(system.ic)
+    points = (
+        np.array(system.ic)[[0] * len(inputs)] if system.kind == "delay" else np.array(system.ic)
+    )
     points = points + 0.1 * np.maximum(0.1, np.abs(points)) * generator.normal(
         size=(20, len(inputs))
     )

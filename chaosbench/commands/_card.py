@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from chaosbench.dynamics.constants import Constants
-from chaosbench.systems._system import System
+from chaosbench.dynamics.stored import Constants
+from chaosbench.systems import System
 from chaosbench.systems.printing import equation_text
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def card(system: System, known: Constants | None) -> Group:
 
 
 def _facts(system: System, known: Constants) -> list[tuple[str, str]]:
-    unit = "iterations" if system.kind == "map" else "time units"
+    unit = system.time_unit
     pairs = list(zip(known.lyapunov_exponents, known.lyapunov_stderr, strict=True))
     exponents = ", ".join(f"{value:.4g} ± {error:.1g}" for value, error in pairs[:4])
     more = f", … {len(pairs) - 4} more" if len(pairs) > 4 else ""

@@ -35,9 +35,8 @@ def systems_list(
     format: FormatOption = Format.table,  # noqa: A002
 ) -> None:
     """List the catalogue."""
-    from chaosbench.dynamics.constants import known_constants
-    from chaosbench.systems import registry
-    from chaosbench.systems._system import Kind
+    from chaosbench.dynamics.stored import known_constants
+    from chaosbench.systems import Kind, registry
 
     if kind not in (None, *get_args(Kind)):
         kinds = ", ".join(sorted(get_args(Kind)))
@@ -89,7 +88,7 @@ def systems_show(
     """Show one system: equation, parameters, facts with errors, provenance, warnings."""
     from dataclasses import asdict
 
-    from chaosbench.dynamics.constants import known_constants
+    from chaosbench.dynamics.stored import known_constants
     from chaosbench.systems import registry
     from chaosbench.systems.printing import equation_latex, equation_text
 
@@ -168,8 +167,8 @@ def systems_simulate(
     """Integrate a system; print what came out, and write it to a Parquet file if asked."""
     from typing import cast
 
-    from chaosbench.dynamics.constants import known_constants
-    from chaosbench.dynamics.simulate import Precision, simulate
+    from chaosbench.dynamics.simulation import Precision, simulate
+    from chaosbench.dynamics.stored import known_constants
     from chaosbench.systems import registry
 
     system = registry[name].with_params(**_parameters(param))
@@ -250,8 +249,8 @@ def systems_characterise(
     """Measure period, exponents and dimensions, and write the constants JSON."""
     from dataclasses import asdict
 
-    from chaosbench.dynamics.characterise import characterise_many, disagreement
-    from chaosbench.dynamics.constants import constants, constants_path
+    from chaosbench.dynamics.characterisation import characterise_many, disagreement
+    from chaosbench.dynamics.stored import constants, constants_path
     from chaosbench.systems import registry
 
     wanted = list(registry) if names == ["all"] else [registry.resolve(name) for name in names]
@@ -317,7 +316,7 @@ def systems_gallery(
     names: Annotated[list[str] | None, typer.Argument(help="By default all measured.")] = None,
 ) -> None:
     """Draw every system and an index page."""
-    from chaosbench.dynamics.constants import known_constants
+    from chaosbench.dynamics.stored import known_constants
     from chaosbench.plotting import write_gallery
     from chaosbench.systems import registry
 

@@ -19,18 +19,19 @@ from chaosbench.datasets._files import (
     write_trajectories,
 )
 from chaosbench.datasets._recipe import Dataset, Pace
+from chaosbench.dynamics.attractor import attractor_orbit, settling_time
 from chaosbench.dynamics.certify import (
     Certificate,
     certified_until,
     describe,
     shared_certificate,
 )
-from chaosbench.dynamics.constants import constants
-from chaosbench.dynamics.orbits._orbit import Orbit
-from chaosbench.dynamics.orbits._taylor import TaylorOrbit, can_follow
-from chaosbench.dynamics.simulate import attractor_orbit, settling_time
+from chaosbench.dynamics.orbits import Orbit, TaylorOrbit, can_follow
+from chaosbench.dynamics.scales import Scales, scales_of
+from chaosbench.dynamics.stored import constants
 from chaosbench.errors import CorruptDataError, IntegrationError, RecipeMismatchError
 from chaosbench.provenance import digest, versions
+from chaosbench.systems import DelaySystem, FieldSystem
 from chaosbench.systems import registry as systems
 from chaosbench.trajectories import FloatArray, Trajectories
 
@@ -270,18 +271,19 @@ def _integrate(dataset: Dataset, system: str, split: Split, pace: Pace) -> Traje
     seen = 1 if train else dataset.context  # the certificate starts from the last of these
     further = (dataset.train_points if train else dataset.context + pace.horizon) - seen
     found = systems[system]
+    scales = scales_of(found)
     values, starts, certificates = [], [], []
     for k in range(count):
         # NumPy pads short keys with zeros; the closing 1 keeps these apart from simulate's
         key = (dataset.seed, _SPLITS.index(split), k, 1)
         rtol = dataset.rtol
-        if found.kind == "field" and not train:
+        if isinstance(found, FieldSystem) and not train:
             # a context of looser steps would leave what no second method follows in the fast waves
             rtol = min(rtol, TIGHT_DOUBLE)
-        orbit = attractor_orbit(found, key=key, rtol=rtol)
+        orbit = attractor_orbit(scales, key=key, rtol=rtol)
         before = np.empty((0, found.dimension))
         if not train and dataset.shift:
-            before = _shift(orbit, dataset, system, pace)
+            before = _shift(orbit, dataset, scales, pace)
         starts.append(orbit.time - len(before) * pace.dt)
         past = np.concatenate([before, orbit.sample(seen - len(before), pace.dt)])
         if train:
@@ -302,11 +304,13 @@ def _continue(
 ) -> tuple[FloatArray, Certificate]:
     """Return what follows the last of the samples ``(k, d)``, and for how long it is true."""
     # as the orbit stands now: a delay system's past is not in its samples
-    known = orbit.memory()
+    memory = orbit.memory()
     begin = orbit.time
     future = orbit.sample(steps + 1, pace.dt)[1:]
     joined = np.concatenate([past[-1:], future])
-    found = certified_until(orbit.system, joined, pace.dt, start_time=begin, rtol=rtol, **known)
+    found = certified_until(
+        orbit.system, joined, pace.dt, start_time=begin, rtol=rtol, memory=memory
+    )
     return future, found
 
 
@@ -333,12 +337,11 @@ def _exact_future(
 
 def _tighten(orbit: Orbit) -> float:
     """Integrate from here on as exactly as a double pays for; return that tolerance."""
-    tight = TIGHT_DOUBLE if orbit.system.kind in ("delay", "field") else TIGHT
-    orbit.rtol = orbit.atol = min(orbit.rtol, tight)
-    return orbit.rtol
+    in_double = isinstance(orbit.system, (DelaySystem, FieldSystem))
+    return orbit.tighten(TIGHT_DOUBLE if in_double else TIGHT)
 
 
-def _shift(orbit: Orbit, dataset: Dataset, system: str, pace: Pace) -> FloatArray:
+def _shift(orbit: Orbit, dataset: Dataset, scales: Scales, pace: Pace) -> FloatArray:
     """Change the parameters under way; return the samples ``(k, d)`` taken before.
 
     Without a switch the orbit first settles on the shifted attractor, as long as it was given to
@@ -347,12 +350,11 @@ def _shift(orbit: Orbit, dataset: Dataset, system: str, pace: Pace) -> FloatArra
     """
     count = round(dataset.switch * dataset.context)
     before = orbit.sample(count, pace.dt) if count else np.empty((0, orbit.state.size))
-    orbit.system = dataset.test_system(system)
-    orbit.kink = orbit.time  # the derivative of a delay system jumps here
+    orbit.change_to(dataset.test_system(scales.system.name))
     if count:
         orbit.advance(pace.dt)
     else:
-        orbit.advance(settling_time(systems[system]))
+        orbit.advance(settling_time(scales))
     return before
 
 

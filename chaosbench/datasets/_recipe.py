@@ -7,11 +7,11 @@ from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import Any, Literal
 
-from chaosbench.dynamics.constants import Constants, constants, known_constants
+from chaosbench.dynamics.stored import Constants, constants, known_constants
 from chaosbench.errors import InputError, ParameterError
 from chaosbench.provenance import digest
+from chaosbench.systems import DelaySystem, FieldSystem, System
 from chaosbench.systems import registry as systems
-from chaosbench.systems._system import System
 
 __all__ = ["FORMAT", "Clock", "Dataset", "Pace"]
 
@@ -127,7 +127,9 @@ class Dataset:
                 raise ParameterError(f"shift changes the parameters of one system, not {names}")
             object.__setattr__(self, "shift", tuple((str(k), float(v)) for k, v in self.shift))
             shifted = self.test_system(names[0])  # refuses parameters that the system lacks
-            if self.switch and shifted.delays != systems[names[0]].delays:
+            both = shifted, systems[names[0]]
+            delays = {found.delays for found in both if isinstance(found, DelaySystem)}
+            if self.switch and len(delays) > 1:
                 raise ParameterError(
                     "a delay cannot switch inside a context; shift another parameter"
                 )
@@ -139,7 +141,7 @@ class Dataset:
         for name, default in {"shift": (), "switch": 0.0, "observe_every": 0}.items():
             if content[name] == default:  # younger than the format: older hashes must stay
                 del content[name]
-        fields = any(systems[name].kind == "field" for name in self.systems)
+        fields = any(isinstance(systems[name], FieldSystem) for name in self.systems)
         content["format"] = FIELD_FORMAT if fields else FORMAT
         content["fingerprints"] = {name: systems[name].fingerprint for name in self.systems}
         content["constants"] = {name: _clocks(systems[name]) for name in self.systems}
@@ -173,7 +175,7 @@ class Dataset:
 
         """
         known = constants(system)
-        dt = self._step(known, systems[system].kind == "map")
+        dt = self._step(known, systems[system].discrete)
         span = self.horizon_lyapunov * (known.lyapunov_time or known.period)
         steps = max(1, math.ceil(span / dt - 1e-9))
         return Pace(

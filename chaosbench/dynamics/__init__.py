@@ -1,14 +1,59 @@
-"""What is done with a system: simulated, certified, measured."""
+"""What is done with a system: it is simulated, certified and measured.
+
+`simulate` samples trajectories, `certified_until` says for how long one is the solution through its
+first sample, `lyapunov_spectrum` and `twin_exponent` measure exponents by two methods, and
+`characterise` measures everything that `constants` then returns.
+
+Names load when they are first used: constants can be read without the compiler.
+"""
 
 from __future__ import annotations
 
-from chaosbench.dynamics.certify import Certificate, certified_until
-from chaosbench.dynamics.characterise import characterise
-from chaosbench.dynamics.constants import Constants, constants
-from chaosbench.dynamics.lyapunov import LyapunovSpectrum, lyapunov_spectrum, twin_exponent
-from chaosbench.dynamics.simulate import simulate
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from chaosbench.dynamics.certify import Certificate as Certificate
+    from chaosbench.dynamics.certify import certified_until as certified_until
+    from chaosbench.dynamics.characterisation import characterise as characterise
+    from chaosbench.dynamics.exponents import LyapunovSpectrum as LyapunovSpectrum
+    from chaosbench.dynamics.exponents import TwinExponent as TwinExponent
+    from chaosbench.dynamics.lyapunov import lyapunov_spectrum as lyapunov_spectrum
+    from chaosbench.dynamics.lyapunov import twin_exponent as twin_exponent
+    from chaosbench.dynamics.scales import Scales as Scales
+    from chaosbench.dynamics.scales import scales_of as scales_of
+    from chaosbench.dynamics.simulation import simulate as simulate
+    from chaosbench.dynamics.stored import Constants as Constants
+    from chaosbench.dynamics.stored import constants as constants
+
+_HOMES = {
+    "Certificate": "certify",
+    "Constants": "stored",
+    "LyapunovSpectrum": "exponents",
+    "Scales": "scales",
+    "TwinExponent": "exponents",
+    "certified_until": "certify",
+    "characterise": "characterisation",
+    "constants": "stored",
+    "lyapunov_spectrum": "lyapunov",
+    "scales_of": "scales",
+    "simulate": "simulation",
+    "twin_exponent": "lyapunov",
+}
 
 __all__ = [
-    "Certificate", "Constants", "LyapunovSpectrum", "certified_until", "characterise", "constants",
-    "lyapunov_spectrum", "simulate", "twin_exponent",
+    "Certificate", "Constants", "LyapunovSpectrum", "Scales", "TwinExponent", "certified_until",
+    "characterise", "constants", "lyapunov_spectrum", "scales_of", "simulate", "twin_exponent",
 ]  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'chaosbench.dynamics' has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"chaosbench.dynamics.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -30,24 +30,32 @@ first sample is.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from chaosbench.dynamics.constants import known_constants
-from chaosbench.dynamics.orbits._orbit import Orbit, integrator_for
-from chaosbench.dynamics.orbits._taylor import (
+from chaosbench.dynamics.orbits import (
     PIECES,
     CollocationOrbit,
     ExtrapolatedOrbit,
     RefinedOrbit,
     TaylorOrbit,
+    integrator_for,
+    orbit_of,
 )
+from chaosbench.dynamics.scales import Scales, scales_of
 from chaosbench.errors import InputError, IntegrationError
-from chaosbench.systems._system import System
+from chaosbench.systems import (
+    DelaySystem,
+    FieldSystem,
+    Flow,
+    Map,
+    StochasticSystem,
+    System,
+    get,
+)
 from chaosbench.trajectories import FloatArray
 
 __all__ = ["AGREEMENT", "Certificate", "certified_until", "describe", "shared_certificate"]
@@ -119,8 +127,8 @@ def certified_until(
     start_time: float = 0.0,
     rtol: float = 1e-12,
     sigma: ArrayLike | None = None,
-    past: Any = None,
-    kink: float = -np.inf,
+    memory: Any = None,
+    scales: Scales | None = None,
 ) -> Certificate:
     """Return for how long one trajectory is the solution through one of its samples.
 
@@ -136,9 +144,10 @@ def certified_until(
         sigma: what differences are measured in, ``(d,)``; by default the standard deviations that
             are stored for the system, else those of the samples. A variable that never moves is
             compared in its own units.
-        past, kink: of a delay system's `Orbit` at the sample `start`, or the path of a stochastic
-            one there (see `Orbit.memory`); without it there is no certificate, because samples do
-            not hold what happened between them.
+        memory: what an orbit remembered at the sample `start`, see `Orbit.memory`. A delay system
+            has no certificate without its past and a stochastic one none without its Brownian
+            path, because samples do not hold what happened between them.
+        scales: of the system; looked up unless they are given.
 
     Returns:
         Certificate; `until` ends on a sample.
@@ -147,9 +156,8 @@ def certified_until(
         InputError: wrong shapes, or a `start` that is no sample.
 
     """
-    from chaosbench.systems import get
-
     system = get(system)
+    scales = scales or scales_of(system)
     given = np.asarray(values, dtype=np.float64)
     if given.ndim != 2 or given.shape[1] != system.dimension or not len(given):
         raise InputError(
@@ -157,15 +165,17 @@ def certified_until(
         )
     if not 0 <= start < len(given):
         raise InputError(f"start must be one of the {len(given)} samples, not {start!r}")
-    spread = _spread(system, given) if sigma is None else np.asarray(sigma, dtype=np.float64)
+    if sigma is None:
+        sigma = given.std(axis=0) if scales.constants is None else scales.spread
+    spread = np.asarray(sigma, dtype=np.float64)
     spread = np.where(spread > 0, spread, 1.0)
     given = given[start:]
     begin = start_time + start * dt
-    if system.kind == "delay" and past is None:
+    if isinstance(system, DelaySystem) and memory is None:
         return Certificate(None, reason="the past of a delay system is not in its samples")
-    if system.kind == "stochastic" and past is None:
+    if isinstance(system, StochasticSystem) and memory is None:
         return Certificate(None, reason="the path of the noise is not in a system's samples")
-    makers = _witnesses(system, given[0], begin, rtol, past, kink)
+    makers = _witnesses(scales, given[0], begin, rtol, memory)
     agreed, checks = len(given), []
     for choices in makers:
         # a check need not look beyond where an earlier one failed
@@ -174,89 +184,71 @@ def certified_until(
     return Certificate((agreed - 1) * dt, tuple(checks))
 
 
-def _spread(system: System, given: FloatArray) -> FloatArray:
-    known = known_constants(system)
-    return np.array(known.std) if known is not None else given.std(axis=0)
-
-
 Maker = tuple[str, Callable[[], _Sampled]]
 
 
 def _witnesses(
-    system: System,
-    state: FloatArray,
-    time: float,
-    rtol: float,
-    past: Any,
-    kink: float,
+    scales: Scales, state: FloatArray, time: float, rtol: float, memory: Any
 ) -> list[Sequence[Maker]]:
     """List the checks; each is a list of integrations of which the first that works counts."""
+    system = scales.system
     if rtol < FINEST:
-        loose = 1000.0 * rtol
-        if system.kind == "map":
-            return [[(
-                f"iteration in double-double from {NUDGE:g} away",
-                lambda: TaylorOrbit(system, state, time, nudge=NUDGE),
-            )]]  # fmt: skip
-        return [[(
-            f"taylor-dd at {loose:g}", lambda: TaylorOrbit(system, state, time, tolerance=loose)
-        )]]  # fmt: skip
+        return [[_finer(system, state, time, 1000.0 * rtol)]]
     tight = min(rtol, max(rtol / 100.0, TIGHTEST))
 
-    taylor: Maker = (
-        "iteration in double-double" if system.kind == "map" else "taylor-dd",
-        lambda: TaylorOrbit(system, state, time, tolerance=TAYLOR_TOLERANCE),
-    )
-    extrapolation: Maker = (
-        f"extrapolation at {tight:g}",
-        lambda: ExtrapolatedOrbit(system, state, time, rtol=tight),
-    )
-    dop853: Maker = (
-        f"{integrator_for(system, tight)} at {tight:g}",
-        lambda: _with_past(Orbit(system, state, time, rtol=tight), past, kink),
-    )
-    if system.kind == "map":
-        return [[taylor]]
-    if system.kind == "delay":
-        collocation: Maker = (
-            f"collocation at {COLLOCATION_TOLERANCE:g}",
-            lambda: _with_past(
-                CollocationOrbit(system, state, time, rtol=COLLOCATION_TOLERANCE), past, kink
+    def own(integrator: str, tolerance: float) -> Maker:
+        return (
+            f"{integrator} at {tolerance:g}",
+            lambda: orbit_of(
+                system, state, time, rtol=tolerance, integrator=integrator, memory=memory
             ),
         )
-        return [[collocation], [dop853]]
-    if system.kind == "field":
-        method = integrator_for(system, rtol)
-        other, finer = (
-            ("exponential-adams", ADAMS_TOLERANCE)
-            if method == "collocation"
-            else ("collocation", COLLOCATION_TOLERANCE)
+
+    def taylor(name: str) -> Maker:
+        return name, lambda: TaylorOrbit(system, state, time, tolerance=TAYLOR_TOLERANCE)
+
+    same = integrator_for(system, tight, stiff=scales.stiff)
+    match system:
+        case Map():
+            return [[taylor("iteration in double-double")]]
+        case DelaySystem():
+            collocation: Maker = (
+                f"collocation at {COLLOCATION_TOLERANCE:g}",
+                lambda: CollocationOrbit(
+                    system, state, time, rtol=COLLOCATION_TOLERANCE, memory_at_start=memory
+                ),
+            )
+            return [[collocation], [own(same, tight)]]
+        case FieldSystem():
+            method = integrator_for(system, rtol)
+            other, finer = (
+                ("exponential-adams", ADAMS_TOLERANCE)
+                if method == "collocation"
+                else ("collocation", COLLOCATION_TOLERANCE)
+            )
+            return [[own(other, finer)], [own(method, tight)]]
+        case StochasticSystem():
+            return [[(
+                f"ito-1.5 in 1/{PIECES} of the step",
+                lambda: RefinedOrbit(system, state, time, memory_at_start=memory),
+            )]]  # fmt: skip
+        case Flow() if system.switches is None:
+            extrapolation: Maker = (
+                f"extrapolation at {tight:g}",
+                lambda: ExtrapolatedOrbit(system, state, time, rtol=tight),
+            )
+            return [[taylor("taylor-dd"), extrapolation], [own(same, tight)]]
+    return [[taylor("taylor-dd")], [own(same, tight)]]
+
+
+def _finer(system: System, state: FloatArray, time: float, loose: float) -> Maker:
+    """Return the check of samples in double-double, which nothing finer can follow."""
+    if isinstance(system, Map):
+        return (
+            f"iteration in double-double from {NUDGE:g} away",
+            lambda: TaylorOrbit(system, state, time, nudge=NUDGE),
         )
-        return [
-            [_field_maker(system, state, time, other, finer)],
-            [_field_maker(system, state, time, method, tight)],
-        ]
-    if system.kind == "stochastic":
-        return [[(
-            f"ito-1.5 in 1/{PIECES} of the step",
-            lambda: _with_past(RefinedOrbit(system, state, time), deepcopy(past), kink),
-        )]]  # fmt: skip
-    return [[taylor, extrapolation] if system.switches is None else [taylor], [dop853]]
-
-
-def _field_maker(
-    system: System, state: FloatArray, time: float, integrator: str, rtol: float
-) -> Maker:
-    return (
-        f"{integrator} at {rtol:g}",
-        lambda: Orbit(system, state, time, rtol=rtol, integrator=integrator),
-    )
-
-
-def _with_past(orbit: Orbit, past: Any, kink: float) -> Orbit:
-    if past is not None:
-        orbit.past, orbit.kink = past, kink
-    return orbit
+    return f"taylor-dd at {loose:g}", lambda: TaylorOrbit(system, state, time, tolerance=loose)
 
 
 def _first_that_lasts(

@@ -12,8 +12,8 @@ import numpy as np
 
 from chaosbench import metrics
 from chaosbench.datasets import generate
-from chaosbench.dynamics.constants import constants
-from chaosbench.dynamics.simulate import simulate
+from chaosbench.dynamics.simulation import simulate
+from chaosbench.dynamics.stored import constants
 from chaosbench.errors import ChaosbenchError, InputError, InvalidForecastError
 from chaosbench.evaluation._request import request
 from chaosbench.evaluation._spec import spec_of
@@ -378,9 +378,9 @@ def _dimension(values: FloatArray, system: System, exam: Exam) -> tuple[float, f
     """Correlation dimension of a series, unfolded in delays where one variable is seen."""
     if not np.isfinite(values).all():
         return math.nan, math.nan
-    if values.shape[1] == 1 and not (system.kind == "map" and system.dimension == 1):
+    if values.shape[1] == 1 and not (system.discrete and system.dimension == 1):
         count = 2 * math.ceil(constants(system).kaplan_yorke_dimension or 3.0) + 1
-        lag = 1 if system.kind == "map" else max(1, round(exam.period / exam.dt / 8))
+        lag = 1 if system.discrete else max(1, round(exam.period / exam.dt / 8))
         length = len(values) - (count - 1) * lag
         if length < LEAST // 2:
             return math.nan, math.nan

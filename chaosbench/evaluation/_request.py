@@ -53,7 +53,7 @@ def ask(server: Server, cell: Cell, exam: Exam, seconds: float) -> Outcome:
     every = cell.task.dataset.observe_every
     job |= {
         "asks": cell.task.asks,
-        "discrete": systems[cell.task.system].kind == "map",
+        "discrete": systems[cell.task.system].discrete,
         "observe_every": every,
         "ranked": cell.task.ranked,
         "dropped": cell.task.dropped,

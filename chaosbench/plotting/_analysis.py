@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from chaosbench.dynamics.constants import constants
+from chaosbench.dynamics.stored import constants
 from chaosbench.evaluation import Analysis
 from chaosbench.plotting._style import ACCENT, INK, MUTED, blank, liveliest, plain
 from chaosbench.systems import get
@@ -184,4 +184,4 @@ def _twins(analysis: Analysis) -> Figure:
 
 
 def _discrete(analysis: Analysis) -> bool:
-    return get(analysis.system).kind == "map"
+    return get(analysis.system).discrete

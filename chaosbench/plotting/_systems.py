@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from chaosbench.dynamics.constants import constants, known_constants
-from chaosbench.dynamics.simulate import simulate
+from chaosbench.dynamics.simulation import simulate
+from chaosbench.dynamics.stored import constants, known_constants
 from chaosbench.plotting._style import ACCENT, INK, MUTED, blank, liveliest, plain, save, shades
-from chaosbench.systems import System, get
-from chaosbench.systems._field import FieldSystem
+from chaosbench.systems import DelaySystem, FieldSystem, System, get
 from chaosbench.trajectories import Trajectories
 
 if TYPE_CHECKING:
@@ -49,7 +48,7 @@ def plot_system(system: str | System, *, seed: int = 0) -> Figure:
     figure = blank(9.6, 4.4)
     grid = figure.add_gridspec(2, 2, width_ratios=(1, 1.35), hspace=0.5)
     _attractor(figure.add_subplot(grid[:, 0]), system, seed)
-    discrete = system.kind == "map"
+    discrete = system.discrete
     made = simulate(system, points=2**14, points_per_period=50, seed=seed)
     shown = min(system.dimension, 4)
     length = 100 if discrete else 600
@@ -205,7 +204,7 @@ def _attractor(axes: Axes, system: System, seed: int) -> None:
     axes.set_yticks([])
     for spine in axes.spines.values():
         spine.set_visible(False)
-    if system.kind == "map":
+    if system.discrete:
         values = simulate(system, points=20_000, seed=seed).values[0]
         x, y = (values[:-1, 0], values[1:, 0]) if system.dimension == 1 else values[:, :2].T
         axes.plot(x, y, ",", color=ACCENT, alpha=0.5)
@@ -221,7 +220,7 @@ def _attractor(axes: Axes, system: System, seed: int) -> None:
         made = simulate(system, points=200 * periods, points_per_period=200, seed=seed)
         values = made.values[0]
         if system.dimension == 1:  # against its own past: by its lag, or by a quarter of a period
-            lag = round(system.delays[0].lag / made.dt) if system.delays else 50
+            lag = round(system.lags[0] / made.dt) if isinstance(system, DelaySystem) else 50
             x, y = values[lag:, 0], values[:-lag, 0]
         else:
             i, j = liveliest(values)

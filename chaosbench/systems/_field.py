@@ -7,14 +7,14 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from types import MappingProxyType
-from typing import Any
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
 from chaosbench.errors import DefinitionError, InputError, ParameterError
-from chaosbench.expressions import Expr
-from chaosbench.systems._declare import signature
-from chaosbench.systems._system import System
+from chaosbench.expressions import Expr, Graph
+from chaosbench.systems._declare import parameters_of
+from chaosbench.systems._system import Kind, System
 from chaosbench.systems.discretisation import Discretisation
 
 __all__ = ["FieldSystem", "dx", "dy", "field", "inverse_laplacian", "laplacian"]
@@ -69,10 +69,11 @@ class FieldSystem(System):
 
     """
 
+    kind: ClassVar[Kind] = "field"
+
     components: tuple[str, ...] = ()
     points: tuple[int, ...] = ()
     extent: tuple[str | float, ...] = ()
-    start: Callable[..., Any] | None = None
 
     @property
     def unknowns(self) -> tuple[str, ...]:
@@ -124,10 +125,17 @@ class FieldSystem(System):
             "lyapunov_spectrum and jacobian work for it"
         )
 
-    def _more_to_hash(self) -> Mapping[str, Any]:
+    def _symbols(self, graph: Graph) -> dict[str, Expr]:
+        return {
+            name: graph.symbol("coordinate", axis, name)
+            for axis, name in enumerate(self.coordinates)
+        }
+
+    def _more_to_hash(self, number: Mapping[int, int]) -> Mapping[str, Any]:
+        del number
         return {"points": self.points, "lengths": [length.hex() for length in self.lengths]}
 
-    def with_dimension(self, d: int) -> FieldSystem:
+    def with_dimension(self, d: int) -> Self:
         """Return the same equation on a grid with `d` values in all, as many along each axis."""
         n = round((d / len(self.components)) ** (1 / len(self.points))) if d > 0 else 0
         if len(self.components) * n ** len(self.points) != d:
@@ -137,7 +145,7 @@ class FieldSystem(System):
             )
         return self.with_points(n)
 
-    def with_points(self, n: int) -> FieldSystem:
+    def with_points(self, n: int) -> Self:
         """Return the same equation with `n` grid points along each axis.
 
         Raises:
@@ -189,23 +197,20 @@ def field(
 
     def decorate(function: Callable[..., Any]) -> FieldSystem:
         title = name or function.__name__
-        positional, parameters = signature(function)
+        positional, parameters = parameters_of(function, title)
         components = tuple(p for p in positional if p not in COORDINATES)
         variables, start = _on_grid(title, components, grid, ic)
         for entry in extent:
             if isinstance(entry, str) and entry not in parameters:
                 raise DefinitionError(f"the field {title!r} has no parameter {entry!r}, its length")
-        for key, value in parameters.items():
-            if not math.isfinite(value):
-                raise DefinitionError(f"the parameter {key!r} of {title!r} is not finite")
         return FieldSystem(
             name=title,
-            kind="field",
             function=function,
             variables=variables,
             parameters=MappingProxyType(parameters),
             ic=start,
             reference=reference,
+            home=(function.__module__, function.__qualname__),
             declared_tags=frozenset(tags),
             aliases=tuple(aliases),
             layout=tuple(positional),

@@ -1,66 +1,87 @@
-"""The noise of stochastic systems: its trace, its kernels, its Brownian path, its exponents."""
+"""Stochastic systems: differential equations in which every variable may have noise of its own."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from types import MappingProxyType
+from typing import Any, ClassVar
 
 from chaosbench.errors import DefinitionError
-from chaosbench.expressions import Expr, Graph, Vector, differentiate
-from chaosbench.trajectories import FloatArray
+from chaosbench.expressions import Expr, Graph, differentiate
+from chaosbench.systems._declare import InitialState, declare
+from chaosbench.systems._system import Kind, System
+from chaosbench.systems.tracing import accepted, called, named_arguments, signature
 
-if TYPE_CHECKING:
-    from chaosbench.dynamics.orbits._orbit import Orbit
-    from chaosbench.systems._system import System
-
-__all__ = [
-    "BrownianPath", "compile_noise", "integrate_stochastic", "noise_terms", "noisy_growth",
-    "noisy_twin", "trace_noise",
-]  # fmt: skip
+__all__ = ["StochasticSystem", "stochastic"]
 
 
-def trace_noise(system: System, graph: Graph, parameters: Mapping[str, Any]) -> tuple[Expr, ...]:
-    """Trace the amplitudes of the noise in a graph that holds the drift.
+def _no_noise() -> float:
+    return 0.0
 
-    Raises:
-        DefinitionError: the amplitudes are not one a variable, or cannot be traced.
+
+@dataclass(frozen=True, eq=False, repr=False)
+class StochasticSystem(System):
+    """A stochastic differential equation in Itô's sense, made by the decorator `stochastic`.
+
+    Attributes:
+        noise: returns the amplitude of the noise in each variable.
+        step: the longest integration step, in time units.
 
     """
-    from chaosbench.systems._system import _flatten, accepted
 
-    assert system.noise is not None
-    state = [graph.symbol("state", i, name) for i, name in enumerate(system.variables)]
-    values: dict[str, Any] = {"t": graph.symbol("time", 0, "t"), **parameters}
-    position = 0
-    for entry in system.layout:
-        if isinstance(entry, tuple):
-            vector = np.empty(entry[1], dtype=object).view(Vector)
-            vector[:] = state[position : position + entry[1]]
-            values[entry[0]] = vector
-            position += entry[1]
-        elif entry != "t":
-            values[entry] = state[position]
-            position += 1
-    try:
-        amplitudes = _flatten(system.noise(**accepted(system.noise, values)))
-        made = tuple(graph.lift(value) for value in amplitudes)
-    except (DefinitionError, TypeError, AttributeError) as error:
-        raise DefinitionError(
-            f"the noise of {system.name!r} cannot be traced: {error}; "
-            "use the functions of chaosbench.expressions"
-        ) from error
-    if len(made) != system.dimension:
-        raise DefinitionError(
-            f"the noise of {system.name!r} returns {len(made)} amplitudes, expected one for each "
-            f"of its {system.dimension} variables"
-        )
-    return made
+    kind: ClassVar[Kind] = "stochastic"
+
+    noise: Callable[..., Any] = field(default=_no_noise)
+    step: float = 0.0
+
+    @cached_property
+    def noise_amplitudes(self) -> tuple[Expr, ...]:
+        """The amplitude of the noise in each variable ``(d,)``, in the graph of `trace`."""
+        return self.amplitudes(self.trace.graph, self.parameters)
+
+    def amplitudes(self, graph: Graph, parameters: Mapping[str, Any]) -> tuple[Expr, ...]:
+        """Trace the amplitudes of the noise ``(d,)`` in a graph that holds the drift.
+
+        Raises:
+            DefinitionError: there is not one for each variable, or they cannot be traced.
+
+        """
+        what = f"the noise of {self.name!r}"
+        state = [graph.symbol("state", i, name) for i, name in enumerate(self.variables)]
+        clock = {"t": graph.symbol("time", 0, "t")}
+        values = {**clock, **parameters, **named_arguments(self.layout, state, clock)}
+        made = tuple(called(what, graph, self.noise, **accepted(self.noise, values)))
+        if len(made) != self.dimension:
+            raise DefinitionError(
+                f"{what} returns {len(made)} amplitudes, expected one for each "
+                f"of its {self.dimension} variables"
+            )
+        return made
+
+    def noise_kernels(self, count: int = 0) -> tuple[Any, ...]:
+        """Machine code of the noise terms (see `noise_terms`), for `count` tangent vectors.
+
+        Of g, L¹g, L⁰g and L¹L¹g; None for a term that is zero.
+        """
+        kernels: tuple[Any, ...] = self._once(("noise", count), lambda: _compiled(self, count))
+        return kernels
+
+    def _more_nodes(self) -> Sequence[Expr]:
+        return self.noise_amplitudes
+
+    def _more_to_hash(self, number: Mapping[int, int]) -> Mapping[str, Any]:
+        return {"noise": [number[g.id] for g in self.noise_amplitudes], "step": self.step.hex()}
+
+    def _more_tags(self) -> Iterable[str]:
+        return ("stochastic",)
 
 
-def noise_terms(system: System) -> tuple[list[Expr], list[Expr], list[Expr], list[Expr]]:
+def noise_terms(
+    system: StochasticSystem,
+) -> tuple[list[Expr], list[Expr], list[Expr], list[Expr]]:
     """Return g, L¹g = g g', L⁰g = ∂g/∂t + f g' + g² g''/2 and L¹L¹g = g (g g')', ``(d,)`` each.
 
     Raises:
@@ -97,7 +118,7 @@ def noise_terms(system: System) -> tuple[list[Expr], list[Expr], list[Expr], lis
     return g, first, along, second
 
 
-def compile_noise(system: System, count: int) -> tuple[Any, ...]:
+def _compiled(system: StochasticSystem, count: int) -> tuple[Any, ...]:
     """Compile `noise_terms` with their linearisation on `count` tangent vectors."""
     from chaosbench.compile import compile_rhs, compile_tangent
 
@@ -112,105 +133,71 @@ def compile_noise(system: System, count: int) -> tuple[Any, ...]:
     return tuple(kernels)
 
 
-@dataclass
-class BrownianPath:
-    """Where an orbit stands on the Brownian path that its key names; see `numerics._brownian`.
-
-    Equal keys give equal paths, so orbits of one key feel the same noise.
-    """
-
-    key: tuple[int, ...]
-    length: float
-    dimension: int
-    time: float
-    words: Any = field(init=False)
-    clock: FloatArray = field(init=False)
-    place: Any = field(init=False)
-    ahead: FloatArray = field(init=False)
-
-    def __post_init__(self) -> None:
-        seeds = np.random.SeedSequence(self.key, spawn_key=(0x0B,))
-        self.words = seeds.generate_state(2, np.uint64)
-        self.clock = np.array([self.time, 0.0])
-        self.place = np.zeros(2, np.int64)
-        self.ahead = np.zeros((self.dimension, 2))
-
-
-def integrate_stochastic(
-    orbit: Orbit,
-    span: float,
-    out: FloatArray,
-    dt: float,
+def stochastic(
     *,
-    y: Any = None,
-    count: int = 0,
-    pieces: int = 1,
-) -> tuple[int, float]:
-    """Move an orbit, or its state `y` with `count` tangent vectors, along its Brownian path.
+    noise: Callable[..., Any],
+    step: float,
+    ic: InitialState,
+    reference: str,
+    tags: Iterable[str] = (),
+    aliases: Iterable[str] = (),
+    dim: int | Mapping[str, int] | None = None,
+    name: str | None = None,
+) -> Callable[[Callable[..., Any]], StochasticSystem]:
+    """Define a stochastic differential equation in Itô's sense: dx = f dt + g dW.
 
-    In steps of the system's size, or in `pieces` of each.
+    The decorated function returns the drift f, as a flow's does.
+
+    Args:
+        noise: returns the amplitude g of the noise in each variable; every variable has a
+            Brownian motion of its own. Its positional names are any of the state and `t`, its
+            keyword-only names parameters, of its own or shared. An amplitude may depend on its
+            own variable and on `t` only.
+        step: the longest integration step in time units. It is fixed, because a Brownian path has
+            no smoothness for a tolerance to act on; the error of a trajectory falls with its
+            1.5th power.
+        ic, reference, tags, aliases, dim, name: as for `flow`.
+
+    Raises:
+        DefinitionError: a step that is not positive; a parameter with two defaults.
+
+    Example:
+        >>> def kick(x, *, epsilon=0.1):
+        ...     return epsilon * x
+        >>> @stochastic(noise=kick, step=0.01, ic=(1.0,), reference="none")
+        ... def growth(x, *, rate=0.05):
+        ...     return rate * x
+        >>> sorted(growth.parameters)
+        ['epsilon', 'rate']
+
     """
-    from chaosbench.dynamics.orbits._orbit import BOUND
-    from chaosbench.numerics.stochastic import integrate_noise
+    if not (math.isfinite(step) and step > 0):
+        raise DefinitionError(f"the step of a stochastic system must be positive, not {step!r}")
 
-    system, path = orbit.system, orbit.past
-    d = system.dimension
-    drift = system.tangent_kernel(count) if count else system.kernel
-    noise = system.noise_kernels(count)
-    source = np.concatenate([np.arange(d), np.repeat(np.arange(d), count)])
-    status, elapsed, steps = integrate_noise(
-        drift.address, np.array([k.address if k else 0 for k in noise]), path.words, path.length,
-        path.clock, path.place, path.ahead, orbit.state if y is None else y, span, out, dt,
-        source, BOUND, pieces,
-    )  # fmt: skip
-    orbit.attempts += steps
-    return status, elapsed
+    def decorate(function: Callable[..., Any]) -> StochasticSystem:
+        system = declare(
+            StochasticSystem, function, ic=ic, reference=reference, tags=tags, aliases=aliases,
+            dim=dim, name=name, noise=noise, step=float(step),
+        )  # fmt: skip
+        positional, own = signature(noise)
+        drift = dict(system.parameters)
+        known = {"t", *(e[0] if isinstance(e, tuple) else e for e in system.layout)}
+        for argument in positional:
+            if argument not in known:
+                raise DefinitionError(
+                    f"the noise of {system.name!r} has the argument {argument!r}, which is neither "
+                    "the time t nor a state variable of its drift"
+                )
+        for key, value in own.items():
+            if not math.isfinite(value) or drift.get(key, value) != value:
+                raise DefinitionError(
+                    f"the noise of {system.name!r} must give its parameter {key!r} a finite "
+                    f"default, the same as the drift does, not {value!r}"
+                )
+        return replace(
+            system,
+            parameters=MappingProxyType({**drift, **own}),
+            driven=system.driven or "t" in positional,
+        )
 
-
-def _segments(system: System, periods: float) -> tuple[float, int]:
-    """Return length and number of the segments that exponents are averaged over.
-
-    A period of wandering between attractors says nothing about how fast tangents grow or shrink;
-    a hundred steps do.
-    """
-    from chaosbench.dynamics.lyapunov import SEGMENTS_PER_PERIOD, _period
-
-    period = _period(system)
-    segment = min(period / SEGMENTS_PER_PERIOD, 100 * system.step)
-    return segment, round(periods * period / segment)
-
-
-def noisy_growth(
-    system: System, orbit: Orbit, y: FloatArray, count: int, periods: float, rtol: float
-) -> tuple[int, FloatArray, float, int]:
-    """Like `_lyapunov._growth`: tangent vectors under the very noise that moves the state."""
-    from chaosbench.dynamics.orbits._orbit import raise_status
-    from chaosbench.numerics.tangent import orthonormalise
-
-    del rtol  # the step is fixed
-    d = system.dimension
-    segment, steps = _segments(system, periods)
-    warm = max(100, steps // 10)
-    logs = np.empty((warm + steps, count))
-    before, none = orbit.attempts, np.empty((0, y.size))
-    for s in range(warm + steps):
-        status, elapsed = integrate_stochastic(orbit, segment, none, segment, y=y, count=count)
-        orbit.time += elapsed
-        raise_status(status, system, orbit.time)
-        orthonormalise(y, d, count, logs[s])
-    orbit.state = y[:d].copy()
-    return warm, logs, segment, (orbit.attempts - before) * y.size
-
-
-def noisy_twin(system: System, periods: float, distance: float, seed: int) -> tuple[float, float]:
-    """Return the largest exponent and its error from two orbits under the same noise."""
-    from chaosbench.dynamics.exponents._twins import displacement, pulled_back
-    from chaosbench.dynamics.orbits._orbit import Orbit
-    from chaosbench.dynamics.simulate import attractor_orbit
-
-    start = attractor_orbit(system, key=(seed, 2), rtol=1e-9)
-    offset, scale = displacement(system, distance, seed)
-    # both begin a path of the same key at the same time
-    first = Orbit(system, start.state, start.time, key=(seed, 2, 1))
-    second = Orbit(system, start.state + offset, start.time, key=(seed, 2, 1))
-    return pulled_back(first, second, scale, distance, *_segments(system, periods))
+    return decorate

@@ -3,104 +3,129 @@
 from __future__ import annotations
 
 import hashlib
-import inspect
+import importlib
 import json
 import math
-from collections.abc import Callable, Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from operator import attrgetter
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from chaosbench.errors import DefinitionError, InputError, ParameterError, suggestion
-from chaosbench.expressions import Expr, Graph, Vector, reachable
+from chaosbench.expressions import Expr, Graph, reachable
 from chaosbench.systems._machine_code import Compiled
+from chaosbench.systems.tracing import Layout, Trace, accepted, called, named_arguments
 from chaosbench.trajectories import FloatArray
 
-if TYPE_CHECKING:
-    from chaosbench.systems.switches import Switches
-
-__all__ = ["Delay", "Kind", "System", "Trace", "accepted"]
+__all__ = ["Kind", "System", "with_dimension"]
 
 Kind = Literal["flow", "delay", "map", "field", "stochastic"]
+
+FEWEST_VARIABLES = 4
+"""Of an equation whose dimension may vary."""
 
 _KINKS = frozenset({"abs", "min", "max"})
 _JUMPS = frozenset({"sign", "floor", "mod", "where"})
 
 
-@dataclass(frozen=True)
-class Delay:
-    """One delayed argument: state variable `source`, `lag` time units ago."""
-
-    name: str
-    source: int
-    lag: float
-
-
-@dataclass(frozen=True)
-class Trace:
-    """The graph of one system with its parameter values in place."""
-
-    graph: Graph
-    inputs: tuple[Expr, ...]
-    outputs: tuple[Expr, ...]
-
-    @property
-    def operations(self) -> frozenset[str]:
-        """Names of the operations the equation uses."""
-        return frozenset(node.op for node in reachable(self.outputs))
-
-
 @dataclass(frozen=True, eq=False)
-class System(Compiled):
+class System(Compiled, ABC):
     """An equation with its parameters, initial state, source and tags; frozen.
 
-    Made by the decorators `flow`, `delay`, `map`, `field` and `stochastic`. Attributes:
+    What all kinds have in common. The kinds are `Flow`, `DelaySystem`, `Map`, `StochasticSystem`
+    and `FieldSystem`, each made by a decorator: `flow`, `delay`, `map`, `stochastic`, `field`.
+    A kind says what more is traced (`_symbols`), what more is hashed (`_more_nodes` and
+    `_more_to_hash`), which kernels it has (see `Compiled`) and what else changes with its
+    parameters (`_dependents`).
 
     Attributes:
         name: registered name.
-        kind: ``flow`` (ordinary differential equation), ``delay``, ``map``, ``field`` (partial
-            differential equation) or ``stochastic``.
         function: the definition; positional names are the state, keyword-only names parameters.
         variables: names of the `d` state variables.
         parameters: name to value.
         ic: initial state ``(d,)``; for a delay system its constant history.
         reference: key into ``references.bib``.
-        aliases: other names, such as that in dysts.
-        driven: the equation reads the time `t`.
-        delays: delayed arguments of a delay system.
-        noise: the amplitudes of the noise in each variable, of a stochastic system.
-        step: the longest integration step of a stochastic system, in time units.
-        resets: pairs of a function whose rise through zero is an event of a hybrid flow, and the
-            state after it; see `flow`.
+        home: module and qualified name of the definition, under which another process finds it.
+        declared_tags: tags of the definition; `tags` has those that follow from the equation too.
+        aliases: other names, such as the one in dysts.
+        driven: whether the equation reads the time `t`.
+        layout: the positional arguments: a name, or the name and size of a vector.
+        start: the initial state as a function of the dimension, where the dimension may vary.
 
-    Two systems are equal when their fingerprints are.
+    Two systems are equal when their names and their fingerprints are.
 
     """
 
+    discrete: ClassVar[bool] = False
+    """Whether time is counted in iterations."""
+
     name: str
-    kind: Kind
     function: Callable[..., Any]
     variables: tuple[str, ...]
     parameters: Mapping[str, float]
     ic: tuple[float, ...]
     reference: str
+    home: tuple[str, str] = field(repr=False)
     declared_tags: frozenset[str] = frozenset()
     aliases: tuple[str, ...] = ()
     driven: bool = False
-    delays: tuple[Delay, ...] = ()
-    noise: Callable[..., Any] | None = None
-    step: float = 0.0
-    layout: tuple[str | tuple[str, int], ...] = field(default=(), repr=False)
-    """The positional arguments: a name, or the name and size of a vector."""
-    inverse_function: Callable[..., Any] | None = field(default=None, repr=False)
-    """The definition of a map's inverse, where it has one."""
-    resets: tuple[tuple[Callable[..., Any], Callable[..., Any]], ...] = field(
-        default=(), repr=False
-    )
+    layout: Layout = field(default=(), repr=False)
+    start: Callable[..., Any] | None = field(default=None, repr=False)
+
+    # ---------------------------------------------------------------- what a kind says of itself
+
+    @property
+    @abstractmethod
+    def kind(self) -> Kind:
+        """``flow``, ``delay``, ``map``, ``field`` (partial differential equation), ``stochastic``.
+
+        A class attribute of each kind.
+        """
+
+    @property
+    def unknowns(self) -> tuple[str, ...]:
+        """Names of what the equation is about, one for each of its lines."""
+        return self.variables
+
+    def _symbols(self, graph: Graph) -> dict[str, Expr]:
+        """Return the symbols of the arguments that are neither state nor time, by their names."""
+        del graph
+        return {}
+
+    def _more_inputs(self, symbols: Mapping[str, Expr]) -> tuple[Expr, ...]:
+        """Return those of the symbols whose values follow the state in the kernels' input."""
+        del symbols
+        return ()
+
+    def _more_nodes(self) -> Sequence[Expr]:
+        """Return the nodes that belong to the equation besides its right-hand side."""
+        return ()
+
+    def _more_to_hash(self, number: Mapping[int, int]) -> Mapping[str, Any]:
+        """Return what else the system consists of; `number` gives nodes by their ids."""
+        del number
+        return {}
+
+    def _more_tags(self) -> Iterable[str]:
+        """Return the tags that follow from what only this kind has."""
+        return ()
+
+    def _dependents(self, parameters: Mapping[str, float]) -> Mapping[str, Any]:
+        """Return the fields that change when the parameters take these values."""
+        del parameters
+        return {}
+
+    def _inputs(self, states: FloatArray, delayed: ArrayLike | None) -> FloatArray:
+        """Return the input ``(n, d + m)`` of the kernels at states ``(n, d)``."""
+        if delayed is not None:
+            raise InputError(f"{self.name!r} is no delay system and takes no delayed values")
+        return states
 
     # ---------------------------------------------------------------- facts
 
@@ -110,14 +135,9 @@ class System(Compiled):
         return len(self.variables)
 
     @property
-    def unknowns(self) -> tuple[str, ...]:
-        """Names of what the equation is about, one a line of it."""
-        return self.variables
-
-    @property
-    def coordinates(self) -> tuple[str, ...]:
-        """Names of the axes of space, of a field."""
-        return ()
+    def time_unit(self) -> str:
+        """What time is counted in: ``time units``, or ``iterations`` of a map."""
+        return "iterations" if self.discrete else "time units"
 
     @property
     def description(self) -> str:
@@ -129,16 +149,12 @@ class System(Compiled):
         """The declared tags and those that follow from the equation itself."""
         tags = set(self.declared_tags)
         tags.add("driven" if self.driven else "autonomous")
-        if self.noise is not None:
-            tags.add("stochastic")
         operations = self.trace.operations
         if operations & _JUMPS and not tags & {"kinked", "smooth"}:
             tags.add("discontinuous")
         elif operations & _KINKS:
             tags.add("kinked")
-        if self.resets:
-            tags |= {"discontinuous", "hybrid"}
-        return frozenset(tags)
+        return frozenset(tags.union(self._more_tags()))
 
     @cached_property
     def trace(self) -> Trace:
@@ -146,83 +162,36 @@ class System(Compiled):
         return self._traced(Graph(), self.parameters)
 
     @cached_property
-    def noise_amplitudes(self) -> tuple[Expr, ...]:
-        """The amplitudes of the noise in each variable, in the graph of `trace`; Itô's sense."""
-        from chaosbench.systems._stochastic import trace_noise
-
-        return trace_noise(self, self.trace.graph, self.parameters)
-
-    @cached_property
     def symbolic_trace(self) -> Trace:
         """The expression graph with the parameters as symbols, for printing."""
         graph = Graph()
-        symbols = {
-            name: graph.symbol("parameter", k, name) for k, name in enumerate(self.parameters)
-        }
-        return self._traced(graph, symbols)
+        return self._traced(graph, self.parameter_symbols(graph))
+
+    def parameter_symbols(self, graph: Graph) -> dict[str, Expr]:
+        """Return a symbol for each parameter, by its name."""
+        return {name: graph.symbol("parameter", k, name) for k, name in enumerate(self.parameters)}
 
     def _traced(self, graph: Graph, parameters: Mapping[str, Any]) -> Trace:
         d = len(self.unknowns)
         state = [graph.symbol("state", i, name) for i, name in enumerate(self.unknowns)]
-        delayed = [graph.symbol("state", d + j, delay.name) for j, delay in enumerate(self.delays)]
-        lookup = {delay.name: node for delay, node in zip(self.delays, delayed, strict=True)}
-        for axis, name in enumerate(self.coordinates):
-            lookup[name] = graph.symbol("coordinate", axis, name)
-        arguments: list[Any] = []
-        position = 0
-        for entry in self.layout:
-            if isinstance(entry, tuple):
-                vector = np.empty(entry[1], dtype=object).view(Vector)
-                vector[:] = state[position : position + entry[1]]
-                arguments.append(vector)
-                position += entry[1]
-            elif entry == "t":
-                arguments.append(graph.symbol("time", 0, "t"))
-            elif entry in lookup:
-                arguments.append(lookup[entry])
-            else:
-                arguments.append(state[position])
-                position += 1
-        try:
-            raw = self.function(*arguments, **accepted(self.function, parameters))
-        except DefinitionError as error:
-            raise DefinitionError(f"the system {self.name!r} cannot be traced: {error}") from error
-        except (TypeError, AttributeError) as error:  # a function that knows no symbols
-            raise DefinitionError(
-                f"the system {self.name!r} cannot be traced: {error}; "
-                "use the functions of chaosbench.expressions"
-            ) from error
-        outputs = tuple(graph.lift(v) for v in _flatten(raw))
+        others = self._symbols(graph)
+        inputs = (*state, *self._more_inputs(others))
+        if "t" in self.layout:
+            others = {**others, "t": graph.symbol("time", 0, "t")}
+        values = named_arguments(self.layout, state, others)
+        taken = accepted(self.function, parameters)
+        what = f"the system {self.name!r}"
+        outputs = called(what, graph, self.function, *values.values(), **taken)
         if len(outputs) != d:
             raise DefinitionError(
-                f"the system {self.name!r} has {d} state variables "
-                f"but its function returns {len(outputs)} values"
+                f"{what} has {d} state variables but its function returns {len(outputs)} values"
             )
-        return Trace(graph, (*state, *delayed), outputs)
-
-    @cached_property
-    def traced_resets(self) -> tuple[tuple[Expr, tuple[Expr, ...]], ...]:
-        """The resets in the graph of `trace`: the function of each event, the state after it."""
-        from chaosbench.systems._resets import trace_resets
-
-        return trace_resets(self)
-
-    @cached_property
-    def switches(self) -> Switches | None:
-        """Where the flow has a kink, a jump or a reset; None where it is smooth everywhere."""
-        from chaosbench.systems.switches import find_switches
-
-        if self.kind != "flow":
-            return None
-        return find_switches(self.trace.inputs, self.trace.outputs, self.traced_resets)
+        return Trace(graph, inputs, tuple(outputs))
 
     @cached_property
     def fingerprint(self) -> str:
         """Hash of the equation with its parameter values and the initial state (16 hex digits)."""
-        resets = [[surface, *image] for surface, image in self.traced_resets]
-        amplitudes = self.noise_amplitudes if self.noise is not None else ()
-        at_events = [node for reset in resets for node in reset]
-        nodes = reachable([*self.trace.outputs, *amplitudes, *at_events])
+        nodes = reachable([*self.trace.outputs, *self._more_nodes()])
         number = {node.id: k for k, node in enumerate(nodes)}
         listing = [
             [
@@ -236,20 +205,11 @@ class System(Compiled):
             "kind": self.kind,
             "graph": listing,
             "outputs": [number[o.id] for o in self.trace.outputs],
-            "delays": [[delay.source, delay.lag.hex()] for delay in self.delays],
+            "delays": [],  # of every kind, so that the hashes of the first version hold
             "ic": [value.hex() for value in self.ic],
-            **self._more_to_hash(),
         }
-        if self.noise is not None:
-            content["noise"] = [number[g.id] for g in amplitudes]
-            content["step"] = self.step.hex()
-        if resets:
-            content["resets"] = [[number[node.id] for node in reset] for reset in resets]
+        content |= self._more_to_hash(number)
         return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
-
-    def _more_to_hash(self) -> Mapping[str, Any]:
-        """Return what else a kind of system is made of."""
-        return {}
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, System):
@@ -265,7 +225,7 @@ class System(Compiled):
 
     # ---------------------------------------------------------------- variants
 
-    def with_params(self, **values: float) -> System:
+    def with_params(self, **values: float) -> Self:
         """Return the same equation with other parameter values.
 
         Raises:
@@ -288,23 +248,31 @@ class System(Compiled):
                     f"not {value!r}"
                 )
         merged = {**self.parameters, **values}
-        lags = _lags(self.function, merged)
-        delays = tuple(replace(delay, lag=lags.get(delay.name, delay.lag)) for delay in self.delays)
-        for delay in delays:
-            if not delay.lag > 0:
-                raise ParameterError(
-                    f"the delay of {delay.name!r} in {self.name!r} must be positive, "
-                    f"not {delay.lag!r}"
-                )
-        return replace(self, parameters=MappingProxyType(merged), delays=delays)
+        return replace(self, parameters=MappingProxyType(merged), **self._dependents(merged))
 
-    def with_dimension(self, d: int) -> System:
-        """Return the same equation with `d` state variables, where the equation allows it."""
-        from chaosbench.systems._declare import with_dimension
+    def with_dimension(self, d: int) -> Self:
+        """Return the same equation with another number `d` of state variables.
 
-        return with_dimension(self, d)
+        Raises:
+            DefinitionError: the system's dimension is fixed by its equation.
 
-    def with_ic(self, ic: ArrayLike) -> System:
+        """
+        if self.start is None or len(self.layout) != 1:
+            raise DefinitionError(f"the dimension of {self.name!r} is fixed at {self.dimension}")
+        ((argument, _),) = [entry for entry in self.layout if isinstance(entry, tuple)]
+        if not isinstance(d, int) or d < FEWEST_VARIABLES:
+            raise DefinitionError(
+                f"the dimension of {self.name!r} must be an integer of at least "
+                f"{FEWEST_VARIABLES}, not {d!r}"
+            )
+        return replace(
+            self,
+            variables=tuple(f"{argument}{i}" for i in range(d)),
+            layout=((argument, d),),
+            ic=tuple(float(v) for v in self.start(d)),
+        )
+
+    def with_ic(self, ic: ArrayLike) -> Self:
         """Return the same equation with another initial state ``(d,)``."""
         return replace(self, ic=tuple(float(v) for v in self.state(ic)))
 
@@ -350,26 +318,6 @@ class System(Compiled):
         out = flat.reshape(len(states), self.dimension, states.shape[1])
         return out[0] if single else out
 
-    @cached_property
-    def _inverted(self) -> System:
-        if self.inverse_function is None:
-            what = "whose definition gives no inverse" if self.kind == "map" else f"a {self.kind}"
-            raise InputError(
-                f"{self.name!r} is {what}; only maps defined with map(inverse=...) have one"
-            )
-        return replace(self, function=self.inverse_function, inverse_function=self.function)
-
-    def inverse(self, u: ArrayLike, t: ArrayLike = 0.0) -> FloatArray:
-        """Return the states ``(d,)`` or ``(n, d)`` that a map takes to `u`.
-
-        `t` is the iteration before, for a map that reads the time.
-
-        Raises:
-            InputError: no inverse is defined (every flow, and the maps that are not one-to-one).
-
-        """
-        return self._inverted.rhs(t, u)
-
     def _arguments(
         self, t: ArrayLike, u: ArrayLike, delayed: ArrayLike | None
     ) -> tuple[FloatArray, FloatArray, bool]:
@@ -389,55 +337,61 @@ class System(Compiled):
                 f"the time of {len(states)} states of {self.name!r} is a number or has shape "
                 f"({len(states)},), not {times.shape}"
             )
-        if self.delays:
-            if delayed is None:
-                names = ", ".join(delay.name for delay in self.delays)
-                raise InputError(f"the delay system {self.name!r} needs the values of {names}")
-            past = np.atleast_2d(np.asarray(delayed, dtype=np.float64))
-            if past.shape not in ((1, len(self.delays)), (len(states), len(self.delays))):
-                raise InputError(
-                    f"the delayed values of {self.name!r} have shape ({len(self.delays)},) or "
-                    f"({len(states)}, {len(self.delays)}), not {np.shape(delayed)}"
-                )
-            past = np.broadcast_to(past, (len(states), len(self.delays)))
-            states = np.concatenate([states, past], axis=1)
-        elif delayed is not None:
-            raise InputError(f"{self.name!r} is no delay system and takes no delayed values")
+        states = self._inputs(states, delayed)
         return np.broadcast_to(times, (len(states),)), states, single
 
+    # ---------------------------------------------------------------- copies
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Self:
+        return self  # frozen, as all that it holds
+
+    def _variant(self) -> dict[str, Any]:
+        """Return what distinguishes this system from the one that was defined at its home."""
+        return {
+            "dimension": self.dimension, "parameters": dict(self.parameters), "ic": self.ic,
+        }  # fmt: skip
+
+    def _as_variant(
+        self, *, dimension: int, parameters: dict[str, float], ic: tuple[float, ...]
+    ) -> System:
+        """Return the variant of this system that `_variant` describes."""
+        sized = self if dimension == self.dimension else self.with_dimension(dimension)
+        return sized.with_params(**parameters).with_ic(ic)
+
     def __reduce__(self) -> tuple[Any, ...]:
-        return _restore, (self.name, dict(self.parameters), self.ic, self.dimension)
+        """Pickle by the place of the definition, so that no other system can be taken for it.
+
+        Raises:
+            InputError: another process would not find the system there.
+
+        """
+        what = f"the system {self.name!r} cannot be sent to another process"
+        module, place = self.home
+        advice = (
+            f"it looks for it as {place!r} in the module {module!r}; define the system at the top "
+            "level of a module, under the name of its function"
+        )
+        try:
+            found = _restored(self.home, self._variant())
+        except (ImportError, AttributeError) as error:
+            raise InputError(f"{what}: {advice}") from error
+        if found != self:
+            raise InputError(f"{what}: {advice}; what is found there is {found!r}")
+        return _restored, (self.home, self._variant())
 
 
-def _restore(name: str, parameters: dict[str, float], ic: tuple[float, ...], d: int) -> System:
-    """Rebuild a registered system in another process."""
-    from chaosbench.systems import registry
-
-    system = registry[name]
-    if d != system.dimension:
-        system = system.with_dimension(d)
-    return system.with_params(**parameters).with_ic(ic)
-
-
-def accepted(function: Callable[..., Any], parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the parameters that a definition takes; drift and noise may have their own."""
-    taken = inspect.signature(function).parameters
-    return {name: value for name, value in parameters.items() if name in taken}
+def _restored(home: tuple[str, str], variant: dict[str, Any]) -> System:
+    """Find a system where it was defined, and return a variant of it."""
+    module, place = home
+    found = attrgetter(place)(importlib.import_module(module))
+    if not isinstance(found, System):
+        raise InputError(f"{place!r} in the module {module!r} is no system: {found!r}")
+    return found._as_variant(**variant)
 
 
-def _flatten(raw: Any) -> list[Any]:
-    """Flatten what a definition returns: numbers, vectors, or tuples of both."""
-    if isinstance(raw, np.ndarray):
-        return list(raw.ravel())
-    if isinstance(raw, (tuple, list)):
-        return [value for part in raw for value in _flatten(part)]
-    return [raw]
-
-
-def _lags(function: Callable[..., Any], parameters: Mapping[str, float]) -> dict[str, float]:
-    """Match delayed arguments ``x_tau`` with the parameter ``tau`` that is their lag."""
-    from chaosbench.systems._declare import delayed_arguments
-
-    return {
-        name: float(parameters[lag]) for name, _, lag in delayed_arguments(function, parameters)
-    }
+def with_dimension(system: System, d: int) -> System:
+    """Return the same equation with another number of state variables; see the method."""
+    return system.with_dimension(d)

@@ -6,7 +6,8 @@ from typing import Any
 
 from chaosbench.errors import DefinitionError
 from chaosbench.expressions import Expr
-from chaosbench.systems._stochastic import trace_noise
+from chaosbench.systems._flow import Flow
+from chaosbench.systems._stochastic import StochasticSystem
 from chaosbench.systems._system import System
 
 __all__ = ["equation_latex", "equation_text"]
@@ -65,16 +66,13 @@ def equation_latex(system: System, *, rows: int = 6) -> list[str]:
 def _lines(system: System, rows: int, style: _Text) -> list[str]:
     try:
         trace = system.symbolic_trace
-        parameters: dict[str, Any] = {
-            name: trace.graph.symbol("parameter", k, name)
-            for k, name in enumerate(system.parameters)
-        }
+        parameters: dict[str, Any] = dict(system.parameter_symbols(trace.graph))
     except (DefinitionError, TypeError, ValueError):
         # a parameter that must be a number, such as a count
         trace, parameters = system.trace, dict(system.parameters)
     shown = list(zip(system.unknowns, trace.outputs, strict=True))[:rows]
-    if system.noise is not None:
-        amplitudes = trace_noise(system, trace.graph, parameters)
+    if isinstance(system, StochasticSystem):
+        amplitudes = system.amplitudes(trace.graph, parameters)
         lines = [
             style.increment(style.symbol(name), style.render(drift), style.render(g))
             for (name, drift), g in zip(shown, amplitudes, strict=False)
@@ -86,7 +84,7 @@ def _lines(system: System, rows: int, style: _Text) -> list[str]:
         ]
     left_out = len(trace.outputs) - len(shown)
     lines += [f"… and {left_out} more like these"] if left_out else []
-    for surface, image in system.traced_resets:
+    for surface, image in system.traced_resets if isinstance(system, Flow) else ():
         changed = [
             (style.symbol(name), style.render(node)[0])
             for name, old, node in zip(system.variables, system.trace.inputs, image, strict=True)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from importlib import resources
 
-from chaosbench.dynamics.constants import known_constants
+from chaosbench.dynamics.stored import known_constants
 from chaosbench.registry import Registry
+from chaosbench.systems import FieldSystem, StochasticSystem
 from chaosbench.systems import registry as systems
-from chaosbench.systems._field import FieldSystem
 from chaosbench.tasks._compatibility import PROTOCOLS
 from chaosbench.tasks._task import Published, Suite, Task
 from chaosbench.tasks._tracks import TRACKS
@@ -40,7 +40,7 @@ def _fill_tasks() -> None:
         if name not in measured:  # no sampling step and no Lyapunov time
             continue
         system = systems[name]
-        if system.kind == "stochastic":  # no forecast can follow the noise
+        if isinstance(system, StochasticSystem):  # no forecast can follow the noise
             continue
         if system.dimension > WIDE:
             made = [TRACKS["field"][0](system)]

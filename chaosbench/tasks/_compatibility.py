@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from chaosbench.datasets import Dataset
-from chaosbench.systems._system import System
+from chaosbench.systems import System
 from chaosbench.tasks._task import Published, Task
 from chaosbench.tasks._tracks import FORECAST_METRICS, all_of_it
 
@@ -50,7 +50,7 @@ class Protocol:
 
 
 def _gilpin_2021(system: System) -> list[Task]:
-    if system.kind == "map":
+    if system.discrete:
         return []
     return [
         Task(
@@ -69,7 +69,7 @@ def _gilpin_2021(system: System) -> list[Task]:
 
 
 def _gilpin_2023(system: System) -> list[Task]:
-    if system.kind == "map":
+    if system.discrete:
         return []
     return [
         Task(

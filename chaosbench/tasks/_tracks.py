@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from chaosbench.datasets import Dataset
-from chaosbench.dynamics.constants import known_constants
-from chaosbench.systems._system import System
+from chaosbench.dynamics.stored import known_constants
+from chaosbench.systems import FieldSystem, Flow, Map, System
 from chaosbench.tasks._shifts import SHIFTS
 from chaosbench.tasks._task import Task
 
@@ -38,7 +38,7 @@ def _forecast(system: System) -> Task:
 
 def _few(system: System) -> Task | None:
     """Build the track `few`: how far with little data? (Gilpin 2023)."""
-    if system.kind == "map":  # there is no more than one sample a period
+    if system.discrete:  # there is no more than one sample a period
         return None
     return Task(
         id=f"few/{system.name}-v1",
@@ -61,7 +61,7 @@ def _noisy_20(system: System) -> Task | None:
 
 
 def _noisy(system: System, percent: int) -> Task | None:
-    if system.kind == "field":  # its ceiling would have to assimilate noisy fields
+    if isinstance(system, FieldSystem):  # its ceiling would have to assimilate noisy fields
         return None
     return Task(
         id=f"noisy-{percent}/{system.name}-v1",
@@ -171,7 +171,7 @@ def _assimilate(system: System) -> Task | None:
     delay system its past would have to be assimilated. Five windows: their errors differ less than
     valid prediction times do, and the ceiling has a fit to make at every observation.
     """
-    if system.kind != "flow" or not _chaotic(system):
+    if not isinstance(system, Flow) or not _chaotic(system):
         return None
     return Task(
         id=f"assimilate/{system.name}-v1",
@@ -189,7 +189,7 @@ def _equation(system: System) -> Task | None:
 
     Of the state alone: a driven system's depends on the time, a delay system's on the past.
     """
-    if system.driven or system.kind not in ("flow", "map"):
+    if system.driven or not isinstance(system, (Flow, Map)):
         return None
     return Task(
         id=f"equation/{system.name}-v1",

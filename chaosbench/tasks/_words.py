@@ -91,7 +91,7 @@ def _assimilated(task: Task) -> list[str]:
 
 def _equation(task: Task) -> str:
     data = task.dataset
-    asked = "next state" if systems[task.system].kind == "map" else "time derivative"
+    asked = "next state" if systems[task.system].discrete else "time derivative"
     count = data.windows * data.pace(task.system).horizon
     return (
         f"No forecast is asked for, but the {asked} of all variables at {count:,} held-out states "

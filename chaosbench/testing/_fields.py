@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from chaosbench.systems._field import FieldSystem
+from chaosbench.systems import FieldSystem
 from chaosbench.systems.discretisation import symbol
 from chaosbench.systems.polynomials import coordinates
 from chaosbench.trajectories import FloatArray
@@ -23,7 +23,7 @@ class GridField(np.ndarray[Any, Any]):
         self.lengths = getattr(source, "lengths", ())
 
     def operate(self, op: str, *order: int) -> GridField:
-        """Apply one of the operators of `chaosbench.systems._field`."""
+        """Apply one of the operators of `chaosbench.systems.field`."""
         axes = [
             (2 * np.pi / length * np.fft.fftfreq(n, 1 / n)).reshape(
                 [-1 if a == axis else 1 for a in range(self.ndim)]

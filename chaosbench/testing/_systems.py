@@ -9,12 +9,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from chaosbench.dynamics.orbits._orbit import Orbit
+from chaosbench.dynamics.orbits import orbit_of
 from chaosbench.errors import InputError, ParameterError
 from chaosbench.expressions import evaluate
-from chaosbench.systems import System
-from chaosbench.systems._field import FieldSystem
-from chaosbench.systems._system import _flatten, accepted
+from chaosbench.systems import DelaySystem, FieldSystem, Map, System
+from chaosbench.systems.tracing import accepted, flatten, named_arguments
 from chaosbench.testing._fields import central_differences, low_passed, plain_rhs
 from chaosbench.trajectories import FloatArray
 
@@ -85,14 +84,14 @@ def _require(condition: bool, sentence: str) -> None:
 
 def _sample(system: System) -> tuple[FloatArray, FloatArray, FloatArray | None]:
     """Return times, states and delayed values along the trajectory from the initial state."""
-    orbit = Orbit(system, np.array(system.ic), rtol=1e-9)
-    past = np.array([system.ic[delay.source] for delay in system.delays])
-    rate = np.abs(system.rhs(0.0, orbit.state, past if system.delays else None)).max()
+    orbit = orbit_of(system, np.array(system.ic), rtol=1e-9)
+    past = orbit.state[system.sources] if isinstance(system, DelaySystem) else None
+    rate = np.abs(system.rhs(0.0, orbit.state, past)).max()
     size = max(1e-3, float(np.abs(orbit.state).max()))
-    step = 1.0 if system.kind == "map" else 0.1 * size / max(float(rate), 1e-3 * size)
-    states = orbit.sample(_FIELD_STATES if system.kind == "field" else _STATES, step)
+    step = 1.0 if system.discrete else 0.1 * size / max(float(rate), 1e-3 * size)
+    states = orbit.sample(_FIELD_STATES if isinstance(system, FieldSystem) else _STATES, step)
     delayed = None
-    if system.delays:  # any states of the past will do
+    if isinstance(system, DelaySystem):  # any states of the past will do
         delayed = np.stack([np.roll(states[:, d.source], 1) for d in system.delays], axis=1)
     times = np.asarray(step * np.arange(len(states)), dtype=np.float64)
     return times, states, delayed
@@ -131,7 +130,8 @@ def check_shapes(system: System) -> None:
     """Right-hand side and Jacobian take ``(d,)`` and ``(n, d)``, and nothing else."""
     system = _affordable(system)
     times, states, delayed = _sample(system)
-    d, m = system.dimension, len(system.delays)
+    d = system.dimension
+    m = len(system.delays) if isinstance(system, DelaySystem) else 0
     for u, t, past, leading in (
         (states, times, delayed, (len(states),)),
         (states[0], times[0], None if delayed is None else delayed[0], ()),
@@ -178,21 +178,12 @@ def check_plain_function(system: System) -> None:
     compiled = system.rhs(times, states, delayed)
     scale = 1e-12 * max(1.0, float(np.abs(compiled).max()))
     for n in range(_STATES):
-        values = iter(states[n])
-        past = iter(() if delayed is None else delayed[n])
-        names = {delay.name for delay in system.delays}
-        arguments: list[object] = []
-        for entry in system.layout:
-            if isinstance(entry, tuple):
-                arguments.append(np.array([next(values) for _ in range(entry[1])]))
-            elif entry == "t":
-                arguments.append(float(times[n]))
-            else:
-                arguments.append(float(next(past if entry in names else values)))
-        plain = np.array(
-            _flatten(system.function(*arguments, **accepted(system.function, system.parameters))),
-            float,
-        )
+        others = {"t": float(times[n])}
+        if isinstance(system, DelaySystem) and delayed is not None:
+            others |= zip((d.name for d in system.delays), delayed[n].tolist(), strict=True)
+        values = named_arguments(system.layout, states[n].tolist(), others)
+        taken = accepted(system.function, system.parameters)
+        plain = np.array(flatten(system.function(*values.values(), **taken)), float)
         _require(
             bool(np.allclose(plain, compiled[n], rtol=1e-12, atol=scale)),
             f"gives {plain} as a Python function and {compiled[n]} compiled, at {states[n]}",
@@ -249,6 +240,8 @@ def check_jacobian(system: System) -> None:
 def check_inverse(system: System) -> None:
     """The inverse of a map undoes it along a trajectory; what has none refuses."""
     times, states, _ = _sample(system)
+    if not isinstance(system, Map):
+        return
     if system.inverse_function is None:
         try:
             system.inverse(states)

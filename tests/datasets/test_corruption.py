@@ -7,7 +7,7 @@ import pytest
 
 from chaosbench.datasets import Dataset, generate
 from chaosbench.datasets._corruption import corrupt, fill_gaps
-from chaosbench.dynamics.constants import constants
+from chaosbench.dynamics.stored import constants
 
 CLEAN = Dataset(systems=("lorenz",), train_points=4000, windows=2, context=200, horizon_at_most=20)
 

@@ -10,8 +10,8 @@ import pytest
 
 from chaosbench.datasets import Dataset, StoredDataset, generate, open_dataset, verify
 from chaosbench.datasets import _generate as module
-from chaosbench.dynamics.constants import constants
-from chaosbench.dynamics.simulate import simulate
+from chaosbench.dynamics.simulation import simulate
+from chaosbench.dynamics.stored import constants
 from chaosbench.errors import CorruptDataError, RecipeMismatchError, UnknownNameError
 from chaosbench.provenance import digest
 from chaosbench.systems import registry
@@ -127,11 +127,11 @@ class TestFiles:
         Not so for a delay system, whose past is not in its samples.
         """
         system = registry[name]
-        from chaosbench.dynamics.orbits._orbit import Orbit
+        from chaosbench.dynamics.orbits import orbit_of
 
         train = made.load(name, "train")
         points = 20 if system.kind == "map" else 60
-        orbit = Orbit(system, train.values[1, 0], time=train.start_times[1], rtol=1e-12)
+        orbit = orbit_of(system, train.values[1, 0], time=train.start_times[1], rtol=1e-12)
         again = orbit.sample(points, train.dt)
         np.testing.assert_allclose(again, train.values[1, :points], rtol=1e-7, atol=1e-7)
 

@@ -8,7 +8,7 @@ import pytest
 
 from chaosbench.datasets import Dataset
 from chaosbench.datasets import _recipe as module
-from chaosbench.dynamics.constants import constants
+from chaosbench.dynamics.stored import constants
 from chaosbench.errors import InputError, ParameterError, UnknownNameError
 
 

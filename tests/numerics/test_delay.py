@@ -9,7 +9,7 @@ import pytest
 from numpy.polynomial import Polynomial
 from scipy.integrate import solve_ivp
 
-from chaosbench.dynamics.orbits._orbit import Orbit
+from chaosbench.dynamics.orbits import orbit_of
 from chaosbench.errors import ParameterError, TrajectoryEscapedError
 from chaosbench.expressions import cos, sin
 from chaosbench.numerics.delay import breakpoints, hermite_history, integrate_delay, look_up
@@ -53,7 +53,7 @@ def evaluate(solution, width, times):
 @pytest.mark.parametrize("rtol", [1e-6, 1e-12])
 def test_closed_form(rtol):
     """Seven intervals, polynomials up to degree 7: the method is exact on them at any tolerance."""
-    orbit = Orbit(echo, np.array([1.0]), rtol=rtol)
+    orbit = orbit_of(echo, np.array([1.0]), rtol=rtol)
     times = 0.05 * np.arange(141)
     samples = orbit.sample(141, 0.05)[:, 0]
     exact = [
@@ -70,7 +70,7 @@ def test_closed_form(rtol):
 
 
 def test_two_delays():
-    orbit = Orbit(two_echoes, np.array([1.0]), rtol=1e-12)
+    orbit = orbit_of(two_echoes, np.array([1.0]), rtol=1e-12)
     times = 0.05 * np.arange(81)
     exact = evaluate(exact_steps([1.0, 1.5], [-1.0, -0.5], 9, 0.5), 0.5, times)
     np.testing.assert_allclose(orbit.sample(81, 0.05)[:, 0], exact, rtol=0, atol=1e-13)
@@ -150,10 +150,10 @@ def test_mackey_glass_against_scipy():
     reference = scipy_steps(rhs, np.array(system.ic), [17.0], 17.0, 5)
     times = 0.5 * np.arange(170)
     expected = np.array([reference(t)[0] for t in times])
-    samples = Orbit(system, np.array(system.ic), rtol=1e-12).sample(170, 0.5)[:, 0]
+    samples = orbit_of(system, np.array(system.ic), rtol=1e-12).sample(170, 0.5)[:, 0]
     # some 100 steps with local errors of 1e-12 and a dense output as accurate; nothing grows yet
     np.testing.assert_allclose(samples, expected, rtol=0, atol=1e-10)
-    coarse = Orbit(system, np.array(system.ic), rtol=1e-7).sample(170, 0.5)[:, 0]
+    coarse = orbit_of(system, np.array(system.ic), rtol=1e-7).sample(170, 0.5)[:, 0]
     assert 1e-10 < np.abs(coarse - expected).max() < 1e-5
 
 
@@ -164,7 +164,7 @@ def test_two_variables_with_a_delay_each():
     )  # fmt: skip
     times = 0.05 * np.arange(120)
     expected = np.array([reference(t) for t in times])
-    samples = Orbit(crossed, np.array(crossed.ic), rtol=1e-12).sample(120, 0.05)
+    samples = orbit_of(crossed, np.array(crossed.ic), rtol=1e-12).sample(120, 0.05)
     np.testing.assert_allclose(samples, expected, atol=1e-10)
 
 
@@ -176,7 +176,7 @@ def test_breakpoints():
 
 
 def test_steps_end_on_the_breakpoints():
-    orbit = Orbit(registry["mackey_glass"], np.array([1.2]), rtol=1e-6)
+    orbit = orbit_of(registry["mackey_glass"], np.array([1.2]), rtol=1e-6)
     orbit.advance(60.0)
     starts = orbit.past[0]
     for kink in (17.0, 34.0, 51.0):
@@ -186,15 +186,15 @@ def test_steps_end_on_the_breakpoints():
 
 
 def test_no_step_exceeds_the_shortest_delay():
-    orbit = Orbit(two_echoes.with_params(tau=0.05), np.array([1.0]), rtol=1e-3)
+    orbit = orbit_of(two_echoes.with_params(tau=0.05), np.array([1.0]), rtol=1e-3)
     orbit.advance(5.0)
     assert orbit.past[1][1:].max() <= 0.05 * (1 + 1e-8)
 
 
 def test_two_pieces_are_one_trajectory():
     system = registry["mackey_glass"]
-    whole = Orbit(system, np.array(system.ic), rtol=1e-12).sample(301, 0.5)
-    orbit = Orbit(system, np.array(system.ic), rtol=1e-12)
+    whole = orbit_of(system, np.array(system.ic), rtol=1e-12).sample(301, 0.5)
+    orbit = orbit_of(system, np.array(system.ic), rtol=1e-12)
     first = orbit.sample(151, 0.5)
     second = orbit.sample(151, 0.5)
     assert np.abs(first[-1] - second[0]).max() < 1e-15
@@ -217,7 +217,7 @@ def test_escape_says_when():
         return x**2 + 0.0 * sin(x_tau)
 
     with pytest.raises(TrajectoryEscapedError) as caught:
-        Orbit(runaway, np.array([1.0])).advance(50.0)
+        orbit_of(runaway, np.array([1.0])).advance(50.0)
     assert caught.value.time == pytest.approx(1.0, abs=2e-9)
 
 

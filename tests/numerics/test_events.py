@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from chaosbench.dynamics.orbits._orbit import Orbit
+from chaosbench.dynamics.orbits import orbit_of
 from chaosbench.errors import IntegrationError
 from chaosbench.expressions import cos, floor, maximum, minimum, mod, sign, sin, where
 from chaosbench.numerics.events import integrate_events
@@ -45,7 +45,7 @@ def ball(x, v, last, t, *, e=0.8, g=2.0):
 
 
 def ended(system, span, rtol=1e-12, **settings):
-    orbit = Orbit(system, np.array(system.ic), rtol=rtol, **settings)
+    orbit = orbit_of(system, np.array(system.ic), rtol=rtol, **settings)
     orbit.advance(span)
     return orbit
 
@@ -64,7 +64,7 @@ class TestLocation:
 
     def test_samples_lie_on_the_arcs_on_both_sides(self):
         times = np.linspace(0, 3, 301)
-        values = Orbit(ball, np.array(ball.ic), rtol=1e-12).sample(301, times[1])
+        values = orbit_of(ball, np.array(ball.ic), rtol=1e-12).sample(301, times[1])
         later = times - 1
         exact = np.where(times < 1, 1 - times**2, 1.6 * later - later**2)
         on_arcs = times <= 2.6
@@ -87,7 +87,7 @@ class TestLocation:
         assert steps[0] < plain.attempts / 2
 
     def test_one_call_or_many(self):
-        whole, parts = (Orbit(relay, np.array(relay.ic), rtol=1e-11) for _ in range(2))
+        whole, parts = (orbit_of(relay, np.array(relay.ic), rtol=1e-11) for _ in range(2))
         whole.advance(20.0)
         for _ in range(200):
             parts.advance(0.1)
@@ -157,7 +157,7 @@ class TestSliding:
             return force * sin(t) - friction * sign(v), v
 
         # sticks before the force reaches the friction, and slips until momentum is used up
-        stuck = Orbit(block, np.array([0.0, 0.0]), rtol=1e-12)
+        stuck = orbit_of(block, np.array([0.0, 0.0]), rtol=1e-12)
         stuck.advance(0.5)
         assert abs(stuck.state[0]) < 1e-13
         stuck.advance(1.5)

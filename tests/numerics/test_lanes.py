@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import chaosbench as cb
-from chaosbench.dynamics.orbits._orbit import BOUND, Orbit
+from chaosbench.dynamics.orbits import BOUND, orbit_of
 from chaosbench.errors import ParameterError, StepSizeError, TrajectoryEscapedError
 from chaosbench.expressions import cos, log, sqrt, tanh, where
 from chaosbench.numerics.dop853 import ESCAPED, EXHAUSTED, REACHED, UNDERFLOW
@@ -32,7 +32,7 @@ def lanes(system, starts, points, dt, rtol=1e-10, first=0.0, origin=0.0, **setti
 
 def on_attractor(system, n, span=50.0):
     """States along one orbit, far enough apart to be different."""
-    orbit = Orbit(system, np.array(system.ic))
+    orbit = orbit_of(system, np.array(system.ic))
     orbit.advance(span)
     return orbit.sample(n, span / n), orbit.time
 
@@ -84,7 +84,7 @@ class TestAccuracy:
         names = hy.make_vars(*system.variables)
         field = list(zip(names, PEERS[name](*names), strict=True))
         integrator = hy.taylor_adaptive(field, list(starts[0]))
-        sigma = Orbit(system, starts[0]).sample(2000, 0.05).std(axis=0)
+        sigma = orbit_of(system, starts[0]).sample(2000, 0.05).std(axis=0)
         for rtol, allowed in ((1e-10, 1e-7), (1e-12, 1e-9)):
             made = lanes(system, starts, 101, dt, rtol)
             assert (made.status == REACHED).all()
@@ -106,13 +106,13 @@ class TestAccuracy:
         made = lanes(system, starts, 41, 0.05, 1e-10).values
         errors, scalar = [], []
         for start, found in zip(starts, made, strict=True):
-            truth = Orbit(system, start, rtol=1e-14).sample(41, 0.05)
+            truth = orbit_of(system, start, rtol=1e-14).sample(41, 0.05)
             errors.append(np.abs(found - truth).max())
-            scalar.append(np.abs(Orbit(system, start).sample(41, 0.05) - truth).max())
+            scalar.append(np.abs(orbit_of(system, start).sample(41, 0.05) - truth).max())
         assert max(errors) < 3 * max(scalar) + 1e-10
 
     def test_tighter_is_closer(self):
-        truth = Orbit(LORENZ96, np.array(LORENZ96.ic), rtol=1e-14).sample(21, 0.05)
+        truth = orbit_of(LORENZ96, np.array(LORENZ96.ic), rtol=1e-14).sample(21, 0.05)
         errors = [
             np.abs(lanes(LORENZ96, LORENZ96.ic, 21, 0.05, rtol).values[0] - truth).max()
             for rtol in (1e-2, 1e-4, 1e-6, 1e-8, 1e-10)
@@ -237,7 +237,7 @@ class TestIndependence:
         zeros = np.zeros(5)
         made = integrate_lanes(kernel, starts, zeros, zeros, 50, 0.1, 1e-11, 1e-11, BOUND, 10**6)
         for start, found in zip(starts, made.values, strict=True):
-            truth = Orbit(system, start, rtol=1e-13).sample(50, 0.1)
+            truth = orbit_of(system, start, rtol=1e-13).sample(50, 0.1)
             np.testing.assert_allclose(found, truth, rtol=1e-8, atol=1e-8)
 
 

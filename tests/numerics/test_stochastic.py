@@ -14,8 +14,7 @@ from scipy.stats import kstest
 import chaosbench as cb
 from chaosbench.commands._card import card
 from chaosbench.dynamics.lyapunov import lyapunov_spectrum, twin_exponent
-from chaosbench.dynamics.orbits._orbit import Orbit
-from chaosbench.dynamics.orbits._taylor import PIECES, RefinedOrbit
+from chaosbench.dynamics.orbits import PIECES, ItoOrbit, RefinedOrbit, orbit_of
 from chaosbench.errors import DefinitionError
 from chaosbench.numerics import _brownian as brownian
 from chaosbench.numerics.stochastic import step
@@ -203,7 +202,7 @@ class TestPath:
 
     def test_chunks_do_not_matter(self):
         def orbit():
-            return Orbit(registry["stochastic_lorenz"], np.array([1.0, 2.0, 20.0]), key=(7, 1))
+            return orbit_of(registry["stochastic_lorenz"], np.array([1.0, 2.0, 20.0]), key=(7, 1))
 
         whole = orbit().sample(201, 0.0137)
         cut = orbit()
@@ -218,7 +217,7 @@ class TestPath:
                 well.function
             )
             ends = [
-                [Orbit(system, [0.5], key=(k,)).sample(n + 1, 2 / n)[-1, 0] for k in range(60)]
+                [orbit_of(system, [0.5], key=(k,)).sample(n + 1, 2 / n)[-1, 0] for k in range(60)]
                 for n in (10, 154)
             ]
             apart.append(np.sqrt(np.mean(np.diff(ends, axis=0) ** 2)))
@@ -231,12 +230,12 @@ class TestPath:
         coarse, fine, driven = [], [], []
         for k in range(80):
             steps = round(2.0 / dt)
-            wiener = Orbit(free, [0.0], key=(k,)).sample(steps + 1, dt)[:, 0]
+            wiener = orbit_of(free, [0.0], key=(k,)).sample(steps + 1, dt)[:, 0]
             refined = RefinedOrbit(free, np.array([0.0]), key=(k,)).sample(steps + 1, dt)[:, 0]
             np.testing.assert_allclose(refined, wiener, atol=1e-13)
             time = dt * np.arange(steps + 1)
             solution = np.exp((0.3 - 0.7**2 / 2) * time + 0.7 * wiener)
-            for found, kind in ((coarse, Orbit), (fine, RefinedOrbit)):
+            for found, kind in ((coarse, ItoOrbit), (fine, RefinedOrbit)):
                 values = kind(geometric, np.array([1.0]), key=(k,)).sample(steps + 1, dt)[:, 0]
                 found.append(values[-1] - solution[-1])
             driven.append(solution[-1])
@@ -346,11 +345,9 @@ class TestExponents:
 
     def test_geometric_exactly(self):
         """Its only exponent is μ - σ²/2: the tangent obeys the equation itself."""
-        orbit = Orbit(geometric, np.array([1.0]), key=(4,))
-        from chaosbench.systems._stochastic import integrate_stochastic
-
+        orbit = orbit_of(geometric, np.array([1.0]), key=(4,))
         y = np.array([1.0, 1.0])
-        integrate_stochastic(orbit, 5.0, np.empty((0, 2)), 1.0, y=y, count=1)
+        orbit.move(y, 1, 5.0, np.empty((0, 2)), 1.0)
         assert y[1] == pytest.approx(y[0], rel=1e-12)
 
 

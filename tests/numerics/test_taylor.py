@@ -15,8 +15,7 @@ from hypothesis import strategies as st
 
 import chaosbench as cb
 from chaosbench import expressions as ex
-from chaosbench.dynamics.orbits._orbit import Orbit
-from chaosbench.dynamics.orbits._taylor import ExtrapolatedOrbit, TaylorOrbit
+from chaosbench.dynamics.orbits import ExtrapolatedOrbit, TaylorOrbit, orbit_of
 from chaosbench.errors import InputError, IntegrationError, TrajectoryEscapedError
 from chaosbench.expressions._graph import _FOLD
 from chaosbench.numerics import interpreter as _interpreter
@@ -351,7 +350,7 @@ def test_taylor_in_double_agrees_with_dop853_over_five_lyapunov_times(name):
     ic = np.array(system.ic)
     with np.errstate(all="ignore"):
         ours = TaylorOrbit(system, ic, tolerance=1e-16, double_double=False).sample(41, dt)
-        other = Orbit(system, ic, rtol=1e-13).sample(41, dt)
+        other = orbit_of(system, ic, rtol=1e-13).sample(41, dt)
         exact = TaylorOrbit(system, ic, tolerance=1e-20).sample(41, dt)
     off = np.abs((other - exact) / spread).max()
     assert off < 1e-5
@@ -456,7 +455,7 @@ def test_a_switch_is_not_leapt_over():
     system = cb.systems["blinking_rotlet"]
     ic = np.array(system.ic)
     whole = TaylorOrbit(system, ic).sample(2, 6.0)[1]
-    orbit = Orbit(system, ic, rtol=1e-13)
+    orbit = orbit_of(system, ic, rtol=1e-13)
     for _ in range(600):
         orbit.advance(0.01)
     np.testing.assert_allclose(whole, orbit.state, atol=1e-8)

@@ -12,7 +12,7 @@ import warnings
 import numpy as np
 import pytest
 
-from chaosbench.dynamics.orbits._orbit import Orbit
+from chaosbench.dynamics.orbits import orbit_of
 from chaosbench.systems import registry
 
 with warnings.catch_warnings():  # imports of dysts warn about optional libraries
@@ -87,10 +87,12 @@ def theirs(other, state, delayed=()):
 def random_states(system, count=20):
     """Points on the way from the initial state, each variable shifted by a hundredth."""
     generator = np.random.default_rng(0)
-    orbit = Orbit(system, np.array(system.ic), rtol=1e-8)
+    orbit = orbit_of(system, np.array(system.ic), rtol=1e-8)
     step = 1.0
     if system.kind != "map":
-        speed = np.abs(system.rhs(0, system.ic, list(system.ic[:1]) if system.delays else None))
+        speed = np.abs(
+            system.rhs(0, system.ic, list(system.ic[:1]) if system.kind == "delay" else None)
+        )
         step = 0.05 * (1 + np.abs(system.ic)).max() / max(speed.max(), 1e-12)
     states = orbit.sample(200, step)[generator.integers(200, size=count)]
     states = states * (1 + 0.01 * generator.normal(size=states.shape))

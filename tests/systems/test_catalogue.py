@@ -9,7 +9,7 @@ from importlib import resources
 import numpy as np
 import pytest
 
-from chaosbench.dynamics.constants import _stored, constants, constants_path
+from chaosbench.dynamics.stored import _stored, constants, constants_path
 from chaosbench.systems import registry
 from chaosbench.testing import check_system, system_checks
 

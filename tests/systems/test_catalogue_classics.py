@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from chaosbench.dynamics.lyapunov import lyapunov_spectrum, twin_exponent
-from chaosbench.dynamics.simulate import simulate
+from chaosbench.dynamics.simulation import simulate
 from chaosbench.errors import DefinitionError, InputError
 from chaosbench.systems import map as define_map
 from chaosbench.systems import registry
@@ -189,12 +189,10 @@ class TestInverse:
             after = vortex.rhs(t, vortex.ic)
             np.testing.assert_allclose(vortex.inverse(after, t), vortex.ic, atol=1e-13)
 
-    @pytest.mark.parametrize(
-        ("name", "why"), [("lorenz", "is a flow"), ("logistic", "gives no inverse")]
-    )
-    def test_others_refuse(self, name, why):
-        with pytest.raises(InputError, match=why):
-            registry[name].inverse(registry[name].ic)
+    def test_others_refuse(self):
+        with pytest.raises(InputError, match="gives no inverse"):
+            registry["logistic"].inverse(registry["logistic"].ic)
+        assert not hasattr(registry["lorenz"], "inverse"), "a flow is integrated backwards"
 
     def test_arguments_must_be_those_of_the_map(self):
         with pytest.raises(DefinitionError, match="arguments and the default values"):

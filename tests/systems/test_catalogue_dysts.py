@@ -8,8 +8,8 @@ import warnings
 import numpy as np
 import pytest
 
-from chaosbench.dynamics.constants import constants, known_constants
-from chaosbench.dynamics.simulate import simulate
+from chaosbench.dynamics.simulation import simulate
+from chaosbench.dynamics.stored import constants, known_constants
 from chaosbench.systems import registry
 
 with warnings.catch_warnings():  # imports of dysts warn about optional libraries

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 import chaosbench as cb
+from chaosbench.dynamics.attractor import attractor_orbit
 from chaosbench.dynamics.certify import AGREEMENT, certified_until
-from chaosbench.dynamics.orbits._orbit import Orbit
-from chaosbench.dynamics.orbits._taylor import TaylorOrbit
-from chaosbench.dynamics.simulate import attractor_orbit
+from chaosbench.dynamics.orbits import Orbit, TaylorOrbit, orbit_of
+from chaosbench.dynamics.scales import Scales, scales_of
 from chaosbench.errors import InputError, ParameterError
 
 LORENZ = cb.systems["lorenz"]
@@ -21,8 +21,8 @@ DT = TIME / 20
 
 
 def lorenz(points, rtol=1e-12, seed=0):
-    orbit = attractor_orbit(LORENZ, key=(seed,), rtol=1e-12)
-    again = Orbit(LORENZ, orbit.state, rtol=rtol)
+    orbit = attractor_orbit(scales_of(LORENZ), key=(seed,), rtol=1e-12)
+    again = orbit_of(LORENZ, orbit.state, rtol=rtol)
     return again.sample(points, DT)
 
 
@@ -135,7 +135,7 @@ KS_TIME = cb.constants("kuramoto_sivashinsky").lyapunov_time
 
 def flame(rtol=1e-12, *, points=100, integrator="auto", seed=1):
     """Four Lyapunov times from a state without fast waves that a loose step has left."""
-    start = attractor_orbit(KS, key=(seed,), rtol=1e-12).state
+    start = attractor_orbit(scales_of(KS), key=(seed,), rtol=1e-12).state
     return cb.simulate(
         KS, points=points, dt=KS_TIME / 25, ic=start, rtol=rtol, integrator=integrator,
         certify=True,
@@ -157,13 +157,13 @@ def test_a_field_that_etdrk4_followed_loosely_is_certified_by_collocation():
 
 
 def test_a_field_is_certified_the_longer_the_tighter_it_was_integrated():
-    start = attractor_orbit(KS, key=(3,), rtol=1e-12).state
+    start = attractor_orbit(scales_of(KS), key=(3,), rtol=1e-12).state
     dt, times = KS_TIME / 25, []
     for rtol in (1e-5, 1e-7, 1e-9):
-        values = Orbit(KS, start, rtol=rtol, integrator="etdrk4").sample(60, dt)
+        values = orbit_of(KS, start, rtol=rtol, integrator="etdrk4").sample(60, dt)
         certificate = certified_until(KS, values, dt, rtol=rtol)
         # against a solution that none of the checks has made
-        truth = Orbit(KS, start, rtol=1e-14, integrator="collocation").sample(60, dt)
+        truth = orbit_of(KS, start, rtol=1e-14, integrator="collocation").sample(60, dt)
         off = np.abs(values - truth).max(axis=1) / np.array(cb.constants(KS.name).std).min()
         assert off[: round(certificate.until / dt) + 1].max() < 3 * AGREEMENT
         times.append(certificate.until / KS_TIME)
@@ -191,17 +191,17 @@ def test_a_field_of_another_parameter_is_found_at_once():
 
 
 def test_nothing_is_integrated_beyond_the_first_failure(monkeypatch):
-    from chaosbench.dynamics import certify as _certify
+    from chaosbench.dynamics import certify
 
-    start = attractor_orbit(KS, key=(1,), rtol=1e-12).state
-    values = Orbit(KS, start, rtol=1e-12).sample(400, KS_TIME / 25)
+    start = attractor_orbit(scales_of(KS), key=(1,), rtol=1e-12).state
+    values = orbit_of(KS, start, rtol=1e-12).sample(400, KS_TIME / 25)
     values[30] += 1.0
     asked = []
     sample = Orbit.sample
     monkeypatch.setattr(Orbit, "sample", lambda self, n, dt: asked.append(n) or sample(self, n, dt))
     certified_until(KS, values, KS_TIME / 25, rtol=1e-12)
     # the second check has no need to look further than where the first one failed
-    assert asked == [_certify.CHUNK + 1, 30]
+    assert asked == [certify.CHUNK + 1, 30]
 
 
 # ---------------------------------------------------------------- noise
@@ -221,13 +221,13 @@ def test_a_stochastic_system_is_certified_along_its_own_path():
 
 def test_one_wrong_sample_of_a_stochastic_system_is_found():
     system = replace(cb.systems["stochastic_lorenz"], step=1e-4)
-    orbit = attractor_orbit(system, key=(2,), rtol=1e-9, transient=20.0)
+    orbit = attractor_orbit(Scales(system), key=(2,), rtol=1e-9, transient=20.0)
     known = {"start_time": orbit.time, "sigma": np.array(cb.constants("stochastic_lorenz").std)}
     memory = orbit.memory()
     values = orbit.sample(40, 1e-3)
-    right = certified_until(system, values, 1e-3, **known, **memory)
+    right = certified_until(system, values, 1e-3, **known, memory=memory)
     values[17, 0] += 1e-4
-    wrong = certified_until(system, values, 1e-3, **known, **memory)
+    wrong = certified_until(system, values, 1e-3, **known, memory=memory)
     assert right.until == pytest.approx(39e-3)
     assert wrong.until == pytest.approx(16e-3)
     assert "path" in certified_until(system, values, 1e-3, **known).reason

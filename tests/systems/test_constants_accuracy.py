@@ -9,17 +9,14 @@ import numpy as np
 import pytest
 from scipy.integrate import solve_ivp
 
-from chaosbench.dynamics.characterise import _together, characterise, disagreement
-from chaosbench.dynamics.constants import constants, known_constants
-from chaosbench.dynamics.lyapunov import (
-    LyapunovSpectrum,
-    TwinExponent,
-    batch_stderr,
-    lyapunov_spectrum,
-)
+from chaosbench.dynamics.characterisation import _together, characterise, disagreement
+from chaosbench.dynamics.exponents import LyapunovSpectrum, TwinExponent, batch_stderr
+from chaosbench.dynamics.lyapunov import lyapunov_spectrum
 from chaosbench.dynamics.measure.long_runs import FIELD_ORBITS, long_exponent
 from chaosbench.dynamics.measure.refine import DRIFT, SUFFICIENT_STDERR, _deeper, _longer, drift
-from chaosbench.dynamics.orbits._orbit import Orbit, bound_for
+from chaosbench.dynamics.orbits import bound_for, orbit_of, stepper_for
+from chaosbench.dynamics.scales import scales_of
+from chaosbench.dynamics.stored import constants, known_constants
 from chaosbench.systems import map as define_map
 from chaosbench.systems import registry
 
@@ -57,7 +54,9 @@ def test_most_of_the_ranked_systems_are_strongly_chaotic():
 
 
 def test_a_long_run_of_a_map_finds_the_exact_exponent():
-    run = long_exponent(registry["logistic"], periods=40_000, rtol=1e-9, seed=3, largest=0.69)
+    run = long_exponent(
+        scales_of(registry["logistic"]), periods=40_000, rtol=1e-9, seed=3, largest=0.69
+    )
     assert run.length == 2_000_000
     assert run.values[0] == pytest.approx(math.log(2), abs=4 * run.stderr[0])
     assert run.stderr[0] < 1e-3
@@ -93,20 +92,18 @@ def test_a_map_that_escapes_is_told():
 
 def test_orbits_of_a_field_side_by_side_are_orbits_alone():
     """Each row follows the equation and its linearisation, whatever the others do."""
-    from chaosbench.dynamics.orbits._field import _stepper
-
     system = registry["kuramoto_sivashinsky"]
     grid = system.discretisation
-    first = Orbit(system, np.array(system.ic), rtol=1e-9)
+    first = orbit_of(system, np.array(system.ic), rtol=1e-9)
     first.advance(60.0)
-    second = Orbit(system, first.state.copy(), rtol=1e-9)
+    second = orbit_of(system, first.state.copy(), rtol=1e-9)
     second.advance(20.0)
     states = np.stack([first.state, second.state])
     tangents = np.random.default_rng(0).standard_normal(states.shape)
 
     def end(rows, leaders):
-        orbit = Orbit(system, states[0], rtol=1e-9, step=0.01)
-        made = _stepper(
+        orbit = orbit_of(system, states[0], rtol=1e-9, step=0.01)
+        made = stepper_for(
             orbit,
             grid.to_modes(np.concatenate(rows)),
             lambda modes: grid.nonlinear_tangent(modes, leaders),
@@ -123,29 +120,29 @@ def test_orbits_of_a_field_side_by_side_are_orbits_alone():
 
 
 def test_the_most_demanding_orbit_of_a_field_controls_the_step():
-    from chaosbench.dynamics.orbits._field import _stepper
-
     system = registry["kuramoto_sivashinsky"]
     grid = system.discretisation
     calm = np.full(64, 0.1)
-    orbit = Orbit(system, np.array(system.ic), rtol=1e-6)
+    orbit = orbit_of(system, np.array(system.ic), rtol=1e-6)
     orbit.advance(50.0)
     attempts = []
     for rows, leaders in (([calm], 1), ([calm, orbit.state], 2), ([orbit.state], 1)):
-        fresh = Orbit(system, calm, rtol=1e-6)
-        made = _stepper(fresh, grid.to_modes(np.stack(rows)), grid.nonlinear, leaders=leaders)
+        fresh = orbit_of(system, calm, rtol=1e-6)
+        made = stepper_for(fresh, grid.to_modes(np.stack(rows)), grid.nonlinear, leaders=leaders)
         made.advance(5.0)
         attempts.append(made.attempts)
     assert attempts[1] >= attempts[2] > attempts[0]
     broken = grid.to_modes(np.stack([calm, np.full(64, np.nan)]))
-    made = _stepper(Orbit(system, calm, rtol=1e-6, step=0.1), broken, grid.nonlinear, leaders=2)
+    made = stepper_for(
+        orbit_of(system, calm, rtol=1e-6, step=0.1), broken, grid.nonlinear, leaders=2
+    )
     assert made.advance(1.0)[0] != 0
 
 
 def test_an_ensemble_of_a_field_finds_the_stored_exponent():
     system = registry["kuramoto_sivashinsky"]
     known = constants(system)
-    run = long_exponent(system, periods=240, rtol=1e-4, seed=31, largest=0.05)
+    run = long_exponent(scales_of(system), periods=240, rtol=1e-4, seed=31, largest=0.05)
     assert run.length == pytest.approx(240 * known.period, rel=0.15)
     assert abs(run.values[0] - known.lyapunov_exponents[0]) < 4 * run.stderr[0]
     assert run.stderr[0] < 0.25 * run.values[0]
@@ -155,7 +152,7 @@ def test_an_ensemble_of_a_field_finds_the_stored_exponent():
 @pytest.mark.parametrize("name", ["bouali", "forced_van_der_pol"])
 def test_a_looser_tolerance_does_not_move_the_exponent(name):
     """Where orbits forget their errors; each run is of its own orbit."""
-    loose = long_exponent(registry[name], periods=1000, rtol=1e-9, seed=1, largest=0.1)
+    loose = long_exponent(scales_of(registry[name]), periods=1000, rtol=1e-9, seed=1, largest=0.1)
     tight = lyapunov_spectrum(name, periods=1000, count=1, rtol=1e-11, seed=2)
     error = math.hypot(loose.stderr[0], tight.stderr[0])
     assert abs(loose.values[0] - tight.values[0]) < 4 * error
@@ -184,7 +181,7 @@ def test_hopalong_has_no_exponent():
     """Orbits wander over ever larger parts of the plane, where the map stretches less and less."""
     system = registry["hopalong"]
     runs = [
-        long_exponent(system, periods=periods, rtol=1e-9, seed=5, largest=0.01)
+        long_exponent(scales_of(system), periods=periods, rtol=1e-9, seed=5, largest=0.01)
         for periods in (4_000, 400_000)
     ]
     short, long = (run.values[0] for run in runs)

@@ -8,12 +8,11 @@ from scipy.integrate import solve_ivp
 from scipy.special import ive
 
 import chaosbench as cb
-from chaosbench.dynamics.lyapunov import batch_stderr, twin_exponent
-from chaosbench.dynamics.orbits._field import field_growth
-from chaosbench.dynamics.orbits._orbit import Orbit
+from chaosbench.dynamics.exponents import batch_stderr, tangents_of
+from chaosbench.dynamics.lyapunov import twin_exponent
+from chaosbench.dynamics.orbits import orbit_of, stepper_for
 from chaosbench.errors import DefinitionError, InputError, ParameterError, TrajectoryEscapedError
-from chaosbench.systems import registry
-from chaosbench.systems._field import dx, dy, field, inverse_laplacian, laplacian
+from chaosbench.systems import dx, dy, field, inverse_laplacian, laplacian, registry
 from chaosbench.systems.printing import equation_latex, equation_text
 
 FIELDS = [name for name in registry if registry[name].kind == "field"]
@@ -21,7 +20,7 @@ KS = registry["kuramoto_sivashinsky"]
 
 
 def settled(system, time, rtol=1e-6):
-    orbit = Orbit(system, np.array(system.ic), rtol=rtol)
+    orbit = orbit_of(system, np.array(system.ic), rtol=rtol)
     orbit.advance(time)
     return orbit.state
 
@@ -53,7 +52,7 @@ def airy(u, *, L=5.0):
 
 @pytest.mark.parametrize("system", [heat, airy], ids=lambda s: s.name)
 def test_linear_equations_are_solved_exactly_in_steps_of_any_size(system):
-    orbit = Orbit(system, np.array(system.ic), rtol=1e-3)
+    orbit = orbit_of(system, np.array(system.ic), rtol=1e-3)
     values = orbit.sample(4, 2.5)
     k = 2 * np.pi / 5.0 * np.arange(17)
     symbol = -0.7 * k**2 if system is heat else 1j * (k**3 + 2 * k)
@@ -79,7 +78,7 @@ def test_burgers_converges_spectrally_to_the_solution_of_cole_and_hopf(method):
     errors = []
     for n in (64, 96, 128, 160):
         system = burgers.with_points(n)
-        orbit = Orbit(system, np.array(system.ic), rtol=1e-12, integrator=method)
+        orbit = orbit_of(system, np.array(system.ic), rtol=1e-12, integrator=method)
         orbit.advance(1.5)  # the wave is steepest
         errors.append(np.abs(orbit.state - cole_hopf(grid(system), 1.5, 0.1)).max())
     assert errors[-1] < 1e-8
@@ -103,7 +102,7 @@ def test_a_plane_wave_of_the_complex_ginzburg_landau_equation(method, error):
         a = np.sqrt(1 - q**2) * np.exp(1j * (q * x - omega * t))
         return np.concatenate([a.real, a.imag])
 
-    orbit = Orbit(system, wave(0.0), rtol=1e-11, integrator=method)
+    orbit = orbit_of(system, wave(0.0), rtol=1e-11, integrator=method)
     orbit.advance(3.0)
     np.testing.assert_allclose(orbit.state, wave(3.0), atol=error)
 
@@ -111,7 +110,7 @@ def test_a_plane_wave_of_the_complex_ginzburg_landau_equation(method, error):
 def test_without_space_gray_scott_is_its_reaction():
     system = registry["gray_scott"]
     mu, phi = system.parameters["mu"], system.parameters["phi"]
-    orbit = Orbit(system, np.repeat([0.6, 0.3], 288), rtol=1e-10)
+    orbit = orbit_of(system, np.repeat([0.6, 0.3], 288), rtol=1e-10)
     orbit.advance(2.0)
     alone = solve_ivp(
         lambda _, s: [1 - s[0] - mu * s[0] * s[1] ** 2, mu * s[0] * s[1] ** 2 - phi * s[1]],
@@ -132,7 +131,7 @@ def test_kuramoto_sivashinsky_against_radau_on_a_discretisation_of_its_own(ks_st
         return -u * np.fft.irfft(k * modes, 64) - fourth
 
     other = solve_ivp(rhs, (0, 6), ks_state, method="Radau", rtol=1e-8, atol=1e-9)
-    orbit = Orbit(KS, ks_state, rtol=1e-10)
+    orbit = orbit_of(KS, ks_state, rtol=1e-10)
     orbit.advance(6.0)
     assert np.abs(orbit.state - ks_state).max() > 1.0
     np.testing.assert_allclose(orbit.state, other.y[:, -1], atol=2e-4)
@@ -158,10 +157,10 @@ def test_the_order_in_time_approaches_four_from_below(ks_state):
 
 
 def test_the_tolerance_rules_the_error(ks_state):
-    reference = Orbit(KS, ks_state, rtol=1e-13)
+    reference = orbit_of(KS, ks_state, rtol=1e-13)
     reference.advance(3.0)
     for rtol in (1e-5, 1e-7, 1e-9, 1e-11):
-        orbit = Orbit(KS, ks_state, rtol=rtol, integrator="etdrk4")
+        orbit = orbit_of(KS, ks_state, rtol=rtol, integrator="etdrk4")
         orbit.advance(3.0)
         error = np.abs(orbit.state - reference.state).max()
         # each step adds about the tolerance, of a solution whose size is one
@@ -173,12 +172,12 @@ def test_three_methods_agree_on_the_attractor(name):
     system = registry[name]
     span = 1.0 if name == "kolmogorov_flow" else 3.0
     state = settled(system, 30.0)
-    orbit = Orbit(system, state, rtol=1e-12)
+    orbit = orbit_of(system, state, rtol=1e-12)
     orbit.advance(0.3)  # the fast waves forget the loose steps
     smooth = orbit.state.copy()
     found = {}
     for method, rtol in (("collocation", 1e-13), ("exponential-adams", 1e-14), ("etdrk4", 1e-11)):
-        again = Orbit(system, smooth, rtol=rtol, integrator=method)
+        again = orbit_of(system, smooth, rtol=rtol, integrator=method)
         again.advance(span)
         found[method] = again.state
     spread = np.abs(smooth).max()
@@ -189,7 +188,7 @@ def test_three_methods_agree_on_the_attractor(name):
 
 
 def test_collocation_is_the_choice_for_tight_tolerances(ks_state):
-    assert [Orbit(KS, ks_state, rtol=r).integrator for r in (1e-4, 1e-6, 1e-7, 1e-12)] == [
+    assert [orbit_of(KS, ks_state, rtol=r).integrator for r in (1e-4, 1e-6, 1e-7, 1e-12)] == [
         "etdrk4", "etdrk4", "collocation", "collocation",
     ]  # fmt: skip
     made = cb.simulate(KS, points=3, dt=0.5, transient=5.0, rtol=1e-9, integrator="etdrk4")
@@ -218,7 +217,7 @@ def test_the_energy_balance_of_kuramoto_sivashinsky(ks_state):
 @pytest.mark.parametrize("name", ["kuramoto_sivashinsky", "burgers", "nikolaevskiy"])
 def test_the_mean_is_conserved(name):
     system = registry[name]
-    orbit = Orbit(system, np.array(system.ic) + 0.37, rtol=1e-6)
+    orbit = orbit_of(system, np.array(system.ic) + 0.37, rtol=1e-6)
     values = orbit.sample(20, 1.0)
     assert np.ptp(values.mean(axis=1)) < 1e-13 * 20
     assert np.ptp(values.std(axis=1)) > 1e-3
@@ -251,7 +250,7 @@ def test_the_advection_of_vorticity_conserves_energy_enstrophy_and_the_mean():
 
 def test_the_mean_vorticity_of_kolmogorov_flow_stays_zero():
     system = registry["kolmogorov_flow"].with_points(24)
-    values = Orbit(system, np.array(system.ic), rtol=1e-5).sample(5, 0.5)
+    values = orbit_of(system, np.array(system.ic), rtol=1e-5).sample(5, 0.5)
     assert np.abs(values.mean(axis=1)).max() < 1e-14
     assert np.ptp(values.std(axis=1)) > 0.01
 
@@ -282,7 +281,7 @@ def test_kuramoto_sivashinsky_commutes_with_shifts_and_with_its_reflection(ks_st
 
 def test_a_uniform_velocity_carries_the_flame_along(ks_state):
     velocity = 22.0 / 64  # one grid point a time unit
-    still, moved = (Orbit(KS, ks_state + c, rtol=1e-11) for c in (0.0, velocity))
+    still, moved = (orbit_of(KS, ks_state + c, rtol=1e-11) for c in (0.0, velocity))
     still.advance(4.0)
     moved.advance(4.0)
     np.testing.assert_allclose(moved.state - velocity, np.roll(still.state, 4), atol=1e-7)
@@ -297,11 +296,10 @@ def test_tangent_vectors_are_derivatives_of_the_solution(name):
     state = settled(system, 30.0)
     direction = settled(system, 33.0) - state
     spectral = system.discretisation
-    from chaosbench.dynamics.orbits._field import _stepper
 
     def end(rows, nonlinear):
-        orbit = Orbit(system, state, rtol=1e-9, step=0.02)
-        made = _stepper(orbit, spectral.to_modes(np.stack(rows)), nonlinear)
+        orbit = orbit_of(system, state, rtol=1e-9, step=0.02)
+        made = stepper_for(orbit, spectral.to_modes(np.stack(rows)), nonlinear)
         made.advance(0.5)
         return spectral.to_states(made.modes)
 
@@ -316,8 +314,8 @@ def test_tangent_vectors_are_derivatives_of_the_solution(name):
 
 @pytest.mark.parametrize("segment", [0.5, 12.0])  # in the longer one vectors shrink by e^−53
 def test_exponents_of_a_linear_equation_are_its_rates(segment):
-    orbit = Orbit(heat, np.array(heat.ic), rtol=1e-6)
-    logs, _ = field_growth(orbit, 5, segment, 60, (0,))
+    orbit = orbit_of(heat, np.array(heat.ic), rtol=1e-6)
+    logs = tangents_of(orbit, 5, segment, seed=0).follow(60)
     k = 2 * np.pi / 5.0
     expected = [0.0, -0.7 * k**2, -0.7 * k**2, -2.8 * k**2, -2.8 * k**2]
     np.testing.assert_allclose(logs[40:].mean(axis=0) / segment, expected, atol=1e-6)
@@ -331,8 +329,8 @@ Those nearest to zero belong to shifts in time and in space and to the conserved
 
 
 def test_the_spectrum_of_kuramoto_sivashinsky():
-    orbit = Orbit(KS, settled(KS, 200.0), rtol=1e-4)
-    logs, _ = field_growth(orbit, 8, 2.5, 900, (0, 1))
+    orbit = orbit_of(KS, settled(KS, 200.0), rtol=1e-4)
+    logs = tangents_of(orbit, 8, 2.5, seed=0).follow(900)
     rates = logs[100:] / 2.5
     error = np.maximum(4 * batch_stderr(rates), 0.005)
     np.testing.assert_array_less(np.abs(rates.mean(axis=0) - LITERATURE), error)
@@ -342,8 +340,8 @@ def test_the_spectrum_of_kuramoto_sivashinsky():
 @pytest.mark.slow
 def test_the_largest_exponent_of_kuramoto_sivashinsky_by_both_methods():
     """Over 60,000 time units: stretches of 10,000 scatter by 0.0025 about 0.0474."""
-    orbit = Orbit(KS, settled(KS, 300.0), rtol=1e-4)
-    logs, _ = field_growth(orbit, 1, 4.0, 15_000, (0,))
+    orbit = orbit_of(KS, settled(KS, 300.0), rtol=1e-4)
+    logs = tangents_of(orbit, 1, 4.0, seed=0).follow(15_000)
     rates = logs[50:] / 4.0
     error = batch_stderr(rates)[0]
     assert error < 0.0015
@@ -380,7 +378,7 @@ def test_the_split_of_an_equation_is_exact():
 def test_what_is_kept_resolves_the_solution(name):
     system = registry[name]
     start, step = {"kolmogorov_flow": (20.0, 1.0), "burgers": (0.0, 0.2)}.get(name, (100.0, 5.0))
-    orbit = Orbit(system, np.array(system.ic), rtol=1e-4)
+    orbit = orbit_of(system, np.array(system.ic), rtol=1e-4)
     orbit.advance(start)
     fields = orbit.sample(20, step).reshape(20, len(system.components), *system.points)
     axes = tuple(range(1, fields.ndim - 1))
@@ -408,8 +406,8 @@ def test_the_solution_does_not_depend_on_the_grid(ks_state):
     fine = KS.with_points(96)
     modes = np.fft.rfft(ks_state)
     orbits = [
-        Orbit(KS, ks_state, rtol=1e-9),
-        Orbit(fine, 1.5 * np.fft.irfft(modes, 96), rtol=1e-9),
+        orbit_of(KS, ks_state, rtol=1e-9),
+        orbit_of(fine, 1.5 * np.fft.irfft(modes, 96), rtol=1e-9),
     ]
     for orbit in orbits:
         orbit.advance(5.0)
@@ -438,7 +436,7 @@ def test_an_explosion_is_reported_with_its_time():
         return u**2
 
     with pytest.raises(TrajectoryEscapedError, match="escaped after") as caught:
-        Orbit(explosion, np.array(explosion.ic), rtol=1e-8).advance(1.0)
+        orbit_of(explosion, np.array(explosion.ic), rtol=1e-8).advance(1.0)
     assert caught.value.time == pytest.approx(0.5, abs=1e-6)
 
 

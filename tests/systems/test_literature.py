@@ -12,8 +12,8 @@ from bibliography import read
 from test_catalogue_classics import PUBLISHED
 
 import chaosbench
-from chaosbench.dynamics.constants import constants
 from chaosbench.dynamics.lyapunov import lyapunov_spectrum
+from chaosbench.dynamics.stored import constants
 from chaosbench.systems import registry
 
 LISTS = (

@@ -7,16 +7,12 @@ import pytest
 from scipy.integrate import simpson
 from scipy.special import lambertw
 
-import chaosbench.dynamics.lyapunov as lyapunov
-from chaosbench.dynamics.constants import constants, known_constants
-from chaosbench.dynamics.lyapunov import (
-    batch_stderr,
-    kaplan_yorke,
-    lyapunov_spectrum,
-    twin_exponent,
-)
-from chaosbench.dynamics.orbits._orbit import MAX_STEPS, Orbit
-from chaosbench.dynamics.simulate import simulate
+from chaosbench.dynamics.exponents import batch_stderr, kaplan_yorke
+from chaosbench.dynamics.lyapunov import lyapunov_spectrum, twin_exponent
+from chaosbench.dynamics.orbits import MAX_STEPS, orbit_of
+from chaosbench.dynamics.scales import Scales
+from chaosbench.dynamics.simulation import simulate
+from chaosbench.dynamics.stored import constants, known_constants
 from chaosbench.errors import InputError, ParameterError, TrajectoryEscapedError
 from chaosbench.numerics.event_growth import flow_growth_events
 from chaosbench.numerics.tangent import flow_growth, map_growth
@@ -101,15 +97,17 @@ class TestKnownSpectra:
         assert abs(spectrum.values[0] - math.log(2)) < 3 * spectrum.stderr[0]
 
     @pytest.mark.parametrize("a", [0.2, 1.0, 1.4])
-    def test_of_a_linear_delay_equation(self, a, monkeypatch):
+    def test_of_a_linear_delay_equation(self, a):
         """x' = -a x(t-1): exponents are the real parts of the roots of λ = -a exp(-λ)."""
 
         @delay(ic=(1.0,), reference="none")
         def linear(x, x_tau, *, a=1.0, tau=1.0):
             return -a * x_tau
 
-        monkeypatch.setattr(lyapunov, "_period", lambda system: 4.0)
-        spectrum = lyapunov_spectrum(linear.with_params(a=a), periods=200, count=4, transient=0.0)
+        scales = Scales(linear.with_params(a=a), given_period=4.0)
+        spectrum = lyapunov_spectrum(
+            scales.system, periods=200, count=4, transient=0.0, scales=scales
+        )
         branches = [lambertw(-a, k) for k in (0, -1, 1, -2, 2, -3)]
         roots = sorted((root.real for root in branches), reverse=True)
         # the norm of a rotating pair wobbles: bounded over a length of 800
@@ -153,7 +151,7 @@ class TestDivergence:
         """
         system, known = registry[name], constants(name)
         d = system.dimension
-        orbit = Orbit(system, np.array(system.ic), rtol=1e-11)
+        orbit = orbit_of(system, np.array(system.ic), rtol=1e-11)
         orbit.advance(200 if system.kind == "map" else 20 * known.period)
         start, state = orbit.time, orbit.state.copy()
         basis = np.linalg.qr(np.random.default_rng(0).normal(size=(d, d)))[0]
@@ -184,7 +182,7 @@ class TestDivergence:
         assert status == 0
         grid = 20_001
         times = np.linspace(0, span, grid)
-        states = Orbit(system, state, time=start, rtol=1e-12).sample(grid, times[1])
+        states = orbit_of(system, state, time=start, rtol=1e-12).sample(grid, times[1])
         rates = np.trace(system.jacobian(start + times, states), axis1=1, axis2=2)
         expected = simpson(rates, x=times) + tally[0]
         # 1e-9 is what the tangents are held to, per step and relative to each

@@ -3,8 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from chaosbench.dynamics.constants import constants, known_constants
-from chaosbench.dynamics.simulate import dominant_period, estimate_period, period_range, simulate
+from chaosbench.dynamics.period import dominant_period, estimate_period, period_range
+from chaosbench.dynamics.simulation import simulate
+from chaosbench.dynamics.stored import constants, known_constants
 from chaosbench.errors import (
     InputError,
     StaleConstantsError,

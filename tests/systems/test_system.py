@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import copy
 import pickle
 import threading
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,6 +12,12 @@ from chaosbench.errors import DefinitionError, InputError, ParameterError, Unkno
 from chaosbench.expressions import absolute, floor, maximum, mod, sign, sin, where
 from chaosbench.systems import delay, flow, get, registry
 from chaosbench.systems import map as define_map
+
+
+@flow(ic=(1.0,), reference="none")
+def own_lorenz(x, *, a=1.0):
+    """Decay, from a module that another process can import."""
+    return -a * x
 
 
 @pytest.fixture
@@ -178,13 +186,51 @@ class TestVariants:
         assert changed != lorenz
         assert lorenz != "lorenz"
 
-    def test_a_system_of_the_user_cannot_be_pickled_silently_wrong(self):
+    def test_copies_are_the_system_itself(self):
+        """Whatever the registry holds under its name."""
+
+        @flow(ic=(1.0, 2.0, 3.0), reference="none", name="lorenz")
+        def mine(x, y, z):
+            return -x, -y, -z
+
+        for system in (mine, registry["henon"].backwards):
+            assert copy.copy(system) is system
+            assert copy.deepcopy([system])[0] is system
+
+    def test_a_pickle_is_the_system_of_its_module(self):
+        moved = own_lorenz.with_params(a=2.0).with_ic([3.0])
+        assert pickle.loads(pickle.dumps(moved)) == moved
+        assert pickle.loads(pickle.dumps(own_lorenz)) == own_lorenz
+        assert own_lorenz != registry["lorenz"]
+
+    def test_a_pickled_inverse_stays_one(self):
+        backwards = registry["henon"].backwards
+        again = pickle.loads(pickle.dumps(backwards))
+        assert again == backwards
+        assert again != registry["henon"]
+        assert again.backwards == registry["henon"]
+        states = np.array([[0.1, 0.2], [0.9, -0.3]])
+        there = registry["henon"].rhs(0, states)
+        np.testing.assert_allclose(again.rhs(0, there), states, atol=1e-15)
+
+    def test_a_system_that_no_other_process_finds_is_not_pickled(self):
         @flow(ic=(1.0,), reference="none")
-        def never_registered(x):
+        def local(x):
             return -x
 
-        with pytest.raises(UnknownNameError, match="never_registered"):
-            pickle.loads(pickle.dumps(never_registered))
+        with pytest.raises(InputError, match="'local' cannot be sent to another process"):
+            pickle.dumps(local)
+        # what is found under the name of the function is another system
+        with pytest.raises(InputError, match="what is found there is <flow own_lorenz"):
+            pickle.dumps(replace(own_lorenz, name="impostor"))
+
+    def test_the_dimension_varies_by_the_system_not_by_its_name(self):
+        @flow(ic=lambda d: [5.0] * d, reference="none", name="lorenz96", dim=6)
+        def ring(u):
+            return -u
+
+        assert ring.with_dimension(4).ic == (5.0,) * 4
+        assert registry["lorenz96"].with_dimension(5).ic != (5.0,) * 5
 
 
 class TestArguments:

@@ -9,7 +9,7 @@ import pytest
 
 import chaosbench as cb
 from chaosbench.datasets import Dataset
-from chaosbench.dynamics.constants import known_constants
+from chaosbench.dynamics.stored import known_constants
 from chaosbench.errors import ParameterError
 from chaosbench.tasks import Task, published_for, registry, select, suites
 from chaosbench.tasks._compatibility import PROTOCOLS

@@ -8,62 +8,69 @@ from __future__ import annotations
 
 import numpy as np
 
-from chaosbench.dynamics.lyapunov import (
+from chaosbench.dynamics.attractor import attractor_orbit
+from chaosbench.dynamics.exponents import (
+    ITERATIONS_PER_PERIOD,
+    FieldEnsemble,
     LyapunovSpectrum,
-    _period,
     batch_stderr,
-    lyapunov_spectrum,
 )
-from chaosbench.dynamics.orbits._orbit import BOUND, raise_status
-from chaosbench.dynamics.simulate import attractor_orbit
-from chaosbench.systems._system import System
+from chaosbench.dynamics.lyapunov import lyapunov_spectrum
+from chaosbench.dynamics.orbits import BOUND, raise_status
+from chaosbench.dynamics.scales import Scales
+from chaosbench.systems import FieldSystem, Flow, Map, System
 from chaosbench.trajectories import FloatArray
 
-__all__ = ["ITERATIONS_PER_PERIOD", "LARGE_FIELD", "LOOSE_RTOL", "forgets", "long_exponent"]
+__all__ = ["LARGE_FIELD", "LOOSE_RTOL", "forgets", "long_exponent"]
 
-ITERATIONS_PER_PERIOD = 50
-"""Of a map, whose lengths are given in periods as those of a flow are."""
 BLOCK = 1000
 """Iterations of a map between two entries of its log."""
+
 LOOSE_RTOL = 1e-7
+"""Tolerance for a dissipative flow."""
+
 FIELD_ORBITS = 8
+"""Orbits of a field side by side."""
+
 LARGE_FIELD = 1000
 """Grid values of a field beyond which several orbits leave the cache and take longer than one."""
+
 FORGETTING = 10.0
 """Lyapunov times in which a tangent vector turns to the direction that grows most."""
 
 
 def forgets(system: System) -> bool:
     """Say whether the errors of an orbit die away, so that a looser tolerance does no harm."""
-    return "dissipative" in system.declared_tags and system.kind == "flow"
+    return isinstance(system, Flow) and "dissipative" in system.declared_tags
 
 
 def long_exponent(
-    system: System, *, periods: float, rtol: float, seed: int, largest: float
+    scales: Scales, *, periods: float, rtol: float, seed: int, largest: float
 ) -> LyapunovSpectrum:
     """Average the largest exponent over many periods, in the way that suits the kind of system.
 
     Args:
-        system: a chaotic one.
+        scales: of a chaotic system.
         periods: dominant periods to average over (iterations / 50, for a map).
         rtol: tolerance where errors add up; a dissipative flow is held to 1e-7 instead.
         seed: chooses the starting point.
         largest: the exponent as far as it is known, per time unit.
 
     """
-    if system.kind == "map":
-        return _map_exponent(system, periods, rtol, seed)
-    if system.kind == "field":
-        return _field_exponent(system, periods=periods, rtol=rtol, seed=seed, largest=largest)
+    system = scales.system
+    if isinstance(system, Map):
+        return _map_exponent(scales, periods, rtol, seed)
+    if isinstance(system, FieldSystem):
+        return _field_exponent(scales, periods=periods, rtol=rtol, seed=seed, largest=largest)
     rtol = max(rtol, LOOSE_RTOL) if forgets(system) else rtol
-    return lyapunov_spectrum(system, periods=periods, count=1, rtol=rtol, seed=seed)
+    return lyapunov_spectrum(system, periods=periods, count=1, rtol=rtol, seed=seed, scales=scales)
 
 
-def _map_exponent(system: System, periods: float, rtol: float, seed: int) -> LyapunovSpectrum:
+def _map_exponent(scales: Scales, periods: float, rtol: float, seed: int) -> LyapunovSpectrum:
     from chaosbench.numerics.tangent import map_stretch
 
-    d = system.dimension
-    orbit = attractor_orbit(system, key=(seed, 0), rtol=rtol)
+    system, d = scales.system, scales.system.dimension
+    orbit = attractor_orbit(scales, key=(seed, 0), rtol=rtol)
     direction = np.random.default_rng((seed, 1)).standard_normal(d)
     y = np.concatenate([orbit.state, direction / np.linalg.norm(direction)])
     logs = np.empty(max(64, round(periods * ITERATIONS_PER_PERIOD / BLOCK)) + 1)
@@ -74,22 +81,21 @@ def _map_exponent(system: System, periods: float, rtol: float, seed: int) -> Lya
 
 
 def _field_exponent(
-    system: System, *, periods: float, rtol: float, seed: int, largest: float
+    scales: Scales, *, periods: float, rtol: float, seed: int, largest: float
 ) -> LyapunovSpectrum:
     """Average over several orbits of a field side by side; one of them, of a large field."""
-    from chaosbench.dynamics.orbits._field import field_ensemble
-
-    size = FIELD_ORBITS if system.dimension <= LARGE_FIELD else 1
-    orbit = attractor_orbit(system, key=(seed, 0), rtol=rtol)
-    period = _period(system)
+    size = FIELD_ORBITS if scales.system.dimension <= LARGE_FIELD else 1
+    orbit = attractor_orbit(scales, key=(seed, 0), rtol=rtol)
+    period = scales.period
     # longer pieces would round the step down less, but a vector must not outgrow its tolerance
     segment = min(period, 5.0 / largest)
     steps = max(round(periods * period / segment / size), 64 // size)
     warm = max(steps // 10, round(FORGETTING / largest / segment))
     apart = max(period, FORGETTING / largest)
-    logs, work = field_ensemble(orbit, size, apart, segment, warm + steps, (seed, 1))
+    ensemble = FieldEnsemble(orbit, size, segment, seed, apart)
+    logs = ensemble.follow(warm + steps)
     # one orbit after the other, so that a batch is of one of them
-    return _spectrum(logs[warm:].T.reshape(-1, 1) / segment, segment, work)
+    return _spectrum(logs[warm:].T.reshape(-1, 1) / segment, segment, ensemble.work)
 
 
 def _spectrum(rates: FloatArray, segment: float, work: int) -> LyapunovSpectrum:

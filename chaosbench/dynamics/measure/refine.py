@@ -8,10 +8,12 @@ from functools import partial
 
 import numpy as np
 
-from chaosbench.dynamics.lyapunov import LyapunovSpectrum, lyapunov_spectrum
-from chaosbench.dynamics.measure.long_runs import ITERATIONS_PER_PERIOD, forgets, long_exponent
+from chaosbench.dynamics.exponents import ITERATIONS_PER_PERIOD, LyapunovSpectrum
+from chaosbench.dynamics.lyapunov import lyapunov_spectrum
+from chaosbench.dynamics.measure.long_runs import forgets, long_exponent
+from chaosbench.dynamics.scales import Scales
 from chaosbench.errors import StepSizeError
-from chaosbench.systems._system import System
+from chaosbench.systems import FieldSystem, Map, StochasticSystem, System
 
 __all__ = [
     "FIELD_WORK", "GATE_PERIODS", "MOST_WORK", "PROBE_PERIODS", "WORST_STDERR", "drift", "pooled",
@@ -58,7 +60,7 @@ def pooled(runs: Sequence[LyapunovSpectrum]) -> tuple[float, float, float]:
 
 
 def refine(
-    system: System,
+    scales: Scales,
     runs: Sequence[LyapunovSpectrum],
     periods: float,
     work: float,
@@ -70,24 +72,27 @@ def refine(
 
     `effort` multiplies what may be spent on coming below one percent.
     """
+    system = scales.system
     found, per_period = list(runs), runs[0].length / periods
     for k in range(1 + DEEP_RUNS):
         value, error, length = pooled(found)
         if value == 0.0:  # exactly, as of what has come to rest
             break
         done = length / per_period
-        if k > 0 or system.kind == "field":
+        if k > 0 or isinstance(system, FieldSystem):
             longer = _deeper(system, value, error, done, work / effort)
-            measure = partial(long_exponent, largest=value)
+            measure = partial(long_exponent, scales, largest=value)
         else:
             longer = _longer(value, error, done, work, periods)
             costly = longer * work > 0.5 * COSTLY_RUN and forgets(system)
-            loose = partial(long_exponent, largest=value)
-            measure = loose if costly else partial(lyapunov_spectrum, count=1)
+            loose = partial(long_exponent, scales, largest=value)
+            measure = (
+                loose if costly else partial(lyapunov_spectrum, system, count=1, scales=scales)
+            )
         if longer == 0.0:
             continue
         try:
-            found.append(measure(system, periods=longer, rtol=rtol, seed=seed + 4 + k))
+            found.append(measure(periods=longer, rtol=rtol, seed=seed + 4 + k))
         except StepSizeError:  # in the long run an orbit comes too close to a singularity
             break
     return found
@@ -126,13 +131,17 @@ def _longer(value: float, error: float, done: float, work: float, periods: float
 
 def _deeper(system: System, value: float, error: float, done: float, work: float) -> float:
     """Return for how many periods more, if that brings the error below one percent."""
-    if system.kind == "stochastic" or not value > 2 * error or error <= SUFFICIENT_STDERR * value:
+    if (
+        isinstance(system, StochasticSystem)
+        or not value > 2 * error
+        or error <= SUFFICIENT_STDERR * value
+    ):
         return 0.0
     # a tenth better, because the scatter itself is not known exactly
     needed = done * ((error / (0.9 * SUFFICIENT_STDERR * value)) ** 2 - 1.0)
-    if system.kind == "map":
+    if isinstance(system, Map):
         within = DEEP_ITERATIONS / ITERATIONS_PER_PERIOD
-    elif system.kind == "field":
+    elif isinstance(system, FieldSystem):
         within = FIELD_DEEP_WORK / work
         if needed > within and done < FIELD_WORK / work:  # better than nothing
             return FIELD_WORK / work

@@ -8,17 +8,13 @@ from typing import TypeVar
 
 import numpy as np
 
-from chaosbench.dynamics.lyapunov import batch_stderr
-from chaosbench.dynamics.simulate import (
-    attractor_orbit,
-    dominant_period,
-    estimate_period,
-    period_range,
-    stationary,
-)
+from chaosbench.dynamics.attractor import attractor_orbit
+from chaosbench.dynamics.exponents import batch_stderr
+from chaosbench.dynamics.period import dominant_period, period_range, stationary
+from chaosbench.dynamics.scales import Scales
 from chaosbench.errors import InputError, IntegrationError
 from chaosbench.numerics.correlation import correlation_slope
-from chaosbench.systems._system import System
+from chaosbench.systems import DelaySystem, FieldSystem, Flow, Map, System
 from chaosbench.trajectories import FloatArray
 
 __all__ = ["Moments", "correlation_of", "moments_of", "short_lived", "surviving"]
@@ -56,7 +52,7 @@ class Moments:
 
 def short_lived(system: System) -> bool:
     """Say whether chaos does not last; what a field loses is its motion, which takes its time."""
-    return "transient" in system.declared_tags and system.kind != "field"
+    return "transient" in system.declared_tags and not isinstance(system, FieldSystem)
 
 
 def surviving(measure: Callable[[int], T], seed: int) -> list[T]:
@@ -72,20 +68,20 @@ def surviving(measure: Callable[[int], T], seed: int) -> list[T]:
     raise last
 
 
-def moments_of(system: System, *, rtol: float, seed: int) -> Moments:
+def moments_of(scales: Scales, *, rtol: float, seed: int) -> Moments:
     """Measure period, mean, standard deviation, divergence and stiffness from samples."""
-    discrete = system.kind == "map"
-    fine, points = (8, 2**10) if system.kind == "field" else (32, 2**17)
-    step = 1.0 if discrete else estimate_period(system) / fine
+    system, discrete = scales.system, scales.system.discrete
+    fine, points = (8, 2**10) if isinstance(system, FieldSystem) else (32, 2**17)
+    step = 1.0 if discrete else scales.period / fine
     short = short_lived(system)
     points = round(fine * TRANSIENT_PERIODS) if short else points
 
     def look(*key: int) -> tuple[FloatArray, FloatArray, tuple[float, float, int]]:
-        orbit = attractor_orbit(system, key=(seed, 4, *key), rtol=rtol)
+        orbit = attractor_orbit(scales, key=(seed, 4, *key), rtol=rtol)
         start, before = orbit.time, orbit.attempts
-        orbit.tally[:] = 0.0
+        orbit.reset_tally()
         piece = orbit.sample(points, step)
-        crossed = (float(orbit.tally[0]), orbit.time - start, orbit.attempts - before)
+        crossed = (orbit.log_volume_at_events, orbit.time - start, orbit.attempts - before)
         return np.asarray(start + step * np.arange(points)), piece, crossed
 
     looks = surviving(look, 0) if short else [look()]
@@ -104,7 +100,7 @@ def moments_of(system: System, *, rtol: float, seed: int) -> Moments:
     if not discrete:
         period = float(np.median([dominant_period(stationary(system, p), step) for p in pieces]))
     divergence = scatter = stiffness = None
-    if system.kind in ("flow", "map"):
+    if isinstance(system, (Flow, Map)):
         # as many of the samples as their Jacobians fit in a moderate memory
         stride = max(1, round(len(samples) * system.dimension**2 / JACOBIAN_NUMBERS))
         jacobians = system.jacobian(times[::stride], samples[::stride])
@@ -123,23 +119,23 @@ def moments_of(system: System, *, rtol: float, seed: int) -> Moments:
             stiffness = float(-np.linalg.eigvals(some).real.min() * period)
     attempts = sum(tried for _, _, tried in tallies) * period / span
     mean = samples.mean(axis=0)
-    flat = period_range(samples, step) if system.kind == "field" else None
+    flat = period_range(samples, step) if isinstance(system, FieldSystem) else None
     return Moments(period, mean, spread, divergence, scatter, stiffness, attempts, flat)
 
 
 def correlation_of(
-    system: System, *, period: float, std: FloatArray, seed: int
+    scales: Scales, *, period: float, std: FloatArray, seed: int
 ) -> tuple[float, float] | None:
     """Return the correlation dimension and its standard error, from orbits of 20,000 points each.
 
     A delay system is embedded over its longest lag. None where the points do not tell: they return
     to finitely many states.
     """
-    step = 1.0 if system.kind == "map" else period / 5
-    scale = std[0 if system.kind == "delay" else ...]
+    step = 1.0 if scales.system.discrete else period / 5
+    scale = std[0 if isinstance(scales.system, DelaySystem) else ...]
     estimates = []
     for k in range(CORRELATION_ORBITS):
-        points = _cloud(system, step, (seed, 5, k)) / scale
+        points = _cloud(scales, step, (seed, 5, k)) / scale
         found = correlation_slope(
             points, share=CORRELATION_SHARE, apart=15, generator=np.random.default_rng((seed, 6, k))
         )
@@ -149,29 +145,31 @@ def correlation_of(
     return float(np.mean(estimates)), float(np.std(estimates, ddof=1) / np.sqrt(len(estimates)))
 
 
-def _cloud(system: System, step: float, key: tuple[int, ...]) -> FloatArray:
+def _cloud(scales: Scales, step: float, key: tuple[int, ...]) -> FloatArray:
+    system = scales.system
     dissipative = "dissipative" in system.declared_tags
     rtol = CORRELATION_RTOL[dissipative or system.driven]
     variables, loose = CORRELATION_COSTLY
     if dissipative and system.dimension >= variables:
         rtol = loose
     if not short_lived(system):
-        orbit = attractor_orbit(system, key=key, rtol=rtol)
+        orbit = attractor_orbit(scales, key=key, rtol=rtol)
         return _embedded(system, orbit.sample, step)
     size = CORRELATION_POINTS // TRANSIENT_ORBITS
     return np.concatenate(
         surviving(
-            lambda k: attractor_orbit(system, key=(*key, k), rtol=rtol).sample(size, step),
+            lambda k: attractor_orbit(scales, key=(*key, k), rtol=rtol).sample(size, step),
             0,
         )
     )
 
 
-def _embedded(system: System, sample: object, step: float) -> FloatArray:
-    assert callable(sample)
-    if system.kind != "delay":
+def _embedded(
+    system: System, sample: Callable[[int, float], FloatArray], step: float
+) -> FloatArray:
+    if not isinstance(system, DelaySystem):
         return np.asarray(sample(CORRELATION_POINTS, step))
-    lag = max(delay.lag for delay in system.delays)
+    lag = float(system.lags.max())
     per_step = max(1, round(8 * step / lag))
     fine = np.asarray(sample(CORRELATION_POINTS * per_step + 8, step / per_step))
     stride = max(1, round(lag / 4 / (step / per_step)))

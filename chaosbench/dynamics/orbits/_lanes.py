@@ -8,14 +8,14 @@ import numpy as np
 
 from chaosbench.dynamics.orbits._orbit import BOUND, MAX_STEPS, check_tolerance, raise_status
 from chaosbench.errors import IntegrationError
-from chaosbench.systems._system import System
+from chaosbench.systems import Flow
 from chaosbench.trajectories import FloatArray
 
 __all__ = ["sample_lanes"]
 
 
 def sample_lanes(
-    system: System,
+    system: Flow,
     placed: Iterable[tuple[FloatArray, float]],
     count: int,
     points: int,

@@ -1,92 +1,79 @@
-"""Running the numba integrators on a System and turning their status into errors."""
+"""The orbit: a system's state moving through time."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from copy import deepcopy
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from numbers import Real
-from typing import Any
+from typing import Any, ClassVar, Never
 
 import numpy as np
 
 from chaosbench.errors import (
+    InputError,
     IntegrationError,
     ParameterError,
     StepSizeError,
     TrajectoryEscapedError,
 )
-from chaosbench.systems._stochastic import BrownianPath, integrate_stochastic
-from chaosbench.systems._system import System
+from chaosbench.numerics.event_kinds import CHATTERING
+from chaosbench.systems import Flow, System
 from chaosbench.trajectories import FloatArray
 
 __all__ = [
-    "BOUND", "INTEGRATORS", "LANES", "Orbit", "bound_for", "check_integrator", "integrator_for",
+    "BOUND", "MAX_STEPS", "Orbit", "bound_for", "check_tolerance", "raise_status", "refuse",
 ]  # fmt: skip
 
 BOUND = 1e9
-TRANSIENT_BOUND = 1e5
 """A state beyond this magnitude has escaped; no attractor of the catalogue comes near it."""
 
+TRANSIENT_BOUND = 1e5
+"""The same for a flow whose chaos is known to end."""
+
 MAX_STEPS = 50_000_000
-
-FIELD_LOOSE = 1e-6
-"""Tolerance from which ETDRK4 follows a field; for any tighter one collocation is the cheaper."""
-
-LANES = "taylor-lanes"
-"""The integrator of whole ensembles; it has no orbit that moves alone."""
+"""Attempted steps of one call."""
 
 
 @dataclass
-class Orbit:
+class Orbit(ABC):
     """A system's state moving through time; each call goes on where the last one ended.
+
+    There is one subclass for each method of integration.
 
     Attributes:
         system: what is integrated.
         state: ``(d,)``, changed in place.
         time: absolute time (iterations, for a map).
-        rtol: relative tolerance; the absolute one is the same unless `atol` is given.
-        integrator: a name in `INTEGRATORS`; by default what `integrator_for` chooses.
-        key: of the Brownian path of a stochastic system, whose `step` takes the tolerance's place.
-        tally: of the events since the start: the sum of log|det S| of their saltation matrices,
-            their number, and how often the orbit began to slide.
+        rtol: relative tolerance of the local error.
+        atol: absolute tolerance; equal to `rtol` unless it is given.
+        step: size of the next step in time units; 0 before the first.
+        memory_at_start: what an earlier orbit remembered here, see `memory`.
+        attempts: steps attempted so far.
+        integrator: name of the method.
 
     """
+
+    integrator: ClassVar[str]
 
     system: System
     state: FloatArray
     time: float = 0.0
     rtol: float = 1e-10
     atol: float | None = None
-    integrator: str = ""
     step: float = 0.0
-    attempts: int = 0
-    past: Any = None
-    kink: float = -np.inf
-    key: tuple[int, ...] = (0,)
-    modes: FloatArray | None = None
-    tally: FloatArray = field(default_factory=lambda: np.zeros(3))
+    memory_at_start: Any = field(default=None, repr=False)
+    attempts: int = field(default=0, init=False)
 
     def __post_init__(self) -> None:
         check_tolerance(self.rtol)
         self.state = np.array(self.state, dtype=np.float64)
         if self.atol is None:
             self.atol = self.rtol
-        self.integrator = self.integrator or integrator_for(self.system, self.rtol)
-        if self.system.kind == "stochastic" and self.past is None:
-            self.past = BrownianPath(self.key, self.system.step, self.state.size, self.time)
-        if self.system.kind == "delay" and self.past is None:
-            from chaosbench.numerics.delay import constant_history
-
-            longest = max(delay.lag for delay in self.system.delays)
-            starts, widths, pieces = constant_history(self.state, 1.01 * longest)
-            self.past = (starts + self.time, widths, pieces)
-            self.kink = self.time
 
     def advance(self, span: float) -> None:
         """Move on by `span` time units (iterations)."""
         if span > 0:
-            self._run(span, np.empty((0, self.state.size)), 1.0)
+            self._move(span, np.empty((0, self.state.size)), 1.0)
 
     def sample(self, points: int, dt: float) -> FloatArray:
         """Return ``(points, d)`` samples `dt` apart, the present state first."""
@@ -94,166 +81,42 @@ class Orbit:
         if points == 1:
             out[0] = self.state
         else:
-            self._run((points - 1) * dt, out, dt)
+            self._move((points - 1) * dt, out, dt)
         return out
 
-    def memory(self) -> dict[str, Any]:
-        """Return `past` and `kink` as they are now, however far the orbit goes on."""
-        # a delay system's past is replaced as it moves, a Brownian path's place is changed
-        past = deepcopy(self.past) if self.system.kind == "stochastic" else self.past
-        return {"past": past, "kink": self.kink}
+    def memory(self) -> Any:
+        """Return what else than the state decides the future; None where nothing does.
 
-    def _run(self, span: float, out: FloatArray, dt: float) -> None:
-        status, elapsed = INTEGRATORS[self.integrator](self, span, out, dt)
+        It stays as it is however far the orbit goes on: another orbit may start with it.
+        """
+        return None
+
+    def change_to(self, system: System) -> None:
+        """Go on as an orbit of another system of the same kind, with other parameters say."""
+        self.system = system
+
+    def tighten(self, rtol: float) -> float:
+        """Go on with a tolerance of at most `rtol`; return the one that holds from here on."""
+        self.rtol = self.atol = min(self.rtol, rtol)
+        return self.rtol
+
+    def reset_tally(self) -> None:  # noqa: B027 - most orbits meet no events
+        """Count the events, and what volumes change by at them, from here on."""
+
+    @property
+    def log_volume_at_events(self) -> float:
+        """Sum of log|det S| over the saltation matrices of the events counted so far."""
+        return 0.0
+
+    def _move(self, span: float, out: FloatArray, dt: float) -> None:
+        """Integrate over a span; raise what the status means."""
+        status, elapsed = self._run(span, out, dt)
         self.time += elapsed
         raise_status(status, self.system, self.time)
 
-
-def bound_for(system: System) -> float:
-    """Return the magnitude at which an orbit has escaped.
-
-    Of a system whose chaos is known to end it is a smaller one: what escapes in ever faster turns,
-    as Sakarya's orbits do, takes ten million steps on its way to the larger.
-    """
-    escaping = system.kind == "flow" and "transient" in system.declared_tags
-    return TRANSIENT_BOUND if escaping else BOUND
-
-
-def integrator_for(system: System, rtol: float = 1e-10) -> str:
-    """Return the name of the integrator that suits a system at a tolerance."""
-    if system.switches is not None:
-        return "dop853-events"
-    if system.kind == "flow":
-        from chaosbench.dynamics.orbits._race import flow_integrator
-
-        return flow_integrator(system, rtol)
-    if system.kind == "field":
-        return "etdrk4" if rtol >= FIELD_LOOSE else "collocation"
-    return {
-        "delay": "dop853-steps",
-        "map": "iteration",
-        "stochastic": "ito-1.5",
-    }[system.kind]
-
-
-def check_integrator(name: str, system: System, rtol: float) -> str:
-    """Return the integrator that a user asked for; ``auto`` leaves the choice to the system.
-
-    Raises:
-        ParameterError: there is none of that name, or it is for another kind of system.
-
-    """
-    usual = integrator_for(system, rtol)
-    fitting = {usual}
-    if system.kind == "flow" and not system.resets:
-        fitting |= {"dop853", "rodas5p"}
-        if system.switches is None:  # a series does not see where an equation switches
-            fitting.add(LANES)
-    if system.kind == "field":
-        fitting |= {"etdrk4", "collocation"}
-    if name == "auto":
-        return usual
-    if name not in fitting:
-        raise ParameterError(
-            f"integrator must be auto or one of {', '.join(sorted(fitting))} for the {system.kind} "
-            f"{system.name!r}, not {name!r}"
-        )
-    return name
-
-
-def _dop853(orbit: Orbit, span: float, out: FloatArray, dt: float) -> tuple[int, float]:
-    from chaosbench.numerics.dop853 import integrate
-
-    status, elapsed, orbit.step, attempts = integrate(
-        orbit.system.kernel.address, orbit.time, orbit.state, span, orbit.step, out, dt,
-        orbit.rtol, orbit.atol, bound_for(orbit.system), MAX_STEPS, orbit.state.size,
-    )  # fmt: skip
-    orbit.attempts += attempts
-    return status, elapsed
-
-
-def _rodas5p(orbit: Orbit, span: float, out: FloatArray, dt: float) -> tuple[int, float]:
-    from chaosbench.dynamics.orbits._race import stiff_addresses
-    from chaosbench.numerics.rosenbrock import integrate_stiff
-
-    status, elapsed, orbit.step, attempts = integrate_stiff(
-        *stiff_addresses(orbit.system), orbit.time, orbit.state, span, orbit.step, out, dt,
-        orbit.rtol, orbit.atol, bound_for(orbit.system), MAX_STEPS, orbit.state.size,
-    )  # fmt: skip
-    orbit.attempts += attempts
-    return status, elapsed
-
-
-def _dop853_events(orbit: Orbit, span: float, out: FloatArray, dt: float) -> tuple[int, float]:
-    from chaosbench.numerics.events import integrate_events
-
-    switches = orbit.system.switches
-    if switches is None:
-        raise ParameterError(f"the flow {orbit.system.name!r} has no events to locate; use dop853")
-    if orbit.modes is None:
-        orbit.modes = switches.undecided()
-    status, elapsed, orbit.step, attempts = integrate_events(
-        switches.addresses(0), switches.kind_array, orbit.time, orbit.state, orbit.modes,
-        orbit.state.size, span, orbit.step, out, dt, orbit.rtol, orbit.atol, BOUND, MAX_STEPS,
-        orbit.tally,
-    )  # fmt: skip
-    orbit.attempts += attempts
-    return status, elapsed
-
-
-def _dop853_steps(orbit: Orbit, span: float, out: FloatArray, dt: float) -> tuple[int, float]:
-    from chaosbench.numerics.delay import integrate_delay
-
-    lags = np.array([delay.lag for delay in orbit.system.delays])
-    sources = np.array([delay.source for delay in orbit.system.delays])
-    status, elapsed, orbit.step, attempts, orbit.past = integrate_delay(
-        orbit.system.kernel.address, orbit.time, orbit.state, orbit.past, lags, sources,
-        orbit.kink, span, orbit.step, out, dt, orbit.rtol, orbit.atol, BOUND, MAX_STEPS,
-    )  # fmt: skip
-    orbit.attempts += attempts
-    return status, elapsed
-
-
-def _iteration(orbit: Orbit, span: float, out: FloatArray, _: float) -> tuple[int, float]:
-    from chaosbench.numerics.maps import iterate
-
-    address = orbit.system.kernel.address
-    status, elapsed = iterate(address, orbit.time, orbit.state, round(span), out, BOUND)
-    return status, float(elapsed)
-
-
-def _etdrk4(orbit: Orbit, span: float, out: FloatArray, dt: float) -> tuple[int, float]:
-    from chaosbench.dynamics.orbits._field import run_field
-
-    return run_field(orbit, span, out, dt)
-
-
-def _collocation(orbit: Orbit, span: float, out: FloatArray, dt: float) -> tuple[int, float]:
-    from chaosbench.dynamics.orbits._field import run_field
-    from chaosbench.numerics.field_collocation import Collocation
-
-    return run_field(orbit, span, out, dt, Collocation)
-
-
-def _exponential_adams(orbit: Orbit, span: float, out: FloatArray, dt: float) -> tuple[int, float]:
-    from chaosbench.dynamics.orbits._field import run_field
-    from chaosbench.numerics.exponential_adams import ExponentialAdams
-
-    return run_field(orbit, span, out, dt, ExponentialAdams)
-
-
-INTEGRATORS: dict[str, Callable[[Orbit, float, FloatArray, float], tuple[int, float]]] = {
-    "dop853": _dop853,
-    "rodas5p": _rodas5p,
-    "dop853-events": _dop853_events,
-    "dop853-steps": _dop853_steps,
-    "iteration": _iteration,
-    "ito-1.5": integrate_stochastic,
-    "etdrk4": _etdrk4,
-    "collocation": _collocation,
-    "exponential-adams": _exponential_adams,
-}
-"""Each moves an orbit over a span, fills the samples, and returns its status and elapsed time."""
+    @abstractmethod
+    def _run(self, span: float, out: FloatArray, dt: float) -> tuple[int, float]:
+        """Integrate over a span and fill the samples; return status and elapsed time."""
 
 
 def check_tolerance(rtol: float) -> None:
@@ -262,14 +125,33 @@ def check_tolerance(rtol: float) -> None:
         raise ParameterError(f"rtol must lie between 1e-15 and 1e-2, not {rtol!r}")
 
 
+def bound_for(system: System) -> float:
+    """Return the magnitude at which an orbit has escaped.
+
+    It is smaller for a flow whose chaos is known to end: orbits that escape in ever faster turns,
+    as Sakarya's do, take ten million steps on their way to the larger one.
+    """
+    escaping = isinstance(system, Flow) and "transient" in system.declared_tags
+    return TRANSIENT_BOUND if escaping else BOUND
+
+
+def refuse(method: str, wanted: str, system: System) -> Never:
+    """Raise the error that a method is for other systems.
+
+    Raises:
+        InputError: always.
+
+    """
+    raise InputError(f"{method} follows {wanted}; {system.name!r} is a {system.kind} system")
+
+
 def raise_status(status: int, system: System, time: float) -> None:
     """Turn an integrator's status into the error that names the system and the time."""
     from chaosbench.numerics.dop853 import ESCAPED, EXHAUSTED, REACHED, UNDERFLOW
-    from chaosbench.numerics.event_kinds import CHATTERING
 
     if status == REACHED:
         return
-    when = f"{time:.6g} {'iterations' if system.kind == 'map' else 'time units'}"
+    when = f"{time:.6g} {system.time_unit}"
     if status == ESCAPED:
         raise TrajectoryEscapedError(
             f"the trajectory of {system.name!r} escaped after {when}: it left the ball of radius "

@@ -1,32 +1,25 @@
-"""Integrations that share as little as possible with the one they are compared with.
+"""Flows and maps by Taylor's method or iteration, in double-double arithmetic or in double.
 
-`TaylorOrbit` follows flows and maps in double-double arithmetic, or in double; `ExtrapolatedOrbit`
-follows smooth flows by another explicit method, where Taylor's gives up at a 0/0, and
-`CollocationOrbit` delay systems; `RefinedOrbit` follows stochastic ones along the same Brownian
-path in shorter steps. All are used as `Orbit` is: each call of `sample` goes on where
-the last one ended.
+A `TaylorOrbit` is used as an `Orbit` is: each call of `sample` goes on where the last one ended.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, cast
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
-from chaosbench.dynamics.orbits._orbit import BOUND, MAX_STEPS, Orbit, raise_status
+from chaosbench.dynamics.orbits._orbit import BOUND, MAX_STEPS, raise_status
 from chaosbench.errors import InputError
 from chaosbench.numerics.event_kinds import BINARY, CHATTERING, RESET
-from chaosbench.numerics.tape import Tape
-from chaosbench.systems._stochastic import integrate_stochastic
-from chaosbench.systems._system import System
-from chaosbench.systems.switches import Branch, Switches
+from chaosbench.systems import Flow, Map, System
 from chaosbench.trajectories import FloatArray
 
-__all__ = [
-    "PIECES", "CollocationOrbit", "ExtrapolatedOrbit", "RefinedOrbit", "TaylorOrbit", "can_follow",
-    "require_tape",
-]  # fmt: skip
+if TYPE_CHECKING:  # it loads the compiler
+    from chaosbench.numerics.tape import Tape
+    from chaosbench.systems.switches import Branch, Switches
+
+__all__ = ["TOLERANCE", "TaylorOrbit", "can_follow", "require_tape"]
 
 TOLERANCE = 1e-30
 """Of the local error in double-double arithmetic, whose rounding is 1e-32."""
@@ -35,16 +28,13 @@ MOST_EVENTS_AT_ONCE = 50
 ON_SURFACE = 1e-20
 """Value of a switching function, after a reset, that counts as zero."""
 
-PIECES = 16
-"""Of a step of a stochastic system: errors of order 1.5 are a sixty-fourth then."""
-
 ROUNDING = {False: 2.0**-52, True: 2.0**-104}
 """Of either arithmetic; no tolerance below it can be kept."""
 
 
 def can_follow(system: System) -> bool:
     """Say whether `TaylorOrbit` can follow a system."""
-    return system.kind in ("map", "flow")
+    return isinstance(system, (Flow, Map))
 
 
 def require_tape(system: System) -> None:
@@ -95,7 +85,7 @@ class TaylorOrbit:
         require_tape(system)
         self.system = system
         self.tolerance = max(tolerance, ROUNDING[double_double])
-        self.order = order_for(self.tolerance) if system.kind == "flow" else 0
+        self.order = order_for(self.tolerance) if isinstance(system, Flow) else 0
         self.steps = 0
         self.events = 0
         d = system.dimension
@@ -110,8 +100,10 @@ class TaylorOrbit:
         self._rooms: dict[int, tuple[Tape, FloatArray]] = {}
         self._modes: list[float] = []
         self._crossed: dict[int, int] = {}
-        if system.kind == "flow" and system.switches is not None:
-            self._modes = self._settled(system.switches.undecided(), len(system.switches.kinds))
+        self._switches = system.switches if isinstance(system, Flow) else None
+        if self._switches is not None:
+            undecided = self._switches.undecided()
+            self._modes = self._settled(undecided, len(self._switches.kinds))
 
     def _numbers(self, *shape: int) -> FloatArray:
         return np.zeros((*shape, *self._tail))
@@ -148,18 +140,18 @@ class TaylorOrbit:
 
     def sample_exactly(self, points: int, dt: float) -> FloatArray:
         """Return samples as they are computed: in double-double ``(points, d, 2)``."""
-        from chaosbench.numerics import taylor as _taylor
+        from chaosbench.numerics import taylor
 
         out = self._numbers(points, self.system.dimension)
         if points == 1:
             out[0] = self._present[:-1, 0]
             return out
-        if self.system.kind == "flow":
+        if isinstance(self.system, Flow):
             self._flow(out, dt)
             return out
         tape, since = self.system.tape, self.time
         elapsed: float
-        status, elapsed = _taylor.iterate(
+        status, elapsed = taylor.iterate(
             tape.code, tape.outputs, self._room(tape), self._present, out, BOUND
         )
         raise_status(status, self.system, since + elapsed)
@@ -167,7 +159,7 @@ class TaylorOrbit:
 
     def _flow(self, out: FloatArray, dt: float) -> None:
         """Fill the samples, from branch to branch."""
-        from chaosbench.numerics import taylor as _taylor
+        from chaosbench.numerics import taylor
 
         self._clock[0] = 0.0
         row = idle = 0
@@ -176,14 +168,14 @@ class TaylorOrbit:
             tape, d = branch.tape, branch.d
             skips = np.array([self._crossed.get(k, 0) for k in range(len(branch.exits))], dtype=int)
             before = self._clock.copy()
-            status, steps, row, gap = _taylor.integrate(
+            status, steps, row, gap = taylor.integrate(
                 tape.code, tape.outputs[:d], tape.outputs[d:], skips,
                 self._numbers(len(skips), 1), self._room(tape), self.order, self.tolerance,
                 self._present, self._carry, self._clock, (len(out) - 1) * dt, out, row, dt, BOUND,
                 MAX_STEPS,
             )  # fmt: skip
             self.steps += steps
-            if status != _taylor.CLOSED:
+            if status != taylor.CLOSED:
                 self._crossed = {k: int(skip) for k, skip in enumerate(skips) if skip}
                 raise_status(status, self.system, self.time)
                 return
@@ -195,17 +187,19 @@ class TaylorOrbit:
 
     def _branch(self) -> Branch:
         """Return the flow that holds at present."""
-        switches = self.system.switches
+        from chaosbench.systems.switches import Branch
+
+        switches = self._switches
         if switches is None:
             return Branch(self.system.tape, self.system.dimension, ())
         branch = switches.branch(tuple(self._modes))
         if branch is None:
             raise_status(CHATTERING, self.system, self.time)
-        return cast(Branch, branch)
+        return cast("Branch", branch)
 
     def _cross(self, surface: int, target: float) -> None:
         """Go on beyond a gap: enter the mode there, slide, or set the state anew."""
-        switches = cast(Switches, self.system.switches)
+        switches = cast("Switches", self._switches)
         kind, was = switches.kinds[surface], self._modes[surface]
         if kind == RESET:
             self._present[:-1] = self._outputs(switches.image(surface, tuple(self._modes)))
@@ -230,13 +224,13 @@ class TaylorOrbit:
 
     def _opens(self, surface: int) -> bool:
         """Say whether the field of the present modes leads away from a surface."""
-        from chaosbench.numerics import interpreter as _interpreter
+        from chaosbench.numerics import interpreter
 
         branch = self._branch()
         tape, d = branch.tape, branch.d
         room = self._room(tape)
-        _interpreter.slopes(tape.code, tape.outputs[:d], room, self._present)
-        _interpreter.expand(tape.code, tape.outputs[:d], room, 2)
+        interpreter.slopes(tape.code, tape.outputs[:d], room, self._present)
+        interpreter.expand(tape.code, tape.outputs[:d], room, 2)
         at = [j for j, _ in branch.exits].index(surface)
         return bool(self._high(room)[tape.outputs[d + at], 1] > 0.0)
 
@@ -258,65 +252,9 @@ class TaylorOrbit:
         """Decide the modes that the state contradicts, but for the surface `skip`."""
         from chaosbench.numerics.event_search import settle
 
-        switches = cast(Switches, self.system.switches)
+        switches = cast("Switches", self._switches)
         settle(
             switches.addresses(0), self.time, self.state, modes, switches.kind_array,
             self.system.dimension, skip,
         )  # fmt: skip
         return [float(mode) for mode in modes]
-
-
-@dataclass
-class ExtrapolatedOrbit(Orbit):
-    """An `Orbit` of a smooth flow by extrapolation of the midpoint rule instead of DOP853."""
-
-    def _run(self, span: float, out: FloatArray, dt: float) -> None:
-        from chaosbench.numerics.extrapolation import integrate
-
-        if self.system.kind != "flow" or self.system.switches is not None:
-            raise InputError(f"extrapolation follows smooth flows; {self.system.name!r} is none")
-        status, elapsed, self.step, attempts = integrate(
-            self.system.kernel.address, self.time, self.state, span, self.step, out, dt,
-            self.rtol, self.atol, BOUND, MAX_STEPS,
-        )  # fmt: skip
-        self.attempts += attempts
-        self.time += elapsed
-        raise_status(status, self.system, self.time)
-
-
-@dataclass
-class RefinedOrbit(Orbit):
-    """An `Orbit` of a stochastic system in a sixteenth of its step, along the same path."""
-
-    def _run(self, span: float, out: FloatArray, dt: float) -> None:
-        status, elapsed = integrate_stochastic(self, span, out, dt, pieces=PIECES)
-        self.time += elapsed
-        raise_status(status, self.system, self.time)
-
-
-@dataclass
-class CollocationOrbit(Orbit):
-    """An `Orbit` of a delay system by collocation at Gauss points instead of DOP853.
-
-    `rtol` bounds what the highest terms of a step's Legendre series contribute.
-    """
-
-    _values: Any = None
-
-    def _run(self, span: float, out: FloatArray, dt: float) -> None:
-        from chaosbench.numerics.collocation import from_dense, integrate, tableau
-
-        if self.system.kind != "delay":
-            raise InputError(f"collocation follows delay systems; {self.system.name!r} is none")
-        nodes, *rest = tableau()
-        if self._values is None:
-            self._values = from_dense(self.past, nodes)
-        lags = np.array([delay.lag for delay in self.system.delays])
-        sources = np.array([delay.source for delay in self.system.delays])
-        status, elapsed, self.step, attempts, self._values = integrate(
-            self.system.kernel.address, self.time, self.state, self._values, nodes, *rest, lags,
-            sources, self.kink, span, self.step, out, dt, self.rtol, BOUND, MAX_STEPS,
-        )  # fmt: skip
-        self.attempts += attempts
-        self.time += elapsed
-        raise_status(status, self.system, self.time)

@@ -14,9 +14,10 @@ import math
 
 import numpy as np
 
-from chaosbench.dynamics.orbits._orbit import BOUND, MAX_STEPS, Orbit
+from chaosbench.dynamics.orbits import BOUND, MAX_STEPS, orbit_of
+from chaosbench.dynamics.scales import scales_of
 from chaosbench.errors import IntegrationError
-from chaosbench.systems._system import System
+from chaosbench.systems import Flow, Map, System
 from chaosbench.trajectories import FloatArray
 
 __all__ = ["assimilate", "follow"]
@@ -117,7 +118,8 @@ def follow(
                 break
         when = end + (first - start + 1) * dt
         try:
-            made = Orbit(system, state, when, rtol=1e-10).sample(following - first + 1, dt)
+            orbit = orbit_of(system, state, when, rtol=1e-10, stiff=scales_of(system).stiff)
+            made = orbit.sample(following - first + 1, dt)
         except IntegrationError:
             continue
         path[first : following + 1] = made
@@ -196,8 +198,8 @@ def _propagate(
     d = state.size
     y = np.concatenate([state, np.eye(d).ravel()])
     out = np.empty((steps + 1, y.size))
-    switches = system.switches
-    if system.kind == "map":
+    switches = system.switches if isinstance(system, Flow) else None
+    if isinstance(system, Map):
         from chaosbench.numerics.maps import iterate
 
         status, _ = iterate(system.tangent_kernel(d).address, start, y, steps, out, BOUND)

@@ -15,11 +15,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from chaosbench.dynamics.constants import constants
-from chaosbench.dynamics.orbits._orbit import Orbit
+from chaosbench.dynamics.orbits import History, orbit_of
+from chaosbench.dynamics.scales import scales_of
+from chaosbench.dynamics.stored import constants
 from chaosbench.errors import IntegrationError
 from chaosbench.evaluation.exam._assimilation import assimilate, follow
-from chaosbench.systems._system import System
+from chaosbench.systems import DelaySystem, System
 from chaosbench.trajectories import FloatArray
 
 __all__ = ["LABEL", "perfect_forecast"]
@@ -70,12 +71,15 @@ def perfect_forecast(
     rounded = context.astype(np.float32).astype(np.float64)
     out = np.full((len(context), horizon, context.shape[2]), np.nan)
     noisy = noise is not None and bool(noise.any())
-    pasts = _pasts(system, rounded, context_end, dt, noisy) if system.delays else None
+    pasts = (
+        _pasts(system, rounded, context_end, dt, noisy) if isinstance(system, DelaySystem) else None
+    )
     for k, end in enumerate(context_end):
         if pasts is not None:
             state = pasts[k][2][-1, :2].sum(axis=0)  # the end of the last piece
-            orbit = Orbit(system, state, float(end), rtol=RTOL)
-            orbit.past, orbit.kink = pasts[k], float(end)
+            orbit = orbit_of(
+                system, state, float(end), rtol=RTOL, memory=History(pasts[k], float(end))
+            )
         else:
             state = rounded[k, -1]
             if noise is not None and noisy:
@@ -83,7 +87,7 @@ def perfect_forecast(
                     system, rounded[k], end=float(end), dt=dt, noise=noise,
                     lyapunov_exponent=constants(system.name).largest_lyapunov_exponent,
                 )  # fmt: skip
-            orbit = Orbit(system, state, float(end), rtol=RTOL)
+            orbit = orbit_of(system, state, float(end), rtol=RTOL, stiff=scales_of(system).stiff)
         try:
             out[k] = orbit.sample(horizon + 1, dt)[1:]
         except IntegrationError:
@@ -92,7 +96,7 @@ def perfect_forecast(
 
 
 def _pasts(
-    system: System, context: FloatArray, context_end: FloatArray, dt: float, noisy: bool
+    system: DelaySystem, context: FloatArray, context_end: FloatArray, dt: float, noisy: bool
 ) -> list[Past]:
     if not noisy:
         return reconstruct_pasts(system, context, context_end, dt)[0]
@@ -103,7 +107,7 @@ def _pasts(
 
 
 def reconstruct_pasts(
-    system: System,
+    system: DelaySystem,
     context: FloatArray,
     context_end: FloatArray,
     dt: float,

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from chaosbench.datasets import StoredDataset, open_dataset
-from chaosbench.dynamics.constants import constants
+from chaosbench.dynamics.stored import constants
 from chaosbench.evaluation.exam._ceiling import perfect_forecast
 from chaosbench.evaluation.scoring._equation import arrays_of, held_out
 from chaosbench.evaluation.scoring._score import Exam

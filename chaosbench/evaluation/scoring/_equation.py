@@ -10,7 +10,7 @@ import numpy as np
 
 from chaosbench import metrics
 from chaosbench.expressions import Expr, reachable
-from chaosbench.systems._system import System
+from chaosbench.systems import System
 from chaosbench.trajectories import FloatArray
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from chaosbench.expressions import cos, cosh, sin, sinh, tanh
-from chaosbench.systems._declare import flow
+from chaosbench.systems import flow
 
 __all__ = [
     "abc_flow", "bickley_jet", "blinking_rotlet", "blinking_vortex", "double_gyre",

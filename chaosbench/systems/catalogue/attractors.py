@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from chaosbench.expressions import cosh, exp, tanh
-from chaosbench.systems._declare import flow
+from chaosbench.systems import flow
 
 __all__ = [
     "abooee", "aizawa", "burke_shaw", "dadras", "dequan_li", "guckenheimer_holmes",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from chaosbench.expressions import cos
-from chaosbench.systems._declare import flow
+from chaosbench.systems import flow
 
 __all__ = [
     "calcium_oscillation", "calcium_quasiperiodic", "cell_cycle", "circadian_rhythm",

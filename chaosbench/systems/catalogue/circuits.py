@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from chaosbench.expressions import cos, maximum, sin, sinh
-from chaosbench.systems._declare import flow
+from chaosbench.systems import flow
 
 __all__ = [
     "anishchenko_astakhov", "chua", "chua_cubic", "colpitts", "duffing", "forced_van_der_pol",

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from chaosbench.systems._declare import flow
+from chaosbench.systems import flow
 
 __all__ = [
     "atmospheric_regime", "charney_devore", "lorenz84", "lorenz96", "lorenz96_two_scale",

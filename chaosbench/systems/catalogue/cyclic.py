@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from chaosbench.expressions import sin
-from chaosbench.systems._declare import flow
+from chaosbench.systems import flow
 
 __all__ = [
     "chen", "halvorsen", "rabinovich_fabrikant", "sprott_b", "thomas", "thomas_labyrinth",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from chaosbench.expressions import exp, sin, tanh
-from chaosbench.systems._declare import delay
+from chaosbench.systems import delay
 
 __all__ = [
     "ikeda_delay", "mackey_glass", "mackey_glass_30", "nicholson_blowflies", "piecewise_circuit",

@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from chaosbench.expressions import cos, exp, minimum, sin
-from chaosbench.systems._declare import flow
+from chaosbench.systems import flow
 
 __all__ = [
     "blasius", "coevolving_predator_prey", "competitive_lotka_volterra", "forced_chemostat",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chaosbench.systems._declare import flow
+from chaosbench.systems import flow
 
 __all__ = ["bouali", "bouali2", "finance"]
 

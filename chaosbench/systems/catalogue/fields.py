@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from chaosbench.expressions import cos
-from chaosbench.systems._field import dx, dy, field, inverse_laplacian, laplacian
+from chaosbench.systems import dx, dy, field, inverse_laplacian, laplacian
 
 __all__ = [
     "burgers", "complex_ginzburg_landau", "gray_scott", "kolmogorov_flow", "kuramoto_sivashinsky",

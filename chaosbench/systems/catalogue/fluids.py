@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chaosbench.systems._declare import flow
+from chaosbench.systems import flow
 
 __all__ = [
     "complex_lorenz", "hadley", "lorenz", "lorenz_bounded", "lorenz_coupled", "lorenz_stenflo",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from chaosbench.expressions import cos, sin, sqrt
-from chaosbench.systems._declare import flow
+from chaosbench.systems import flow
 
 __all__ = [
     "driven_pendulum", "elastic_pendulum", "fput_chain", "nose_hoover_chain", "pullen_edmonds",

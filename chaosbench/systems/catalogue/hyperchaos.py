@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chaosbench.systems._declare import flow
+from chaosbench.systems import flow
 
 __all__ = [
     "hyper_bao", "hyper_cai", "hyper_jia", "hyper_lorenz", "hyper_lu", "hyper_pang", "hyper_qi",

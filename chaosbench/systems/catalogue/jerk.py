@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from chaosbench.expressions import exp
-from chaosbench.systems._declare import flow
+from chaosbench.systems import flow
 
 __all__ = [
     "arneodo", "coullet", "genesio_tesi", "hyperchaotic_snap", "jerk_circuit", "linz_sprott",

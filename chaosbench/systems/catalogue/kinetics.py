@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from chaosbench.expressions import cos, maximum, sqrt
-from chaosbench.systems._declare import flow
+from chaosbench.systems import flow
 
 __all__ = [
     "belousov_zhabotinsky", "forced_brusselator", "hyper_rossler", "isothermal_chemical",

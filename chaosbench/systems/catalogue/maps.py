@@ -18,7 +18,7 @@ from chaosbench.expressions import (
     sin,
     sqrt,
 )  # fmt: skip
-from chaosbench.systems._declare import map  # noqa: A004 - the decorator is the field's word
+from chaosbench.systems import map  # noqa: A004 - the decorator is the field's word
 
 __all__ = [
     "baker", "beddington", "bedhead", "blinking_vortex_map", "bogdanov", "burgers_map",

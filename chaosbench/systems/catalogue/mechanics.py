@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from chaosbench.expressions import cos, sign, sin, where
-from chaosbench.systems._declare import flow
+from chaosbench.systems import flow
 
 __all__ = [
     "arnold_web", "chen_lee", "double_pendulum", "fluid_trampoline", "henon_heiles",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from chaosbench.expressions import cos, sin, tanh
-from chaosbench.systems._declare import flow, map  # noqa: A004 - the decorator is the field's word
+from chaosbench.systems import flow, map  # noqa: A004 - the decorator is the field's word
 
 __all__ = ["coupled_fitzhugh_nagumo", "coupled_map_lattice", "kuramoto", "rate_network"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from chaosbench.expressions import absolute, cos, exp, sin, tanh
-from chaosbench.systems._declare import flow, map  # noqa: A004 - the decorator is the field's word
+from chaosbench.systems import flow, map  # noqa: A004 - the decorator is the field's word
 
 __all__ = [
     "beer_rnn", "bonhoeffer_van_der_pol", "cellular_neural_network", "chialvo", "excitable_cell",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chaosbench.systems._declare import stochastic
+from chaosbench.systems import stochastic
 
 __all__ = ["double_well", "stochastic_lorenz", "stochastic_lorenz_multiplicative"]
 

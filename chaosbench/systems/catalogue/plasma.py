@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from chaosbench.expressions import sqrt, tanh
-from chaosbench.systems._declare import flow
+from chaosbench.systems import flow
 
 __all__ = [
     "gissinger", "rabinovich", "rikitake_dynamo", "windmi_reduced",

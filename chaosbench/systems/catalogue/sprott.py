@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from chaosbench.expressions import exp, sign
-from chaosbench.systems._declare import flow
+from chaosbench.systems import flow
 
 __all__ = [
     "sprott_a", "sprott_c", "sprott_d", "sprott_e", "sprott_f", "sprott_g", "sprott_h", "sprott_i",

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 
 from chaosbench.expressions import cos, mod, sin
-from chaosbench.systems._declare import map  # noqa: A004 - the decorator is the field's word
+from chaosbench.systems import map  # noqa: A004 - the decorator is the field's word
 
 __all__ = ["arnold_cat", "dissipative_standard", "froeschle", "sinai", "zaslavskii"]
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from chaosbench.errors import StaleConstantsError
-from chaosbench.systems._system import System
+from chaosbench.systems import System, get
 
 __all__ = ["Constants", "constants", "constants_path", "known_constants"]
 
@@ -117,8 +117,6 @@ def constants(system: str | System) -> Constants:
             or initial state.
 
     """
-    from chaosbench.systems import get
-
     system = get(system)
     stored = _stored(system.name)
     remedy = (

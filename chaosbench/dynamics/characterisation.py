@@ -6,27 +6,28 @@ import math
 import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import replace
+from functools import partial
 from multiprocessing import get_context
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from chaosbench.dynamics.constants import Constants
-from chaosbench.dynamics.lyapunov import (
-    SEGMENTS_PER_PERIOD,
-    LyapunovSpectrum,
-    TwinExponent,
-    lyapunov_spectrum,
-    twin_exponent,
+from chaosbench.dynamics.attractor import attractor_orbit
+from chaosbench.dynamics.exponents import SEGMENTS_PER_PERIOD, LyapunovSpectrum, TwinExponent
+from chaosbench.dynamics.lyapunov import lyapunov_spectrum, twin_exponent
+from chaosbench.dynamics.measure.gate import (
+    apart,
+    contradiction,
+    disagreement,
+    gate_runs,
+    uncertain,
 )
-from chaosbench.dynamics.measure.long_runs import LARGE_FIELD, forgets
+from chaosbench.dynamics.measure.long_runs import LARGE_FIELD
 from chaosbench.dynamics.measure.refine import (
     FIELD_WORK,
     GATE_PERIODS,
     MOST_WORK,
     PROBE_PERIODS,
-    WORST_STDERR,
     drift,
     pooled,
     refine,
@@ -42,30 +43,41 @@ from chaosbench.dynamics.measure.statistics import (
     short_lived,
     surviving,
 )
-from chaosbench.dynamics.orbits._orbit import integrator_for
-from chaosbench.dynamics.simulate import attractor_orbit
+from chaosbench.dynamics.orbits import integrator_for
+from chaosbench.dynamics.scales import Scales
+from chaosbench.dynamics.stored import Constants
 from chaosbench.errors import ChaosbenchError, InputError, IntegrationError
 from chaosbench.provenance import versions
-from chaosbench.systems._system import System
+from chaosbench.systems import FieldSystem, StochasticSystem, System, get
 
 __all__ = ["characterise", "characterise_many", "disagreement"]
 
-GATE_TOLERANCES = (1e-8, 1e-10, 1e-12)
-COSTLY_GATE_TOLERANCES = (1e-6, 1e-8, 1e-10)  # of a dissipative flow, which forgets its errors
-COSTLY_WORK = 6_000.0
-"""Attempted steps times size, a period, from which the gate of such a flow is loosened."""
 RECONSIDERED = 4.0
-"""Of two hundred systems some disagree by chance, where orbits stick: look longer, then judge."""
+"""Times the usual length of a second look, where two estimates disagree.
+
+Of two hundred systems some disagree by chance, where orbits stick: look longer, then judge.
+"""
+
 STOCHASTIC_PERIODS = 1000.0
+"""Most periods for a stochastic system, which is never ranked and whose steps are small."""
+
 FIELD_RTOL = 1e-4
+"""Tolerance for a field."""
+
 FIELD_PERIODS = 50.0
+"""Most periods for a field."""
+
 FIELD_EXPONENTS = 2
-FIELD_GATE_LYAPUNOV_TIMES = 100.0
-FIELD_GATE_TOLERANCES = (1e-4, 1e-5, 1e-6)
-"""A step of a field costs a hundred of a flow's, and averages over space as well as over time."""
+"""Exponents of a large field."""
+
 COSTLY_DIMENSION = 8
-OUTSIDE = 20.0  # standard deviations from the mean at which an orbit has left the chaos
-STILL = 1e-6  # standard deviations moved in a period below which it has come to rest
+"""Variables from which on the cost of all exponents is probed."""
+
+OUTSIDE = 20.0
+"""Standard deviations from the mean at which an orbit has left the chaos."""
+
+STILL = 1e-6
+"""Standard deviations moved in a period below which an orbit has come to rest."""
 
 
 def characterise(
@@ -100,52 +112,56 @@ def characterise(
         InputError: it settles on a fixed point.
 
     """
-    from chaosbench.systems import get
-
-    named = get(system)
-    # measured as a system nothing is known of, so that what is stored has no influence
-    system = replace(named, name=f"{named.name}, unmeasured")
-    if system.kind == "field":
+    system = get(system)
+    scales = Scales(system)  # without constants, so that what is stored has no influence
+    if isinstance(system, FieldSystem):
         rtol, periods = max(rtol, FIELD_RTOL), min(periods, FIELD_PERIODS)
-    moments = moments_of(system, rtol=rtol, seed=seed)
+    moments = moments_of(scales, rtol=rtol, seed=seed)
     if short_lived(system):
-        spectrum, twin, verdict = _transient(system, moments, rtol, seed)
+        spectrum, twin, verdict = _transient(scales, moments, rtol, seed)
         exponents, errors = spectrum.values.copy(), spectrum.stderr.copy()
         largest_length = spectrum.length
     else:
-        if system.kind == "stochastic":  # never ranked, and each step of the noise is small
+        if isinstance(system, StochasticSystem):
             periods = min(periods, STOCHASTIC_PERIODS)
         count = FIELD_EXPONENTS if system.dimension > LARGE_FIELD else None
-        periods = _affordable(system, periods, moments, rtol, seed)
+        periods = _affordable(scales, periods, moments, rtol, seed)
+        measure = partial(
+            lyapunov_spectrum, system, periods=periods, rtol=rtol, seed=seed, scales=scales
+        )
         try:
-            spectrum = lyapunov_spectrum(system, periods=periods, count=count, rtol=rtol, seed=seed)
+            spectrum = measure(count=count)
         except InputError:  # volumes vanish at once, as where a flow slides: the others are endless
-            spectrum = lyapunov_spectrum(system, periods=periods, count=1, rtol=rtol, seed=seed)
+            spectrum = measure(count=1)
         exponents, errors = spectrum.values.copy(), spectrum.stderr.copy()
         # the runs of the gate are as good a measurement of the largest exponent as any
         work = work_of(spectrum, periods)
-        runs, failure = _gate_runs(system, spectrum, moments.period, work, seed)
-        runs = refine(system, runs, periods, work, rtol, seed, effort)
+        runs, failure = gate_runs(scales, spectrum, moments.period, work, seed)
+        runs = refine(scales, runs, periods, work, rtol, seed, effort)
         exponents[0], errors[0], largest_length = pooled(runs)
-        loose = {"rtol": FIELD_RTOL} if system.kind == "field" else {}
-        twin = twin_exponent(system, periods=periods, seed=seed, **loose)
+        loose = {"rtol": FIELD_RTOL} if isinstance(system, FieldSystem) else {}
+        twin = twin_exponent(system, periods=periods, seed=seed, scales=scales, **loose)
         refined = (float(exponents[0]), float(errors[0]))
-        if _apart(refined, twin) and system.kind != "field":
-            more = twin_exponent(system, periods=RECONSIDERED * periods, seed=seed + 1)
+        if apart(refined, twin) and not isinstance(system, FieldSystem):
+            more = twin_exponent(
+                system, periods=RECONSIDERED * periods, seed=seed + 1, scales=scales
+            )
             twin = _together(twin, more, RECONSIDERED)
-        verdict = _contradiction(system, spectrum, refined, twin, moments)
-        verdict = drift(runs) or verdict or failure or _uncertain(*refined)
+        verdict = contradiction(system, spectrum, refined, twin, moments)
+        verdict = drift(runs) or verdict or failure or uncertain(*refined)
         order = np.argsort(-exponents)  # of a regular system, zero may now come first
         exponents, errors = exponents[order], errors[order]
     dimension = spectrum.kaplan_yorke_dimension
     correlation: tuple[float, float] | None = None
     # beyond the Eckmann–Ruelle bound this many points cannot resolve the dimension
     resolved = dimension is None or dimension <= 2 * math.log10(CORRELATION_POINTS)
-    if resolved and system.kind not in ("field", "stochastic"):  # noise fills what it moves
-        correlation = correlation_of(system, period=moments.period, std=moments.std, seed=seed)
+    if resolved and not isinstance(
+        system, (FieldSystem, StochasticSystem)
+    ):  # noise fills what it moves
+        correlation = correlation_of(scales, period=moments.period, std=moments.std, seed=seed)
     return Constants(
-        system=named.name,
-        fingerprint=named.fingerprint,
+        system=system.name,
+        fingerprint=system.fingerprint,
         period=moments.period,
         lyapunov_exponents=tuple(exponents.tolist()),
         lyapunov_stderr=tuple(errors.tolist()),
@@ -176,14 +192,15 @@ def characterise(
     )
 
 
-def _affordable(system: System, periods: float, moments: Moments, rtol: float, seed: int) -> float:
+def _affordable(scales: Scales, periods: float, moments: Moments, rtol: float, seed: int) -> float:
     """Return for how many periods to follow all exponents: an eighth of `periods` or more."""
-    if system.kind == "field":
+    system = scales.system
+    if isinstance(system, FieldSystem):
         work = moments.attempts * system.dimension * (1 + FIELD_EXPONENTS)
         return float(np.clip(FIELD_WORK / work, 10.0, periods))
     if system.dimension < COSTLY_DIMENSION:
         return periods
-    probe = lyapunov_spectrum(system, periods=PROBE_PERIODS, rtol=rtol, seed=seed)
+    probe = lyapunov_spectrum(system, periods=PROBE_PERIODS, rtol=rtol, seed=seed, scales=scales)
     warm = 100 / SEGMENTS_PER_PERIOD  # periods before the count of the exponents begins
     rate = probe.work / (PROBE_PERIODS + warm)
     return float(min(periods, max(periods / 8, MOST_WORK / rate)))
@@ -196,8 +213,6 @@ def characterise_many(
 
     One that cannot be measured gives its error and does not stop the others.
     """
-    from chaosbench.systems import get
-
     workers = min(jobs or os.cpu_count() or 1, len(names))
     if workers <= 1:
         yield from ((name, _attempt(name, periods, seed, effort)) for name in names)
@@ -225,43 +240,15 @@ def _attempt(
         return failure
 
 
-def _gate_runs(
-    system: System, spectrum: LyapunovSpectrum, period: float, work: float, seed: int
-) -> tuple[list[LyapunovSpectrum], str]:
-    """Follow one tangent vector for 3,000 periods at three tolerances.
-
-    Returns:
-        `spectrum` and those runs, and what went wrong. None are made of a map, which has no
-        tolerance, nor of what no tolerance would make chaotic or forecastable.
-
-    """
-    runs = [spectrum]
-    largest, error = float(spectrum.values[0]), float(spectrum.stderr[0])
-    if system.kind in ("map", "stochastic") or not largest > 2 * error:
-        return runs, ""
-    periods, tolerances = GATE_PERIODS, GATE_TOLERANCES
-    if forgets(system) and work > COSTLY_WORK:
-        tolerances = COSTLY_GATE_TOLERANCES
-    if system.kind == "field":
-        periods = max(10.0, FIELD_GATE_LYAPUNOV_TIMES / (largest * period))
-        tolerances = FIELD_GATE_TOLERANCES
-    for k, rtol in enumerate(tolerances):
-        try:
-            run = lyapunov_spectrum(system, periods=periods, count=1, rtol=rtol, seed=seed + 1 + k)
-        except IntegrationError as failure:
-            return runs, f"at rtol {rtol:g}: {failure}"
-        runs.append(run)
-        if not run.values[0] > 3 * run.stderr[0]:
-            return runs, f"not chaotic at rtol {rtol:g}: {run.values[0]:.4g}"
-    return runs, ""
-
-
 def _transient(
-    system: System, moments: Moments, rtol: float, seed: int
+    scales: Scales, moments: Moments, rtol: float, seed: int
 ) -> tuple[LyapunovSpectrum, TwinExponent, str]:
     """Average over many short orbits, and see how long the chaos lasts."""
     spectra = surviving(
-        lambda k: lyapunov_spectrum(system, periods=TRANSIENT_PERIODS, rtol=rtol, seed=k), seed
+        lambda k: lyapunov_spectrum(
+            scales.system, periods=TRANSIENT_PERIODS, rtol=rtol, seed=k, scales=scales
+        ),
+        seed,
     )
     spectrum = LyapunovSpectrum.from_batches(
         np.array([s.values for s in spectra]),
@@ -269,12 +256,15 @@ def _transient(
         complete=spectra[0].complete,
     )
     twins = surviving(
-        lambda k: twin_exponent(system, periods=TRANSIENT_PERIODS, seed=k).value, seed
+        lambda k: (
+            twin_exponent(scales.system, periods=TRANSIENT_PERIODS, seed=k, scales=scales).value
+        ),
+        seed,
     )
     scatter = float(np.std(twins, ddof=1)) / math.sqrt(len(twins))
     ends = []
     for k in range(TRANSIENT_ORBITS):
-        orbit = attractor_orbit(system, key=(seed, 7, k), rtol=1e-6, transient=0.0)
+        orbit = attractor_orbit(scales, key=(seed, 7, k), rtol=1e-6, transient=0.0)
         try:
             for n in range(round(GATE_PERIODS)):
                 before = orbit.state.copy()
@@ -295,74 +285,9 @@ def _transient(
     return spectrum, TwinExponent(float(np.mean(twins)), scatter), verdict
 
 
-def _apart(refined: tuple[float, float], twin: TwinExponent) -> bool:
-    """Say whether the two estimates differ by more than chance and two percent."""
-    largest, error = refined
-    return abs(largest - twin.value) > max(4 * math.hypot(error, twin.stderr), 0.02 * largest)
-
-
 def _together(first: TwinExponent, second: TwinExponent, ratio: float) -> TwinExponent:
     """Average two estimates, the second of which is from a run `ratio` times as long."""
     return TwinExponent(
         (first.value + ratio * second.value) / (1 + ratio),
         math.hypot(first.stderr, ratio * second.stderr) / (1 + ratio),
     )
-
-
-def _uncertain(largest: float, error: float) -> str:
-    if error > WORST_STDERR * largest:
-        return f"the largest exponent is uncertain: {largest:.3g} ± {error:.1g}"
-    return ""
-
-
-def _contradiction(
-    system: System,
-    spectrum: LyapunovSpectrum,
-    refined: tuple[float, float],
-    twin: TwinExponent,
-    moments: Moments,
-) -> str:
-    """Return what speaks against chaos or the numbers, or nothing; `refined` is the largest one."""
-    if system.kind == "stochastic":
-        return "stochastic: no forecast can follow the noise"
-    largest, error = refined
-    if not largest > 5 * error or largest * moments.period < 1e-4:
-        return f"not chaotic: largest exponent {largest:.4g} ± {error:.2g}"
-    if _apart(refined, twin):
-        return f"the two estimates disagree: {largest:.5g} and {twin.value:.5g}"
-    divergence, scatter = moments.divergence, moments.divergence_stderr
-    if divergence is not None and scatter is not None and spectrum.complete:
-        total = float(spectrum.values.sum())
-        scale = float(np.abs(spectrum.values).sum())
-        allowed = max(1e-3 * scale, 4 * math.hypot(scatter, *spectrum.stderr))
-        if abs(total - divergence) > allowed:
-            return f"the exponents sum to {total:.5g}, the mean divergence is {divergence:.5g}"
-    above_zero = system.kind == "field" and spectrum.values[-1] > -5 * spectrum.stderr[-1]
-    if system.kind in ("flow", "field") and not system.driven and not above_zero:
-        nearest = int(np.argmin(np.abs(spectrum.values)))
-        value = abs(float(spectrum.values[nearest]))
-        if value > max(4 * float(spectrum.stderr[nearest]), 0.02 * largest):
-            return f"no exponent is zero; the nearest is {value:.3g}"
-    return ""
-
-
-def disagreement(stored: Constants, measured: Constants) -> str:
-    """Say in what a fresh measurement contradicts the stored one; nothing if it does not.
-
-    The largest exponents must agree within four combined standard errors, the periods within a
-    twentieth (a broad spectral peak wanders) or, of a field, in the range where the measured
-    spectrum is flat at its top, and the verdict of the gate must be the same.
-    """
-    if stored.fingerprint != measured.fingerprint:
-        return f"the fingerprint is {measured.fingerprint}, stored is {stored.fingerprint}"
-    error = math.hypot(stored.lyapunov_stderr[0], measured.lyapunov_stderr[0])
-    ours, theirs = measured.lyapunov_exponents[0], stored.lyapunov_exponents[0]
-    if abs(ours - theirs) > 4 * error:
-        return f"the largest exponent is {ours:.5g}, stored is {theirs:.5g}, error {error:.2g}"
-    shortest, longest = measured.provenance.get("period_range", (math.inf, 0.0))
-    near = abs(measured.period - stored.period) <= 0.05 * stored.period
-    if not near and not shortest <= stored.period <= longest:
-        return f"the period is {measured.period:.5g}, stored is {stored.period:.5g}"
-    if stored.ranked != measured.ranked:
-        return f"the gate says {measured.verdict or 'passed'}, stored is {stored.verdict!r}"
-    return ""

@@ -1,0 +1,71 @@
+"""The scales of a system: what its times and its variables are measured against."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from chaosbench.dynamics.period import estimate_period
+from chaosbench.dynamics.stored import Constants, known_constants
+from chaosbench.systems import System
+from chaosbench.trajectories import FloatArray
+
+__all__ = ["Scales", "scales_of"]
+
+
+@dataclass(frozen=True)
+class Scales:
+    """Period, Lyapunov time and spread of a system, from its constants where they are known.
+
+    They are looked up once (`scales_of`) and handed on; what is measured afresh gets scales without
+    constants, which are estimated from the equation when they are first needed.
+
+    Attributes:
+        system: whose scales these are.
+        constants: what was measured about exactly this system; None where nothing was.
+        given_period: the dominant period in time units, where the caller knows it.
+
+    """
+
+    system: System
+    constants: Constants | None = None
+    given_period: float | None = None
+
+    @cached_property
+    def period(self) -> float:
+        """Dominant period in time units (1 for a map); estimated where it was not measured."""
+        if self.given_period is not None:
+            return self.given_period
+        return self.constants.period if self.constants else estimate_period(self.system)
+
+    @property
+    def lyapunov_time(self) -> float | None:
+        """Inverse of the largest exponent in time units; None if not chaotic or not measured."""
+        return self.constants.lyapunov_time if self.constants else None
+
+    @cached_property
+    def spread(self) -> FloatArray:
+        """Standard deviation of each variable ``(d,)``, or the size of its initial state.
+
+        The latter, at least 1, where the standard deviations were not measured.
+        """
+        if self.constants:
+            return np.array(self.constants.std)
+        return np.maximum(1.0, np.abs(self.system.ic))
+
+    @property
+    def stiff(self) -> bool | None:
+        """Whether the constants were measured with the integrator for stiff flows; None: unknown.
+
+        A system whose constants are known keeps the integrator that they were measured with.
+        """
+        if self.constants is None:
+            return None
+        return bool(self.constants.provenance["integrator"] == "rodas5p")
+
+
+def scales_of(system: System) -> Scales:
+    """Look up the scales of a system."""
+    return Scales(system, known_constants(system))

@@ -1,0 +1,109 @@
+"""Maps: the state of the next iteration as a function of the present one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any, ClassVar
+
+from numpy.typing import ArrayLike
+
+from chaosbench.errors import DefinitionError, InputError
+from chaosbench.systems._declare import InitialState, declare
+from chaosbench.systems._system import Kind, System
+from chaosbench.systems.tracing import signature
+from chaosbench.trajectories import FloatArray
+
+__all__ = ["Map", "map"]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Map(System):
+    """A map, made by the decorator `map`.
+
+    Attributes:
+        inverse_function: the definition of the inverse, where there is one.
+        inverted: whether this is the inverse of the map that was defined.
+
+    """
+
+    kind: ClassVar[Kind] = "map"
+    discrete: ClassVar[bool] = True
+
+    inverse_function: Callable[..., Any] | None = field(default=None)
+    inverted: bool = False
+
+    @cached_property
+    def backwards(self) -> Map:
+        """The inverse as a map of its own.
+
+        Raises:
+            InputError: the definition gives no inverse.
+
+        """
+        if self.inverse_function is None:
+            raise InputError(
+                f"{self.name!r} is a map whose definition gives no inverse; only those defined "
+                "with map(inverse=...) have one"
+            )
+        return replace(
+            self,
+            function=self.inverse_function,
+            inverse_function=self.function,
+            inverted=not self.inverted,
+        )
+
+    def inverse(self, u: ArrayLike, t: ArrayLike = 0.0) -> FloatArray:
+        """Return the states ``(d,)`` or ``(n, d)`` that the map takes to `u`.
+
+        `t` is the iteration before, for a map that reads the time.
+
+        Raises:
+            InputError: no inverse is defined, as for maps that are not one-to-one.
+
+        """
+        return self.backwards.rhs(t, u)
+
+    def _variant(self) -> dict[str, Any]:
+        return {**super()._variant(), "inverted": self.inverted}
+
+    def _as_variant(self, *, inverted: bool = False, **others: Any) -> System:
+        made = super()._as_variant(**others)
+        return made.backwards if inverted and isinstance(made, Map) else made
+
+
+def map(  # noqa: A001 - the field's word
+    *,
+    ic: InitialState,
+    reference: str,
+    tags: Iterable[str] = (),
+    aliases: Iterable[str] = (),
+    dim: int | Mapping[str, int] | None = None,
+    name: str | None = None,
+    inverse: Callable[..., Any] | None = None,
+) -> Callable[[Callable[..., Any]], Map]:
+    """Define a map: the decorated function returns the next state.
+
+    Args:
+        ic, reference, tags, aliases, dim, name: as for `flow`.
+        inverse: returns the state before, where that exists in closed form; it has the arguments
+            of the map. See `Map.inverse`.
+
+    Raises:
+        DefinitionError: the inverse has other arguments or default values.
+
+    """
+
+    def decorate(function: Callable[..., Any]) -> Map:
+        if inverse is not None and signature(inverse) != signature(function):
+            raise DefinitionError(
+                f"the inverse of {function.__name__!r} must have the arguments and the default "
+                "values of the map itself"
+            )
+        return declare(
+            Map, function, ic=ic, reference=reference, tags=tags, aliases=aliases, dim=dim,
+            name=name, inverse_function=inverse,
+        )  # fmt: skip
+
+    return decorate
