@@ -1,8 +1,8 @@
-"""From an expression graph to machine code, through the LLVM that numba already ships.
+"""Compile an expression graph to machine code, through the LLVM that numba already ships.
 
-Every kernel has the one signature ``void kernel(double t, double *y, double *out)``; what `y` and
-`out` hold is the kernel's own business. An integrator written once in numba calls it by address.
-Only the ``contract`` flag is set: multiply–add may fuse, nothing is reassociated, so the same
+All kernels have the signature ``void kernel(double t, double *y, double *out)``; each kernel
+defines what `y` and `out` hold. An integrator, written once in numba, calls kernels by address.
+Only the ``contract`` flag is set: multiply–add may fuse, but nothing is reassociated, so the same
 machine gives the same bits every time.
 """
 

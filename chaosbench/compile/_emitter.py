@@ -1,4 +1,4 @@
-"""The writer of text IR."""
+"""Write LLVM IR as text."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["ATTRIBUTES", "LIBM", "Emitter", "declarations", "literal", "suffix"]
 _INTRINSICS = {
     "sqrt": "llvm.sqrt", "exp": "llvm.exp", "log": "llvm.log", "sin": "llvm.sin",
     "cos": "llvm.cos", "floor": "llvm.floor", "abs": "llvm.fabs", "pow": "llvm.pow",
-    "min": "llvm.minimum", "max": "llvm.maximum",  # which let a NaN through
+    "min": "llvm.minimum", "max": "llvm.maximum",  # both propagate NaN
 }  # fmt: skip
 LIBM = ("tan", "sinh", "cosh", "tanh", "asin", "acos", "atan", "atan2")
 _ARITHMETIC = {
@@ -22,10 +22,10 @@ _COMPARE = {"lt": "olt", "le": "ole"}
 
 
 class Emitter:
-    """Writes one function's text IR; every value is a register or a literal.
+    """Writer of the text IR of one function; every value is a register or a literal.
 
-    With several `lanes` every number is a vector, one component a trajectory, and every truth
-    value a mask; each lane's results are those of the scalar code.
+    With several `lanes`, every number is a vector with one component for each trajectory, and every
+    truth value is a mask. Each lane gives the same results as the scalar code.
     """
 
     def __init__(self, lanes: int = 1) -> None:
@@ -44,20 +44,20 @@ class Emitter:
         return name
 
     def load(self, base: str, offset: str | int) -> str:
-        """Load a number; offsets count numbers, vectors on several lanes."""
+        """Load a number; `offset` counts numbers, or vectors if there are several lanes."""
         return self.line(f"load {self.real}, ptr {self.pointer(base, offset)}, align {self.align}")
 
     def store(self, value: str, base: str, offset: str | int) -> None:
-        """Store a number."""
+        """Store a number; `offset` counts as in `load`."""
         where = self.pointer(base, offset)
         self.lines.append(f"  store {self.real} {value}, ptr {where}, align {self.align}")
 
     def pointer(self, base: str, offset: str | int) -> str:
-        """Point to a number."""
+        """Emit a pointer to a number; `offset` counts as in `load`."""
         return self.line(f"getelementptr inbounds {self.real}, ptr {base}, i64 {offset}")
 
     def literal(self, value: float) -> str:
-        """Return a constant, the same in every lane."""
+        """Return a constant that is the same in every lane."""
         number = literal(value)
         if self.lanes == 1:
             return number
@@ -76,7 +76,7 @@ class Emitter:
         return self.line(f"select {self.mask} {condition}, {self.real} {yes}, {self.real} {no}")
 
     def fma(self, a: str, b: str, c: str) -> str:
-        """Emit ``a b + c``, rounded once where the machine can."""
+        """Emit ``a b + c``, rounded once if the machine has such an instruction."""
         name, real = "llvm.fmuladd" + suffix(self.lanes), self.real
         return self.line(f"call {real} @{name}({real} {a}, {real} {b}, {real} {c})")
 
@@ -91,7 +91,7 @@ class Emitter:
         )
 
     def call(self, op: str, *args: str) -> str:
-        """Call an elementary function; libm knows no vectors and is asked lane by lane."""
+        """Call an elementary function; libm has no vector functions and is called lane by lane."""
         if op in _INTRINSICS:
             name = _INTRINSICS[op] + suffix(self.lanes)
             numbers = ", ".join(f"{self.real} {a}" for a in args)
@@ -108,14 +108,14 @@ class Emitter:
     def graph(
         self, outputs: Sequence[Expr], place: Callable[[int], int] = lambda index: index
     ) -> list[str]:
-        """Emit every node that `outputs` need; `place` says where in `y` an input lies."""
+        """Emit every node that `outputs` need; `place` maps the index of an input to its offset."""
         values: dict[int, str] = {}
         for node in reachable(outputs):
             values[node.id] = self.node(node, values, place)
         return [self.number(node, values) for node in outputs]
 
     def node(self, node: Expr, values: dict[int, str], place: Callable[[int], int]) -> str:
-        """Emit one node, whose arguments are in `values` already."""
+        """Emit one node whose arguments are already in `values`."""
         op = node.op
         if op == "const":
             return self.literal(node.value)
@@ -142,7 +142,7 @@ class Emitter:
             up = self._as_number(self.compare("ogt", args[0], zero))
             down = self._as_number(self.compare("olt", args[0], zero))
             value = self.op("fsub", up, down)
-            # a NaN must not turn into a zero, or an overlong step would pass unnoticed
+            # NaN must not become zero, or a step that is too long would be accepted
             return self.pick(self.compare("uno", args[0], zero), args[0], value)
         if op == "mod":
             whole = self.call("floor", self.op("fdiv", *args))
@@ -160,7 +160,7 @@ class Emitter:
         return self.line(f"{node.op} {self.mask} {args[0]}, {args[1]}")
 
     def _integer_power(self, base: str, exponent: int) -> str:
-        """Raise by repeated squaring: exact in the number of roundings, no call to pow."""
+        """Emit an integer power by repeated squaring, without a call to pow."""
         result, square, n = "", base, abs(exponent)
         while n:
             if n & 1:
@@ -175,11 +175,11 @@ class Emitter:
 
     @property
     def true(self) -> str:
-        """The mask that lets every lane pass."""
+        """The mask that is true in every lane."""
         return "true" if self.lanes == 1 else f"<{', '.join(['i1 true'] * self.lanes)}>"
 
     def number(self, node: Expr, values: dict[int, str]) -> str:
-        """Return the register of a node; a truth value as 0 or 1."""
+        """Return the register of a node as a number; a truth value becomes 0 or 1."""
         value = values[node.id]
         return self._as_number(value) if node.op in BOOLEAN else value
 
@@ -192,7 +192,7 @@ class Emitter:
 
 
 def suffix(lanes: int) -> str:
-    """Return what LLVM appends to the name of an intrinsic on this many lanes."""
+    """Return the suffix that LLVM appends to the name of an intrinsic on `lanes` lanes."""
     return ".f64" if lanes == 1 else f".v{lanes}f64"
 
 
@@ -208,7 +208,7 @@ ATTRIBUTES = (
 
 
 def declarations(lanes: int = 1) -> list[str]:
-    """Declare what an emitter may call."""
+    """Return the declarations of all functions that an emitter may call."""
     emit = Emitter(lanes)
     lines = ["declare void @llvm.memset.p0.i64(ptr, i8, i64, i1)"]
     for op, name in _INTRINSICS.items():

@@ -1,4 +1,4 @@
-"""LLVM: from text IR to functions at an address."""
+"""Compile text IR with LLVM to functions at an address."""
 
 from __future__ import annotations
 
@@ -16,15 +16,18 @@ from chaosbench.trajectories import FloatArray
 
 __all__ = ["Kernel", "make_engine"]
 
-_PACK_BELOW = 2000  # lines up to which equal operations are packed: the search grows like a square
-_SHARE = 64  # functions in one engine
+_PACK_BELOW = 2000
+"""Lines of IR below which equal operations are packed; the search time grows quadratically."""
+
+_SHARE = 64
+"""Number of functions in one engine."""
 
 _lock = threading.Lock()
 
 
 @cache
 def _prepare() -> Any:
-    """Prepare LLVM for this machine and make libm's functions known to its linker."""
+    """Prepare LLVM for this machine and register libm's functions with its linker."""
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
     library = ctypes.CDLL(ctypes.util.find_library("m") or None)
@@ -35,7 +38,7 @@ def _prepare() -> Any:
 
 
 def _target_machine(effort: int) -> Any:
-    """Make a target machine; an engine owns the one it is given, so each needs its own."""
+    """Make a target machine; an engine owns its target machine, so each engine needs its own."""
     target, features = _prepare()
     return target.create_target_machine(
         cpu=llvm.get_host_cpu_name(), features=features, opt=effort, jit=True
@@ -44,12 +47,12 @@ def _target_machine(effort: int) -> Any:
 
 @cache
 def _pass_machine() -> Any:
-    """Return the target machine that LLVM's passes ask about costs; it is never given away."""
+    """Return the target machine that LLVM's passes query for costs; no engine may own it."""
     return _target_machine(3)
 
 
 def _parse(ir: str, optimise: bool) -> Any:
-    """Turn text into a module; the caller holds the lock."""
+    """Turn text IR into a module; the caller must hold the lock."""
     module = llvm.parse_assembly(ir)
     module.verify()
     if optimise:
@@ -62,9 +65,10 @@ def _parse(ir: str, optimise: bool) -> Any:
 
 
 def make_engine(ir: str, *, optimise: bool = True, effort: int = 3) -> Any:
-    """Compile text IR; whoever keeps an address must keep the engine alive.
+    """Compile text IR; keep the engine alive for as long as an address from it is in use.
 
-    `optimise` runs LLVM's passes before its code generator, which works with an `effort` of 0 to 3.
+    `optimise` runs LLVM's passes before its code generator; `effort`, from 0 to 3, is the
+    optimisation level of the code generator.
     """
     with _lock:  # MCJIT and the target machine are not safe to share between threads
         engine = llvm.create_mcjit_compiler(_parse(ir, optimise), _target_machine(effort))
@@ -72,14 +76,16 @@ def make_engine(ir: str, *, optimise: bool = True, effort: int = 3) -> Any:
     return engine
 
 
-_open: dict[int, tuple[Any, int]] = {}  # effort: the engine that takes functions, how many it has
+_open: dict[int, tuple[Any, int]] = {}
+"""The engine that accepts further functions and its number of functions, by effort."""
 
 
 def _add_function(ir: str, name: str, *, optimise: bool, effort: int) -> tuple[Any, int]:
-    """Compile the one function in `ir`; return the engine to be kept alive, and the address.
+    """Compile the one function in `ir`; return the engine, to be kept alive, and the address.
 
-    A target machine takes as long to make as a small function takes to compile, so functions share
-    an engine. What an engine holds is freed with the last of them: hence only some to each.
+    Making a target machine takes as long as compiling a small function, so functions share an
+    engine. The memory of an engine is freed when its last function is no longer used, so an engine
+    holds only a limited number of functions.
     """
     with _lock:
         module = _parse(ir, optimise)
@@ -126,7 +132,7 @@ done:
 
 @cache
 def _many() -> tuple[Any, Any]:
-    """Compile the loop over many states that Python calls, with the engine that holds it."""
+    """Compile the loop over many states that Python calls; return its engine and the function."""
     engine = make_engine(_MANY, optimise=False)
     pointer, integer = ctypes.c_void_p, ctypes.c_int64
     signature = ctypes.CFUNCTYPE(
@@ -139,9 +145,9 @@ class Kernel:
     """Machine code of one graph; keeps the engine alive as long as its address is in use.
 
     Attributes:
-        address: of ``void kernel(double t, double *y, double *out)``.
-        inputs: how many doubles `y` holds.
-        outputs: how many doubles `out` holds.
+        address: address of ``void kernel(double t, double *y, double *out)``.
+        inputs: number of doubles in `y`.
+        outputs: number of doubles in `out`.
 
     """
 

@@ -1,4 +1,4 @@
-"""The kernels of a system, each a function of expressions."""
+"""Compile the kernels of a system from its expressions."""
 
 from __future__ import annotations
 
@@ -15,18 +15,25 @@ __all__ = [
     "tangent_outputs",
 ]  # fmt: skip
 
-_LOOP_ABOVE = 4  # tangent vectors beyond which the product with the Jacobian is a loop
-# the code generator's effort grows like the square of a long block of stores, and buys little
-# where the matrix is then decomposed
-_TUNE_BELOW = 1000  # lines of a Jacobian
-_PLAIN_BELOW = 130  # lines for which LLVM's passes cost more than they ever bring
+_LOOP_ABOVE = 4
+"""Number of tangent vectors above which the product with the Jacobian is a loop."""
+
+_TUNE_BELOW = 1000
+"""Lines of a Jacobian's IR below which the code generator optimises it.
+
+Its time grows quadratically with the length of a block of stores, and the gain is small compared
+with the decomposition of the matrix that follows.
+"""
+
+_PLAIN_BELOW = 130
+"""Lines of IR below which LLVM's passes cost more time than they save."""
 
 _SIGNATURE = "(double %t, ptr noalias nocapture readonly %y, ptr noalias nocapture writeonly %out)"
 
 
 @cache
 def _declared() -> list[tuple[str, str]]:
-    """List what scalar code may call, as it stands before its arguments, and its declaration."""
+    """List the functions that scalar code may call: the text of a call, and the declaration."""
     return [(line[line.index("@") : line.index("(") + 1], line) for line in declarations()]
 
 
@@ -38,7 +45,7 @@ def _assemble(
     optimise: bool | None = None,
     effort: int = 3,
 ) -> Kernel:
-    """Make a body into a kernel."""
+    """Compile the lines of a function body to a kernel."""
     code = "\n".join(body)
     text = "\n".join([
         *(line for name, line in _declared() if name in code),
@@ -51,7 +58,7 @@ def _assemble(
 
 
 def compile_rhs(outputs: Sequence[Expr], inputs: Sequence[Expr]) -> Kernel:
-    """Compile the values of `outputs` as a function of the state `inputs` and of time."""
+    """Compile `outputs` as a function of the state `inputs` and of time."""
     return _compile_list(outputs, len(inputs))
 
 
@@ -63,7 +70,7 @@ def compile_jacobian(outputs: Sequence[Expr], inputs: Sequence[Expr]) -> Kernel:
     ]
     emit = Emitter()
     size = len(outputs) * len(inputs)
-    if len(places) < size:  # one instruction, however sparse and large the matrix is
+    if len(places) < size:  # one call for all zeros, however large the matrix is
         emit.lines.append(f"  call void @llvm.memset.p0.i64(ptr %out, i8 0, i64 {8 * size}, i1 0)")
     for (place, _), value in zip(places, emit.graph([e for _, e in places]), strict=True):
         emit.store(value, "%out", place)
@@ -76,7 +83,8 @@ def tangent_outputs(
 ) -> tuple[list[Expr], list[Expr]]:
     """Return the outputs and inputs of the system with `count` tangent vectors as expressions.
 
-    The layout is that of `compile_tangent`. For what must be differentiated again.
+    The layout is that of `compile_tangent`. It is for methods that differentiate these outputs
+    again.
     """
     d = len(inputs)
     graph = outputs[0].graph
@@ -92,7 +100,7 @@ def tangent_outputs(
 
 
 def compile_time_derivative(outputs: Sequence[Expr], inputs: int) -> Kernel:
-    """Compile the exact partial derivatives of `outputs` in time, at `inputs` values of `y`."""
+    """Compile the exact partial derivatives of `outputs` in time; `y` holds `inputs` values."""
     graph = outputs[0].graph
     rows = differentiate(outputs, [graph.symbol("time", 0, "t")])
     return _compile_list([row.get(0, graph.constant(0.0)) for row in rows], inputs)
@@ -109,7 +117,7 @@ def compile_tangent(outputs: Sequence[Expr], inputs: Sequence[Expr], count: int)
     """Compile the flow together with its linearisation on `count` tangent vectors.
 
     `y` holds the state ``(d,)`` followed by the tangent vectors as columns of ``(d, count)``;
-    `out` holds their time derivatives in the same layout. The Jacobian's zeros cost nothing.
+    `out` holds their time derivatives in the same layout. Zeros of the Jacobian cost nothing.
     """
     d = len(inputs)
     return _compile_linearised(outputs, inputs, count, [d + j * count for j in range(d)])
@@ -121,7 +129,7 @@ def compile_delay_tangent(
     """Compile a delay system with its linearisation on `count` tangent histories.
 
     `y` holds the state ``(d,)``, its tangents ``(d, count)``, the delayed values ``(m,)`` and
-    their tangents ``(m, count)``; `out` the derivatives of the first two.
+    their tangents ``(m, count)``; `out` holds the derivatives of the first two.
     """
     m = len(inputs) - d
     past = d * (count + 1)
@@ -138,7 +146,7 @@ def _compile_linearised(
     tangent_rows: Sequence[int],
     place: Callable[[int], int] = lambda index: index,
 ) -> Kernel:
-    """Compile outputs and their linearisation; input j's tangents start at ``tangent_rows[j]``."""
+    """Compile outputs and linearisation; the tangents of input j start at ``tangent_rows[j]``."""
     d = len(outputs)
     emit = Emitter()
     entries = [
@@ -178,7 +186,7 @@ def _compile_linearised(
 def compile_pair(outputs: Sequence[Expr], inputs: Sequence[Expr]) -> Kernel:
     """Compile two independent copies of a system as one, for twin trajectories.
 
-    `y` holds both states, then both sets of delayed values where there are any.
+    `y` holds both states, then both sets of delayed values, if there are any.
     """
     d, m = len(outputs), len(inputs) - len(outputs)
     emit = Emitter()
@@ -193,7 +201,7 @@ def compile_moded(outputs: Sequence[Expr], inputs: Sequence[Expr], count: int) -
     """Compile a field that depends on modes, with its linearisation on `count` tangent vectors.
 
     `y` holds the state ``(d,)``, the tangent vectors ``(d, count)`` and the modes ``(m,)``; `out`
-    the derivatives of the first two.
+    holds the derivatives of the first two.
     """
     d = len(outputs)
     if count == 0:
@@ -203,7 +211,7 @@ def compile_moded(outputs: Sequence[Expr], inputs: Sequence[Expr], count: int) -
 
 
 def compile_entries(entries: Sequence[Expr], inputs: Sequence[Expr], d: int, count: int) -> Kernel:
-    """Compile values that depend on what `compile_moded` has in `y`."""
+    """Compile expressions as a function of `y` in the layout of `compile_moded`."""
     emit = Emitter()
     for i, value in enumerate(emit.graph(entries, _modes_behind(d, count))):
         emit.store(value, "%out", i)
@@ -211,5 +219,5 @@ def compile_entries(entries: Sequence[Expr], inputs: Sequence[Expr], d: int, cou
 
 
 def _modes_behind(d: int, count: int) -> Callable[[int], int]:
-    """Say where state and modes lie when `count` tangent vectors stand between them."""
+    """Return the map from input index to offset if `count` tangent vectors precede the modes."""
     return lambda index: index if index < d else index + d * count

@@ -1,11 +1,11 @@
-"""Tracing: a plain Python function of the state becomes an expression graph.
+"""Trace a plain Python function of the state into an expression graph.
 
-A system's function is called once with symbols instead of numbers. What comes back is a graph
-whose equal subexpressions are one node (hash-consing), and from it follow the machine code, the
-exact partial derivatives, the LaTeX of the equation and its fingerprint.
+A system's function is called once with symbols instead of numbers. The result is a graph in which
+equal subexpressions are one node (hash-consing). The machine code, the exact partial derivatives,
+the LaTeX of the equation and its fingerprint all follow from this graph.
 
 The functions of this module (`sin`, `where`, …) work on symbols, on floats and on arrays of
-either, so that the same definition can be traced and can be called with numbers.
+either, so the same definition can be traced and called with numbers.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Exact partial derivatives of a graph, and its values without a compiler."""
+"""Exact partial derivatives of a graph, and its evaluation without a compiler."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ __all__ = ["differentiate", "evaluate", "partials"]
 
 
 def differentiate(outputs: Sequence[Expr], inputs: Sequence[Expr]) -> list[dict[int, Expr]]:
-    """Return the exact partial derivatives, one sparse row ``{input index: derivative}`` each.
+    """Return the exact partial derivatives: a sparse row ``{input index: derivative}`` per output.
 
-    Forward accumulation over the graph: each node carries the derivatives that are not zero.
-    At a kink or a jump the derivative is the one-sided one of the branch that is taken.
+    Uses forward accumulation over the graph; each node carries its non-zero derivatives. At a kink
+    or a jump the result is the one-sided derivative of the branch that is taken.
     """
     position = {node.id: k for k, node in enumerate(inputs)}
     rows: dict[int, dict[int, Expr]] = {}
@@ -39,7 +39,7 @@ def differentiate(outputs: Sequence[Expr], inputs: Sequence[Expr]) -> list[dict[
 
 
 def _chain(factor: Any, inner: Expr) -> Expr:
-    """Multiply by the derivative of an argument, without ∞·0 in the branch it is zero in."""
+    """Multiply by an argument's derivative, and avoid ∞·0 in a branch where it is zero."""
     if inner.op == "where" and any(b.op == "const" and b.value == 0.0 for b in inner.args[1:]):
         condition, yes, no = inner.args
         return inner.graph.apply("where", condition, _chain(factor, yes), _chain(factor, no))
@@ -72,7 +72,7 @@ def partials(node: Expr) -> tuple[Any, ...]:
         case "powi":
             return b.value * a ** (b.value - 1.0), 0.0
         case "pow":
-            # log only where the exponent varies: d/da must not touch log of a negative base
+            # log only if the exponent varies: d/da must not evaluate the log of a negative base
             varying = 0.0 if b.op == "const" else node * log(a)
             return b * a ** (b - 1.0), varying
         case "sqrt":
@@ -116,7 +116,7 @@ def partials(node: Expr) -> tuple[Any, ...]:
 def evaluate(outputs: Sequence[Expr], values: dict[int, Any]) -> list[Any]:
     """Evaluate in NumPy; `values` maps the ids of symbols to numbers or arrays.
 
-    A slow second implementation of the compiled kernels, for tests and for complex steps.
+    This is a slow second implementation of the compiled kernels, for tests and for complex steps.
     """
     numpy_names: dict[str, Callable[..., Any]] = {
         "asin": np.arcsin, "acos": np.arccos, "atan": np.arctan, "atan2": np.arctan2,
@@ -136,6 +136,6 @@ def evaluate(outputs: Sequence[Expr], values: dict[int, Any]) -> list[Any]:
         else:
             function = numpy_names.get(node.op) or getattr(np, node.op)
             value = function(*(done[a.id] for a in node.args))
-            # NumPy adds truth values to truth values; here they are numbers
+            # the sum of two truth values is a truth value in NumPy; here truth values are numbers
             done[node.id] = np.multiply(value, 1.0) if node.op in BOOLEAN else value
     return [done[node.id] for node in outputs]

@@ -1,4 +1,4 @@
-"""Functions of symbols, of floats and of arrays of either."""
+"""Mathematical functions that accept symbols, floats and arrays of either."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = [
 
 
 def _elementary(op: str, ufunc: np.ufunc, doc: str) -> Callable[[Any], Any]:
-    """Make one function of a node, a number or an array; NumPy's ufuncs call the method."""
+    """Make a function of a node, a number or an array; NumPy's ufunc calls the node's method."""
 
     def method(self: Expr) -> Expr:
         return self.graph.apply(op, self)
@@ -49,7 +49,7 @@ absolute = _elementary("abs", np.absolute, "Absolute value; a kink at zero.")
 
 
 def _lifted(op: str, numeric: Callable[..., Any], doc: str) -> Callable[..., Any]:
-    """Make an elementwise function that NumPy cannot dispatch to a node."""
+    """Make an elementwise function that NumPy's ufuncs cannot dispatch to a node."""
 
     def scalar(*values: Any) -> Any:
         for value in values:

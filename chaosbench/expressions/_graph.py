@@ -47,9 +47,9 @@ BOOLEAN = frozenset({"lt", "le", "and", "or", "not"})
 
 
 class Graph:
-    """Owns the nodes of one trace; equal nodes are the same object.
+    """The nodes of one trace; equal nodes are the same object.
 
-    Nodes are numbered in the order of creation, so ascending ids are a topological order.
+    Nodes are numbered in the order of their creation, so ascending ids are a topological order.
     """
 
     def __init__(self) -> None:
@@ -59,7 +59,7 @@ class Graph:
         return len(self._nodes)
 
     def _intern(self, op: str, args: tuple[Expr, ...], value: Any = None) -> Expr:
-        # the sign of zero distinguishes constants, so the key holds the bits
+        # 0.0 and -0.0 are different constants, so the key holds the bits
         tag = value.hex() if isinstance(value, float) else value
         key = (op, tuple(a.id for a in args), tag)
         node = self._nodes.get(key)
@@ -69,18 +69,21 @@ class Graph:
         return node
 
     def constant(self, value: float) -> Expr:
-        """Return the node of a number."""
+        """Return the node of a constant."""
         return self._intern("const", (), float(value))
 
     def symbol(self, role: str, index: int, name: str) -> Expr:
-        """Return an input: `role` is ``state``, ``delayed``, ``time`` or ``parameter``."""
+        """Return an input's node; `role` is ``state``, ``delayed``, ``time`` or ``parameter``."""
         return self._intern("symbol", (), (role, index, name))
 
     def lift(self, value: Any) -> Expr:
-        """Turn a number into a node and let a node pass."""
+        """Turn a number into a node; return a node unchanged."""
         if isinstance(value, Expr):
             if value.graph is not self:
-                raise DefinitionError("an expression of another trace was used; trace afresh")
+                raise DefinitionError(
+                    "the equation uses an expression of another trace; build every expression from "
+                    "the arguments of the function that is traced"
+                )
             return value
         if isinstance(value, np.ndarray) and value.ndim == 0:
             return self.lift(value.item())
@@ -92,7 +95,7 @@ class Graph:
         )
 
     def apply(self, op: str, *values: Any) -> Expr:
-        """Build a node, folding constants and the identities that are exact in floating point."""
+        """Build a node; fold constants and identities that are exact in floating point."""
         args = tuple(self.lift(v) for v in values)
         if all(a.op == "const" for a in args):
             try:
@@ -108,7 +111,7 @@ class Graph:
         return simple if simple is not None else self._intern(op, args)
 
     def _simplify(self, op: str, args: tuple[Expr, ...]) -> Expr | None:
-        """Exact identities only; x·0 → 0 is what makes derivatives sparse."""
+        """Return a simpler node by an exact identity, or None; x·0 → 0 makes derivatives sparse."""
         number = [a.value if a.op == "const" else None for a in args]
         match op:
             case "add" if 0.0 in number:
@@ -213,7 +216,7 @@ class Expr:
     def __abs__(self) -> Expr:
         return self.graph.apply("abs", self)
 
-    def __floor__(self) -> Expr:  # NumPy's floor of an object asks for this
+    def __floor__(self) -> Expr:  # called by NumPy's floor of an object
         return self.graph.apply("floor", self)
 
     __hash__ = object.__hash__
@@ -280,7 +283,7 @@ class Expr:
 
 
 class Vector(np.ndarray[Any, Any]):
-    """An array of nodes; NumPy alone would turn its comparisons into branches."""
+    """An array of nodes whose comparisons stay nodes; NumPy alone would convert them to bool."""
 
     _COMPARISONS = frozenset({np.less, np.less_equal, np.greater, np.greater_equal})
 

@@ -2,9 +2,8 @@
 
 ``chaosbench.metrics.valid_prediction_time(...)`` is the function;
 ``chaosbench.metrics["valid_prediction_time"]``, or ``["vpt"]``, is the `Metric` that says how to
-read and print what it returns. Scores per window first; aggregation comes later, in
-`chaosbench.leaderboard`. No metric raises on NaN or infinity in a forecast: it returns its worst
-value.
+read and print its values. A metric scores windows; `chaosbench.leaderboard` aggregates the scores.
+No metric raises an error because of NaN or infinity in a forecast: it returns its worst value.
 """
 
 from __future__ import annotations

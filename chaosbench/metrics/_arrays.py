@@ -1,4 +1,4 @@
-"""What metrics share: checks of shapes and of finite truth, errors in σ, cells of histograms."""
+"""Functions that metrics share: checks of shapes and finite truth, errors in σ, histogram bins."""
 
 from __future__ import annotations
 
@@ -36,14 +36,15 @@ __all__ = [
     "windows",
 ]
 
-# A forecast a million σ away is as useless as one at infinity, and a finite ceiling keeps means
-# and medians defined.
+# A forecast that is a million σ away is as useless as one at infinity, and a finite ceiling keeps
+# means and medians defined.
 CEILING = 1e6
+
 # A series whose range is below this fraction of its magnitude holds only rounding, no signal.
 CONSTANT = 1e-12
 
-# An error in a variable that never varies cannot be measured in σ = 0. Up to this fraction of the
-# magnitudes at hand it is rounding and counts as none; beyond it, it is infinitely many σ.
+# An error in a constant variable cannot be measured in units of σ = 0. Up to this fraction of the
+# magnitudes involved it is rounding and counts as 0; a larger error counts as infinite.
 ROUNDING = 1e-9
 
 
@@ -62,7 +63,7 @@ def real(values: ArrayLike, *, axes: str, what: str) -> FloatArray:
 def windows(
     truth: ArrayLike, forecast: ArrayLike, *, certified_steps: ArrayLike | None = None
 ) -> tuple[FloatArray, FloatArray]:
-    """Return truth and forecast as ``(n, H, d)``, truth finite wherever it is certified."""
+    """Return truth and forecast as ``(n, H, d)``; check that certified truth is finite."""
     y = real(truth, axes="n, H, d", what="truth")
     yhat = real(forecast, axes="n, H, d", what="forecast")
     if y.shape != yhat.shape:
@@ -73,25 +74,26 @@ def windows(
     if not np.isfinite(y).all():
         unknown = ~everywhere(np.isfinite(y), -1)
         if (unknown & (np.arange(y.shape[1]) < limit[:, np.newaxis])).any():
-            raise InputError("the truth must be finite wherever it is certified; mend the dataset")
+            raise InputError("the truth must be finite wherever it is certified; check the dataset")
     return y, yhat
 
 
 def series(truth: ArrayLike, forecast: ArrayLike) -> tuple[FloatArray, FloatArray]:
-    """Return truth and forecast as ``(T, d)`` and ``(T', d)``, the truth finite."""
+    """Return truth and forecast as ``(T, d)`` and ``(T', d)``; check that the truth is finite."""
     y = real(truth, axes="T, d", what="truth")
     yhat = real(forecast, axes="T, d", what="forecast")
     if y.shape[1] != yhat.shape[1]:
         raise InputError(
-            f"truth has {y.shape[1]} variables and forecast {yhat.shape[1]}; they must agree"
+            f"truth has {y.shape[1]} variables and forecast {yhat.shape[1]}; "
+            "both must have the same variables"
         )
     if not np.isfinite(y).all():
-        raise InputError("the truth must be finite; mend the dataset")
+        raise InputError("the truth must be finite; check the dataset")
     return y, yhat
 
 
 def runs(truth: ArrayLike, forecast: ArrayLike) -> tuple[FloatArray, FloatArray, bool]:
-    """Return `series` as one window each, or the windows given; and whether it was one series."""
+    """Return truth and forecast as windows ``(n, T, d)``, and whether they were single series."""
     if np.ndim(truth) == 2:
         y, yhat = series(truth, forecast)
         return y[np.newaxis], yhat[np.newaxis], True
@@ -103,7 +105,7 @@ def runs(truth: ArrayLike, forecast: ArrayLike) -> tuple[FloatArray, FloatArray,
             f"not {y.shape} and {yhat.shape}"
         )
     if not np.isfinite(y).all():
-        raise InputError("the truth must be finite; mend the dataset")
+        raise InputError("the truth must be finite; check the dataset")
     return y, yhat, False
 
 
@@ -134,7 +136,7 @@ def certified(steps: ArrayLike | None, shape: tuple[int, ...]) -> NDArray[np.int
 
 
 def per_variable(values: ArrayLike, d: int, *, what: str) -> FloatArray:
-    """Return one finite number ≥ 0 for each of `d` variables; a scalar serves them all."""
+    """Return one finite number ≥ 0 for each of `d` variables; a scalar is used for all."""
     array = np.asarray(values)
     if array.dtype.kind not in "fiu" or array.shape not in ((), (d,)):
         raise InputError(f"{what} must be one number, or one for each of {d} variables ({d},)")
@@ -149,7 +151,7 @@ def everywhere(mask: NDArray[np.bool_], axis: int | tuple[int, ...]) -> NDArray[
 
 
 def positive(value: float, *, what: str, zero: bool = False) -> float:
-    """Return `value` if it is finite and positive, or zero where `zero` allows it."""
+    """Return `value` if it is finite and positive, or zero if `zero` allows it."""
     try:
         number = float(value)
     except (TypeError, ValueError) as error:
@@ -167,12 +169,12 @@ def whole(value: int, *, what: str, least: int = 1) -> int:
 
 
 def by_variable(windows: FloatArray) -> FloatArray:
-    """Return ``(n, H, d)`` as contiguous ``(n, d, H)``, over whose last axis sums are fast."""
+    """Return ``(n, H, d)`` as contiguous ``(n, d, H)``, so that sums over time are fast."""
     return np.ascontiguousarray(windows.transpose(0, 2, 1))
 
 
 def own_scale(rows: FloatArray) -> FloatArray:
-    """Return the standard deviation along the last axis, exactly 0 where nothing varies."""
+    """Return the standard deviation along the last axis, exactly 0 for constant rows."""
     with np.errstate(over="ignore", invalid="ignore"):
         return np.where(np.ptp(rows, axis=-1) > 0, rows.std(axis=-1), 0.0)
 
@@ -180,9 +182,9 @@ def own_scale(rows: FloatArray) -> FloatArray:
 def capped_ratio(
     error: FloatArray, scale: FloatArray, *, negligible: FloatArray | float = 0.0
 ) -> FloatArray:
-    """Divide an error ≥ 0 by a scale ≥ 0, at most 10⁶, which NaN and infinity also get.
+    """Divide an error ≥ 0 by a scale ≥ 0; cap the ratio at 10⁶, which NaN and infinity also get.
 
-    0/0 is 0; where the scale is 0, so is what does not exceed `negligible`.
+    0/0 is 0. If the scale is 0, an error up to `negligible` also gives 0.
     """
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         ratio = error / scale
@@ -193,9 +195,9 @@ def capped_ratio(
 def standardised(
     truth: FloatArray, forecast: FloatArray, scale: ArrayLike | None
 ) -> tuple[FloatArray, FloatArray]:
-    """Return both series about the truth's mean in units of σ, the truth's own by default.
+    """Return both series minus the truth's mean, in units of σ (by default that of the truth).
 
-    In a variable that never varies, a forecast that differs beyond rounding is at infinity.
+    In a constant variable, a forecast that differs by more than rounding becomes infinite.
     """
     sigma = own_scale(np.ascontiguousarray(truth.T))
     if scale is not None:
@@ -212,7 +214,7 @@ def standardised(
 
 
 def thinned(points: FloatArray, most: int) -> FloatArray:
-    """Keep at most `most` evenly spaced rows, so that the whole run is seen."""
+    """Keep at most `most` evenly spaced rows, which cover the whole run."""
     if len(points) <= most:
         return points
     rows: FloatArray = points[np.linspace(0, len(points) - 1, most).astype(np.int64)]
@@ -220,10 +222,10 @@ def thinned(points: FloatArray, most: int) -> FloatArray:
 
 
 def cells(values: FloatArray, low: FloatArray, high: FloatArray, bins: int) -> NDArray[np.int64]:
-    """Number the bin of each value along the last axis; -1 outside and where not finite.
+    """Return the bin number of each value along the last axis; -1 if outside or not finite.
 
     `low` and `high` have the shape of `values` without its last axis. Bins are those of
-    `numpy.histogram`: closed below, the last one also above.
+    `numpy.histogram`: closed at the lower end, the last one also at the upper end.
     """
     from chaosbench.metrics._compiled import cell_numbers
 
@@ -235,7 +237,7 @@ def cells(values: FloatArray, low: FloatArray, high: FloatArray, bins: int) -> N
 
 
 def normalised_error(truth: FloatArray, forecast: FloatArray, scale: FloatArray) -> FloatArray:
-    """Root mean square over variables of the error in σ, ``(n, H)``; infinite where not finite."""
+    """Return the root mean square over variables of the error in σ, ``(n, H)``; NaN is infinity."""
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         error = np.abs(forecast - truth)
         ratio = error / scale

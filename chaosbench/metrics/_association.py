@@ -38,7 +38,7 @@ def _correlation(
     forecast: ArrayLike,
     coefficient: Callable[[FloatArray, FloatArray], FloatArray],
 ) -> FloatArray:
-    """Average a coefficient of rows over variables, with the cases that it does not define."""
+    """Average a coefficient of rows over variables, and handle constant and non-finite rows."""
     x, y, shape = _rows(truth, forecast)
     value = np.full(len(x), -1.0)
     finite = everywhere(np.isfinite(y), 1)
@@ -54,7 +54,7 @@ def _correlation(
 
 
 def _product_moment(x: FloatArray, y: FloatArray) -> FloatArray:
-    # Dividing by the largest keeps squares finite and changes no correlation.
+    # Dividing by the largest value keeps squares finite and does not change the correlation.
     x, y = (a / np.abs(a).max(axis=1, keepdims=True) for a in (x, y))
     x, y = (a - a.mean(axis=1, keepdims=True) for a in (x, y))
     x, y = (a / np.abs(a).max(axis=1, keepdims=True) for a in (x, y))
@@ -64,7 +64,7 @@ def _product_moment(x: FloatArray, y: FloatArray) -> FloatArray:
 
 
 def _ranks(rows: FloatArray) -> FloatArray:
-    """Rank each row from 0, ties sharing the mean of their ranks."""
+    """Rank each row from 0; ties get the mean of their ranks."""
     order = np.argsort(rows, axis=1)
     ordered = np.take_along_axis(rows, order, axis=1)
     place = np.broadcast_to(np.arange(rows.shape[1]), rows.shape)
@@ -91,15 +91,15 @@ def _ranks(rows: FloatArray) -> FloatArray:
 def pearson(truth: ArrayLike, forecast: ArrayLike) -> FloatArray:
     """Pearson's correlation of forecast and truth over the window, averaged over variables.
 
-    Undefined for a series that never varies: 0 if one of the two does not, 1 if neither does.
-    (dysts returns Spearman's coefficient under this name where d = 1.)
+    The coefficient is undefined for a constant series; it counts as 0 if one of the two series is
+    constant and as 1 if both are. (dysts returns Spearman's coefficient under this name if d = 1.)
 
     Args:
         truth: ``(n, H, d)``, finite.
         forecast: ``(n, H, d)``; a variable with NaN or infinity counts -1.
 
     Returns:
-        ``(n,)`` from -1 (worst) to 1; higher is better. Level and size are not seen.
+        ``(n,)`` from -1 (worst) to 1; higher is better. It does not depend on level and size.
 
     Raises:
         InputError: wrong shapes or a truth that is not finite.
@@ -121,9 +121,10 @@ def pearson(truth: ArrayLike, forecast: ArrayLike) -> FloatArray:
     source="gilpin2023",
 )
 def spearman(truth: ArrayLike, forecast: ArrayLike) -> FloatArray:
-    """Spearman's rank correlation over the window, ties at mean ranks, averaged over variables.
+    """Spearman's rank correlation over the window, averaged over variables.
 
-    Undefined for a series that never varies: 0 if one of the two does not, 1 if neither does.
+    Ties get the mean of their ranks. The coefficient is undefined for a constant series; it counts
+    as 0 if one of the two series is constant and as 1 if both are.
 
     Args:
         truth: ``(n, H, d)``, finite.
@@ -154,9 +155,10 @@ def spearman(truth: ArrayLike, forecast: ArrayLike) -> FloatArray:
 def kendall(truth: ArrayLike, forecast: ArrayLike) -> FloatArray:
     """Kendall's τ_b over the window, averaged over variables.
 
-    Of all pairs of steps, those that truth and forecast order alike less those they order
-    otherwise, over the geometric mean of the pairs that each does not tie. Undefined for a series
-    that never varies: 0 if one of the two does not, 1 if neither does. Time grows with H².
+    It is the number of concordant minus the number of discordant pairs of steps, divided by the
+    geometric mean of the numbers of pairs that are not tied in the truth and in the forecast. It is
+    undefined for a constant series; it counts as 0 if one of the two series is constant and as 1 if
+    both are. The run time is proportional to H².
 
     Args:
         truth: ``(n, H, d)``, finite.
@@ -178,7 +180,7 @@ def kendall(truth: ArrayLike, forecast: ArrayLike) -> FloatArray:
 def _tau(x: FloatArray, y: FloatArray) -> FloatArray:
     from chaosbench.metrics._compiled import concordance
 
-    # Twice a mean rank is whole, and whole numbers compare faster than doubles.
+    # Twice a mean rank is an integer, and integers compare faster than doubles.
     found = concordance(*((2 * _ranks(a)).astype(np.int32) for a in (x, y))).astype(np.float64)
     return np.asarray(found[:, 0] / np.sqrt(found[:, 1] * found[:, 2]))
 
@@ -195,18 +197,19 @@ def _tau(x: FloatArray, y: FloatArray) -> FloatArray:
 def mutual_information(truth: ArrayLike, forecast: ArrayLike, *, neighbours: int = 3) -> FloatArray:
     """Mutual information of forecast and truth over the window, averaged over variables.
 
-    First estimator of kraskov2004 with `neighbours` nearest neighbours in the largest of the two
-    distances, each variable in units of its standard deviation, negative estimates set to 0. It
-    is at most ``ψ(H) - ψ(k)``. Where more than k pairs coincide, the ties are counted as by
-    mesner2021 instead of being broken by noise, as scikit-learn and dysts do. Time grows with H².
+    The first estimator of kraskov2004 with `neighbours` nearest neighbours in the larger of the two
+    distances. Each variable is in units of its standard deviation, and negative estimates are set
+    to 0. The estimate is at most ``ψ(H) - ψ(k)``. If more than k pairs coincide, the ties are
+    counted as in mesner2021; scikit-learn and dysts break them by noise instead. The run time is
+    proportional to H².
 
     Args:
-        truth: ``(n, H, d)``, finite; one that never varies has nothing to share: 0.
+        truth: ``(n, H, d)``, finite; a constant variable counts 0.
         forecast: ``(n, H, d)``; a variable with NaN or infinity counts 0.
-        neighbours: k, at most ``H - 1`` of which are used.
+        neighbours: k; at most ``H - 1`` neighbours are used.
 
     Returns:
-        ``(n,)`` nats from 0 (worst); higher is better. Level, size and sign are not seen.
+        ``(n,)`` nats from 0 (worst); higher is better. It does not depend on level, size and sign.
 
     Raises:
         InputError: wrong shapes, a truth that is not finite, `neighbours` below 1.
@@ -230,7 +233,7 @@ def mutual_information(truth: ArrayLike, forecast: ArrayLike, *, neighbours: int
 def _shared(x: FloatArray, y: FloatArray, k: int) -> float:
     from chaosbench.metrics._compiled import shared_information
 
-    # ψ(n) + γ are the harmonic numbers; the constant γ cancels.
+    # ψ(n) + γ is a harmonic number; the constant γ cancels.
     psi = np.concatenate([[np.nan, 0.0], np.cumsum(1.0 / np.arange(1, len(x)))])
     x, y = (a / np.abs(a).max() for a in (x, y))
     return float(psi[len(x)]) + shared_information(x / x.std(), y / y.std(), k, psi)

@@ -1,4 +1,4 @@
-"""Whether a free-running forecast goes where the truth goes: divergence of state distributions."""
+"""Divergence between the state distributions of the truth and of a free-running forecast."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ if TYPE_CHECKING:
 __all__ = ["mixture_divergence", "state_space_divergence"]
 
 LAPLACE = 1e-5
-MARGIN = 0.1  # of σ, on both sides of the truth's range
+MARGIN = 0.1  # in σ, on both sides of the truth's range
 LARGEST_BINNED_DIMENSION = 5
 MIXTURE_POINTS = 10_000
 MIXTURE_SAMPLES = 1_000
-# Far beyond what either estimator gives to a finite forecast that is merely bad (30 nats binned).
+# Far above the value of either estimator for a bad but finite forecast (30 nats with histograms).
 WORST_DIVERGENCE = 1_000.0
 
 
@@ -57,30 +57,31 @@ def state_space_divergence(
 ) -> FloatArray:
     """Kullback–Leibler divergence between where truth and forecast spend their time, D_stsp.
 
-    Up to five variables: histograms of `bins` cells a variable over the truth's range widened by
-    0.1 σ, each cell smoothed by 1e-5 counts, empty cells included. From six: both series become
-    mixtures of unit Gaussians on their points in units of σ (at most 10,000 evenly spaced rows),
-    compared on 1,000 samples from the truth's mixture; Monte Carlo noise below zero becomes 0.
+    Up to five variables, histograms are compared: `bins` cells for each variable over the truth's
+    range widened by 0.1 σ, with 1e-5 counts added to each cell, including empty ones. From six
+    variables on, both series become mixtures of unit Gaussians centred on their points in units of
+    σ (at most 10,000 evenly spaced rows). They are compared on 1,000 samples from the truth's
+    mixture, and a negative Monte Carlo estimate becomes 0.
 
-    A row of the forecast outside the bins, or not finite, is never dropped: it stays in the count
-    that the forecast's probabilities are divided by, so mass lost costs what it should. Where
-    nothing is lost this equals the definition of hess2023, whose code drops such rows. A forecast
-    without one finite row gets the worst value.
+    Rows of the forecast that lie outside the bins or are not finite are never dropped. They stay in
+    the total count by which the forecast's probabilities are divided, so lost rows increase the
+    divergence. If no row is lost, the value equals the definition of hess2023, whose code drops
+    lost rows. A forecast without a finite row gets the worst value.
 
     Args:
-        truth: ``(T, d)``, finite, or windows ``(n, T, d)``, each for itself.
+        truth: ``(T, d)``, finite, or windows ``(n, T, d)``, which are compared separately.
         forecast: ``(T', d)``, the free run, or ``(n, T', d)``; its length may differ.
-        bins: cells for each variable.
+        bins: number of cells for each variable.
         scale: σ of each variable, ``(d,)``; the truth's own by default and where σ = 0. In a
-            variable that never varies, a forecast that differs beyond rounding lies outside.
-        seed: seed of the Monte Carlo samples; only for six variables or more.
+            constant variable, a forecast that differs by more than rounding lies outside.
+        seed: seed of the Monte Carlo samples; used only for six or more variables.
 
     Returns:
         Nats from 0 (identical) to 1,000 (worst); lower is better. Windows give ``(n,)``.
 
     Raises:
-        InputError: wrong shapes, a truth that is not finite, `bins` that is no positive number or
-            makes more cells than 64-bit integers can count.
+        InputError: wrong shapes, a truth that is not finite, `bins` that is not a positive integer
+            or gives more cells than 64-bit integers can count.
 
     References:
         hess2023, brenner2022; the mixture is that of hershey2007.
@@ -95,7 +96,7 @@ def state_space_divergence(
         raise InputError(f"{count} bins for each of {d} variables are too many cells to count")
     else:
         value = np.empty(n)
-        # Windows whose cells fit one 64-bit numbering, and not so many that they leave the cache.
+        # As many windows as fit into one 64-bit numbering of cells and into the cache.
         together = max(1, min(32, 2**61 // count**d))
         for start in range(0, n, together):
             part = slice(start, start + together)
@@ -117,19 +118,21 @@ def state_space_divergence(
 def mixture_divergence(
     truth: ArrayLike, forecast: ArrayLike, *, scale: ArrayLike | None = None, seed: int = 0
 ) -> FloatArray:
-    """Kullback–Leibler divergence of window and forecast as mixtures of Gaussians on their states.
+    """Kullback–Leibler divergence of truth and forecast as mixtures of Gaussians on their states.
 
-    The estimator that `state_space_divergence` uses from six variables, for windows of any number
-    of variables, too short for histograms: unit Gaussians on the points in units of σ, compared
-    on 1,000 samples of the truth's mixture, the same for every window. (dysts takes σ = 1 in the
-    units of the data, so that its value depends on them, and draws from numpy's global state.)
+    This is the estimator that `state_space_divergence` uses from six variables on, applied to
+    windows with any number of variables, which are too short for histograms. It compares mixtures
+    of unit Gaussians centred on the points in units of σ, on 1,000 samples from the truth's
+    mixture with the same random numbers for every window. (dysts uses σ = 1 in the units of the
+    data, so that its value depends on them, and draws from numpy's global state.)
 
     Args:
         truth: ``(n, H, d)``, finite.
-        forecast: ``(n, H, d)``; rows that are not finite stay in the count, as in
+        forecast: ``(n, H, d)``; rows that are not finite stay in the total count, as in
             `state_space_divergence`.
         scale: σ of each variable, ``(d,)``; the truth's own in each window by default and where
-            σ = 0. In a variable that never varies, a forecast beyond rounding lies outside.
+            σ = 0. In a constant variable, a forecast that differs by more than rounding lies
+            outside.
         seed: seed of the Monte Carlo samples.
 
     Returns:
@@ -147,7 +150,7 @@ def mixture_divergence(
 
 
 def _sigma(rows: FloatArray, scale: ArrayLike | None) -> FloatArray:
-    """Return σ of each window and variable of ``(n, d, T)``; 0 only where nothing varies."""
+    """Return σ of each window and variable of ``(n, d, T)``; 0 only for constant variables."""
     sigma = own_scale(rows)
     if scale is not None:
         given = per_variable(scale, rows.shape[1], what="scale")
@@ -156,7 +159,7 @@ def _sigma(rows: FloatArray, scale: ArrayLike | None) -> FloatArray:
 
 
 def _inside(truth: FloatArray, forecast: FloatArray, still: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Rows ``(n, T')`` that are finite and match every variable that never varies."""
+    """Return a mask ``(n, T')`` of finite rows that agree with the truth's constant variables."""
     level = truth[:, :1]
     with np.errstate(over="ignore", invalid="ignore"):
         off = np.abs(forecast - level) > ROUNDING * np.abs(level)
@@ -165,14 +168,14 @@ def _inside(truth: FloatArray, forecast: FloatArray, still: NDArray[np.bool_]) -
 
 
 def _clipped(value: FloatArray) -> FloatArray:
-    # Only overflow in absurdly large truths leaves a NaN.
+    # NaN occurs only by overflow for an extremely large truth.
     return np.where(np.isnan(value), WORST_DIVERGENCE, np.clip(value, 0.0, WORST_DIVERGENCE))
 
 
 def _binned(
     truth: FloatArray, forecast: FloatArray, scale: ArrayLike | None, bins: int
 ) -> FloatArray:
-    """Divergence of smoothed histograms, ``(n,)``, without allocating their ``bins**d`` cells."""
+    """Return the divergence ``(n,)`` of smoothed histograms without storing ``bins**d`` cells."""
     n, length, d = truth.shape
     y, yhat = by_variable(truth), by_variable(forecast)
     sigma = _sigma(y, scale)
@@ -183,7 +186,7 @@ def _binned(
     q_keys = _visited(yhat, low, high, still, bins)
     if still.any():
         q_keys = np.where(_inside(truth, forecast, still), q_keys, -1)
-    # One sort of all visits, the forecast's marked by a last bit, gives the cells and both counts.
+    # One sort of all visits gives the cells and both counts; the last bit marks the forecast.
     window, total = bins**d, forecast.shape[1]
     offset = window * np.arange(n)[:, np.newaxis]
     visits = np.concatenate(
@@ -202,7 +205,7 @@ def _binned(
     p = (p_counts + LAPLACE) / p_total[owner]
     q = (q_counts + LAPLACE) / q_total[owner]
     value = np.bincount(owner, p * np.log(p / q), minlength=n)
-    # Every cell that neither visits holds the same two numbers.
+    # All cells that neither series visits hold the same two probabilities.
     empty = volume - np.bincount(owner, minlength=n)
     value += empty * LAPLACE / p_total * np.log(q_total / p_total)
     lost = everywhere(~everywhere(np.isfinite(yhat), 1), 1)
@@ -212,7 +215,7 @@ def _binned(
 def _visited(
     rows: FloatArray, low: FloatArray, high: FloatArray, still: NDArray[np.bool_], bins: int
 ) -> NDArray[np.int64]:
-    """Number the cell that each step ``(n, T)`` visits; -1 outside. Still variables count none."""
+    """Return the cell of each step, ``(n, T)``; -1 outside. Constant variables have one cell."""
     position = cells(rows, low, high, bins)
     if still.any():
         position[still] = 0
@@ -251,11 +254,11 @@ def _mixture(
     sigma: FloatArray,
     generator: np.random.Generator,
 ) -> float:
-    """Monte Carlo divergence of two mixtures of unit Gaussians centred on standardised points."""
+    """Estimate the divergence of two mixtures of unit Gaussians on standardised points."""
     centre = truth.mean(axis=0)
     p_points = thinned((truth - centre) / sigma, MIXTURE_POINTS)
     q_points = (inner - centre) / sigma
-    # A Gaussian a million σ away adds exp(-5e11) and would only cost digits below.
+    # A Gaussian a million σ away adds exp(-5e11) and would only cost digits in `_log_density`.
     q_points = q_points[(np.abs(q_points) < 1e6).all(axis=1)]
     lost = np.log(total) - np.log(max(len(q_points), 1))
     if not len(q_points):
@@ -268,7 +271,7 @@ def _mixture(
 
 
 def _log_density(samples: FloatArray, points: FloatArray) -> FloatArray:
-    """Log of the mean of unit Gaussians at `points`, up to the constant both densities share."""
+    """Return the log mean of unit Gaussians at `points`, up to the densities' common constant."""
     norms = np.sum(points**2, axis=1)
     logs = np.empty(len(samples))
     for start in range(0, len(samples), 100):  # 100 x 10,000 distances are 8 MB

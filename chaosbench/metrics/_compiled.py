@@ -1,6 +1,7 @@
-"""Loops that numpy would spread over large temporary arrays, compiled by numba and cached.
+"""Loops that would need large temporary arrays in numpy, compiled by numba and cached.
 
-Imported inside the functions that need them, so that importing the metrics loads no numba.
+This module is imported inside the functions that need it, so that importing the metrics does not
+load numba.
 """
 
 from __future__ import annotations
@@ -23,12 +24,12 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 def _jit(function: F) -> F:
     compiled: Any = njit(cache=True, nogil=True, error_model="numpy")(function)
-    return compiled  # type: ignore[no-any-return]  # numba keeps no signatures
+    return compiled  # type: ignore[no-any-return]  # numba does not keep the signature
 
 
 @_jit
 def cell_numbers(values: FloatArray, edges: FloatArray, numbers: NDArray[np.int64]) -> None:
-    """Write the bin of each of ``(rows, T)`` values between the edges ``(rows, bins + 1)``."""
+    """Write the bin of each of the values ``(rows, T)`` between the edges ``(rows, bins + 1)``."""
     bins = edges.shape[1] - 1
     for row in range(values.shape[0]):
         first, last = edges[row, 0], edges[row, bins]
@@ -43,7 +44,7 @@ def cell_numbers(values: FloatArray, edges: FloatArray, numbers: NDArray[np.int6
                     number = bins - 1
                 elif share > 0:
                     number = int(share)
-                # The product may round across an edge; the edges themselves decide.
+                # The product may round to the other side of an edge; the edges decide.
                 if number > 0 and value < edges[row, number]:
                     number -= 1
                 elif number < bins - 1 and value >= edges[row, number + 1]:
@@ -53,7 +54,7 @@ def cell_numbers(values: FloatArray, edges: FloatArray, numbers: NDArray[np.int6
 
 @_jit
 def concordance(x: NDArray[np.int32], y: NDArray[np.int32]) -> NDArray[np.int64]:
-    """Return ``(rows, 3)``: pairs ordered alike less otherwise, pairs untied in x, and in y."""
+    """Return ``(rows, 3)``: concordant minus discordant pairs, pairs not tied in x, and in y."""
     found = np.zeros((x.shape[0], 3), dtype=np.int64)
     for row in range(x.shape[0]):
         for i in range(x.shape[1]):
@@ -73,7 +74,7 @@ def concordance(x: NDArray[np.int32], y: NDArray[np.int32]) -> NDArray[np.int64]
 
 @_jit
 def shared_information(x: FloatArray, y: FloatArray, k: int, psi: FloatArray) -> float:
-    """Mean over states of ``ψ(k) - ψ(n_x) - ψ(n_y)`` for one pair of series ``(H,)``."""
+    """Return the mean over steps of ``ψ(k) - ψ(n_x) - ψ(n_y)`` for one pair of series ``(H,)``."""
     horizon = len(x)
     dx, dy = np.empty(horizon), np.empty(horizon)
     nearest = np.empty(k + 1)
@@ -89,7 +90,7 @@ def shared_information(x: FloatArray, y: FloatArray, k: int, psi: FloatArray) ->
                     nearest[place] = nearest[place - 1]
                     place -= 1
                 nearest[place] = distance
-        radius = nearest[k]  # the nearest of all is the state itself
+        radius = nearest[k]  # nearest[0] is the state itself
         near = near_x = near_y = 0
         if radius > 0:
             near = k

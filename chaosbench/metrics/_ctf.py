@@ -1,8 +1,9 @@
 """The scores of the Common Task Framework for Science: 100 is perfect, 0 is a forecast of zeros.
 
-ctf4science itself neither bounds its scores nor accepts NaN; its leaderboard floors them at -100.
-Here every score has that floor, and NaN or infinity in the part that is scored gets it. A truth
-that is zero throughout the part leaves nothing to divide by: only zeros score 100, all else -100.
+ctf4science itself neither bounds its scores nor accepts NaN; its leaderboard sets scores below -100
+to -100. Here every score has this floor, and a forecast with NaN or infinity in the scored part
+gets it. If the truth is zero throughout the scored part, a forecast of zeros scores 100 and every
+other forecast -100.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ FLOOR = -100.0
 
 
 def _score(error: FloatArray, size: FloatArray, finite: NDArray[np.bool_]) -> FloatArray:
-    """Return ``100 (1 - error / size)`` within its bounds."""
+    """Return ``100 (1 - error / size)``, at least `FLOOR`."""
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         value = np.where(error == 0, 100.0, 100.0 * (1.0 - error / size))
     return np.where(finite & ~np.isnan(value), np.maximum(value, FLOOR), FLOOR)
@@ -43,14 +44,14 @@ def _score(error: FloatArray, size: FloatArray, finite: NDArray[np.bool_]) -> Fl
 def ctf_short_time(truth: ArrayLike, forecast: ArrayLike, *, k: int | None = 20) -> FloatArray:
     """Short-time score: ``100 (1 - ‖Y - Ŷ‖₂ / ‖Y‖₂)`` over the first `k` steps.
 
-    ``‖·‖₂`` is the spectral norm of the matrix of steps by variables, its largest singular value,
-    as in ctf4science, not the root of the sum of squares.
+    ``‖·‖₂`` is the spectral norm of the matrix of steps by variables (its largest singular value),
+    as in ctf4science; it is not the root of the sum of squares.
 
     Args:
         truth: ``(n, H, d)``, finite.
         forecast: ``(n, H, d)``.
-        k: first steps to score, or all if there are fewer; None for all, which ctf4science calls
-            *reconstruction*.
+        k: number of first steps to score, all if there are fewer; None scores all, which
+            ctf4science calls *reconstruction*.
 
     Returns:
         ``(n,)`` from -100 (worst) to 100; higher is better.
@@ -67,7 +68,7 @@ def ctf_short_time(truth: ArrayLike, forecast: ArrayLike, *, k: int | None = 20)
     y, yhat = y[:, :steps], yhat[:, :steps]
     with np.errstate(over="ignore", invalid="ignore"):
         error = yhat - y
-        # Squares within the singular values overflow beyond this.
+        # Beyond this, squares in the computation of the singular values overflow.
         finite = everywhere(np.abs(error) < 1e150, (1, 2))
     error = np.where(finite[:, np.newaxis, np.newaxis], error, 0.0)
     norms = [np.linalg.norm(a, ord=2, axis=(1, 2)) for a in (error, y)]
@@ -88,14 +89,14 @@ def ctf_long_time_histogram(
 ) -> FloatArray:
     """Long-time score of an ODE: ``100 (1 - mean_d Σ|h - ĥ| / Σh)`` of histograms.
 
-    Each variable's histograms of the last `modes` steps have `bins` bins over the range of truth
-    and forecast together, so that the worst forecast, in no bin of the truth, scores -100.
+    Each variable's histograms of the last `modes` steps have `bins` bins over the common range of
+    truth and forecast. The worst forecast, which shares no bin with the truth, scores -100.
 
     Args:
         truth: ``(n, H, d)``, finite.
         forecast: ``(n, H, d)``.
-        modes: last steps to score, or all if there are fewer.
-        bins: bins of each histogram.
+        modes: number of last steps to score, all if there are fewer.
+        bins: number of bins of each histogram.
 
     Returns:
         ``(n,)`` from -100 (worst) to 100; higher is better.
@@ -116,7 +117,7 @@ def ctf_long_time_histogram(
     low = np.minimum(y.min(axis=2), yhat.min(axis=2))
     high = np.maximum(y.max(axis=2), yhat.max(axis=2))
     with np.errstate(over="ignore"):
-        finite &= np.isfinite(high - low).all(axis=1)  # a range beyond the doubles has no bins
+        finite &= np.isfinite(high - low).all(axis=1)  # a range that overflows has no bins
     low, high = (np.where(finite[:, np.newaxis], a, b) for a, b in ((low, -1.0), (high, 1.0)))
     still = high - low <= CONSTANT * np.maximum(np.abs(low), np.abs(high))
     low, high = np.where(still, low - 0.5, low), np.where(still, high + 0.5, high)
@@ -145,15 +146,15 @@ def ctf_long_time_spectrum(
 ) -> FloatArray:
     """Long-time score of a field: ``100 (1 - ‖P - P̂‖₂ / ‖P‖₂)`` of spatial power spectra.
 
-    `P` is ``|FFT|²`` over the variables, which are points in space, averaged over the last `k`
-    steps, at the `modes` lowest wavenumbers from 0 on.
+    The variables are points in space. `P` is ``|FFT|²`` over the variables, averaged over the last
+    `k` steps, at the `modes` lowest wavenumbers starting from 0.
 
     Args:
         truth: ``(n, H, d)``, finite; `d` points in space.
         forecast: ``(n, H, d)``.
-        k: last steps to average over, or all if there are fewer.
-        modes: wavenumbers to compare, or all ``(d + 1) // 2`` that are not negative (without the
-            Nyquist one, as in ctf4science) if there are fewer.
+        k: number of last steps to average over, all if there are fewer.
+        modes: number of wavenumbers to compare; if there are fewer, all ``(d + 1) // 2`` that are
+            not negative (without the Nyquist wavenumber, as in ctf4science).
 
     Returns:
         ``(n,)`` from -100 (worst) to 100; higher is better.

@@ -1,4 +1,4 @@
-"""Distances between the states that truth and forecast visit, whatever their order in time."""
+"""Distances between the sets of states that truth and forecast visit, in any temporal order."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["maximum_mean_discrepancy", "sliced_wasserstein"]
 
-BLOCK = 2**21  # numbers of one intermediate array: 16 MB
+BLOCK = 2**21  # size of one intermediate array: 16 MB
 KERNEL_POINTS = 10_000
 BANDWIDTH_POINTS = 1_000
 
@@ -41,21 +41,21 @@ def sliced_wasserstein(
 ) -> float:
     """Sliced Wasserstein-1 distance between the states of truth and forecast, in σ.
 
-    The mean over directions, drawn uniformly from the unit sphere, of the earth mover's distance
-    between the projections, computed exactly from their quantile functions. In one dimension
-    there is one direction and nothing is random.
+    It is the mean over directions, drawn uniformly from the unit sphere, of the earth mover's
+    distance between the projections, which is computed exactly from their quantile functions. In
+    one dimension there is only one direction and nothing is random.
 
     Args:
         truth: ``(T, d)``, finite.
         forecast: ``(T', d)``; its length may differ.
         scale: σ of each variable, ``(d,)``; the truth's own by default and where σ = 0. In a
-            variable that never varies, a forecast that differs beyond rounding is at infinity.
+            constant variable, a forecast that differs by more than rounding is infinitely far
+            away.
         directions: number of directions.
         seed: seed of the directions.
 
     Returns:
-        From 0 (the same points) to 10⁶ (worst: any NaN or infinity, which lies infinitely far
-        away); lower is better.
+        From 0 (the same points) to 10⁶ (worst: any NaN or infinity); lower is better.
 
     Raises:
         InputError: wrong shapes, a truth that is not finite, no direction.
@@ -85,13 +85,13 @@ def sliced_wasserstein(
 
 
 def _earth_mover(p: FloatArray, q: FloatArray) -> FloatArray:
-    """Wasserstein-1 distance between the rows of ``(k, T)`` and ``(k, T')``, ``(k,)``."""
+    """Return the Wasserstein-1 distances ``(k,)`` between rows of ``(k, T)`` and ``(k, T')``."""
     p, q = np.sort(p, axis=1), np.sort(q, axis=1)
     n, m = p.shape[1], q.shape[1]
     if n == m:
         equal: FloatArray = np.abs(p - q).mean(axis=1)
         return equal
-    # The quantile functions jump at multiples of 1/n and of 1/m; times n·m these are whole.
+    # The quantile functions jump at multiples of 1/n and of 1/m; times n·m these are integers.
     levels = np.union1d(np.arange(n + 1) * m, np.arange(m + 1) * n)
     below, width = levels[:-1], np.diff(levels)
     gaps = np.abs(p[:, below // m] - q[:, below // n])
@@ -119,22 +119,24 @@ def maximum_mean_discrepancy(
     """Unbiased squared maximum mean discrepancy with a Gaussian kernel, MMD².
 
     ``mean_{i≠j} k(x_i, x_j) + mean_{i≠j} k(y_i, y_j) - 2 mean k(x_i, y_j)`` with
-    ``k(a, b) = exp(-‖a - b‖² / (2 h²))`` on states in units of σ. `h` is the median distance
-    between the truth's states (at most 1,000 evenly spaced ones), the usual rule; 1 if it is 0.
-    Unbiased for independent states; along an orbit neighbouring states are not independent. At
-    most 10,000 evenly spaced rows of each are used, a few megabytes at a time.
+    ``k(a, b) = exp(-‖a - b‖² / (2 h²))`` on states in units of σ. By the usual rule, `h` is the
+    median distance between the truth's states (at most 1,000 evenly spaced ones), or 1 if that is
+    0. The estimate is unbiased for independent states; neighbouring states on an orbit are not
+    independent. At most 10,000 evenly spaced rows of each series are used, a few megabytes at a
+    time.
 
     Args:
         truth: ``(T, d)``, finite.
-        forecast: ``(T', d)``; its length may differ. Rows that are not finite are one point
-            infinitely far away.
+        forecast: ``(T', d)``; its length may differ. All rows that are not finite count as the
+            same point infinitely far away.
         scale: σ of each variable, ``(d,)``; the truth's own by default and where σ = 0. In a
-            variable that never varies, a forecast that differs beyond rounding is at infinity.
-        bandwidth: `h` in σ, to replace the rule.
+            constant variable, a forecast that differs by more than rounding is infinitely far
+            away.
+        bandwidth: `h` in σ; replaces the rule.
 
     Returns:
-        About 0 for equal distributions, of either sign as an unbiased estimate must be, at most
-        2 (worst: no finite row); lower is better.
+        At most 2 (worst: no finite row); lower is better. For equal distributions it is close to
+        0 and may have either sign, because it is an unbiased estimate.
 
     Raises:
         InputError: wrong shapes, a truth that is not finite, a bandwidth that is not positive.
@@ -153,7 +155,7 @@ def maximum_mean_discrepancy(
     within = _kernel_sum(y, y, width) - len(y)
     cross = _kernel_sum(y, near, width)
     made = _kernel_sum(near, near, width) - len(near) + lost * (lost - 1)
-    # A single state is a point mass, whose kernel mean with itself is 1.
+    # A single state is a point mass; the mean of its kernel with itself is 1.
     first = within / (len(y) * (len(y) - 1)) if len(y) > 1 else 1.0
     second = made / (total * (total - 1)) if total > 1 else 1.0
     return float(np.clip(first + second - 2 * cross / (len(y) * total), -2.0, 2.0))
@@ -169,7 +171,7 @@ def _median_distance(points: FloatArray) -> float:
 
 
 def _squared_distances(a: FloatArray, b: FloatArray) -> FloatArray:
-    """Return ``(len(a), len(b))``, differences first: squares of products lose small distances."""
+    """Return squared distances ``(len(a), len(b))``; differences keep small ones accurate."""
     squares = np.zeros((len(a), len(b)))
     for x, y in zip(a.T, b.T, strict=True):
         squares += (x[:, np.newaxis] - y) ** 2

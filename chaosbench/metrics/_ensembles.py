@@ -1,7 +1,7 @@
-"""Probabilistic forecasts: samples ``(m, n, H, d)``, of which a point forecast has one.
+"""Scores of probabilistic forecasts, which are given as samples ``(m, n, H, d)``.
 
-Every function also takes a point forecast ``(n, H, d)`` and scores it as an ensemble of one
-member, certain of itself: its CRPS is the mean absolute error, its energy score the distance.
+Every function also accepts a point forecast ``(n, H, d)`` and scores it as an ensemble of one
+member: its CRPS is the mean absolute error, its energy score the distance.
 """
 
 from __future__ import annotations
@@ -38,16 +38,16 @@ __all__ = [
     "spread_skill_ratio",
 ]
 
-# ln 10⁶: a spread a million times too small or too large is as useless as none.
+# ln 10⁶: a spread that is a million times too small or too large is as useless as no spread.
 LARGEST_LOG_RATIO = float(np.log(CEILING))
 
 
 def _deviations(
     truth: ArrayLike, samples: ArrayLike, scale: ArrayLike
 ) -> tuple[FloatArray, NDArray[np.bool_]]:
-    """Return ``(samples - truth) / σ``, and the steps ``(n, H)`` where one is not finite.
+    """Return ``(samples - truth) / σ``, and a mask ``(n, H)`` of steps with a non-finite member.
 
-    At those steps the deviations are 0, to be replaced by the worst value.
+    At these steps the deviations are 0; the caller must replace the score by the worst value.
     """
     y, x = ensemble(truth, samples)
     sigma = per_variable(scale, y.shape[2], what="scale")
@@ -57,7 +57,7 @@ def _deviations(
         if still.any():
             near = np.abs(z) <= ROUNDING * (np.abs(y) + sigma.max())
             z = np.where(still, np.where(near, 0.0, np.inf), z)
-    # Beyond the square root of the largest double, squares are infinite.
+    # The square of a larger number may be infinite.
     bad = ~everywhere(np.abs(z) < 1e150, (0, 3))
     return np.where(bad[..., np.newaxis], 0.0, z), bad
 
@@ -76,16 +76,17 @@ def crps(
 ) -> FloatArray:
     """Continuous ranked probability score, by window and step, averaged over variables.
 
-    ``mean_i|x_i - y| - c Σ_ij|x_i - x_j|`` in σ, with ``c = 1/(2M(M-1))`` if `fair`, the unbiased
-    estimate of the score of the distribution that the members are drawn from, and
-    ``c = 1/(2M²)`` otherwise, the score of the M members themselves. Neither is ever negative. A
+    ``mean_i|x_i - y| - c Σ_ij|x_i - x_j|`` in σ. If `fair`, ``c = 1/(2M(M-1))``, which gives the
+    unbiased estimate of the score of the distribution from which the members are drawn. Otherwise
+    ``c = 1/(2M²)``, which gives the score of the M members themselves. Neither is ever negative. A
     single member has no second term: the score is the absolute error.
 
     Args:
         truth: ``(n, H, d)``, finite.
         samples: ``(m, n, H, d)``, or a point forecast ``(n, H, d)``.
-        scale: σ of each variable of the training data, ``(d,)``; 1 for units of the data. An
-            error in a variable with σ = 0 counts as none up to rounding and as infinite beyond.
+        scale: σ of each variable of the training data, ``(d,)``; 1 for units of the data. In a
+            variable with σ = 0, an error within rounding counts as 0 and a larger error as
+            infinite.
         fair: correct for the finite number of members.
 
     Returns:
@@ -102,8 +103,7 @@ def crps(
     m = len(z)
     value = np.abs(z).mean(axis=0)
     if m > 1:
-        # Sorted, each member is above as many others as its place says: Σ_ij|x_i - x_j| =
-        # 2 Σ (2i - M - 1) x_(i).
+        # For sorted members x_(i), Σ_ij|x_i - x_j| = 2 Σ (2i - M - 1) x_(i).
         weights = (2.0 * np.arange(1, m + 1) - m - 1) / (m * (m - 1) if fair else m * m)
         value -= np.tensordot(weights, np.sort(z, axis=0), axes=1)
     return _bounded(value.mean(axis=2), bad)
@@ -130,14 +130,15 @@ def energy_score(
 
     ``mean_i‖x_i - y‖ - c Σ_ij‖x_i - x_j‖`` with Euclidean norms over the variables in σ, and
     ``c = 1/(2M(M-1))`` if `fair`, ``1/(2M²)`` otherwise. By the triangle inequality neither is
-    ever negative. A single member has no second term: the score is the distance. Time grows with
-    m², memory with m.
+    ever negative. A single member has no second term: the score is the distance. The run time is
+    proportional to m², the memory to m.
 
     Args:
         truth: ``(n, H, d)``, finite.
         samples: ``(m, n, H, d)``, or a point forecast ``(n, H, d)``.
-        scale: σ of each variable of the training data, ``(d,)``; 1 for units of the data. An
-            error in a variable with σ = 0 counts as none up to rounding and as infinite beyond.
+        scale: σ of each variable of the training data, ``(d,)``; 1 for units of the data. In a
+            variable with σ = 0, an error within rounding counts as 0 and a larger error as
+            infinite.
         fair: correct for the finite number of members.
 
     Returns:
@@ -165,7 +166,7 @@ def energy_score(
 
 
 def _covered(truth: ArrayLike, samples: ArrayLike, level: float) -> tuple[FloatArray, float]:
-    """Return the share covered, ``(n,)``, NaN where no sample is finite, and the level."""
+    """Return the covered fraction ``(n,)`` and the level; NaN if no entry is finite."""
     y, x = ensemble(truth, samples)
     share = positive(level, what="level")
     if share >= 1:
@@ -176,7 +177,7 @@ def _covered(truth: ArrayLike, samples: ArrayLike, level: float) -> tuple[FloatA
     ends = []
     for probability in ((1 - share) / 2, (1 + share) / 2):
         place = float(np.clip(probability * (m + 1) - 1, 0, m - 1))
-        if abs(place - round(place)) < ROUNDING:  # 0.05 · 20 is not quite 1
+        if abs(place - round(place)) < ROUNDING:  # in floating point 0.05 · 20 is not exactly 1
             place = float(round(place))
         below = int(place)
         above = min(below + 1, m - 1)
@@ -189,17 +190,17 @@ def _covered(truth: ArrayLike, samples: ArrayLike, level: float) -> tuple[FloatA
 
 
 def interval_coverage(truth: ArrayLike, samples: ArrayLike, *, level: float = 0.9) -> FloatArray:
-    """Share of steps and variables inside the central interval of the ensemble.
+    """Fraction of steps and variables inside the central interval of the ensemble.
 
-    The ends are quantiles at place ``p(M + 1)`` among the sorted members, so that a truth
-    exchangeable with the members is covered with probability `level` (exactly where the places
-    are whole); M members cannot cover more than ``(M - 1) / (M + 1)`` in that sense, and their
-    whole range is taken where `level` asks for more.
+    The ends of the interval are the quantiles at position ``p(M + 1)`` among the sorted members. A
+    truth that is exchangeable with the members is then covered with probability `level` (exactly
+    if the positions are integers). M members cannot cover more than ``(M - 1) / (M + 1)`` in this
+    sense; if `level` is larger, their whole range is used.
 
     Args:
         truth: ``(n, H, d)``, finite.
-        samples: ``(m, n, H, d)``, or a point forecast ``(n, H, d)``. A NaN or an infinity among
-            the members of an entry leaves it uncovered.
+        samples: ``(m, n, H, d)``, or a point forecast ``(n, H, d)``. An entry with a member that
+            is NaN or infinite counts as not covered.
         level: nominal coverage between 0 and 1.
 
     Returns:
@@ -226,12 +227,12 @@ def interval_coverage(truth: ArrayLike, samples: ArrayLike, *, level: float = 0.
     source="gneiting2007",
 )
 def coverage_error(truth: ArrayLike, samples: ArrayLike, *, level: float = 0.9) -> FloatArray:
-    """Distance of `interval_coverage` from the nominal `level`, over each window.
+    """Absolute difference between `interval_coverage` and the nominal `level`, by window.
 
     Args:
         truth: ``(n, H, d)``, finite.
-        samples: ``(m, n, H, d)``, or a point forecast ``(n, H, d)``, which covers only where it
-            is exact.
+        samples: ``(m, n, H, d)``, or a point forecast ``(n, H, d)``, which covers the truth only
+            if it is exact.
         level: nominal coverage between 0 and 1.
 
     Returns:
@@ -249,12 +250,12 @@ def coverage_error(truth: ArrayLike, samples: ArrayLike, *, level: float = 0.9) 
 
 
 def spread_skill_ratio(truth: ArrayLike, samples: ArrayLike, *, scale: ArrayLike) -> FloatArray:
-    """Spread of the ensemble over the error of its mean, over each window.
+    """Ratio of the ensemble's spread to the error of its mean, by window.
 
-    ``sqrt((M + 1)/M · mean s² / mean (x̄ - y)²)`` with the unbiased variance s² of the members,
-    both in σ and averaged over steps and variables: 1 for members exchangeable with the truth,
-    below 1 for too little spread, 0 for a single member or any that is NaN or infinite. No spread
-    about no error is 1.
+    ``sqrt((M + 1)/M · mean s² / mean (x̄ - y)²)`` with the unbiased variance s² of the members.
+    Spread and error are in σ and averaged over steps and variables. The ratio is 1 for members
+    that are exchangeable with the truth, below 1 for too little spread, and 0 for a single member
+    or if any member is NaN or infinite. If spread and error are both 0, it is 1.
 
     Args:
         truth: ``(n, H, d)``, finite.
@@ -293,12 +294,12 @@ def spread_skill_ratio(truth: ArrayLike, samples: ArrayLike, *, scale: ArrayLike
     source="fortin2014",
 )
 def spread_skill_error(truth: ArrayLike, samples: ArrayLike, *, scale: ArrayLike) -> FloatArray:
-    """Absolute natural logarithm of `spread_skill_ratio`: too wide and too narrow count alike.
+    """Absolute natural logarithm of `spread_skill_ratio`; too wide and too narrow count equally.
 
     Args:
         truth: ``(n, H, d)``, finite.
-        samples: ``(m, n, H, d)``, or a point forecast ``(n, H, d)``, whose spread is 0: the worst
-            value, unless it is exact.
+        samples: ``(m, n, H, d)``, or a point forecast ``(n, H, d)``. A point forecast has no
+            spread and gets the worst value, unless it is exact.
         scale: σ of each variable of the training data, ``(d,)``.
 
     Returns:
@@ -339,10 +340,11 @@ def probabilistic_valid_prediction_time(
 ) -> FloatArray:
     """Return the valid prediction time of the ensemble's mean in Lyapunov times.
 
-    The first step at which the mean's error in σ exceeds `threshold`. This choice needs no
-    climatology and no second threshold, and for one member it *is* `valid_prediction_time`, so
-    that point and probabilistic forecasters share a column. It sees no spread (`crps` does), and
-    a mean that has relaxed to climatology errs by 1 σ, not √2 σ, as any decided member does.
+    It ends at the first step at which the error of the mean in σ exceeds `threshold`. This
+    definition needs no climatology and no second threshold. For one member it *is*
+    `valid_prediction_time`, so point and probabilistic forecasters share a column. It does not
+    depend on the spread (`crps` does). A mean that has relaxed to climatology has an error of 1 σ,
+    whereas a single member far from the truth has √2 σ.
 
     Args:
         truth: ``(n, H, d)``, finite up to the certified step.
@@ -352,11 +354,11 @@ def probabilistic_valid_prediction_time(
         dt: sampling step, in time units (1 for maps).
         lyapunov_exponent: largest Lyapunov exponent λ > 0, per time unit.
         threshold: largest valid error, in σ.
-        certified_steps: steps for which the truth is accurate, whole or ``(n,)``; the window is
-            censored there.
+        certified_steps: number of steps for which the truth is accurate, one integer or ``(n,)``;
+            the window is censored there.
 
     Returns:
-        ``(n,)`` Lyapunov times from 0 (worst) to ``H·dt·λ``, censored; higher is better.
+        ``(n,)`` Lyapunov times from 0 (worst) to ``H·dt·λ`` (censored); higher is better.
 
     Raises:
         InputError: wrong shapes, a truth that is not finite, or a setting out of its range.

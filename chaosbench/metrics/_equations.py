@@ -1,4 +1,4 @@
-"""How well a recovered equation echoes the true one: coefficients, structure and derivative."""
+"""Errors of a recovered equation: in its coefficients, its structure and its derivative."""
 
 from __future__ import annotations
 
@@ -50,8 +50,8 @@ def coefficient_error(truth: ArrayLike, found: ArrayLike) -> float:
         found: recovered coefficients ``(terms, d)``.
 
     Returns:
-        From 0 through 1 (nothing found) to 10⁶ (worst: any NaN or infinity, or anything found
-        where the truth is 0 = 0); lower is better.
+        From 0 to 10⁶ (worst: any NaN or infinity, or any term found if all true coefficients are
+        0); lower is better. An equation without terms scores 1.
 
     Raises:
         InputError: wrong shapes or true coefficients that are not finite.
@@ -70,16 +70,16 @@ def coefficient_error(truth: ArrayLike, found: ArrayLike) -> float:
 def structure_precision_recall(
     truth: ArrayLike, found: ArrayLike, *, tolerance: float = 0.0
 ) -> tuple[float, float]:
-    """Share of the terms found that are true, and share of the true terms that were found.
+    """Fraction of the found terms that are true, and fraction of the true terms that were found.
 
     Args:
         truth: true coefficients ``(terms, d)``.
-        found: recovered coefficients ``(terms, d)``; with any NaN or infinity both shares are 0.
+        found: recovered coefficients ``(terms, d)``; any NaN or infinity makes both fractions 0.
         tolerance: coefficients up to this magnitude count as absent, in `found` only.
 
     Returns:
-        Precision and recall, from 0 to 1. Where nothing is found, or nothing is to be found,
-        the share of none is 1.
+        Precision and recall, from 0 to 1. The precision is 1 if no term is found, and the recall
+        is 1 if there is no true term.
 
     Raises:
         InputError: wrong shapes, true coefficients that are not finite, a negative tolerance.
@@ -111,7 +111,7 @@ def structure_precision_recall(
 def structure_f1(truth: ArrayLike, found: ArrayLike, *, tolerance: float = 0.0) -> float:
     """Harmonic mean of precision and recall of the non-zero terms.
 
-    ``2 |true ∩ found| / (|true| + |found|)``, and 1 if there is nothing to find and nothing found.
+    ``2 |true ∩ found| / (|true| + |found|)``, or 1 if there is no true term and no term is found.
 
     Args:
         truth: true coefficients ``(terms, d)`` in a common library of terms.
@@ -144,13 +144,13 @@ def structure_f1(truth: ArrayLike, found: ArrayLike, *, tolerance: float = 0.0) 
 def derivative_smape(truth: ArrayLike, forecast: ArrayLike) -> float:
     """Symmetric error of the right-hand side, ``mean 2|f - f̂| / (|f| + |f̂|)``, from 0 to 2.
 
-    Both sides are evaluated on the same held-out states; steps and variables are averaged, 0/0
-    is 0.
+    Both right-hand sides are evaluated on the same held-out states. The mean is over steps and
+    variables, and 0/0 is 0.
 
     Args:
         truth: true derivatives ``(T, d)``, finite.
-        forecast: those of the recovered equation at the same states, ``(T, d)``; an entry that
-            is NaN or infinite counts 2.
+        forecast: derivatives of the recovered equation at the same states, ``(T, d)``; an entry
+            that is NaN or infinite counts 2.
 
     Returns:
         From 0 to 2 (worst); lower is better.

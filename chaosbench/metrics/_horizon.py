@@ -1,4 +1,4 @@
-"""How an error grows over the horizon: at one step, and the largest so far."""
+"""Error growth over the horizon: the error at one step, and the largest error so far."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ __all__ = ["cumulative_maximum_error", "prediction_error"]
     source="hess2023",
 )
 def prediction_error(truth: ArrayLike, forecast: ArrayLike, *, k: int) -> FloatArray:
-    """Mean squared error over the variables at step `k` of the forecast from each start, PE(k).
+    """Mean squared error over the variables at step `k` of each forecast, PE(k).
 
     hess2023 reports the mean over all starts, on standardised data.
 
     Args:
-        truth: ``(n, H, d)``, finite; one window for each start.
+        truth: ``(n, H, d)``, finite; one window for each start of a forecast.
         forecast: ``(n, H, d)``.
         k: step ahead, from 1 to `H`.
 
@@ -72,16 +72,16 @@ def cumulative_maximum_error(
 ) -> FloatArray:
     """Return the largest error so far, ``max_{s≤t} ‖e_s‖₂`` with errors in σ, by window and step.
 
-    Unlike an error at one step it never falls when a lost forecast happens to pass the truth.
+    Unlike the error at one step, it does not fall when a lost forecast happens to pass the truth.
 
     Args:
         truth: ``(n, H, d)``, finite.
-        forecast: ``(n, H, d)``; from the first NaN or infinity on it is 10⁶.
-        scale: σ of each variable of the training data, ``(d,)``. An error in a variable with
-            σ = 0 counts as none up to rounding and as infinite beyond.
+        forecast: ``(n, H, d)``; the error is 10⁶ from the first NaN or infinity on.
+        scale: σ of each variable of the training data, ``(d,)``. In a variable with σ = 0, an
+            error within rounding counts as 0 and a larger error as infinite.
 
     Returns:
-        ``(n, H)``, never falling, from 0 to 10⁶ (worst); lower is better.
+        ``(n, H)``, non-decreasing in time, from 0 to 10⁶ (worst); lower is better.
 
     Raises:
         InputError: wrong shapes, a truth that is not finite, a negative σ.

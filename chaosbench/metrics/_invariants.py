@@ -1,4 +1,4 @@
-"""Invariants of an attractor: correlation dimension of a series, errors against known constants."""
+"""Invariants of an attractor: the correlation dimension of a series, and errors of constants."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ MOST_ROWS = 20_000
 
 
 class CorrelationDimension(NamedTuple):
-    """A correlation dimension and what it was measured from.
+    """A correlation dimension and the quantities behind its measurement.
 
     Attributes:
         value: the dimension.
@@ -45,7 +45,7 @@ class CorrelationDimension(NamedTuple):
         lower: lower end of the scaling region, in σ.
         upper: upper end of the scaling region, in σ.
         theiler: pairs at most this many rows apart were left out.
-        pairs: pairs inside the scaling region.
+        pairs: number of pairs closer than `upper`.
 
     """
 
@@ -62,28 +62,30 @@ def correlation_dimension(
 ) -> CorrelationDimension:
     """Measure the correlation dimension of a series, after Grassberger and Procaccia.
 
-    Variables are divided by their standard deviations, those that never vary left out. ``C(r)``
+    Variables are divided by their standard deviations; constant variables are left out. ``C(r)``
     counts the pairs of rows, more than `theiler` rows apart, that are closer than `r`. The
     dimension is the least-squares slope of ``ln C`` over ``ln r`` at 40 radii, evenly spaced in
-    ``ln r`` over the scaling region: up to the radius that holds `fraction` of all pairs (at
-    least 300 pairs), down to the one that holds a thousandth of these (at least 30). A slope over
-    decades averages the oscillation of ``C`` on sets with gaps, which Takens' estimate at one
-    radius takes at face value: 0.36 instead of 0.43 on the Cantor set of two fifths.
+    ``ln r`` over the scaling region. The upper end of this region is the radius within which
+    `fraction` of all pairs lie (at least 300 pairs); the lower end is the radius within which a
+    thousandth of these lie (at least 30). On sets with gaps ``C`` oscillates, and a slope over
+    decades averages this oscillation. Takens' estimate at one radius does not: it gives 0.36
+    instead of 0.43 on the Cantor set of two fifths.
 
-    Series that return to finitely many states have dimension 0. Beyond ``2 log₁₀ T`` no series of
-    `T` rows can show a dimension (eckmann1992). Of quasi-periodic motion sampled at equal steps
-    few distances are distinct, and the standard error is then too small.
+    A series that visits finitely many states has dimension 0. A series of `T` rows cannot show a
+    dimension above ``2 log₁₀ T`` (eckmann1992). Quasi-periodic motion sampled at equal steps has
+    few distinct distances, and the standard error is then too small.
 
     Args:
-        states: ``(T, d)``, finite, at least 100 rows; of more than 20,000 every second, third, …
-            is taken. A scalar series has to be embedded first.
-        fraction: share of the pairs inside the scaling region.
+        states: ``(T, d)``, finite, at least 100 rows; of more than 20,000 rows, every second,
+            third, … row is used. A scalar series must be embedded first.
+        fraction: fraction of all pairs that are closer than the upper end of the scaling region.
         theiler: Theiler window in rows; by default three times the first lag at which the
             autocorrelation of every variable has fallen below 1/e, at most a tenth of the series.
         seed: seed of the 200,000 pairs that estimate the upper end.
 
     Returns:
-        The dimension with its standard error over eight blocks, radius, window and pairs.
+        The dimension with its standard error over eight blocks, the scaling region, the window
+        and the number of pairs.
 
     Raises:
         InputError: wrong shape, too few rows, states that are not finite, settings out of range.
@@ -95,8 +97,8 @@ def correlation_dimension(
     x = real(states, axes="T, d", what="states")
     if len(x) < LEAST_ROWS or not np.isfinite(x).all():
         raise InputError(
-            f"a correlation dimension needs at least {LEAST_ROWS} finite rows, not {len(x)} rows "
-            "of which some may not be finite"
+            f"a correlation dimension needs at least {LEAST_ROWS} finite rows; the {len(x)} rows "
+            "given are too few or not all finite"
         )
     share = positive(fraction, what="fraction")
     if share > 1:
@@ -123,7 +125,7 @@ def correlation_dimension(
 
 
 def _memory(x: FloatArray) -> int:
-    """First lag at which the autocorrelation of every variable has fallen below 1/e."""
+    """Return the first lag at which the autocorrelation of every variable is below 1/e."""
     length = len(x)
     power = np.abs(np.fft.rfft(x, 2 * length, axis=0)) ** 2
     correlation = np.fft.irfft(power, axis=0)[:length]
@@ -151,19 +153,20 @@ def correlation_dimension_error(
 ) -> float:
     """Relative error of the correlation dimension of a free run, ``|D̂ - D| / D``.
 
-    Both dimensions are those of `correlation_dimension`, by the same settings, so that its bias
+    Both dimensions come from `correlation_dimension` with the same settings, so that its bias
     largely cancels.
 
     Args:
         truth: ``(T, d)``, finite, at least 100 rows.
         forecast: ``(T', d)``; its length may differ.
-        fraction: share of the pairs inside the scaling region.
+        fraction: fraction of all pairs that are closer than the upper end of the scaling region.
         theiler: Theiler window in rows; see `correlation_dimension`.
-        seed: seed of the pairs that choose the radius.
+        seed: seed of the pairs that estimate the upper end.
 
     Returns:
-        From 0 through 1 (a run that collapsed to a point) to 10⁶ (worst: any NaN or infinity, or
-        fewer than 100 rows); lower is better. If the truth's dimension is 0, so must the run's.
+        From 0 to 10⁶ (worst: any NaN or infinity, or fewer than 100 rows); lower is better. A run
+        that collapsed to a point scores 1. If the truth's dimension is 0, the error is 0 only for
+        a run of dimension 0.
 
     Raises:
         InputError: wrong shapes, a truth that is not finite or too short.
@@ -206,15 +209,15 @@ def _numbers(truth: ArrayLike, estimate: ArrayLike) -> tuple[FloatArray, FloatAr
     source="pathak2017",
 )
 def invariant_error(truth: ArrayLike, estimate: ArrayLike) -> FloatArray:
-    """Relative error of an invariant, ``|λ̂ - λ| / |λ|``: an exponent, or a dimension.
+    """Relative error of an invariant (an exponent or a dimension), ``|λ̂ - λ| / |λ|``.
 
     Args:
         truth: the known value, ``()`` or any shape.
-        estimate: that of the trained predictor or of its free run, of the same shape.
+        estimate: the value of the trained predictor or of its free run, of the same shape.
 
     Returns:
-        Of the same shape, from 0 to 10⁶ (worst: NaN or infinity, or an error in a value that is
-        0); lower is better.
+        An array of the same shape, from 0 to 10⁶ (worst: NaN or infinity, or any error if the true
+        value is 0); lower is better.
 
     Raises:
         InputError: shapes that differ, a true value that is not finite.
@@ -244,21 +247,21 @@ def invariant_z_score(
     stderr: ArrayLike,
     estimate_stderr: ArrayLike = 0.0,
 ) -> FloatArray:
-    """Error of an invariant in its standard error, ``|λ̂ - λ| / √(s² + ŝ²)``.
+    """Error of an invariant in units of its standard error, ``|λ̂ - λ| / √(s² + ŝ²)``.
 
-    What the reference and the measurement leave uncertain is not held against a predictor: up to
-    about 2 the two values agree.
+    The uncertainty of the reference and of the measurement does not count against a predictor: up
+    to a value of about 2 the two numbers agree.
 
     Args:
         truth: the known value, ``()`` or any shape.
-        estimate: that of the trained predictor or of its free run, of the same shape.
-        stderr: standard error of `truth`, of its shape or one for all.
-        estimate_stderr: standard error of `estimate`; 0 if it is exact, infinity or NaN if it is
-            useless, which gets the worst value.
+        estimate: the value of the trained predictor or of its free run, of the same shape.
+        stderr: standard error of `truth`, of the same shape or one number for all.
+        estimate_stderr: standard error of `estimate`; 0 if the estimate is exact, infinity or NaN
+            if it is useless, which gives the worst value.
 
     Returns:
-        Of the same shape, from 0 to 10⁶ (worst: NaN or infinity, or an error where nothing is
-        uncertain); lower is better.
+        An array of the same shape, from 0 to 10⁶ (worst: NaN or infinity, or any error if both
+        standard errors are 0); lower is better.
 
     Raises:
         InputError: shapes that differ, a true value or its standard error that is not finite.

@@ -1,4 +1,4 @@
-"""What a table needs to know about a metric: its unit, its direction and its worst value."""
+"""Metadata of a metric that tables need: its unit, its direction and its worst value."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 @dataclass(frozen=True)
 class Metric:
-    """A metric function with what a reader needs to read its numbers.
+    """A metric function with the metadata needed to read its values.
 
     Attributes:
         name: name of the function in `chaosbench.metrics`.
         function: the function itself; calling the Metric calls it.
         unit: unit of the value, empty for a pure number.
         direction: whether ``higher`` or ``lower`` is better.
-        worst: value of a forecast of which nothing is finite. It is infinite only where the value
-            carries the unit of the data, so that no finite number is the worst.
+        worst: value for a forecast without a finite entry. It is infinite only if the value has the
+            unit of the data, because then no finite number is the worst.
         range: smallest and largest possible value.
         digits: decimals to print.
         label: short name for a column head.
-        source: key of the reference that defines it.
+        source: key of the reference that defines the metric.
 
     """
 
@@ -48,11 +48,11 @@ class Metric:
 
     @property
     def arrow(self) -> str:
-        """``↑`` where higher is better, ``↓`` where lower is."""
+        """``↑`` if higher is better, ``↓`` if lower is better."""
         return "↑" if self.direction == "higher" else "↓"
 
     def format(self, value: float) -> str:
-        """Print `value` with the metric's decimals, a huge one with two digits; NaN is a dash."""
+        """Format `value` with the metric's decimals, a huge one with two digits, NaN as a dash."""
         if math.isnan(value):
             return "–"
         if math.isinf(value):
@@ -65,7 +65,7 @@ class Metric:
 registry: Registry[Metric] = Registry("metric")
 
 HUGE = 1e5
-"""From here on a score says that a forecast exploded, and its decimals say nothing."""
+"""From this value on, a score means that the forecast diverged, and decimals are meaningless."""
 
 
 def metric(

@@ -1,4 +1,4 @@
-"""The plainest statistics of a climate: how far its mean and its spread are off."""
+"""Errors in the simplest statistics of the climate of a free run: its mean and its spread."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ __all__ = ["mean_error", "spread_error"]
     source="pathak2017",
 )
 def mean_error(truth: ArrayLike, forecast: ArrayLike, *, scale: ArrayLike | None = None) -> float:
-    """How far the mean of a free run is off, in σ, averaged over the variables.
+    """Absolute error of the mean of a free run in σ, averaged over the variables.
 
     Args:
         truth: ``(T, d)``, finite.
@@ -59,9 +59,9 @@ def mean_error(truth: ArrayLike, forecast: ArrayLike, *, scale: ArrayLike | None
     source="pathak2017",
 )
 def spread_error(truth: ArrayLike, forecast: ArrayLike, *, scale: ArrayLike | None = None) -> float:
-    """How far the standard deviation of a free run is off, in σ, averaged over the variables.
+    """Absolute error of the standard deviation of a free run in σ, averaged over the variables.
 
-    A run that settles on a fixed point is off by 1.
+    A run that settles on a fixed point has the error 1.
 
     Args:
         truth: ``(T, d)``, finite.

@@ -1,4 +1,4 @@
-"""Errors of a forecast against the truth, step by step or averaged over a window."""
+"""Errors of a forecast relative to the truth, step by step or averaged over a window."""
 
 from __future__ import annotations
 
@@ -37,14 +37,15 @@ __all__ = ["mae", "mase", "mse", "nrmse", "prefix_mean", "rmse", "smape"]
 def smape(truth: ArrayLike, forecast: ArrayLike, *, prefix: bool = False) -> FloatArray:
     """Symmetric mean absolute percentage error, by window and step.
 
-    ``200 · mean_d(|y - ŷ| / (|y| + |ŷ|))`` with 0/0 = 0; the share of a variable that is NaN or
-    infinite is 1, its largest. *Instantaneous* unless `prefix`, which averages all steps up to
-    each; say which one a number is. (dysts prints half of this, on a scale to 100.)
+    ``200 · mean_d(|y - ŷ| / (|y| + |ŷ|))`` with 0/0 = 0; a variable that is NaN or infinite
+    contributes the largest possible ratio, 1. By default the value is *instantaneous*; with
+    `prefix` each value is the mean over all steps up to that step. State which of the two you
+    report. (dysts prints half of this value, on a scale to 100.)
 
     Args:
         truth: ``(n, H, d)``, finite.
         forecast: ``(n, H, d)``.
-        prefix: average over the steps so far.
+        prefix: average over all steps up to each step.
 
     Returns:
         ``(n, H)`` from 0 to 200 (worst); lower is better.
@@ -58,7 +59,7 @@ def smape(truth: ArrayLike, forecast: ArrayLike, *, prefix: bool = False) -> Flo
     """
     y, yhat = windows(truth, forecast)
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-        # Halving is exact and keeps the sum of two huge numbers finite.
+        # Halving is exact, and it keeps the sum of two huge numbers finite.
         share = np.abs(y / 2 - yhat / 2) / (np.abs(y / 2) + np.abs(yhat / 2))
     share = np.where(y == yhat, 0.0, np.where(np.isnan(share), 1.0, share))
     curve = 200.0 * np.minimum(share, 1.0).mean(axis=-1)
@@ -66,7 +67,7 @@ def smape(truth: ArrayLike, forecast: ArrayLike, *, prefix: bool = False) -> Flo
 
 
 def prefix_mean(curve: ArrayLike) -> FloatArray:
-    """Average `curve` ``(..., H)`` over the steps up to and including each, ``(..., H)``."""
+    """Average `curve` ``(..., H)`` over all steps up to and including each step, ``(..., H)``."""
     values = np.asarray(curve, dtype=np.float64)
     if values.ndim == 0 or 0 in values.shape:
         raise InputError(f"a curve must have shape (..., H) with H > 0, not {values.shape}")
@@ -85,14 +86,15 @@ def prefix_mean(curve: ArrayLike) -> FloatArray:
 def nrmse(truth: ArrayLike, forecast: ArrayLike, *, scale: ArrayLike) -> FloatArray:
     """Root mean square error over the variables in units of σ, by window and step.
 
-    ``sqrt(mean_d((y - ŷ)² / σ²))``, the curve whose crossing is the valid prediction time. It is
-    capped at 10⁶, which NaN and infinity also get, so that every aggregate exists.
+    ``sqrt(mean_d((y - ŷ)² / σ²))``. The valid prediction time is the time at which this curve
+    crosses its threshold. The value is capped at 10⁶, and NaN and infinity also give 10⁶, so that
+    every aggregate exists.
 
     Args:
         truth: ``(n, H, d)``, finite.
         forecast: ``(n, H, d)``.
-        scale: σ of each variable of the training data, ``(d,)``. An error in a variable with
-            σ = 0 counts as none up to rounding and as infinite beyond.
+        scale: σ of each variable of the training data, ``(d,)``. In a variable with σ = 0, an
+            error within rounding counts as 0 and a larger error as infinite.
 
     Returns:
         ``(n, H)`` from 0 to 10⁶ (worst); lower is better.
@@ -119,17 +121,17 @@ def nrmse(truth: ArrayLike, forecast: ArrayLike, *, scale: ArrayLike) -> FloatAr
     source="hyndman2006",
 )
 def mase(truth: ArrayLike, forecast: ArrayLike, context: ArrayLike) -> FloatArray:
-    """Mean absolute scaled error: the error over that of "the next value is this one".
+    """Mean absolute scaled error: the error relative to that of one-step persistence.
 
     Each variable's mean absolute error is divided by the mean absolute lag-1 difference of the
-    *context*, the truth that the forecaster saw; then variables are averaged. A context that
-    never moves divides by zero: 0/0 is 0, anything else the cap of 10⁶, which NaN and infinity
-    also get.
+    *context*, the truth that the forecaster saw; then variables are averaged. For a constant
+    context the denominator is zero: 0/0 is 0, and everything else is the cap of 10⁶. NaN and
+    infinity also give 10⁶.
 
     Args:
         truth: ``(n, H, d)``, finite.
         forecast: ``(n, H, d)``.
-        context: ``(n, C, d)`` with C ≥ 2, finite: what precedes the truth.
+        context: ``(n, C, d)`` with C ≥ 2, finite: the steps before the truth.
 
     Returns:
         ``(n,)`` from 0 to 10⁶ (worst); lower is better.
@@ -149,18 +151,18 @@ def mase(truth: ArrayLike, forecast: ArrayLike, context: ArrayLike) -> FloatArra
             f"context must have shape ({n}, C, {d}) with C of at least 2, not {past.shape}"
         )
     if not np.isfinite(past).all():
-        raise InputError("the context must be finite; mend the dataset")
+        raise InputError("the context must be finite; check the dataset")
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         error = by_variable(np.abs(y - yhat)).mean(axis=2)
         naive = by_variable(np.abs(past[:, 1:] - past[:, :-1])).mean(axis=2)
         ratio = np.where(error == 0, 0.0, error / naive)
         ratio = np.where(np.isnan(ratio), CEILING, ratio)
         capped: FloatArray = np.minimum(ratio, CEILING).mean(axis=1)
-    return np.minimum(capped, CEILING)  # a mean of caps may round above the cap
+    return np.minimum(capped, CEILING)  # the mean of values at the cap may round above the cap
 
 
 def _mean(error: FloatArray) -> FloatArray:
-    """Average over steps and variables; NaN is infinite."""
+    """Average over steps and variables; NaN becomes infinity."""
     value = error.mean(axis=(1, 2))
     return np.where(np.isnan(value), np.inf, value)
 
@@ -239,7 +241,7 @@ def mae(truth: ArrayLike, forecast: ArrayLike) -> FloatArray:
     source="gilpin2021",
 )
 def rmse(truth: ArrayLike, forecast: ArrayLike) -> FloatArray:
-    """Square root of `mse`, over steps and variables.
+    """Root mean square error over steps and variables: the square root of `mse`.
 
     Args:
         truth: ``(n, H, d)``, finite.

@@ -1,4 +1,4 @@
-"""Relative errors of a window: per cent of the truth, of its range, its mean or its variance."""
+"""Relative errors of a window: relative to the truth, its range, its mean or its variance."""
 
 from __future__ import annotations
 
@@ -48,11 +48,12 @@ __all__ = [
 def window_smape(truth: ArrayLike, forecast: ArrayLike) -> FloatArray:
     """Symmetric mean absolute percentage error over the whole window: the mean of `smape`.
 
-    dysts prints half of it unless told ``scaled=False``, and adds 1e-10 to each denominator.
+    dysts prints half of this value unless ``scaled=False``, and adds 1e-10 to each denominator.
 
     Args:
         truth: ``(n, H, d)``, finite.
-        forecast: ``(n, H, d)``; the share of an entry that is NaN or infinite is 1, its largest.
+        forecast: ``(n, H, d)``; an entry that is NaN or infinite contributes the largest possible
+            ratio, 1.
 
     Returns:
         ``(n,)`` from 0 to 200 (worst); lower is better.
@@ -86,8 +87,8 @@ def window_nrmse(
         truth: ``(n, H, d)``, finite.
         forecast: ``(n, H, d)``.
         scale: σ of each variable, ``(d,)``; by default that of the truth in each window, as in
-            dysts (which adds 1e-10 to σ²). An error in a variable with σ = 0 counts as none up to
-            rounding and as infinite beyond.
+            dysts (which adds 1e-10 to σ²). In a variable with σ = 0, an error within rounding
+            counts as 0 and a larger error as infinite.
 
     Returns:
         ``(n,)`` from 0 to 10⁶ (worst: any NaN or infinity); lower is better.
@@ -111,7 +112,7 @@ def window_nrmse(
 
 
 def _capped_mean(ratio: FloatArray, axis: int | tuple[int, ...]) -> FloatArray:
-    capped: FloatArray = np.minimum(ratio.mean(axis=axis), CEILING)  # a mean of caps may round up
+    capped: FloatArray = np.minimum(ratio.mean(axis=axis), CEILING)  # the mean may round up
     return capped
 
 
@@ -131,13 +132,13 @@ def marre(truth: ArrayLike, forecast: ArrayLike) -> FloatArray:
     all variables by one range over all of them, so that the largest variable hides the others.)
 
     Args:
-        truth: ``(n, H, d)``, finite; where it never varies an error counts as none up to
-            rounding and as infinite beyond.
+        truth: ``(n, H, d)``, finite. In a constant variable, an error within rounding counts as 0
+            and a larger error as infinite.
         forecast: ``(n, H, d)``.
 
     Returns:
-        ``(n,)`` per cent from 0 to 10⁶; lower is better. NaN and infinity make a variable 10⁶,
-        the worst.
+        ``(n,)`` per cent from 0 to 10⁶; lower is better. A variable with NaN or infinity counts
+        10⁶, the worst value.
 
     Raises:
         InputError: wrong shapes or a truth that is not finite.
@@ -166,9 +167,9 @@ def marre(truth: ArrayLike, forecast: ArrayLike) -> FloatArray:
 def mape(truth: ArrayLike, forecast: ArrayLike) -> FloatArray:
     """Mean absolute percentage error: ``100 · mean(|y - ŷ| / |y|)`` over steps and variables.
 
-    0/0 is 0, and each entry is at most 10⁶ %, so that one zero of the truth does not decide
-    alone; on series that cross zero it remains a poor score. (dysts adds 1e-10 to the signed
-    denominator.)
+    0/0 is 0, and each entry is capped at 10⁶ %, so that a single zero of the truth does not
+    determine the score. It remains a poor score for series that cross zero. (dysts adds 1e-10 to
+    the signed denominator.)
 
     Args:
         truth: ``(n, H, d)``, finite.
@@ -203,7 +204,8 @@ def wape(truth: ArrayLike, forecast: ArrayLike) -> FloatArray:
     """Weighted absolute percentage error: ``100 · Σ|y - ŷ| / Σ|y|`` over steps and variables.
 
     Args:
-        truth: ``(n, H, d)``, finite; if it is zero throughout, only zeros are right.
+        truth: ``(n, H, d)``, finite. If it is zero throughout, a forecast of zeros scores 0 and
+            every other forecast 10⁶.
         forecast: ``(n, H, d)``.
 
     Returns:
@@ -218,7 +220,7 @@ def wape(truth: ArrayLike, forecast: ArrayLike) -> FloatArray:
     """
     y, yhat = windows(truth, forecast)
     with np.errstate(over="ignore", invalid="ignore"):
-        # Means, not sums: the sum of huge numbers overflows sooner.
+        # Means instead of sums, because a sum of huge numbers overflows earlier.
         error = 100 * np.abs(y - yhat).mean(axis=(1, 2))
         return capped_ratio(error, np.abs(y).mean(axis=(1, 2)))
 
@@ -236,17 +238,17 @@ def wape(truth: ArrayLike, forecast: ArrayLike) -> FloatArray:
 def coefficient_of_variation(truth: ArrayLike, forecast: ArrayLike) -> FloatArray:
     """Coefficient of variation of the RMSE: ``100 · RMSE / |mean y|``, averaged over variables.
 
-    It means little for variables whose mean is near zero. (dysts divides the standard deviation
-    of the error, which forgives any constant bias, by the signed mean over all variables, so that
-    a negative mean makes a large error the best.)
+    It means little for variables whose mean is near zero. (dysts divides the standard deviation of
+    the error, which ignores any constant bias, by the signed mean over all variables. If that mean
+    is negative, the largest error therefore scores best.)
 
     Args:
         truth: ``(n, H, d)``, finite.
         forecast: ``(n, H, d)``.
 
     Returns:
-        ``(n,)`` per cent from 0 to 10⁶; lower is better. NaN and infinity make a variable 10⁶,
-        the worst.
+        ``(n,)`` per cent from 0 to 10⁶; lower is better. A variable with NaN or infinity counts
+        10⁶, the worst value.
 
     Raises:
         InputError: wrong shapes or a truth that is not finite.
@@ -271,12 +273,12 @@ def coefficient_of_variation(truth: ArrayLike, forecast: ArrayLike) -> FloatArra
     source="gilpin2023",
 )
 def rmsle(truth: ArrayLike, forecast: ArrayLike) -> FloatArray:
-    """Root mean squared log error of what exceeds the truth's minimum.
+    """Root mean squared logarithmic error, with values measured from the truth's minimum.
 
     With ``u = y - min y`` of each variable in its window and ``v = ŷ - min y``, it is the root
-    mean square of ``log(1 + u) - sign(v)·log(1 + |v|)`` over steps and variables, defined also
-    where the forecast falls below the minimum. (dysts shifts truth and forecast each by its own
-    minimum, so that a forecast that is wrong by any constant scores 0.)
+    mean square of ``log(1 + u) - sign(v)·log(1 + |v|)`` over steps and variables. It is also
+    defined if the forecast falls below the minimum. (dysts shifts truth and forecast by their own
+    minima, so that a forecast with any constant error scores 0.)
 
     Args:
         truth: ``(n, H, d)``, finite.
@@ -314,18 +316,18 @@ def rmsle(truth: ArrayLike, forecast: ArrayLike) -> FloatArray:
 def r2(truth: ArrayLike, forecast: ArrayLike) -> FloatArray:
     """Coefficient of determination: ``1 - Σ(y - ŷ)² / Σ(y - mean y)²``, averaged over variables.
 
-    0 is the score of the window's own mean. (dysts subtracts one mean over all variables, so that
-    variables that merely differ in level look explained; scikit-learn agrees with ours, except
-    that it gives 0 to any error in a variable that never varies.)
+    A forecast of the window's own mean scores 0. (dysts subtracts one mean over all variables, so
+    that variables that merely differ in level seem to be explained. scikit-learn agrees with this
+    function, except that it gives 0 for any error in a constant variable.)
 
     Args:
-        truth: ``(n, H, d)``, finite; where it never varies an error counts as none up to
-            rounding and as infinite beyond.
+        truth: ``(n, H, d)``, finite. In a constant variable, an error within rounding counts as 0
+            and a larger error as infinite.
         forecast: ``(n, H, d)``.
 
     Returns:
-        ``(n,)`` from -10⁶ to 1 (perfect); higher is better. NaN and infinity make a variable
-        -10⁶, the worst.
+        ``(n,)`` from -10⁶ to 1 (perfect); higher is better. A variable with NaN or infinity
+        counts -10⁶, the worst value.
 
     Raises:
         InputError: wrong shapes or a truth that is not finite.
@@ -339,7 +341,7 @@ def r2(truth: ArrayLike, forecast: ArrayLike) -> FloatArray:
         error = np.mean((y - yhat) ** 2, axis=2)
         variance = own_scale(y) ** 2
         negligible = (ROUNDING * np.abs(y).max(axis=2)) ** 2
-        # one beyond the ceiling, so that 1 - ratio ends at -10⁶ exactly
+        # capped at one above the ceiling, so that 1 - ratio is -10⁶ exactly
         ratio = np.where(
             (error == 0) | ((variance == 0) & (error <= negligible)), 0.0, error / variance
         )

@@ -1,4 +1,4 @@
-"""Whether a free-running forecast oscillates as the truth does."""
+"""Compare the power spectrum of a free-running forecast with that of the truth."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["spectral_hellinger"]
 
-# Up to this many frequencies one matrix smooths all spectra at once (8 MB).
+# Up to this many frequencies, one matrix (8 MB) smooths all spectra at once.
 MATRIX = 1024
 
 
@@ -39,22 +39,22 @@ def spectral_hellinger(
 
     Each variable is z-scored, ``|rFFT|²`` is smoothed over frequency by a Gaussian of `smoothing`
     bins (mirrored ends, cut at four widths) and normalised to sum 1; the distance is
-    ``‖√p - √q‖ / √2``, averaged over variables. Mean and size are scaled away: only the shape of
-    the spectrum counts.
+    ``‖√p - √q‖ / √2``, averaged over variables. Only the shape of the spectrum counts, because the
+    mean and the size of the series are removed.
 
-    With ``smoothing=0`` this is what dysts' ``hellinger`` means to be. dysts keeps the mean of
-    the series in its spectrum, where it outweighs all else, and only the first 100 of `T`
-    frequencies, negative ones among them where T < 199.
+    ``smoothing=0`` corresponds to the intention of dysts' ``hellinger``. dysts itself keeps the
+    mean of the series in its spectrum, where it dominates, and uses only the first 100 of `T`
+    frequencies, which include negative ones if T < 199.
 
     Args:
-        truth: ``(T, d)``, finite, or windows ``(n, T, d)``, each for itself.
-        forecast: of the same shape.
-        smoothing: width of the Gaussian in frequency bins; 0 leaves the spectra as they are. It
-            may exceed the number of bins.
+        truth: ``(T, d)``, finite, or windows ``(n, T, d)``, which are compared separately.
+        forecast: array of the same shape.
+        smoothing: width of the Gaussian in frequency bins, which may exceed the number of bins; 0
+            does not smooth the spectra.
 
     Returns:
-        From 0 (same spectrum) to 1 (worst: any NaN or infinity, or one of the two constant);
-        lower is better. Two constant variables agree: 0. Windows give ``(n,)``.
+        From 0 (same spectrum) to 1 (worst: any NaN or infinity, or only one of the two is
+        constant); lower is better. Two constant variables have distance 0. Windows give ``(n,)``.
 
     Raises:
         InputError: wrong shapes, a truth that is not finite, a negative `smoothing`.
@@ -67,7 +67,7 @@ def spectral_hellinger(
     width = positive(smoothing, what="smoothing", zero=True)
     if y.shape[1] != yhat.shape[1]:
         raise InputError(
-            "spectra can be compared only over one length, "
+            "the spectra of truth and forecast can be compared only for series of equal length, "
             f"not {y.shape[1]} and {yhat.shape[1]} rows"
         )
     usable = everywhere(np.isfinite(yhat), (1, 2))
@@ -84,10 +84,10 @@ def spectral_hellinger(
 
 
 def _spectra(windows: FloatArray, smoothing: float) -> tuple[FloatArray, NDArray[np.bool_]]:
-    """Normalised, smoothed power spectra ``(n, d, T // 2 + 1)``, and which series are constant."""
+    """Return smoothed, normalised power spectra ``(n, d, T // 2 + 1)`` and the constant series."""
     rows = by_variable(windows)
     largest = np.abs(rows).max(axis=2, keepdims=True)
-    # the square of a huge number is infinite, and only shape matters
+    # scaled, because the square of a huge number is infinite and only the shape matters
     shape = rows / np.where(largest > 0, largest, 1.0)
     flat = np.ptp(shape, axis=2) <= CONSTANT
     shape -= shape.mean(axis=2, keepdims=True)  # dividing by σ would cancel below
@@ -101,7 +101,7 @@ def _spectra(windows: FloatArray, smoothing: float) -> tuple[FloatArray, NDArray
 
 
 def _smooth(power: FloatArray, width: float) -> FloatArray:
-    """Gaussian filter with mirrored ends, the same as `scipy.ndimage.gaussian_filter1d`."""
+    """Apply a Gaussian filter with mirrored ends, equal to `scipy.ndimage.gaussian_filter1d`."""
     length = power.shape[2]
     if length <= MATRIX:
         # one product of two matrices is faster than a stack of small ones
@@ -123,7 +123,7 @@ def _kernel(width: float) -> FloatArray:
 
 @lru_cache(maxsize=8)
 def _smoothing_matrix(length: int, width: float) -> FloatArray:
-    """Return the filter as a matrix ``(length, length)`` to multiply rows with from the right."""
+    """Return the filter as a matrix ``(length, length)`` that multiplies rows from the right."""
     kernel = _kernel(width)
     source = np.pad(np.arange(length), len(kernel) // 2, mode="symmetric")
     matrix = np.zeros((length, length))

@@ -1,4 +1,4 @@
-"""Valid prediction time: for how many Lyapunov times a forecast stays near the truth."""
+"""Valid prediction time: the number of Lyapunov times for which a forecast stays near the truth."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ __all__ = ["valid_prediction_steps", "valid_prediction_time", "valid_prediction_
 
 
 def _leading(valid: NDArray[np.bool_], limit: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Count the leading True of each row, up to `limit`."""
+    """Count the leading True values of each row, up to `limit`."""
     leading = np.where(valid.all(axis=1), valid.shape[1], np.argmin(valid, axis=1))
     counted: NDArray[np.int64] = np.minimum(leading, limit)
     return counted
@@ -50,20 +50,21 @@ def valid_prediction_steps(
 ) -> NDArray[np.int64]:
     """Count the leading steps whose error stays within `threshold` σ.
 
-    A step is valid while ``sqrt(mean_d((y - ŷ)² / σ²)) ≤ threshold``; a NaN or an infinity in the
-    forecast is not. A window is right-censored, its true count unknown but no smaller, exactly
-    when the count equals ``min(H, certified_steps)``.
+    A step is valid if ``sqrt(mean_d((y - ŷ)² / σ²)) ≤ threshold``. A step with NaN or infinity in
+    the forecast is not valid. A window is right-censored (its true count is unknown but not
+    smaller) exactly when the count equals ``min(H, certified_steps)``.
 
     Args:
         truth: ``(n, H, d)``, finite up to the certified step.
         forecast: ``(n, H, d)``.
-        scale: σ of each variable of the training data, ``(d,)``. An error in a variable with
-            σ = 0 counts as none up to rounding and as infinite beyond.
+        scale: σ of each variable of the training data, ``(d,)``. In a variable with σ = 0, an
+            error within rounding counts as 0 and a larger error as infinite.
         threshold: largest valid error, in σ.
-        certified_steps: steps for which the truth is accurate, whole or ``(n,)``; all by default.
+        certified_steps: number of steps for which the truth is accurate, one integer or ``(n,)``;
+            all by default.
 
     Returns:
-        ``(n,)`` whole numbers from 0 (worst) to `H`; higher is better.
+        ``(n,)`` integers from 0 (worst) to `H`; higher is better.
 
     Raises:
         InputError: wrong shapes, a truth that is not finite, a negative σ or threshold.
@@ -101,8 +102,8 @@ def valid_prediction_time(
 ) -> FloatArray:
     """Return the valid prediction time of each window in Lyapunov times.
 
-    It is `valid_prediction_steps` times `dt` times the largest Lyapunov exponent: ``H·dt·λ``, a
-    right-censored value, where the forecast never leaves the truth within the horizon.
+    It is `valid_prediction_steps` times `dt` times the largest Lyapunov exponent. If the forecast
+    stays valid over the whole horizon, the value is ``H·dt·λ`` and right-censored.
 
     Args:
         truth: ``(n, H, d)``, finite up to the certified step.
@@ -110,9 +111,9 @@ def valid_prediction_time(
         scale: σ of each variable of the training data, ``(d,)``.
         dt: sampling step, in time units (1 for maps).
         lyapunov_exponent: largest Lyapunov exponent λ > 0, per time unit.
-        threshold: largest valid error, in σ. Ranked at 0.4; 0.3 and 0.5 are reported.
-        certified_steps: steps for which the truth is accurate, whole or ``(n,)``; the window is
-            censored there.
+        threshold: largest valid error, in σ. Rankings use 0.4; 0.3 and 0.5 are also reported.
+        certified_steps: number of steps for which the truth is accurate, one integer or ``(n,)``;
+            the window is censored there.
 
     Returns:
         ``(n,)`` Lyapunov times from 0 (worst); higher is better.
@@ -157,18 +158,19 @@ def valid_prediction_time_smape(
     threshold: float = 30.0,
     certified_steps: ArrayLike | None = None,
 ) -> FloatArray:
-    """Return the Lyapunov times before sMAPE over the prefix first exceeds `threshold`.
+    """Return the time before the prefix sMAPE first exceeds `threshold`, in Lyapunov times.
 
-    Because a prefix average remembers the good beginning, this is longer than
-    `valid_prediction_time` and the two are not comparable.
+    A prefix average includes the good beginning. This time is therefore longer than
+    `valid_prediction_time`, and the two are not comparable.
 
     Args:
         truth: ``(n, H, d)``, finite up to the certified step.
-        forecast: ``(n, H, d)``; a NaN or infinity counts 200 at its step.
+        forecast: ``(n, H, d)``; a variable that is NaN or infinite counts 200 at its step.
         dt: sampling step, in time units (1 for maps).
         lyapunov_exponent: largest Lyapunov exponent λ > 0, per time unit.
-        threshold: largest prefix sMAPE, on the scale from 0 to 200.
-        certified_steps: steps for which the truth is accurate; the window is censored there.
+        threshold: largest valid prefix sMAPE, on the scale from 0 to 200.
+        certified_steps: number of steps for which the truth is accurate, one integer or ``(n,)``;
+            the window is censored there.
 
     Returns:
         ``(n,)`` Lyapunov times from 0 (worst) to ``H·dt·λ``; higher is better.
@@ -184,7 +186,7 @@ def valid_prediction_time_smape(
     limit = positive(threshold, what="threshold", zero=True)
     y, yhat = windows(truth, forecast, certified_steps=certified_steps)
     ends = certified(certified_steps, y.shape)
-    # What lies beyond the certified truth may be anything, and no prefix reaches it.
+    # Values beyond the certified truth may be anything; no prefix that counts includes them.
     y = np.where(np.isfinite(y), y, 0.0)
     steps = _leading(prefix_mean(smape(y, yhat)) <= limit, ends)
     return steps.astype(np.float64) * step

@@ -1,9 +1,10 @@
-"""Integrators and tangent space in numba; they see kernels and arrays, never a System.
+"""Integrators and tangent-space methods in numba; they see kernels and arrays, never a System.
 
-Numba keeps machine code from one process to the next, and looks only at the file a function stands
-in: after a change of the step, the exponents would go on with the old one. So the files of this
-package share a stamp, and when any of them changes what numba kept of all of them is dropped.
-(Older versions of numba look at a file's time, newer ones at its content, which a touch leaves.)
+Numba caches machine code between processes, but it checks only the file that defines a function.
+After a change to an integrator's step, cached code from other files would still use the old step.
+Therefore the files of this package share one stamp: when any file changes, the cached machine code
+of all files is dropped. (Older versions of numba check a file's modification time, so the files are
+touched. Newer versions check its content, so the cache's index files are deleted as well.)
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ __all__: list[str] = []
 
 
 def _renew_stale_machine_code(folder: Path) -> bool:
-    """Drop the machine code of a package whose content changed since the last time; say if so."""
+    """Drop a package's cached machine code if its content has changed; return whether it had."""
     files = sorted(folder.glob("*.py"))
     content = hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
     stamp = folder / "__pycache__" / "numerics.stamp"
@@ -33,7 +34,7 @@ def _renew_stale_machine_code(folder: Path) -> bool:
 
 
 def _indices(folder: Path) -> list[Path]:
-    """List numba's indices of machine code, beside the source or where the user keeps them."""
+    """List numba's cache index files, beside the source and in the user's cache directory."""
     found = list((folder / "__pycache__").glob("*.nbi"))
     if elsewhere := os.environ.get("NUMBA_CACHE_DIR"):
         name = hashlib.sha1(str(folder.absolute()).encode()).hexdigest()  # as numba names it
@@ -41,6 +42,6 @@ def _indices(folder: Path) -> list[Path]:
     return found
 
 
-# an installation that cannot be written to is not edited either
+# a read-only installation raises OSError here; its files do not change, so its cache stays valid
 with contextlib.suppress(OSError):
     _renew_stale_machine_code(Path(__file__).parent)

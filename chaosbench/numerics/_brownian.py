@@ -1,9 +1,10 @@
-"""Brownian paths that are functions of a key and of time, whatever steps are taken along them.
+"""Brownian paths that are functions of a key and of time, independent of the integration steps.
 
-Time is cut into cells of one length. The increment of a cell and the integral over it follow from
-Philox, a counter-based generator [salmon2011], at the number of the cell: nothing has to be drawn
-in order, and nothing is kept. Where a step ends within a cell, the path there is drawn from its
-exact conditional distribution given what the whole cell will bring (a Brownian bridge).
+Time is divided into cells of equal length. The increment over a cell and the integral over it come
+from Philox, a counter-based generator [salmon2011], with the number of the cell as the counter.
+Nothing has to be drawn in order, and nothing is stored. If a step ends within a cell, the path at
+that time is drawn from its exact distribution conditional on the increment and the integral of the
+whole cell (a Brownian bridge).
 """
 
 from __future__ import annotations
@@ -52,7 +53,7 @@ def two_normals(a, b):
 
 @_jit
 def normals(key, cell, split, out):
-    """Fill `out` ``(m, 2)`` with the normal numbers that belong to a cell and a split of it."""
+    """Fill `out` ``(m, 2)`` with the normal numbers of one cell and one split of it."""
     m = out.shape[0]
     for i in range(0, m, 2):
         a, b, c, d = philox(
@@ -67,7 +68,7 @@ def normals(key, cell, split, out):
 def open_cell(key, cell, length, ahead):
     """Fill `ahead` ``(m, 2)`` with increment and integral of the path over a whole cell.
 
-    The integral is that of the path's distance from where it stood when the cell began.
+    The integral is that of the path's displacement since the beginning of the cell.
     """
     normals(key, cell, 0, ahead)
     root = math.sqrt(length)
@@ -79,10 +80,11 @@ def open_cell(key, cell, length, ahead):
 
 @_jit
 def bridge(key, cell, split, remaining, part, ahead, taken):
-    """Split what is `ahead` over `remaining` time at `part`; fill `taken`, leave the rest.
+    """Split increment and integral `ahead` over `remaining` time at `part`.
 
-    Given increment and integral over the whole, those over the part are jointly normal; mean and
-    covariance follow from Cov(W_s, W_t) = min(s, t).
+    `taken` receives the first part; the rest stays in `ahead`. Given the increment and the integral
+    over the whole, those over the part are jointly normal; their mean and covariance follow from
+    Cov(W_s, W_t) = min(s, t).
     """
     normals(key, cell, split, taken)
     r, s = remaining, part / remaining
@@ -90,7 +92,7 @@ def bridge(key, cell, split, remaining, part, ahead, taken):
     ww, wj = s * (3.0 * s - 2.0), 6.0 * s * (1.0 - s)
     jw, jj = s * s * (s - 1.0), s * s * (3.0 - 2.0 * s)
     u = 1.0 - s
-    # what is left of their covariance
+    # their remaining (conditional) covariance
     vww = r * s * u * (1.0 - 3.0 * s * u)
     vwj = 0.5 * r * s * s * u * u * (1.0 - 2.0 * s)
     vjj = r * s * s * s * u * u * u / 3.0

@@ -1,8 +1,9 @@
 """Coefficients of DOP853, the Dormand–Prince pair of order 8(5,3) with its dense output.
 
 Published with Hairer, Nørsett and Wanner, *Solving Ordinary Differential Equations I*, 1993
-[hairer1993]. `A_s_j` weighs stage j in stage s (counted from 1), `C_s` is its node; stages 14 to
-16 serve the dense output only. Plain module floats, because numba compiles those to constants.
+[hairer1993]. `A_s_j` is the weight of stage j in stage s (counted from 1), and `C_s` is the node of
+stage s. Stages 14 to 16 serve the dense output only. The coefficients are plain module-level
+floats, because numba compiles these to constants.
 """
 
 C_2 = 0.05260015195876773
@@ -130,7 +131,7 @@ E5_10 = 0.3341791187130175
 E5_11 = 0.08192320648511571
 E5_12 = -0.022355307863886294
 
-# dense output: row k holds the weights of the polynomial coefficient k + 4
+# dense output: D_k_s is the weight of stage s in row k + 3 (counted from 0) of the coefficients
 D_1_1 = -8.428938276109013
 D_1_6 = 0.5667149535193777
 D_1_7 = -3.0689499459498917

@@ -1,17 +1,17 @@
-# ruff: noqa: ARG001, ARG005 - an overload sees all arguments and chooses by the type of one
-"""One source, two arithmetics: numbers of double precision, and pairs of doubles of 106 bits.
+# ruff: noqa: ARG001, ARG005 - an overload receives all arguments and chooses by the type of one
+"""Two arithmetics from one source: doubles, and double-doubles with 106 bits.
 
 A double-double is the unevaluated sum of two doubles [dekker1971], here a tuple ``(high, low)``
-with ``|low| <= ulp(high)/2``. Its sum and product come from error-free transformations: Knuth's
-TwoSum, and TwoProd by a fused multiply–add; the algorithms are those of [hida2001]. The functions
-of this module take numbers of either kind, and numba compiles the arithmetic that the type asks
-for, so that the Taylor method is written once. Arrays hold the two halves in a last axis of 2.
+with ``|low| <= ulp(high)/2``. Sums and products use error-free transformations: Knuth's TwoSum, and
+TwoProd with a fused multiply–add. The algorithms are those of [hida2001]. The functions of this
+module accept both kinds of number, and numba compiles the arithmetic for the given type, so the
+Taylor method is written once. Arrays hold the two halves in a last axis of length 2.
 
-Nothing here may be compiled with ``contract`` or reassociation: they are allowed to cancel
-``(a + b) - a - b``, which is all that the low half is made of.
+Nothing here may be compiled with ``contract`` or reassociation. These options may simplify
+``(a + b) - a - b`` to zero, and the low half consists of exactly such differences.
 
-Measured against `decimal`: sums, products, quotients and roots are good to 4e-32, elementary
-functions to 1e-30 relative (sine and cosine absolute, for arguments up to 1e5).
+Measured against `decimal`, sums, products, quotients and roots are accurate to 4e-32 and elementary
+functions to 1e-30 (relative; absolute for sine and cosine with arguments up to 1e5).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from numba.extending import intrinsic, overload, register_jitable
 
 LN2 = (0.6931471805599453, 2.3190468138462996e-17)
 HALF_PI = (1.5707963267948966, 6.123233995736766e-17, -1.4973849048591833e-33)
-"""Three doubles: the quarter turns of a large angle are taken off without loss."""
+"""Half of π as the sum of three doubles, so that a large angle is reduced without loss."""
 
 
 @intrinsic
@@ -65,7 +65,7 @@ def _is_pair(kind):
 
 
 def _unary(double, pair):
-    """Make a function of one number that numba compiles by the kind of number."""
+    """Make a function of one number that numba compiles for the given kind of number."""
 
     def function(x):
         return pair(x) if isinstance(x, tuple) else double(x)
@@ -78,7 +78,7 @@ def _unary(double, pair):
 
 
 def _binary(double, pair):
-    """Make a function of two numbers that numba compiles by the kind of the first."""
+    """Make a function of two numbers that numba compiles for the kind of the first number."""
 
     def function(x, y):
         return pair(x, y) if isinstance(x, tuple) else double(x, y)
@@ -95,7 +95,7 @@ def _binary(double, pair):
 
 @intrinsic
 def _peek(typingctx, c, offset):
-    """Return the double at `offset` in a contiguous array; no index is checked or wrapped."""
+    """Return the double at `offset` in a contiguous array, without checking or wrapping it."""
     signature = types.float64(c, types.int64)
 
     def codegen(context, builder, signature, args):
@@ -107,7 +107,7 @@ def _peek(typingctx, c, offset):
 
 @intrinsic
 def _poke(typingctx, c, offset, x):
-    """Write the double at `offset` in a contiguous array; no index is checked or wrapped."""
+    """Write the double `x` at `offset` in a contiguous array, without checking or wrapping it."""
     signature = types.void(c, types.int64, types.float64)
 
     def codegen(context, builder, signature, args):
@@ -119,7 +119,7 @@ def _poke(typingctx, c, offset, x):
 
 
 def load(c, i, k):
-    """Return number k of row i."""
+    """Return number `k` of row `i`."""
 
 
 @overload(load)
@@ -135,7 +135,7 @@ def _load(c, i, k):
 
 
 def store(c, i, k, x):
-    """Write number k of row i."""
+    """Write number `k` of row `i`."""
 
 
 @overload(store)
@@ -152,7 +152,7 @@ def _store(c, i, k, x):
 
 
 def lift(c, x):
-    """Return the double `x` as a number of the kind that `c` holds."""
+    """Return the double `x` as the kind of number that `c` holds."""
 
 
 @overload(lift)
@@ -163,8 +163,9 @@ def _lift(c, x):
 def convolve(c, i, j, first, last, k):
     """Return the sum of ``c[i, m] c[j, k - m]`` over ``first <= m <= last``, a Cauchy product.
 
-    In double two sums run side by side; in double-double the products' high halves are summed
-    with their errors kept [ogita2005], one rounding of the low half a term.
+    In double precision two partial sums run in parallel. In double-double arithmetic the high
+    halves of the products are summed exactly, with their errors collected [ogita2005]; each term
+    rounds the low half once.
     """
 
 
@@ -250,7 +251,7 @@ def _div(x, y):
 
 @register_jitable
 def _over(x, y):
-    """Divide by a double: what one rounded quotient leaves is known exactly."""
+    """Divide by a double; the remainder of the rounded quotient is known exactly."""
     q = x[0] / y
     p, e = two_prod(q, y)
     return quick_two_sum(q, ((x[0] - p) - e + x[1]) / y)
@@ -287,10 +288,13 @@ add = _binary(lambda x, y: x + y, lambda x, y: _add(x, y))
 sub = _binary(lambda x, y: x - y, lambda x, y: _sub(x, y))
 mul = _binary(lambda x, y: x * y, lambda x, y: _mul(x, y))
 div = _binary(lambda x, y: x / y, lambda x, y: _div(x, y))
+
 times = _binary(lambda x, y: x * y, lambda x, y: _times(x, y))
-"""Multiply by a double."""
+"""Multiply a number by a double."""
+
 over = _binary(lambda x, y: x / y, lambda x, y: _over(x, y))
-"""Divide by a double."""
+"""Divide a number by a double."""
+
 less = _binary(lambda x, y: x < y, lambda x, y: _less(x, y))
 less_equal = _binary(lambda x, y: x <= y, lambda x, y: _less_equal(x, y))
 
@@ -307,8 +311,10 @@ def _horner(x, s, y):
 
 
 neg = _unary(lambda x: -x, lambda x: _neg(x))
+
 leading = _unary(lambda x: x, lambda x: x[0])
-"""The double nearest to a number."""
+"""Return the double nearest to a number."""
+
 sqrt = _unary(lambda x: math.sqrt(x), lambda x: _sqrt(x))
 floor = _unary(lambda x: math.floor(x) * 1.0, lambda x: _floor(x))
 
@@ -318,7 +324,7 @@ floor = _unary(lambda x: math.floor(x) * 1.0, lambda x: _floor(x))
 
 @register_jitable
 def _exp(x):
-    """Reduce by multiples of ln 2 and by 2⁹, sum the series of exp − 1, square back."""
+    """Subtract a multiple of ln 2, divide by 2⁹, sum the series of exp − 1, square nine times."""
     if not x[0] < 709.0:
         return math.exp(x[0]), 0.0
     if x[0] < -709.0:
@@ -333,25 +339,25 @@ def _exp(x):
     for _ in range(9):  # exp(2r) - 1 = (exp(r) - 1)(exp(r) + 1)
         total = _add(_times(total, 2.0), _mul(total, total))
     total = _add(total, (1.0, 0.0))
-    # a power of two is exact, also where the whole of it would overflow
+    # in two factors: each power of two is exact, and 2**halvings alone may overflow
     half = math.floor(0.5 * halvings)
     return _times(_times(total, 2.0**half), 2.0 ** (halvings - half))
 
 
 @register_jitable
 def _log(x):
-    """One Newton step on exp from the double, which doubles its digits."""
+    """Improve the double result by one Newton step on exp, which doubles the number of digits."""
     guess = math.log(x[0])
     if not math.isfinite(guess):
         return guess, 0.0
     rest = _sub(_mul(x, _exp((-guess, 0.0))), (1.0, 0.0))
-    # log(1 + r) = r - r²/2 + …, r of the order of 1e-14 at most
+    # log(1 + r) = r - r²/2 + …, where r is of order 1e-14 at most
     return _add((guess, 0.0), _sub(rest, (0.5 * rest[0] * rest[0], 0.0)))
 
 
 @register_jitable
 def _sin_cos(x):
-    """Take off quarter turns and sum both series at no more than an eighth of a turn."""
+    """Subtract quarter turns, then sum both series for the rest, at most an eighth of a turn."""
     turns = math.floor(x[0] / HALF_PI[0] + 0.5) * 1.0
     if not abs(turns) < 1e15:
         return (math.nan, 0.0), (math.nan, 0.0)
@@ -403,7 +409,7 @@ def _tanh(x):
 
 @register_jitable
 def _atan2(y, x):
-    """One step from the double: the sine of what is missing is that angle, up to its cube."""
+    """Improve the double result by one step: the missing angle equals its sine up to its cube."""
     guess = math.atan2(y[0], x[0])
     radius = _sqrt(_add(_mul(x, x), _mul(y, y)))
     if not radius[0] > 0.0:

@@ -1,4 +1,4 @@
-"""Calling compiled machine code by address from inside numba."""
+"""Call compiled machine code by its address from inside numba."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ __all__ = ["call_kernel"]
 def call_kernel(typingctx, address, time, y, start, out, offset):  # noqa: ARG001
     """Call ``void kernel(double t, double *y + start, double *out + offset)``.
 
-    `y` and `out` are contiguous float64 arrays; the kernel's own sizes decide what it touches.
+    `y` and `out` are contiguous float64 arrays. The kernel's own sizes decide how many entries it
+    reads and writes.
     """
     signature = types.void(types.int64, types.float64, y, types.int64, out, types.int64)
 

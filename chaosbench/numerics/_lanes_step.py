@@ -1,7 +1,8 @@
-"""The machine code of a Taylor method on SIMD lanes: one step of every lane at a time.
+"""The machine code of a Taylor method on SIMD lanes, which steps all lanes at the same time.
 
-``march`` steps until some lane's trajectory ends. Each lane has its own time, step size and error,
-and nothing in a lane's arithmetic depends on another lane. `SLOTS` names the vectors it keeps.
+``march`` steps until the trajectory of some lane ends. Each lane has its own time, step size and
+error, and its arithmetic does not depend on the other lanes. `SLOTS` names the vectors that
+``march`` keeps.
 """
 
 from __future__ import annotations
@@ -13,29 +14,29 @@ __all__ = ["ENDS", "SLOTS", "march_ir"]
 
 SLOTS = (
     "origin",  # absolute time of the trajectory's start
-    "elapsed",  # since then
+    "elapsed",  # time since the start
     "end", "first",  # elapsed time at the last and at the first sample
-    "h", "pending", "last",  # the step to be judged; whether there is one; whether it ends
-    "limit",  # what the step size may not exceed
+    "h", "pending", "last",  # step to be judged; whether there is one; whether it is the last
+    "limit",  # upper bound of the step size
     "row", "out",  # next sample; address of the trajectory's samples
     "status", "attempts", "active",
 )  # fmt: skip
 
 ENDS = {"reached": 1.0, "escaped": 2.0, "underflow": 3.0, "exhausted": 4.0}
-"""What `status` may become; it is 0 as long as a lane is under way."""
+"""Values of `status` at the end of a trajectory; it is 0 while a lane is running."""
 
 CAUTION = 8.0
-"""The terms that choose a step are held below a tolerance by this factor."""
+"""Factor by which the terms that choose a step must stay below the tolerance."""
 
 CHECKS = 8
-"""Points of a step at which an equation with kinks or jumps is compared; smooth ones need one."""
+"""Points of a step at which an equation with kinks or jumps is checked; a smooth one needs one."""
 
 _GROUP = 8  # variables whose polynomials one loop evaluates
 _CHUNK = 8  # samples evaluated at once
 
 
 class _Body(Emitter):
-    """An emitter with the few comparisons and slots that the step control is written in."""
+    """An emitter with the comparisons and slots that the step control needs."""
 
     def __init__(self, lanes: int, dimension: int) -> None:
         super().__init__(lanes)
@@ -51,7 +52,7 @@ class _Body(Emitter):
         self.store(value, "%m", SLOTS.index(slot))
 
     def place(self, name: str, i: int) -> int:
-        """Return the place of variable `i` in the arrays that follow the slots."""
+        """Return the position of variable `i` in the array `name`, which follows the slots."""
         return len(SLOTS) + ("old", "weight").index(name) * self.d + i
 
     def both(self, a: str, b: str) -> str:
@@ -73,8 +74,8 @@ def march_ir(series: Series, lanes: int) -> str:
 
     ``void march(double *m, double *c, i64 order, double rtol, double atol, double dt, i64 rows,
     double bound, double budget)``, where `m` holds the slots and two vectors for each variable
-    (the state before the step and the weight of an error), and `c` the
-    coefficients: ``(order + 1, len(series.rows))`` vectors.
+    (the state before the step and the weight of an error), and `c` holds the coefficients,
+    ``(order + 1, len(series.rows))`` vectors.
     """
     e = _Body(lanes, series.dimension)
     rtol, atol, dt, bound, budget = (
@@ -105,11 +106,11 @@ def march_ir(series: Series, lanes: int) -> str:
 
 
 def _evaluate(e: _Body, series: Series) -> tuple[dict[int, str], list[str], str]:
-    """Emit the polynomial and the equation along the step, the end of the step last.
+    """Emit the polynomial and the equation at the check points, the last at the end of the step.
 
     Returns:
-        the values of all nodes and the slopes at the end, and the largest gap between the
-        polynomial's slope and the equation's in tolerances a time unit.
+        the values of all nodes and the slopes at the end of the step, and the largest difference
+        between the polynomial's slope and the equation's, in tolerances per time unit.
 
     """
     checks = CHECKS if series.kinked else 1
@@ -138,7 +139,7 @@ def _evaluate(e: _Body, series: Series) -> tuple[dict[int, str], list[str], str]
 
 
 def _polynomial(e: _Body, series: Series, s: str, still: str) -> list[str]:
-    """Emit the state a time `s` into the step, which is stored, and return its slopes."""
+    """Emit and store the state at time `s` within the step; return its slopes."""
     width, zero, before = len(series.rows), e.literal(0.0), "%point"
     for g, start in enumerate(range(0, e.d, _GROUP)):
         group = range(start, min(start + _GROUP, e.d))
@@ -158,7 +159,7 @@ def _polynomial(e: _Body, series: Series, s: str, still: str) -> list[str]:
     for i in range(e.d):
         old = e.load("%m", e.place("old", i))
         slopes.append(e.fma(f"%q{i}n", s, f"%p{i}n"))
-        # a start whose higher coefficients are not finite is still a start
+        # a step of length zero keeps the state even if higher coefficients are not finite
         e.store(e.pick(still, old, e.fma(f"%p{i}n", s, old)), "%c", i)
     return slopes
 
@@ -166,13 +167,13 @@ def _polynomial(e: _Body, series: Series, s: str, still: str) -> list[str]:
 def _judge(
     e: _Body, slopes: list[str], error: str, rows: str, dt: str, bound: str, budget: str
 ) -> None:
-    """Emit what follows for each lane's step from the error along it."""
+    """Emit the acceptance or rejection of each lane's step, given the error along it."""
     zero, one = e.literal(0.0), e.literal(1.0)
     elapsed, h = e.get("elapsed"), e.get("h")
     reach = e.op("fadd", elapsed, h)
     largest, faults = zero, zero
     for i, slope in enumerate(slopes):
-        faults = e.fma(slope, zero, faults)  # anything but zero where a slope is not finite
+        faults = e.fma(slope, zero, faults)  # NaN if a slope is not finite, else zero
         largest = e.call("max", largest, e.call("abs", e.load("%c", i)))
     error = e.op("fmul", error, h)
     finite = e.compare("oeq", faults, zero)
@@ -223,7 +224,7 @@ def _judge(
 
 
 def _choose_step(e: _Body, series: Series, rtol: str, atol: str, nback: str, mback: str) -> None:
-    """Emit the weights of the next errors and the step size, from the last two coefficients."""
+    """Emit the error weights, and the step size from the last two coefficients."""
     zero, one = e.literal(0.0), e.literal(1.0)
     width = len(series.rows)
     e.raw(f"%second = sub i64 %top, {width}")
@@ -235,7 +236,7 @@ def _choose_step(e: _Body, series: Series, rtol: str, atol: str, nback: str, mba
         for s, base in enumerate(("%top", "%second")):
             term = e.call("abs", e.load("%c", e.line(f"add i64 {base}, {i}")))
             sizes[s] = e.call("max", sizes[s], e.op("fmul", term, weight))
-    # h is the larger size to the power of -1/order; its logarithm need not be exact
+    # h is the smaller size ** (-1/order) of the last two orders; its logarithm need not be exact
     logs = []
     for size, back in zip(sizes, (nback, mback), strict=True):
         bits = e.line(f"bitcast {e.real} {e.op('fmul', size, e.literal(CAUTION))} to LONG")
@@ -285,8 +286,9 @@ def _call_sample(e: _Body, lane: int, row: str, upto: str, elapsed: str, h: str)
 def _sample_ir(series: Series, lanes: int) -> list[str]:
     """Write ``sample``: one lane's samples in one step, eight at a time.
 
-    Row m of `out` is the state at ``first + m dt``. The last chunk may hold fewer than eight: what
-    it computes beyond them is overwritten later, or goes to a scratch array at the very end.
+    Row m of `out` is the state at ``first + m dt``. The last chunk of a step may need fewer than
+    eight samples. The surplus is overwritten by the next step; at the end of `out` it goes to a
+    scratch array.
     """
     d, width = series.dimension, len(series.rows)
     e = Emitter(_CHUNK)

@@ -1,10 +1,10 @@
 """Coefficients of Rodas5P, a stiffly accurate Rosenbrock–Wanner method of order 5(4).
 
-Published by Steinebach [steinebach2023], in the form that spares the products with the Jacobian
-[hairer1996, section IV.7]: stage i solves
+Published by Steinebach [steinebach2023]; given here in the form without products with the Jacobian
+[hairer1996, section IV.7]. Stage i solves
 ``(1/(γh) - J) k_i = f(t + c_i h, u + Σ a_ij k_j) + Σ C_ij k_j / h + h d_i ∂f/∂t``. The last two
-stages carry the weight one each, the very last is the error estimate, and three rows `H` give the
-dense output of order 4.
+stages have weight one each, the last stage is also the error estimate, and the three rows of `H`
+give the dense output of order 4.
 """
 
 import numpy as np
@@ -51,7 +51,7 @@ def _square(rows: tuple[tuple[float, ...], ...]) -> np.ndarray:
     return out
 
 
-# the last two stages start from the stages before them, each with the weight one
+# each of the last two stages adds the stage before it with weight one
 A = _square((*_A, (*_A[5], 1.0), (*_A[5], 1.0, 1.0)))
 C = _square(_C)
 NODES = np.array(

@@ -1,11 +1,11 @@
-"""Taylor coefficients of a flow's solution, as machine code made from its graph.
+"""Taylor coefficients of a flow's solution, as machine code generated from its graph.
 
-With the state as a power series in time, every node of the graph is one too, and each operation
-has a recurrence for its coefficients [jorba2005]. Coefficient k of a product is a convolution, and
-that of an elementary function follows from its derivative, whose expression the tracer knows:
-``g(u)' = g'(u) u'``, again a product. What a convolution needs of the coefficients below k is the
-same sum for all of them, so the code is two loops, over the order and over the summation index,
-whose length depends on the graph and not on the order.
+If the state is a power series in time, every node of the graph is one too, and each operation has a
+recurrence for its coefficients [jorba2005]. Coefficient k of a product is a convolution. For an
+elementary function it follows from the derivative, whose expression the tracer knows:
+``g(u)' = g'(u) u'``, again a product. All convolutions sum over the same lower orders. The code
+therefore has two loops, over the order and over the summation index, and its length depends on the
+graph, not on the order.
 """
 
 from __future__ import annotations
@@ -22,20 +22,20 @@ _PRODUCTS = frozenset({"mul", "div"})
 _LINEAR = frozenset({"symbol", "add", "sub", "neg", "min", "max", "where"})
 _KINKS = frozenset({"abs", "min", "max", "sign", "floor", "mod", "where"})
 _REGISTERS = 16
-"""Registers that the sums of one loop may take; the machine has 32, or 16 that are half as wide."""
+"""Registers for the sums of one loop; a machine has 32 registers, or 16 of half the width."""
 
 Row = tuple[int, bool]
-"""A node whose coefficients are kept, and whether each is multiplied by its order."""
+"""Id of a node whose coefficients are kept, and whether each is multiplied by its order."""
 
 
 class Series:
     """The recurrences of one right-hand side.
 
     Attributes:
-        outputs: the time derivatives, with integer powers as products.
-        nodes: what has to be evaluated, in topological order.
-        kinked: whether some operation has a kink or a jump, where no series tells what follows.
-        rows: place of each kept series among the coefficients of one order; the `d` states first.
+        outputs: the time derivatives, with integer powers written as products.
+        nodes: the nodes to evaluate, in topological order.
+        kinked: whether some operation has a kink or a jump, which no series can foresee.
+        rows: index of each kept series among the coefficients of one order; the `d` states first.
 
     """
 
@@ -78,7 +78,7 @@ class Series:
         return not self._still[node.id] and node.op not in _PRODUCTS | _LINEAR
 
     def _convolutions(self, node: Expr) -> list[tuple[Row, Row]]:
-        """List the sums over lower orders that a node's coefficients need."""
+        """List the sums over lower orders that the coefficients of a node need."""
         if self._still[node.id]:
             return []
         if node.op == "mul" and not any(self._still[a.id] for a in node.args):
@@ -101,10 +101,10 @@ class Series:
         return values
 
     def coefficients(self, emit: Emitter, values: dict[int, str]) -> None:
-        """Emit the loop over the orders 1 to ``%n - 1``; order 1 of the states is stored already.
+        """Emit the loop over the orders 1 to ``%n - 1``; order 1 of the states is already stored.
 
-        ``%c`` points to the coefficients, ``len(self.rows)`` vectors for each order. The block
-        before is ``%orders``, that after ``%solved``.
+        ``%c`` points to the coefficients, ``len(self.rows)`` vectors for each order. The preceding
+        block is ``%orders``, the following block ``%solved``.
         """
         width = len(self.rows)
         inverse = {
@@ -207,7 +207,7 @@ class Series:
         inverse: dict[int, str],
         over: str,
     ) -> str:
-        """Emit one coefficient; `start` and `here` are the arguments' at the orders 0 and k."""
+        """Emit one coefficient; `start` and `here` are the arguments' coefficients 0 and k."""
         zero = emit.literal(0.0)
         match node.op:
             case "symbol":
@@ -254,7 +254,7 @@ class Series:
 
 
 def _slopes(node: Expr) -> list[Expr]:
-    """Return the partial derivatives of an operation by its arguments, free of new powers."""
+    """Return the partial derivatives of an operation by its arguments, without new powers."""
     graph = node.graph
     if node.op == "pow":
         base, exponent = node.args

@@ -1,11 +1,11 @@
-"""Delay equations by collocation at Gauss points: a second opinion on the method of steps.
+"""Delay equations by collocation at Gauss points: an independent check of the method of steps.
 
 On each step the solution is the polynomial of degree 12 that satisfies the equation at the twelve
-Gauss–Legendre points of the step [hairer1993]; of order 24 at the steps' ends, and of order 12 in
-between, which is where delayed values are looked up. It shares nothing with DOP853 but the kernel:
-neither tableau nor dense output, and what decides on the step is how fast the Legendre series of
-the slope falls off. The past is held by its values at the points of each step, between which the
-barycentric formula interpolates.
+Gauss–Legendre points of the step [hairer1993]. It has order 24 at the ends of the steps and order
+12 in between, where delayed values are looked up. The method shares only the kernel with DOP853,
+not the tableau or the dense output. The decay of the Legendre series of the slope controls the
+step. The past is stored as values at the points of each step, between which the barycentric
+formula interpolates.
 """
 
 from __future__ import annotations
@@ -30,8 +30,9 @@ _jit = njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
 def tableau() -> tuple[Any, ...]:
     """Return nodes, coefficients, weights, two Legendre projections and barycentric weights.
 
-    Nodes ``(S + 1,)`` begin with 0; ``a`` is ``(S, S)``, ``b`` ``(S,)``, the projections on the two
-    highest Legendre polynomials of degree below S are ``(2, S)``.
+    The nodes ``(S + 1,)`` begin with 0. The coefficients `a` are ``(S, S)`` and the weights `b`
+    ``(S,)``. The projections ``(2, S)`` are those on the two highest Legendre polynomials of degree
+    below S. The barycentric weights are ``(S + 1,)``.
     """
     from numpy.polynomial import legendre
 
@@ -83,7 +84,7 @@ def _past(starts, widths, values, count, nodes, weights, time, i):
 
 @_jit
 def from_dense(past, nodes):
-    """Return a past of DOP853's dense output as values at the nodes of each piece."""
+    """Convert a past from DOP853's dense output to values at the nodes of each piece."""
     starts, widths, pieces = past
     values = np.empty((starts.size, nodes.size, pieces.shape[2]))
     for n in range(starts.size):
@@ -104,9 +105,9 @@ def integrate(
     Args:
         f, x0, y, lags, sources, kink, span, out, dt, bound, max_steps: as in `integrate_delay`.
         past: (starts, widths, values ``(count, S + 1, d)``).
-        nodes, a, b, tops, weights: of `tableau`.
+        nodes, a, b, tops, weights: as returned by `tableau`.
         h: first step to try; 0 asks for an eighth of the shortest lag.
-        tolerance: on what the two highest Legendre terms of the slope contribute to a step.
+        tolerance: on the contribution of the slope's two highest Legendre terms to a step.
 
     Returns:
         status, elapsed time, step size, attempts, and the past at the end.
@@ -152,7 +153,7 @@ def integrate(
                 )  # fmt: skip
         settled = False
         before = np.inf
-        for _ in range(_MOST_SWEEPS):  # the equations of a step, by Picard iteration
+        for _ in range(_MOST_SWEEPS):  # solve the equations of a step by Picard iteration
             for s in range(stages):
                 call_kernel(f, x + nodes[s + 1] * trial, u, (s + 1) * (d + m), k, s * d)
             change = 0.0
@@ -184,7 +185,7 @@ def integrate(
             if h < 1e-14 * max(abs(x), 1e-3 * span, 1e-8):
                 return UNDERFLOW, elapsed, h, attempts, (starts, widths, values)
             continue
-        if count == starts.size:  # drop what no lag reaches any more, then make room
+        if count == starts.size:  # drop the pieces that no lag reaches any more, then make room
             keep = 0
             while keep < count - 1 and starts[keep] + widths[keep] < x - longest:
                 keep += 1

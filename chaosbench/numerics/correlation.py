@@ -10,12 +10,20 @@ from numpy.typing import NDArray
 __all__ = ["CorrelationSlope", "correlation_slope"]
 
 LEAST_PAIRS = 300
-DEPTH = 1_000  # the scaling region spans this factor in pairs, down to thirty of them
+"""Smallest number of pairs below the upper end of the scaling region."""
+
+DEPTH = 1_000
+"""Ratio of the numbers of pairs at the two ends of the scaling region."""
+
 FEWEST_BELOW = 30
+"""Smallest number of pairs below the lower end of the scaling region."""
+
 RADII = 40
 SAMPLED_PAIRS = 200_000
 BLOCKS = 8
+
 SAME = 1e-14
+"""Distance up to which two states count as equal."""
 
 Array = NDArray[np.float64]
 
@@ -27,7 +35,7 @@ class CorrelationSlope(NamedTuple):
         value: the slope, an estimate of the correlation dimension.
         stderr: its standard error, from eight blocks of the series.
         lower, upper: ends of the scaling region.
-        pairs: pairs inside it.
+        pairs: number of pairs closer than `upper`.
 
     """
 
@@ -41,12 +49,12 @@ class CorrelationSlope(NamedTuple):
 def correlation_slope(
     x: Array, *, share: float, apart: int, generator: np.random.Generator
 ) -> CorrelationSlope | None:
-    """Return the slope of ``ln C(r)`` over ``ln r``; None where states return exactly.
+    """Return the slope of ``ln C(r)`` over ``ln r``; None if states return exactly.
 
     Args:
-        x: points ``(T, d)``, one after the other in time, in comparable units.
-        share: of all pairs, how many are closer than the upper end of the scaling region (at
-            least 300); a thousandth of these (at least 30) are closer than its lower end.
+        x: points ``(T, d)`` in temporal order, in comparable units.
+        share: fraction of all pairs that are closer than the upper end of the scaling region (at
+            least 300 pairs); a thousandth of these (at least 30) are closer than its lower end.
         apart: pairs at most this many rows apart are left out (Theiler's window).
         generator: draws the pairs that estimate the upper end.
 
@@ -79,7 +87,7 @@ def correlation_slope(
 
 
 def _slope(distances: Array, radii: Array) -> float:
-    """Least-squares slope of the log of the number below each radius; 0 of fewer than two."""
+    """Return the least-squares slope of the log count below each radius; 0 if it is undefined."""
     counts = np.searchsorted(distances, radii, side="right")
     if not counts.any():
         return 0.0

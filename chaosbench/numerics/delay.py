@@ -1,9 +1,10 @@
 """Delay differential equations by the method of steps, on the stages of DOP853.
 
-The past is kept as the dense output of every step, of order 7, so that a delayed value is as
-accurate as the integration itself; before the start it is whatever polynomials the caller gives.
-No step exceeds the shortest delay, so every delayed value is known before the step; steps end on
-the breakpoints, where the kink at the start returns, one derivative weaker with every delay.
+The past is stored as the dense output of every step, which has order 7, so a delayed value is as
+accurate as the integration itself. Before the start, the past consists of polynomials that the
+caller provides. No step exceeds the shortest delay, so every delayed value is known before the
+step. Steps end on the breakpoints: the times at which the kink at the start returns, one derivative
+weaker after each delay.
 """
 
 from __future__ import annotations
@@ -29,12 +30,12 @@ from chaosbench.numerics.dop853 import (
 _jit = njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
 
 SMOOTH_AFTER = 9
-"""Delays after which the kink at the start is beyond the order of the method."""
+"""Number of delays after which the kink at the start no longer affects the method's order."""
 
 
 @_jit
 def constant_history(y, span):
-    """Return one polynomial piece that holds the constant `y` over ``[-span, 0]``."""
+    """Return a past of one polynomial piece with the constant value `y` over ``[-span, 0]``."""
     starts = np.full(1, -span)
     widths = np.full(1, span)
     pieces = np.zeros((1, 8, y.size))
@@ -44,7 +45,7 @@ def constant_history(y, span):
 
 @_jit
 def hermite_history(times, values, slopes):
-    """Return cubic pieces through samples ``(T, d)`` at `times` ``(T,)`` with their slopes."""
+    """Return cubic pieces through `values` and `slopes` ``(T, d)`` at `times` ``(T,)``."""
     count = times.size - 1
     starts = times[:-1].copy()
     widths = np.diff(times)
@@ -99,10 +100,10 @@ def integrate_delay(
         f: kernel whose `y` holds the state ``(d,)`` and then the delayed values ``(m,)``.
         x0: start time; `past` is in the same time.
         y: state ``(d,)``.
-        past: (starts, widths, pieces) covering the longest lag before `x0`.
-        lags, sources: of each delayed value, its lag and the state variable it delays, ``(m,)``.
-        kink: time of the kink whose echoes the steps must meet (``-inf`` for none).
-        span, h, out, dt, rtol, atol, bound, max_steps: as in `_dop853.integrate`.
+        past: (starts, widths, pieces), which cover the longest lag before `x0`.
+        lags, sources: lag and state variable of each delayed value, ``(m,)`` each.
+        kink: time of the kink on whose echoes steps must end (``-inf`` for none).
+        span, h, out, dt, rtol, atol, bound, max_steps: as in `dop853.integrate`.
 
     Returns:
         status, elapsed time, step size, attempts, and the past at the end.
@@ -128,7 +129,7 @@ def integrate_delay(
     for j in range(m):
         w[0, d + j] = look_up(starts, widths, pieces, 0, count - 1, x0 - lags[j], sources[j])
     call_kernel(f, x0, w, 0, k, 0)
-    if not np.isfinite(k[0]).all():  # no step size would help, and none could be guessed
+    if not np.isfinite(k[0]).all():  # no step size helps, and none can be guessed
         return ESCAPED, 0.0, h, 0, (starts, widths, pieces)
     if h <= 0.0:
         h = min(initial_step(y, k, rtol, atol), shortest)
@@ -164,7 +165,7 @@ def integrate_delay(
             if h < 1e-14 * max(abs(x), 1e-3 * span, 1e-8):
                 return UNDERFLOW, elapsed, h, attempts, (starts, widths, pieces)
             continue
-        if count == starts.size:  # drop what no lag reaches any more, then make room
+        if count == starts.size:  # drop the pieces that no lag reaches any more, then make room
             keep = 0
             while keep < count - 1 and starts[keep] + widths[keep] < x - longest:
                 keep += 1
@@ -207,11 +208,11 @@ def integrate_delay(
 
 @_jit
 def orthonormalise_history(y, past, since, d, count, logs):
-    """Orthonormalise tangent histories; the state after time `since` is what the norm sees.
+    """Orthonormalise tangent histories in place; the norm covers the time after `since`.
 
-    The inner product of two tangent solutions is that of their present values plus the mean over
-    the past, by three-point Gauss quadrature on every piece. Their polynomials are transformed
-    along, which a linear equation allows.
+    The inner product of two tangent solutions is the product of their present values plus the mean
+    of their product over the past, by three-point Gauss quadrature on every piece. The polynomials
+    of the past are transformed in the same way, which is valid because the equation is linear.
     """
     starts, widths, pieces = past
     nodes3 = np.array([0.5 - np.sqrt(0.15), 0.5, 0.5 + np.sqrt(0.15)])

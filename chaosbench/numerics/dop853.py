@@ -1,14 +1,14 @@
 """DOP853 through a kernel's address: one step, dense output, integration over a time grid.
 
-Order 8 with a combined error estimate of orders 5 and 3 and a dense output of order 7
-[hairer1993]. Compiled once for every system; a system enters as the address of its kernel. What
-a delay system needs of its past is known before the step, because no step exceeds the shortest
-delay; it stands in the rows of `w` behind the state.
+The method has order 8, a combined error estimate of orders 5 and 3, and a dense output of order 7
+[hairer1993]. It is compiled once for all systems; a system enters as the address of its kernel. A
+delay system's delayed values are known before the step, because no step exceeds the shortest
+delay. They follow the state in the rows of `w`.
 """
 
 from __future__ import annotations
 
-import math  # compiles faster than NumPy's ufuncs, which counts at a cold start
+import math  # numba compiles it faster than NumPy's ufuncs, which shortens a cold start
 
 import numpy as np
 from numba import njit
@@ -16,11 +16,15 @@ from numba import njit
 from chaosbench.numerics import _dop853_tableau as t
 from chaosbench.numerics._kernel import call_kernel
 
+# How an integration ended: at its end time, out of bounds, step too small, step budget spent.
 REACHED, ESCAPED, UNDERFLOW, EXHAUSTED = 0, 1, 2, 3
-"""How an integration ended: at its end time, out of bounds, step too small, step budget spent."""
 
 STAGES = 16
+"""Number of stages, including the three for the dense output."""
+
 TANGENT_TOLERANCE = 1e-9
+"""Tightest relative tolerance to which tangent vectors are held; see `step`."""
+
 _SAFETY, _SHRINK, _GROW = 0.9, 0.333, 6.0
 
 _jit = njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
@@ -39,13 +43,14 @@ def nodes():
 def step(f, x, y, h, k, w, new, rtol, atol, controlled):
     """Try one step from `y` at time `x`; `k[0]` holds the slope there.
 
-    Row s of `w` ``(stages, d + m)`` is what the kernel sees at stage s: the state, which is filled
-    in here, and `m` delayed values, which the caller has filled in.
+    Row s of `w` ``(stages, d + m)`` is the kernel's input at stage s: the state, filled in here,
+    and `m` delayed values, filled in by the caller.
 
-    Fills `new` and the stages ``k[1..12]``; returns the scaled error, at most 1 to accept. A
-    non-finite stage makes the error non-finite, which the caller must reject. Components beyond
-    the first `controlled` are tangent vectors, held to `TANGENT_TOLERANCE` at the tightest: where
-    a kink makes the Jacobian jump, no step size would satisfy less.
+    Fills `new` and the stages ``k[1..12]``. Returns the scaled error; a step with an error of at
+    most 1 is acceptable. A non-finite stage makes the error non-finite; the caller must reject it.
+    Components beyond the first `controlled` are tangent vectors. They are held to no tolerance
+    tighter than `TANGENT_TOLERANCE`, because no step size would satisfy a tighter one where a kink
+    makes the Jacobian jump.
     """
     d = y.size
     width = w.shape[1]
@@ -172,7 +177,7 @@ def step(f, x, y, h, k, w, new, rtol, atol, controlled):
 
 @_jit
 def dense(f, x, y, h, k, w, new, r):
-    """Fill `r` ``(8, d)`` with the dense output of an accepted step (three more stages)."""
+    """Fill `r` ``(8, d)`` with the dense output of an accepted step, using three more stages."""
     d = y.size
     width = w.shape[1]
     for i in range(d):
@@ -287,8 +292,8 @@ def interpolate(r, s, i):
 def initial_step(y, k, rtol, atol):
     """Guess a first step: a hundredth of the time in which the slope ``k[0]`` doubles the state.
 
-    The step control mends a bad guess within a few steps; looking at the curvature as well would
-    save one of them and cost every cold start its compilation.
+    The step control corrects a bad guess within a few steps. A guess that also used the curvature
+    would save one of them but add its compilation to every cold start.
     """
     size = 0.0
     slope = 0.0
@@ -316,14 +321,14 @@ def integrate(f, x0, y, span, h, out, dt, rtol, atol, bound, max_steps, controll
 
     Args:
         f: address of the kernel.
-        x0: absolute start time; the kernel sees it, the step control does not.
+        x0: absolute start time; the kernel uses it, the step control does not.
         y: state ``(d,)``; on return the state at the end (or where the integration stopped).
         span: length in time units; positive.
         h: first step to try; 0 asks for a guess.
-        out: ``(T, d)``; row n is the state at ``x0 + n dt``. No rows, no dense output.
+        out: ``(T, d)``; row n is the state at ``x0 + n dt``. May have no rows.
         dt: sampling step of `out`.
         rtol, atol: tolerances on the local error.
-        bound: a state beyond it in magnitude has escaped.
+        bound: a state with a component beyond it in magnitude has escaped.
         max_steps: budget of step attempts.
         controlled: number of components before the tangent vectors; see `step`.
 
@@ -338,7 +343,7 @@ def integrate(f, x0, y, span, h, out, dt, rtol, atol, bound, max_steps, controll
     r = np.empty((8, d))
     rows = out.shape[0]
     row = 0
-    # element by element: to compile one array assignment takes numba two seconds, because its
+    # element by element: numba needs two seconds to compile one array assignment, because its
     # error message formats the shapes
     if rows > 0:
         for i in range(d):
@@ -346,7 +351,7 @@ def integrate(f, x0, y, span, h, out, dt, rtol, atol, bound, max_steps, controll
         row = 1
     call_kernel(f, x0, y, 0, k, 0)
     for i in range(d):
-        if not math.isfinite(k[0, i]):  # no step size would help, and none could be guessed
+        if not math.isfinite(k[0, i]):  # no step size helps, and none can be guessed
             return ESCAPED, 0.0, h, 0
     if h <= 0.0:
         h = initial_step(y, k, rtol, atol)
@@ -364,8 +369,8 @@ def integrate(f, x0, y, span, h, out, dt, rtol, atol, bound, max_steps, controll
         if not error <= 1.0:
             h = next_step(trial, error)
             rejected = True
-            # measured by this call's own clock: a step across a kink or a jump may be as short as
-            # the tolerance, and how long the orbit has run before says nothing about it
+            # relative to the time of this call, not to absolute time: a step across a kink or a
+            # jump may be as short as the tolerance, however long the orbit has already run
             if h < 1e-15 * max(elapsed, 1e-3 * span, 1e-8):
                 return UNDERFLOW, elapsed, h, attempts
             continue
@@ -379,7 +384,7 @@ def integrate(f, x0, y, span, h, out, dt, rtol, atol, bound, max_steps, controll
         proposal = next_step(trial, error)
         if rejected:
             proposal = min(proposal, trial)
-        # a last step cut short says little about the next one, unless it asks for less
+        # a shortened last step says little about the next step, unless it was rejected
         h = max(h, proposal) if last and not rejected else proposal
         rejected = False
         elapsed = span if last else elapsed + trial

@@ -1,4 +1,4 @@
-"""Lyapunov exponents of flows that switch: `flow_growth` and `twin_growth` from event to event."""
+"""Lyapunov exponents of switching flows: `flow_growth` and `twin_growth` across events."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ _jit = njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
 
 @_jit
 def _copy(source, target):
+    """Copy element by element, which numba compiles much faster than an array assignment."""
     for i in range(source.size):
         target[i] = source[i]
 
@@ -35,7 +36,7 @@ def flow_growth_events(
     max_steps,
     tally,
 ):
-    """Like `flow_growth`, with the tangent vectors taken through every event.
+    """Do what `flow_growth` does, and carry the tangent vectors through every event.
 
     Returns:
         status, elapsed time, attempted steps.
@@ -44,7 +45,6 @@ def flow_growth_events(
     empty = np.empty((0, y.size))
     attempts = 0
     saved, saved_modes, saved_tally = np.empty(y.size), np.empty(modes.size), np.empty(tally.size)
-    # element by element, which takes numba a fraction of the time to compile
     piece_logs = np.empty(count)
     piece = segment
     time = 0.0
@@ -84,7 +84,7 @@ def flow_growth_events(
                 continue
             for c in range(count):
                 logs[s, c] += piece_logs[c]
-            if spread == np.inf:  # a slide ends one direction of the tangent space for good
+            if spread == np.inf:  # a slide removes one direction of tangent space for good
                 for later in range(s, logs.shape[0]):
                     for c in range(count):
                         logs[later, c] = -np.inf
@@ -99,7 +99,7 @@ def flow_growth_events(
 def twin_growth_events(
     fields, kinds, x0, y, modes, d, scale, distance, segment, logs, rtol, atol, bound, max_steps
 ):
-    """Like `twin_growth` for the rows of `y` and `modes`, each going through its own events."""
+    """Do what `twin_growth` does for the rows of `y` and `modes`, each with its own events."""
     empty = np.empty((0, d))
     tally = np.zeros(3)
     steps = np.zeros(2)

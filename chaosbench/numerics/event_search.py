@@ -1,7 +1,8 @@
-"""Where a step leaves its mode: how far inside it the state is, and the first way out.
+"""Find where a step leaves its mode.
 
-Every mode of `m` ends at two gaps, of which a sign closes one and a whole number either: gap 2 j is
-the lower end of mode j and gap 2 j + 1 the upper one. They are positive inside.
+Each of the `m` modes has two gaps: gap 2 j is the distance to the lower end of mode j, gap 2 j + 1
+the distance to its upper end. Both are positive inside the mode. A mode given by a sign ends at one
+of them only, except while sliding; a mode given by an integer part may end at either.
 """
 
 from __future__ import annotations
@@ -16,22 +17,22 @@ from chaosbench.numerics.dop853 import interpolate
 from chaosbench.numerics.event_kinds import BINARY, RESET, WHOLE
 
 CHECKS = 8
-"""Points of a step at which a surface that may have been crossed twice is looked at."""
+"""Points of a step at which a surface that may have been crossed twice is checked."""
 
 BRACKET = 1e-9
-"""Fraction of a step to which a crossing is bracketed on the dense output."""
+"""Width, as a fraction of the step, to which a crossing is bracketed on the dense output."""
 
 OUTSIDE = 1e-10
-"""Share of its terms by which a switching function may contradict a mode that is carried on."""
+"""Fraction of the size of its terms by which a switching function may contradict a kept mode."""
 
 _jit = njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
-# numba counts references around every call, which would take half of the time of a search
+# inlined, because numba counts references around every call, which would take half of a search
 _inlined = njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"}, inline="always")
 
 
 @_jit
 def active(fields, modes, kinds):
-    """Return the address of the field in these modes; 0 where two surfaces would be slid along."""
+    """Return the address of the field in these modes; 0 if it would slide along two surfaces."""
     address = fields[0]
     for j in range(modes.size):
         if kinds[j] == BINARY and modes[j] == 0.0:
@@ -41,7 +42,7 @@ def active(fields, modes, kinds):
 
 @_inlined
 def rate_of(values, at, d, slope, row):
-    """Return the time derivative of a switching function where the state has that slope."""
+    """Return the time derivative of a switching function along the slope in `row` of `slope`."""
     total = values[at + 1 + d]
     for i in range(d):
         total += values[at + 1 + i] * slope[row, i]
@@ -50,10 +51,10 @@ def rate_of(values, at, d, slope, row):
 
 @_jit
 def gaps(fields, time, point, modes, kinds, d, values, side, gap):
-    """Fill `gap` ``(2 m,)`` with how far the state is inside each end of each mode.
+    """Fill `gap` ``(2 m,)`` with the distance of the state from both ends of each mode.
 
     `point` holds state, tangent vectors and modes. A sliding mode ends where one of the two fields
-    no longer points at the surface.
+    no longer points towards the surface.
     """
     m = modes.size
     behind = point.size - m
@@ -79,7 +80,7 @@ def gaps(fields, time, point, modes, kinds, d, values, side, gap):
 
 @_jit
 def closing_rates(values, modes, kinds, d, k, row, closing):
-    """Fill `closing` with the time derivatives of what `_gaps` filled; 0 while sliding."""
+    """Fill `closing` with the time derivatives of the gaps of `gaps`; 0 while sliding."""
     for j in range(modes.size):
         rate = rate_of(values, j * (d + 2), d, k, row)
         if kinds[j] == BINARY and modes[j] == 0.0:
@@ -92,8 +93,8 @@ def closing_rates(values, modes, kinds, d, k, row, closing):
 def settle(fields, time, y, modes, kinds, d, skip):
     """Decide the modes that are NaN or that the state contradicts, in their order.
 
-    What `skip` is the index of has just been decided (`m`: none). A surface depends on the modes
-    before it only.
+    The mode with index `skip` has just been decided and stays (`m`: no mode is skipped). A surface
+    depends only on the modes before it.
     """
     m = modes.size
     values = np.empty(m * (d + 2))
@@ -122,14 +123,14 @@ def settle(fields, time, y, modes, kinds, d, skip):
 
 @_jit
 def suspect(gap, closing, later, later_closing, h):
-    """Say whether a gap may have closed within a step, judging by its values at the two ends."""
+    """Say whether a gap may have closed within a step, judging by both ends of the step."""
     for e in range(gap.size):
         a, b = gap[e], later[e]
         if b < 0.0:
             return True
         if not (a < np.inf and b < np.inf):
             continue
-        # the cubic through both ends lies between the least and the largest of its control points
+        # the cubic through both ends lies between its smallest and largest control points
         p, q = h * closing[e] / 3.0, h * later_closing[e] / 3.0
         if a + p < 0.0 or b - q < 0.0 or (p < 0.0 < q and min(a + p, b - q) < 0.5 * min(a, b)):
             return True
@@ -138,7 +139,7 @@ def suspect(gap, closing, later, later_closing, h):
 
 @_jit
 def _gap_at(fields, time, h, s, r, e, point, modes, kinds, d, values, side, gap):
-    """Return gap `e` at the fraction `s` of a step; fills `gap` with all of them."""
+    """Return gap `e` at the fraction `s` of a step; fill `gap` with all gaps."""
     for i in range(point.size - modes.size):
         point[i] = interpolate(r, s, i)
     gaps(fields, time + s * h, point, modes, kinds, d, values, side, gap)
@@ -149,8 +150,8 @@ def _gap_at(fields, time, h, s, r, e, point, modes, kinds, d, values, side, gap)
 def _root(fields, time, h, left, right, grows, r, e, point, modes, kinds, d, values, side, gap):
     """Return the fraction of a step at which gap `e`, negative at `right`, closes.
 
-    Illinois method, but never nearer than half of `BRACKET` to an end. Where the step began on the
-    surface and the gap `grows` from there, that beginning is not the crossing.
+    Uses the Illinois method, but stays at least half of `BRACKET` away from both ends. If the step
+    begins on the surface and the gap `grows` from there, its beginning is not the crossing.
     """
     high = _gap_at(fields, time, h, left, r, e, point, modes, kinds, d, values, side, gap)
     low = _gap_at(fields, time, h, right, r, e, point, modes, kinds, d, values, side, gap)
@@ -168,7 +169,7 @@ def _root(fields, time, h, left, right, grows, r, e, point, modes, kinds, d, val
                 right, low = inside, value
     if not high > 0.0:
         return left
-    kept = 0  # which end stayed where it was; twice in a row, and its weight is halved
+    kept = 0  # which end stayed last time; if it stays twice in a row, its value is halved
     while right - left > BRACKET:
         middle = (left * low - right * high) / (low - high)
         middle = min(max(middle, left + 0.5 * BRACKET), right - 0.5 * BRACKET)
@@ -188,7 +189,7 @@ def _root(fields, time, h, left, right, grows, r, e, point, modes, kinds, d, val
 
 @_jit
 def _dip(fields, time, h, left, right, r, e, point, modes, kinds, d, values, side, gap):
-    """Return where gap `e` is least between two fractions of a step (golden section)."""
+    """Return where gap `e` is smallest between two fractions of a step (golden section)."""
     ratio = 0.6180339887498949
     a, b = right - ratio * (right - left), left + ratio * (right - left)
     at_a = _gap_at(fields, time, h, a, r, e, point, modes, kinds, d, values, side, gap)
@@ -209,7 +210,7 @@ def _dip(fields, time, h, left, right, r, e, point, modes, kinds, d, values, sid
 
 @_jit
 def first_event(fields, time, h, closing, r, point, modes, kinds, d, values, side):
-    """Return the first gap to close within a step and the fraction at which it does; −1 if none."""
+    """Return the first gap that closes within a step (−1: none) and the fraction of the step."""
     size = 2 * modes.size
     gap = np.empty(size)
     table = np.empty((CHECKS + 1, size))

@@ -1,19 +1,20 @@
-"""DOP853 that stops at every kink, jump and reset, goes through it and on; saltation matrices.
+"""DOP853 from event to event: it stops at every kink, jump and reset, crosses it and continues.
 
 Within a mode the field is smooth, so a step may reach beyond the surface where the mode ends. If it
-does, the crossing is located on the dense output, the step is done again up to there, and Newton's
-method removes what is left: the order of the method is kept across the surface. Where the fields of
-both sides point at a surface the state slides along it [filippov1988].
+does, the crossing is located on the dense output, the step is repeated up to the crossing, and
+Newton's method removes the remaining error. The method thus keeps its order across the surface. If
+the fields on both sides point towards the surface, the state slides along it [filippov1988].
 
-A tangent vector v becomes S v at an event, with the saltation matrix [mueller1995, leine2004]
+At an event a tangent vector v becomes S v, with the saltation matrix [mueller1995, leine2004]
 
     S = DR + (f₊ − DR f₋ − ∂R/∂t) ∇gᵀ / (∇g·f₋ + ∂g/∂t),
 
-g being the switching function, R the reset (the identity where there is none), and f₋ and f₊ the
-field before and after: a neighbour arrives δt = −∇g·v / (∇g·f₋ + ∂g/∂t) later.
+where g is the switching function, R the reset (the identity if there is none), and f₋ and f₊ are
+the field before and after the event. A neighbour arrives at the surface later by
+δt = −∇g·v / (∇g·f₋ + ∂g/∂t).
 
-The machine code is reached through one array of addresses: the field, the surfaces with their
-derivatives, then for each surface its sliding field, then for each its reset.
+`fields` is an array of addresses of machine code: the field, the surfaces with their derivatives,
+then the sliding field of each surface, then the reset of each surface.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ from chaosbench.numerics.event_search import (
 )
 
 LOCATED = 1e-8
-"""Fraction of a step that one step of Newton's method turns into rounding."""
+"""An error of at most this fraction of a step becomes rounding by one more Newton step."""
 
 _MOST_EVENTS_AT_ONCE = 50
 
@@ -57,7 +58,7 @@ _jit = njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
 
 @_jit
 def _log_determinant(matrix):
-    """Return log|det| of a square matrix, which is overwritten (Gaussian elimination)."""
+    """Return log|det| of a square matrix by Gaussian elimination, which overwrites the matrix."""
     size = matrix.shape[0]
     total = 0.0
     for c in range(size):
@@ -79,10 +80,10 @@ def _log_determinant(matrix):
 
 @_jit
 def _cross(fields, time, y, k, modes, kinds, d, event, tally):
-    """Go through an event at the state `y` with the slope ``k[0]``; fill in what comes after it.
+    """Cross an event at the state `y` with the slope ``k[0]``.
 
-    Changes modes, state, tangent vectors and ``k[0]``; adds log|det S| and one event to `tally`.
-    Returns whether a field could be found.
+    Changes modes, state, tangent vectors and ``k[0]`` to their values after the event. Adds
+    log|det S| and one event to `tally`. Returns whether there is a field to continue with.
     """
     m, size = modes.size, y.size
     j = event // 2
@@ -105,7 +106,7 @@ def _cross(fields, time, y, k, modes, kinds, d, event, tally):
         square = 0.0
         for i in range(d):
             square += values[at + 1 + i] ** 2
-        for i in range(d):  # rounding has led it off the surface
+        for i in range(d):  # undo the drift off the surface by rounding
             y[i] -= values[at] * values[at + 1 + i] / square
     elif kinds[j] == RESET:
         call_kernel(fields[2 + m + j], time, point, 0, image, 0)
@@ -154,7 +155,7 @@ def _cross(fields, time, y, k, modes, kinds, d, event, tally):
                 point[d + i * count + c] = column[i]
         if kinds[j] == RESET:
             tally[0] += _log_determinant(matrix)
-        else:  # of a matrix that differs from the identity by one product of two vectors
+        else:  # the matrix is the identity plus a product of two vectors
             tally[0] += math.log(abs(after / normal)) if modes[j] != 0.0 else -np.inf
     call_kernel(address, time, point, 0, k, 0)
     return True
@@ -164,16 +165,16 @@ def _cross(fields, time, y, k, modes, kinds, d, event, tally):
 def integrate_events(
     fields, kinds, x0, y, modes, d, span, h, out, dt, rtol, atol, bound, max_steps, tally
 ):
-    """Integrate `y` in place over `span` like `integrate`, from event to event.
+    """Integrate `y` in place over `span` as `dop853.integrate` does, from event to event.
 
     Args:
-        fields: addresses of the machine code; see the module.
-        kinds: how each of the `m` surfaces chooses.
-        x0, span, h, out, dt, rtol, atol, bound, max_steps: as for `integrate`.
+        fields: addresses of the machine code; see the module's docstring.
+        kinds: kind of each of the `m` surfaces; see `event_kinds`.
+        x0, span, h, out, dt, rtol, atol, bound, max_steps: as for `dop853.integrate`.
         y: state ``(d,)`` and tangent vectors ``(d, count)``; changed in place.
-        modes: ``(m,)``, changed in place; NaN where they are to be found from the state.
+        modes: ``(m,)``, changed in place; a mode that is NaN is found from the state.
         d: number of state variables.
-        tally: ``(3,)``; to it are added log|det S|, the number of events and of slides.
+        tally: ``(3,)``; log|det S| and the numbers of events and of slides are added to it.
 
     Returns:
         status, elapsed time, the step size to continue with, attempted steps.
@@ -214,7 +215,7 @@ def integrate_events(
     at_once = 0
     attempts = 0
     rejected = False
-    entered = True  # a mode: the gaps at its start are to be looked at
+    entered = True  # a mode has just been entered, so the gaps at its start are needed
     while elapsed < span:
         if attempts >= max_steps:
             return EXHAUSTED, elapsed, h, attempts
@@ -267,7 +268,7 @@ def integrate_events(
                     gaps(fields, start + trial, point, modes, kinds, d, values, side, later)
                     closing_rates(values, modes, kinds, d, k, 12, later_closing)
                     change = -later[event] / later_closing[event]
-                    # no such step where the orbit grazes the surface, nor at the end of a slide
+                    # no Newton step where the orbit grazes the surface or where a slide ends
                     if not abs(change) < 0.1 * trial:
                         break
                     if abs(change) <= LOCATED * trial or attempt == 7:

@@ -1,12 +1,12 @@
 """Exponential Adams methods for semilinear equations with diagonal linear part [hochbruck2011].
 
-On u' = L u + N(u) the polynomial through the last six values of N is integrated exactly against
-exp((h − t) L); then that through the newest, predicted one and the five before it (predictor and
-corrector, each evaluated once: PECE, order 6). A step costs two evaluations. The first five come
-from small ETDRK4 steps.
+The equation is u' = L u + N(u). The predictor integrates the polynomial through the last six values
+of N exactly against exp((h − t) L). The corrector does the same with the polynomial through the
+newly predicted value and the five before it. Each is evaluated once (PECE, order 6), so a step
+costs two evaluations. The first five steps are composed of small ETDRK4 steps.
 
-As a witness it has little in common with collocation: no iteration, a memory, weights that are
-quadratures of exponentials.
+The method serves as a witness for collocation, with which it has little in common: it does not
+iterate, it has a memory, and its weights are quadratures of exponentials.
 """
 
 from __future__ import annotations
@@ -23,27 +23,33 @@ from chaosbench.numerics.spectral import etdrk4_coefficients, etdrk4_step
 __all__ = ["STEPS", "ExponentialAdams", "adams_weights"]
 
 STEPS = 6
-"""Values that a polynomial goes through, and the order."""
+"""Number of values that each polynomial interpolates, which is also the order."""
 
 QUADRATURE = 48
-"""Gauss points; enough for exponentials up to `LARGE`."""
+"""Number of Gauss points, enough for exponentials up to `LARGE`."""
+
 LARGE = 30.0
 
 MILNE = 863 / (863 + 19087)
-"""Share of the correction that is the corrector's error, where L = 0."""
+"""Fraction of the correction that estimates the corrector's error, for L = 0."""
+
 SUBSTEPS = 16
-"""Of ETDRK4 in each of the first steps."""
+"""Number of ETDRK4 steps in each of the first steps."""
+
 SAFETY = 0.8
+
 SMALLEST = 1e-12
+"""Smallest step, as a fraction of the span; a shorter one means the equation is at fault."""
+
 STEPS_BETWEEN = 64
-"""Accepted steps after which a longer one may be tried; each new size starts anew."""
+"""Accepted steps before a longer step is tried; each new step size starts a new memory."""
 
 
 def adams_weights(z, nodes):
-    """Return the weights ``(nodes, *z)`` of values at `nodes`, in steps from the present one.
+    """Return the weights ``(nodes, *z)`` of the values at `nodes`, in steps from the present.
 
     They are the integrals of exp((1 − t) z) ℓ(t) over [0, 1], where ℓ is 1 at one node and 0 at the
-    others. Not by way of the powers of t, whose condition would cost three digits.
+    others. Powers of t are avoided, because their ill-conditioning would cost three digits.
     """
     z = np.asarray(z)
     x, w = legendre.leggauss(QUADRATURE)
@@ -56,7 +62,7 @@ def adams_weights(z, nodes):
         others = np.array([other for other in nodes if other != node], dtype=float)
         values = np.prod((t[:, np.newaxis] - others) / (node - others), axis=1)
         series, far = Polynomial.fromroots(others) / np.prod(node - others), 0.0
-        for k in range(len(nodes)):  # by parts, which divides by large numbers only
+        for k in range(len(nodes)):  # integration by parts, which divides by large numbers only
             far = far + (series(0.0) * whole - series(1.0)) / away ** (k + 1)
             series = series.deriv()
         found.append(np.where(small, grown @ (w * values), far))
@@ -64,11 +70,11 @@ def adams_weights(z, nodes):
 
 
 class ExponentialAdams:
-    """A solution of u' = L u + N(u) moving through time with controlled steps.
+    """A solution of u' = L u + N(u) that moves through time with controlled steps.
 
     Attributes:
         modes: the unknowns ``(1, m, *modes)``.
-        step: step size that the controller aims at; 0 before the first.
+        step: step size that the controller aims at; 0 before the first step.
         attempts: steps tried.
 
     """
@@ -87,11 +93,11 @@ class ExponentialAdams:
         self._calm, self._worst, self._patience = 0, 0.0, STEPS_BETWEEN
 
     def size(self, modes) -> float:
-        """Root mean square over the grid of one field, by Parseval's identity."""
+        """Return the root mean square over the grid of one field, by Parseval's identity."""
         return float(np.sqrt(np.vdot(self._weights, modes.real**2 + modes.imag**2)))
 
     def advance(self, span: float) -> tuple[int, float]:
-        """Move on by exactly `span`; return the status and the time gone."""
+        """Advance by exactly `span`; return the status and the elapsed time."""
         if self.step == 0.0:
             slope = self.size(self.linear * self.modes + self._rate)
             self.step = 0.01 * (self._floor + self.size(self.modes)) / max(slope, 1e-300)
@@ -121,7 +127,7 @@ class ExponentialAdams:
         return REACHED, span
 
     def _grid(self, span: float) -> tuple[int, float]:
-        """Divide what is left into equal steps no longer than the one aimed at."""
+        """Divide the remaining span into equal steps no longer than `step`."""
         count = ceil(span / self.step * (1.0 - 1e-9))
         return count, span / count if count else 0.0
 
@@ -136,7 +142,7 @@ class ExponentialAdams:
         )
 
     def _try(self, h):
-        """Take one step, unless it fails; return its error in units of the tolerance."""
+        """Try one step and keep it unless it fails; return its error in units of the tolerance."""
         self.attempts += 1
         if h != self._spacing:
             self._spacing, self._known = h, 0
@@ -162,7 +168,7 @@ class ExponentialAdams:
         return error
 
     def _begin(self, coefficients, scale):
-        """One step by small ones of ETDRK4."""
+        """Take one of the first steps as several small ETDRK4 steps."""
         new, rate, worst = self.modes, self._rate, 0.0
         for _ in range(SUBSTEPS):
             new, rate, apart = etdrk4_step(coefficients, self.nonlinear, new, rate)

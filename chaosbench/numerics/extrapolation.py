@@ -1,10 +1,11 @@
-"""Extrapolation of the modified midpoint rule [gragg1965, bulirsch1966]: a second opinion.
+"""Extrapolation of the modified midpoint rule [gragg1965, bulirsch1966]: an independent check.
 
-One long step is crossed six times with 2, 4, …, 12 midpoint steps, whose errors have an expansion
-in even powers of the step, and the limit is extrapolated: order 12. It shares nothing with DOP853
-but the kernel, neither the tableau nor the error estimate nor a dense output (steps end on the
-samples), which is what makes it a witness where Taylor's method gives up, at a 0/0 that a double
-steps over. It is for smooth equations: across a kink the estimate may be small by chance.
+One long step is crossed six times, with 2, 4, …, 12 midpoint steps. The errors have an expansion
+in even powers of the step, and the extrapolated limit has order 12. The method shares only the
+kernel with DOP853, not the tableau, the error estimate or the dense output (steps end on the
+samples). It is therefore an independent witness where Taylor's method gives up, at a 0/0 that an
+integration in double precision steps over. It is for smooth equations only: across a kink the error
+estimate may be small by chance.
 """
 
 from __future__ import annotations
@@ -20,16 +21,16 @@ from chaosbench.numerics.dop853 import ESCAPED, EXHAUSTED, REACHED, UNDERFLOW
 _jit = njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
 
 COLUMNS = 6
-_ORDER = 2 * COLUMNS - 1  # of the local error of the estimate
+_ORDER = 2 * COLUMNS - 1  # order of the error estimate, as a power of the step
 _SAFETY, _SHRINK, _GROW = 0.9, 0.1, 4.0
 
 
 @_jit
 def step(f, x, y, h, slope, table, a, b, k, rtol, atol):
-    """Cross `h` from `y` ``(d,)`` at time `x`, where ``slope[0]`` holds the derivative.
+    """Take one step of length `h` from `y` ``(d,)`` at time `x`; ``slope[0]`` is the slope there.
 
-    Leaves the solution in the last row of `table` ``(COLUMNS, d)`` and returns the scaled error,
-    at most 1 to accept; `a`, `b` and `k`, ``(1, d)``, are work space.
+    The last row of `table` ``(COLUMNS, d)`` receives the solution. `a`, `b` and `k`, ``(1, d)``
+    each, are work space. Returns the scaled error; a step with an error of at most 1 is acceptable.
     """
     d = y.size
     error = 0.0
@@ -63,7 +64,7 @@ def step(f, x, y, h, slope, table, a, b, k, rtol, atol):
 
 @_jit
 def integrate(f, x0, y, span, h, out, dt, rtol, atol, bound, max_steps):
-    """Integrate `y` in place from time `x0` over `span`; arguments as in `_dop853.integrate`.
+    """Integrate `y` in place from time `x0` over `span`; arguments as in `dop853.integrate`.
 
     Returns:
         status, elapsed time, the step size to continue with, attempted steps.

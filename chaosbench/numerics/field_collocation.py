@@ -2,11 +2,11 @@
 
 On every step the solution of u' = L u + N(u) is a polynomial in time that satisfies the equation
 at eight Radau points (Radau IIA, order 15 at the end of a step, L-stable). The linear part is
-solved for exactly, by one small matrix a mode; the nonlinear term by fixed-point iteration, which
-contracts as h |N'| does. It is evaluated at all points at once, so what a call of a transform costs
-is shared by eight of them.
+solved exactly, with one small matrix for each mode. The nonlinear term is solved by fixed-point
+iteration, which contracts in proportion to h |N'|. It is evaluated at all eight points at once,
+which share the overhead of one transform call.
 
-The method has nothing in common with ETDRK4 (`_spectral`) but the equation.
+The method has nothing but the equation in common with ETDRK4 (`spectral`).
 """
 
 from __future__ import annotations
@@ -22,44 +22,52 @@ from chaosbench.numerics.dop853 import ESCAPED, EXHAUSTED, REACHED, UNDERFLOW
 __all__ = ["STAGES", "Collocation", "radau"]
 
 STAGES = 8
+
 GUESSED = 7
-"""Highest degree that is continued into the next step as a first guess."""
+"""Highest degree that is extrapolated into the next step as a first guess."""
 
 MOST_ITERATIONS = 40
+
 MANY_ITERATIONS = 16
-"""More of them are not worth a longer step."""
+"""If a step needs more iterations than this, no longer step is tried."""
+
 SOLVED = 0.05
-"""Share of the tolerance that the iteration may leave."""
+"""Fraction of the tolerance that the iteration may leave as its error."""
+
 ROUNDING = 3e-16
-"""Relative change, in an iteration, that nothing can make smaller."""
+"""Relative change in an iteration that is rounding error."""
 
 POWER = 1.75
-"""Of the last Legendre terms of a step, that is as small as the error at its end.
+"""Power of a step's last Legendre terms that is as small as the error at the end of the step.
 
-The terms are of the order hˢ⁻², the error of h²ˢ⁻¹ for waves that a step resolves and of hˢ⁺¹ for
-those that merely follow the others. Measured on all fields: between 1.6 and 1.9.
+The terms are of order hˢ⁻². The error is of order h²ˢ⁻¹ for waves that the step resolves and of
+order hˢ⁺¹ for waves that merely follow the others. Measured on all fields: between 1.6 and 1.9.
 """
+
 ORDER = 11.0
-"""Of that power, in the step."""
+"""Order of that power, as a power of the step."""
+
 SAFETY = 0.8
+
 SMALLEST = 1e-12
-"""Step, as a share of the span, below which something is wrong with the equation."""
+"""Smallest step, as a fraction of the span; a shorter one means the equation is at fault."""
+
 STEPS_BETWEEN = 4
-"""Accepted steps after which a longer one may be tried; each new size costs new matrices."""
+"""Accepted steps before a longer step is tried; each new step size needs new matrices."""
 
 
 @lru_cache(maxsize=4)
 def radau(stages):
-    """Return points in (0, 1], integration matrix A, and the Legendre terms of values at them.
+    """Return points in (0, 1], the integration matrix A, and the matrix of Legendre coefficients.
 
     A[i, j] is the integral from 0 to point i of the polynomial that is 1 at point j and 0 at the
-    others; the third matrix turns values at the points into coefficients on the step.
+    others. The third matrix turns values at the points into Legendre coefficients on the step.
     """
     series = np.zeros(stages + 1)
     series[-2:] = -1.0, 1.0  # roots of P_s − P_{s−1}
     x = np.sort(legendre.legroots(series).real)
     x[-1] = 1.0
-    for _ in range(3):  # Newton: the companion matrix leaves a few digits to be desired
+    for _ in range(3):  # Newton's method: the companion matrix loses a few digits
         x[:-1] -= legendre.legval(x[:-1], series) / legendre.legval(x[:-1], legendre.legder(series))
     terms = np.linalg.inv(legendre.legvander(x, stages - 1))
     integrals = [
@@ -69,13 +77,13 @@ def radau(stages):
 
 
 class Collocation:
-    """A solution of u' = L u + N(u) moving through time with controlled steps.
+    """A solution of u' = L u + N(u) that moves through time with controlled steps.
 
     Attributes:
         modes: the unknowns ``(1, m, *modes)``.
-        step: step size that the controller aims at; 0 before the first.
+        step: step size that the controller aims at; 0 before the first step.
         attempts: steps tried.
-        evaluations: of the nonlinear term, of one state each.
+        evaluations: evaluations of the nonlinear term, counted per state.
 
     """
 
@@ -94,14 +102,14 @@ class Collocation:
         self._calm, self._worst = 0, 0.0
 
     def size(self, modes) -> float:
-        """Root mean square over the grid of one field, by Parseval's identity."""
+        """Return the root mean square over the grid of one field, by Parseval's identity."""
         return float(self._sizes(modes.reshape(1, -1))[0])
 
     def _sizes(self, rows):
         return np.sqrt((rows.real**2 + rows.imag**2) @ self._weights)
 
     def advance(self, span: float) -> tuple[int, float]:
-        """Move on by exactly `span`; return the status and the time gone."""
+        """Advance by exactly `span`; return the status and the elapsed time."""
         if self.step == 0.0:
             slope = self.linear * self.modes + self.nonlinear(self.modes)
             scale = self._floor + self.size(self.modes)
@@ -131,12 +139,12 @@ class Collocation:
         return REACHED, span
 
     def _grid(self, span: float) -> tuple[int, float]:
-        """Divide what is left into equal steps no longer than the one aimed at."""
+        """Divide the remaining span into equal steps no longer than `step`."""
         count = ceil(span / self.step * (1.0 - 1e-9))
         return count, span / count if count else 0.0
 
     def _solve(self, h):
-        """Return (I − hL A)⁻¹ (1 | hA) of every mode: columns ``(s, K)`` and ``(s, s, K)``."""
+        """Return (I − hL A)⁻¹ (1 | hA) for every mode, as arrays ``(s, K)`` and ``(s, s, K)``."""
         _, integration, _ = radau(STAGES)
         identity = np.eye(STAGES)
         left = identity - h * self.linear.reshape(-1, 1, 1) * integration
@@ -146,13 +154,13 @@ class Collocation:
         return solved[:, 0], np.ascontiguousarray(solved[:, 1:])
 
     def _continuation(self, ratio):
-        """Return what continues values at the points of one step to the next, `ratio` as long."""
+        """Return the matrix that extrapolates values to the next step, which is `ratio` as long."""
         onward = legendre.legvander(1.0 + 2.0 * ratio * self._points, STAGES - 1)
         onward[:, GUESSED + 1 :] = 0.0
         return onward @ self._terms
 
     def _try(self, h):
-        """Take one step, unless it fails; return its error in units of the tolerance."""
+        """Try one step and keep it unless it fails; return scaled error and iterations."""
         self.attempts += 1
         start, through = self._matrices(h)
         with np.errstate(over="ignore", invalid="ignore"):
@@ -175,7 +183,7 @@ class Collocation:
                     return np.inf, iteration
                 shrinks, last = change / last, change
                 if change <= ROUNDING or (
-                    # what is left, once two changes have shown how fast they shrink
+                    # the remaining error, estimated from the ratio of the last two changes
                     iteration > 1 and change * shrinks <= SOLVED * self._rtol * (1.0 - shrinks)
                 ):
                     break

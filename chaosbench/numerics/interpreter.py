@@ -1,6 +1,6 @@
 """The interpreter of tapes: Taylor coefficients of every node, by the classic recurrences.
 
-It is compiled once a kind of number, not once a system.
+It is compiled once for each kind of number, not for each system.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from chaosbench.numerics import tape as t
 
 __all__ = ["expand", "raise_order", "slopes", "values"]
 
-_jit = njit(cache=True, nogil=True, error_model="numpy")  # no contract: see _double_double
+_jit = njit(cache=True, nogil=True, error_model="numpy")  # no "contract": see _double_double
 
 
 @_jit
 def values(code, c):
     """Evaluate every node of the tape from the inputs in ``c[:, 0]``: the coefficients of order 0.
 
-    `c` is ``(slots, p + 1)`` of doubles or ``(slots, p + 1, 2)`` of double-doubles.
+    `c` holds doubles ``(slots, p + 1)`` or double-doubles ``(slots, p + 1, 2)``.
     """
     one = n.lift(c, 1.0)
     none = n.lift(c, 0.0)
@@ -79,13 +79,13 @@ def values(code, c):
 
 @_jit
 def _rough(op, x, y, other, one, none):
-    """Evaluate an operation that has no derivatives; truth values are 1 and 0."""
+    """Evaluate an operation without Taylor coefficients; truth values are 1 and 0."""
     if op == t.ABS:
         return n.neg(x) if n.less(x, none) else x
     if op == t.SIGN:
         if n.less(none, x):
             return one
-        return n.neg(one) if n.less(x, none) else n.mul(x, none)  # a NaN stays one
+        return n.neg(one) if n.less(x, none) else n.mul(x, none)  # a NaN stays a NaN
     if op == t.MIN:
         return x if n.less_equal(x, y) else y
     if op == t.MAX:
@@ -158,7 +158,7 @@ def raise_order(code, c, k):
             euler = n.div(rest, n.load(c, x, 0))
             n.store(c, z + 1, k, euler)
             value = n.over(euler, float(k))
-        else:  # w z' = u, logarithm and angles
+        else:  # w z' = u: logarithm and inverse trigonometric functions
             w = code[row, 5]
             rest = n.sub(n.load(c, u, k), n.convolve(c, z + 1, w, 1, k - 1, k))
             euler = n.div(rest, n.load(c, w, 0))
@@ -169,7 +169,7 @@ def raise_order(code, c, k):
 
 @_jit
 def slopes(code, outputs, c, y):
-    """Put the state and the time of `y`, ``(d + 1, 1)``, into `c` and evaluate the tape there."""
+    """Copy the state and the time in `y` ``(d + 1, 1)`` into `c` and evaluate the tape there."""
     for i in range(outputs.size + 1):
         n.store(c, i, 0, n.load(y, i, 0))
     values(code, c)
@@ -177,7 +177,7 @@ def slopes(code, outputs, c, y):
 
 @_jit
 def expand(code, outputs, c, order):
-    """Fill the coefficients of all orders, the values of order 0 being there (see `slopes`)."""
+    """Fill the coefficients of orders 1 to `order`, given those of order 0 (see `slopes`)."""
     d = outputs.size
     n.store(c, d, 1, n.lift(c, 1.0))
     for i in range(d):

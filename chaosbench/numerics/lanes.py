@@ -1,9 +1,9 @@
 """Ensembles of trajectories on SIMD lanes, by Taylor's method with a step size for each lane.
 
-The order follows from the tolerance and the step size from the last two coefficients
-[jorba2005]. Unlike the plain method, a step is judged before it counts: at its end the slope of
-the polynomial must be that of the equation. That costs nothing, as the next step needs the slope,
-and it notices kinks and jumps, which the coefficients before them do not show.
+The order follows from the tolerance, and the step size from the last two coefficients
+[jorba2005]. Unlike in the plain method, each step is checked before it is accepted: at its end the
+slope of the polynomial must agree with the equation. The check costs nothing, because the next step
+needs the slope anyway, and it detects kinks and jumps, which earlier coefficients do not show.
 """
 
 from __future__ import annotations
@@ -29,15 +29,15 @@ _STATUS, _ACTIVE, _OUT = (SLOTS.index(name) for name in ("status", "active", "ou
 
 
 def lanes_of_this_machine() -> int:
-    """Return how many numbers the machine's widest register holds."""
+    """Return how many doubles the machine's widest register holds."""
     return 8 if llvm.get_host_cpu_features().get("avx512f") else 4
 
 
 def order_for(rtol: float) -> int:
     """Return the order of the series at which a tolerance costs least.
 
-    With work in proportion to the order squared, half the logarithm would be the best
-    [jorba2005]; what a step costs besides, its samples above all, favours a few terms more.
+    If the work were proportional to the square of the order, the factor 0.5 of the logarithm would
+    be optimal [jorba2005]. The other costs of a step, mainly its samples, favour a few more terms.
     """
     return math.ceil(1.0 - 0.65 * math.log(rtol))
 
@@ -47,8 +47,8 @@ class LaneKernel:
 
     Attributes:
         dimension: number of state variables `d`.
-        lanes: number of trajectories side by side.
-        width: series kept for each order.
+        lanes: number of trajectories that are integrated in parallel.
+        width: number of coefficients kept for each order.
 
     """
 
@@ -59,8 +59,8 @@ class LaneKernel:
         self.lanes = lanes or lanes_of_this_machine()
         self.dimension = series.dimension
         self.width = len(series.rows)
-        # vectors and loops are written as they should be: passes would double the time it takes
-        # to compile and gain 3% of the run
+        # the code is written with its final vectors and loops: optimisation passes would double
+        # the compile time and make the run 3% faster
         self._engine = make_engine(march_ir(series, self.lanes), optimise=False)
         pointer, real, integer = ctypes.c_void_p, ctypes.c_double, ctypes.c_int64
         self.march = ctypes.CFUNCTYPE(
@@ -70,11 +70,11 @@ class LaneKernel:
 
 @dataclass
 class Ensemble:
-    """Trajectories as they came out of the lanes.
+    """Trajectories and how their integration ended.
 
     Attributes:
-        values: ``(n, T, d)``; what a failed trajectory did not reach is arbitrary.
-        status: ``(n,)`` as the scalar integrator's.
+        values: ``(n, T, d)``; samples that a failed trajectory did not reach are arbitrary.
+        status: ``(n,)``, with the values of the scalar integrator.
         elapsed: ``(n,)`` time units from each start to its end.
         attempts: ``(n,)`` steps tried.
 
@@ -102,16 +102,16 @@ def integrate_lanes(
     """Integrate an ensemble; a lane whose trajectory has ended takes the next one.
 
     Args:
-        kernel: of the system.
+        kernel: the system's machine code.
         starts: ``(n, d)`` initial states.
         origin: ``(n,)`` absolute times of the starts.
         first: ``(n,)`` time units from each start to its first sample.
         points: samples of each trajectory.
         dt: time units between samples.
         rtol, atol: tolerances on the local error of each variable.
-        bound: a state beyond it in magnitude has escaped.
-        max_steps: budget of step attempts of each trajectory.
-        order: of the series; by default what suits `rtol`.
+        bound: a state with a component beyond it in magnitude has escaped.
+        max_steps: budget of step attempts for each trajectory.
+        order: order of the series; by default ``order_for(rtol)``.
 
     """
     n, d = starts.shape
@@ -130,7 +130,7 @@ def integrate_lanes(
     addresses = slots.view(np.int64)
     owner = np.full(lanes, -1)
     at = {name: slots[k] for k, name in enumerate(SLOTS)}
-    old[:] = starts[0][:, None]  # idle lanes need a state where the equation is defined
+    old[:] = starts[0][:, None]  # idle lanes need a state at which the equation is defined
 
     def load(lane: int, k: int) -> None:
         slots[: len(SLOTS), lane] = 0.0
@@ -165,7 +165,7 @@ def integrate_lanes(
 
 
 def _aligned(vectors: int, lanes: int) -> FloatArray:
-    """Return zeros ``(vectors, lanes)`` at an address that whole registers are loaded from."""
+    """Return zeros ``(vectors, lanes)``, aligned to 64 bytes as whole registers require."""
     raw = np.zeros(vectors * lanes + 8)
     skip = -raw.ctypes.data % 64 // 8
     return raw[skip : skip + vectors * lanes].reshape(vectors, lanes)

@@ -1,4 +1,4 @@
-"""Iterating maps through a kernel's address."""
+"""Iterate maps through a kernel's address."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _jit = njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
 def iterate(f, n0, y, steps, out, bound):
     """Iterate `y` in place `steps` times from iteration `n0`.
 
-    Row n of `out` ``(T, d)`` receives the state after n iterations, the first row being `y`.
+    Row n of `out` ``(T, d)`` receives the state after n iterations; row 0 is `y` itself.
 
     Returns:
         status and the number of iterations done.
@@ -31,7 +31,7 @@ def iterate(f, n0, y, steps, out, bound):
         largest = 0.0
         for i in range(d):
             y[i] = new[i]
-            # a NaN compares false with everything and must not pass
+            # NaN compares false with everything; it must count as an escape
             largest = max(largest, abs(new[i])) if new[i] == new[i] else np.inf
         if n + 1 < rows:
             out[n + 1] = y

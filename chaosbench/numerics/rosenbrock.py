@@ -1,8 +1,8 @@
-"""Rodas5P through kernels' addresses: stiff systems with the exact Jacobian.
+"""Rodas5P through kernel addresses: integrates stiff systems with the exact Jacobian.
 
-Order 5 with an embedded error estimate of order 4 and a dense output of order 4; the coefficients
-and their source are in `_rosenbrock_tableau`. One LU factorisation a step attempt, no iteration:
-what a step costs does not depend on how stiff the system is.
+The method has order 5, an embedded error estimate of order 4 and a dense output of order 4. The
+coefficients and their source are in `_rosenbrock_tableau`. Each step attempt needs one LU
+factorisation and no iteration, so the cost of a step does not depend on the stiffness.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ _jit = njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
 
 @_jit
 def factorise(a, pivots):
-    """Replace `a` ``(d, d)`` by its LU factors with partial pivoting; False where singular.
+    """Replace `a` ``(d, d)`` by its LU factors with partial pivoting; return False if singular.
 
-    The diagonal holds the inverse pivots: a division costs as much as ten products.
+    The diagonal holds the inverse pivots, because a division costs as much as ten products.
     """
     d = a.shape[0]
     for k in range(d):
@@ -59,7 +59,7 @@ def factorise(a, pivots):
 
 @_jit
 def solve(a, pivots, b):
-    """Solve in place with the factors that `factorise` left."""
+    """Solve for `b` in place with the factors that `factorise` left in `a`."""
     d = a.shape[0]
     for k in range(d):
         p = pivots[k]
@@ -86,12 +86,12 @@ def step(f, x, y, h, jacobian, slope, k, new, rtol, atol, controlled):
         k: filled with the stages ``(8, d)``.
         new: filled with the state at ``x + h``.
         rtol, atol: tolerances on the local error.
-        controlled: components before the tangent vectors, which are held to `TANGENT_TOLERANCE`
-            at the tightest.
+        controlled: number of components before the tangent vectors. Tangent vectors are held to
+            no tolerance tighter than `TANGENT_TOLERANCE`.
 
     Returns:
-        The scaled error, at most 1 to accept. A matrix that cannot be factorised or a non-finite
-        stage makes it infinite or NaN, which the caller must reject.
+        the scaled error; a step with an error of at most 1 is acceptable. A matrix that cannot be
+        factorised or a non-finite stage makes the error infinite or NaN; the caller must reject it.
 
     """
     d = y.size
@@ -134,7 +134,7 @@ def step(f, x, y, h, jacobian, slope, k, new, rtol, atol, controlled):
 
 @_jit
 def dense(k, r):
-    """Fill `r` ``(3, d)`` with what the dense output of an accepted step needs."""
+    """Fill `r` ``(3, d)`` with the dense-output coefficients of an accepted step."""
     for i in range(r.shape[1]):
         for row in range(3):
             value = 0.0
@@ -164,8 +164,9 @@ def integrate_stiff(
 ):
     """Integrate `y` in place from time `x0` over `span`, sampling every `dt` into `out`.
 
-    `jacobian_of` is the address of the Jacobian's kernel, `slope_of` that of the derivative in
-    time, 0 for an autonomous system; everything else as in `_dop853.integrate`.
+    `jacobian_of` is the address of the Jacobian's kernel. `slope_of` is the address of the kernel
+    of the partial derivative in time, or 0 for an autonomous system. All other arguments are those
+    of `dop853.integrate`.
 
     Returns:
         status, elapsed time, the step size to continue with, attempted steps.

@@ -1,10 +1,10 @@
 """ETDRK4 for semilinear equations whose stiff linear part is diagonal [cox2002].
 
-The unknowns are Fourier coefficients ``(batch, m, *modes)``; row 0 of the batch, or as many rows as
-there are leaders, are the solutions that control the step, the others (tangent vectors, a twin) go
-along. The coefficients are those of Cox & Matthews, computed from φ-functions: by Taylor series
-near zero, where the formulas that Kassam & Trefethen [kassam2005] evaluate on a contour cancel, and
-by the recurrence elsewhere.
+The unknowns are Fourier coefficients ``(batch, m, *modes)``. The first `leaders` rows of the batch
+control the step; the other rows (tangent vectors, a twin) use the same step. The coefficients are
+those of Cox & Matthews, computed from φ-functions. Near zero, where the formulas that Kassam &
+Trefethen [kassam2005] evaluate on a contour suffer cancellation, the φ-functions come from their
+Taylor series; elsewhere they come from the recurrence.
 """
 
 from __future__ import annotations
@@ -20,13 +20,17 @@ from chaosbench.numerics.dop853 import ESCAPED, EXHAUSTED, REACHED, UNDERFLOW
 __all__ = ["Stepper", "etdrk4_coefficients", "etdrk4_step", "phi_functions"]
 
 TAYLOR_TERMS = 20
+
 STEPS_BETWEEN = 32
-"""Accepted steps after which a longer one may be tried; each new size costs new coefficients."""
+"""Accepted steps before a longer step is tried; each new step size needs new coefficients."""
+
 SAFETY = 0.9
+
 SMALLEST = 1e-14
-"""Step, as a share of the span, below which something is wrong with the equation."""
+"""Smallest step, as a fraction of the span; a shorter one means the equation is at fault."""
+
 ORDER = 5
-"""Of the local error, as a power of the step."""
+"""Order of the local error, as a power of the step."""
 
 
 def phi_functions(z):
@@ -64,7 +68,7 @@ def etdrk4_coefficients(linear, h):
 def etdrk4_step(coefficients, nonlinear, u, nu):
     """Take one step from `u` with nonlinear term `nu`.
 
-    Returns the new unknowns, their nonlinear term, and the difference of the new unknowns from
+    Returns the new unknowns, their nonlinear term, and the difference between the new unknowns and
     those of an embedded formula of order 3.
     """
     whole, half, q, f1, f2, f3 = coefficients
@@ -79,16 +83,16 @@ def etdrk4_step(coefficients, nonlinear, u, nu):
 
 
 class Stepper:
-    """A solution of u' = L u + N(u) moving through time with controlled steps.
+    """A solution of u' = L u + N(u) that moves through time with controlled steps.
 
-    The difference between the last stage and the nonlinear term at the new point, which the next
-    step begins with, is the error of an embedded formula of order 3 [whalen2015] at no cost. Its
-    size is of the order h⁴; that to the power 5/4, relative to the solution, is held below
-    `rtol`, as the local error of the step itself is of the order h⁵.
+    The difference between the nonlinear term at the new point, which the next step needs anyway,
+    and at the last stage gives the error of an embedded formula of order 3 [whalen2015] at no
+    extra cost. This error is of order h⁴, and the local error of the step itself is of order h⁵.
+    Therefore the embedded error to the power 5/4, relative to the solution, is held below `rtol`.
 
     Attributes:
         modes: the unknowns ``(batch, m, *modes)``.
-        step: step size that the controller aims at; 0 before the first.
+        step: step size that the controller aims at; 0 before the first step.
         attempts: steps tried.
 
     """
@@ -117,19 +121,19 @@ class Stepper:
         self._calm, self._worst = 0, 0.0
 
     def replace(self, modes) -> None:
-        """Go on from other unknowns: tangent vectors were orthonormalised, a twin pulled back."""
+        """Continue from other unknowns, as after orthonormalisation or after moving a twin back."""
         self.modes = modes
         self._rate = self.nonlinear(modes)
 
     def size(self, modes) -> float:
-        """Root mean square over the grid of one field, by Parseval's identity."""
+        """Return the root mean square over the grid of one field, by Parseval's identity."""
         return float(np.sqrt(np.vdot(self._weights, modes.real**2 + modes.imag**2)))
 
     def _sizes(self, modes) -> list[float]:
         return [self.size(row) for row in modes[: self._leaders]]
 
     def advance(self, span: float) -> tuple[int, float]:
-        """Move on by exactly `span`; return the status and the time gone."""
+        """Advance by exactly `span`; return the status and the elapsed time."""
         if self.step == 0.0:
             self._first_step(span)
         left, h = self._grid(span)
@@ -158,7 +162,7 @@ class Stepper:
         return REACHED, span
 
     def _grid(self, span: float) -> tuple[int, float]:
-        """Divide what is left into equal steps no longer than the one aimed at."""
+        """Divide the remaining span into equal steps no longer than `step`."""
         count = ceil(span / self.step * (1.0 - 1e-9))
         return count, span / count if count else 0.0
 
@@ -174,7 +178,7 @@ class Stepper:
         self.step = h
 
     def _try(self, h):
-        """One step: new unknowns, their nonlinear term, and the error in units of the tolerance."""
+        """Try one step; return new unknowns, nonlinear term and error in units of the tolerance."""
         self.attempts += 1
         with np.errstate(over="ignore", invalid="ignore"):
             new, rate, apart = etdrk4_step(
@@ -184,5 +188,5 @@ class Stepper:
                 (far / (self._floor + size)) ** 1.25 / self._rtol
                 for far, size in zip(self._sizes(apart), self._sizes(self.modes), strict=True)
             ]
-            error = float(np.max(errors))  # and not a number, if one of them is none
+            error = float(np.max(errors))  # NaN if any of them is NaN
         return new, rate, error

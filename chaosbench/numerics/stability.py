@@ -1,4 +1,4 @@
-"""Is DOP853 held back by its stability rather than by its accuracy? Hairer's test.
+"""Hairer's stiffness test: does stability, not accuracy, limit the step of DOP853?
 
 See [hairer1996, section IV.2].
 """
@@ -14,22 +14,23 @@ from chaosbench.numerics._kernel import call_kernel
 from chaosbench.numerics.dop853 import STAGES, initial_step, next_step, step
 
 EDGE = 6.1
-"""Where DOP853's stability region ends on the negative real axis."""
+"""End of DOP853's stability region on the negative real axis, as a positive number."""
 
 _jit = njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
 
 
 @_jit
 def on_the_edge(f, x0, y, most, rtol, atol, patience):
-    """Say whether DOP853 runs along the edge of its stability from `y` at time `x0`.
+    """Say whether DOP853 runs along the edge of its stability region from `y` at time `x0`.
 
-    The last two stages stand at the same time at two nearby states; the ratio of the difference
-    of their slopes to that of the states estimates the dominant eigenvalue without a Jacobian.
-    True as soon as that times the step exceeds `EDGE` in `patience` steps that are not interrupted
-    by six clear ones, as in Hairer and Wanner's code; False after `most` attempts without.
+    The last two stages belong to the same time and to two nearby states. The difference of their
+    slopes divided by the difference of the states estimates the dominant eigenvalue without a
+    Jacobian. The answer is True as soon as this estimate times the step exceeds `EDGE` in
+    `patience` steps without six clear steps in a row between them, as in Hairer and Wanner's code.
+    It is False if this does not happen within `most` attempts.
 
     Returns:
-        the answer and the time that was covered; `y` has moved on by as much.
+        the answer and the elapsed time; `y` holds the state at that time.
 
     """
     d = y.size

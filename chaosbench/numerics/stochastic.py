@@ -1,10 +1,10 @@
 """Stochastic differential equations with diagonal noise, in Itô's sense, of strong order 1.5.
 
-The drift is taken through the three stages of SRA3 [roessler2010], of order 3 where there is
-no noise; the noise through the terms that diagonal noise leaves of the Itô–Taylor expansion
-[kloeden1992, chapter 10], whose coefficients are kernels: g, L¹g = g g', L⁰g and L¹L¹g, derived
-exactly from the equation. A kernel at address zero is identically zero, so additive noise pays for
-g alone.
+The drift is integrated with the three stages of SRA3 [roessler2010], which has order 3 without
+noise. The noise enters through the terms of the Itô–Taylor expansion that remain for diagonal noise
+[kloeden1992, chapter 10]. Their coefficients are kernels derived exactly from the equation: g,
+L¹g = g g', L⁰g and L¹L¹g. Address zero stands for a kernel that is identically zero, so with
+additive noise only g is evaluated.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from chaosbench.numerics._kernel import call_kernel
 from chaosbench.numerics.dop853 import ESCAPED, REACHED
 
 _SNAP = 1e-9
-"""Share of a cell below which two times are the same."""
+"""Two times closer than this fraction of a cell count as the same time."""
 
 _REFINED = 1 << 40
-"""Splits of a cell from this number on are those of a finer solution, which others do not see."""
+"""Number of the first split of a cell that is reserved for the finer solution."""
 
 _jit = njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
 
@@ -31,11 +31,12 @@ def step(f, noise, x, y, h, taken, source, w):
 
     Args:
         f: address of the drift's kernel.
-        noise: addresses of the kernels of g, L¹g, L⁰g and L¹L¹g, ``(4,)``; 0 where all zero.
+        noise: addresses of the kernels of g, L¹g, L⁰g and L¹L¹g, ``(4,)``; 0 for a kernel that is
+            identically zero.
         x, y, h: time, state ``(D,)`` (with tangent vectors behind it, if any) and step.
         taken: increment ΔW and integral ∫W of each Brownian motion over the step, ``(d, 2)``.
-        source: which Brownian motion moves each component, ``(D,)``.
-        w: room for the stages, ``(8, D)``.
+        source: index of the Brownian motion that moves each component, ``(D,)``.
+        w: work space for the stages, ``(8, D)``.
 
     """
     d = y.size
@@ -65,13 +66,14 @@ def step(f, noise, x, y, h, taken, source, w):
 
 @_jit
 def finer_steps(f, noise, key, cell, number, pieces, x, y, h, taken, rest, part, source, w):
-    """Take a step in so many pieces, along what the path does between its ends.
+    """Take one step as several shorter ones along the same Brownian path.
 
     Args:
-        key, cell: of the Brownian path, and of the part of it that the step is in.
-        number: of the step in its cell.
-        pieces: shorter steps.
-        rest, part: room, ``(d, 2)`` each.
+        key: key of the Brownian path.
+        cell: number of the cell that contains the step.
+        number: number of the step in its cell.
+        pieces: number of shorter steps.
+        rest, part: work space, ``(d, 2)`` each.
         f, noise, x, y, h, taken, source, w: as in `step`.
 
     """
@@ -90,21 +92,24 @@ def integrate_noise(
 ):
     """Integrate `y` in place over `span`, sampling every `dt` into `out`.
 
-    No step is longer than a cell of the Brownian path, and steps end where cells and samples do.
+    No step is longer than a cell of the Brownian path. Steps end at the end of a cell or on a
+    sample.
 
     Args:
         f, noise, source: as in `step`.
-        key: of the Brownian path, two uint64.
-        length: of a cell, in time units.
+        key: key of the Brownian path, two uint64.
+        length: length of a cell in time units.
         clock: absolute time and time left in the present cell, ``(2,)``; changed in place.
-        place: number of the cell after the present one, and splits of this one, ``(2,)`` int64.
-        ahead: increment and integral over what is left of the present cell, ``(d, 2)``.
+        place: number of the cell after the present one, and number of splits of the present one so
+            far, ``(2,)`` int64; changed in place.
+        ahead: increment and integral over the rest of the present cell, ``(d, 2)``; changed in
+            place.
         y: state ``(D,)``.
-        span: length in time units.
-        out: ``(T, D)``; row n is the state after ``n dt``. With rows, `span` is ``(T - 1) dt``.
+        span: length in time units; with rows in `out` it must be ``(T - 1) dt``.
+        out: ``(T, D)``; row n is the state after ``n dt``.
         dt: sampling step of `out`.
-        bound: a state beyond it in magnitude has escaped.
-        pieces: shorter steps that each step is taken in, along the same path.
+        bound: a state with a component beyond it in magnitude has escaped.
+        pieces: number of shorter steps into which each step is divided, along the same path.
 
     Returns:
         status, elapsed time, steps taken.
@@ -136,14 +141,14 @@ def integrate_noise(
                 left = 0.0
                 number = 2 * place[1]
             else:
-                number = 2 * place[1] + 1  # what is left of a cell, after so many splits
+                number = 2 * place[1] + 1  # the rest of a cell after place[1] splits
                 h = clock[1]
                 for i in range(ahead.shape[0]):
                     taken[i, 0] = ahead[i, 0]
                     taken[i, 1] = ahead[i, 1]
                 clock[1] = 0.0
                 left -= h
-                if left < _SNAP * length:  # by rounding; the next cell makes up for it
+                if left < _SNAP * length:  # rounding left this; the next cell makes up for it
                     clock[1] = -left
                     left = 0.0
             if pieces == 1:

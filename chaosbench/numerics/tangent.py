@@ -1,4 +1,4 @@
-"""Lyapunov exponents from tangent vectors and from twin trajectories, through kernels."""
+"""Lyapunov exponents from tangent vectors and from twin trajectories, through kernel addresses."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from chaosbench.numerics._kernel import call_kernel
 from chaosbench.numerics.dop853 import ESCAPED, REACHED, integrate
 
 LOST = 1e-13
-"""Share of a tangent vector left by the projections below which only rounding is left of it."""
+"""If the projections leave less than this fraction of a tangent vector, the rest is rounding."""
 
 SPREAD = 9.0
-"""Log of the ratio of tangent lengths beyond which the shortest are no longer trusted."""
+"""Log ratio of tangent vector lengths above which the shortest are no longer accurate."""
 
 _jit = njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
 
@@ -21,9 +21,9 @@ _jit = njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
 def orthonormalise(y, d, count, logs):
     """Replace the tangent vectors in `y` by an orthonormal basis; write their log growths.
 
-    Modified Gram–Schmidt on the columns of ``(d, count)`` that follow the state, with a second
-    pass, which restores orthogonality when neighbours were nearly parallel. A vector that depends
-    on those before it to rounding has the log growth of minus infinity.
+    The tangent vectors are the columns of the ``(d, count)`` array that follows the state. Modified
+    Gram–Schmidt makes a second pass, which restores orthogonality if vectors were nearly parallel.
+    A vector that depends linearly on the earlier ones, up to rounding, gets the log growth −∞.
     """
     basis = np.ascontiguousarray(y[d:].reshape(d, count).T)
     for c in range(count):
@@ -56,9 +56,10 @@ def orthonormalise(y, d, count, logs):
 def flow_growth(f, x0, y, d, count, segment, h, logs, rtol, atol, bound, controlled):
     """Integrate state and tangent vectors over ``len(logs)`` segments, reorthonormalising.
 
-    Row s of `logs` ``(segments, count)`` receives the log growths of segment s. Where the tangent
-    vectors spread by more than `SPREAD` within a segment, the contracting ones would drown in the
-    errors of the others: it is done again in halves, and later pieces start that short.
+    Row s of `logs` ``(segments, count)`` receives the log growths of segment s. A segment is
+    integrated in pieces. If the log growths within a piece differ by more than `SPREAD`, the errors
+    of the growing tangent vectors would hide the contracting ones. The piece is then repeated at
+    half its length, and later pieces start with that length.
 
     Returns:
         status, elapsed time, attempted steps.
@@ -122,7 +123,8 @@ def map_growth(f, n0, y, d, count, logs, bound):
 def map_stretch(f, n0, y, d, logs, block, bound):
     """Iterate state and one tangent vector; write its log growth over every `block` iterations.
 
-    Its length is looked at every eighth iteration only: a float holds what lies between.
+    The tangent vector is normalised every eighth iteration only; a double can hold the growth of
+    eight iterations.
 
     Returns:
         status and the number of iterations done.
@@ -153,8 +155,8 @@ def map_stretch(f, n0, y, d, logs, block, bound):
 def twin_growth(f, x0, y, d, scale, distance, segment, h, logs, rtol, atol, bound, discrete):
     """Follow two trajectories `distance` apart, measured in units of `scale` ``(d,)``.
 
-    After every segment the log of their separation goes to `logs` ``(segments,)`` and the second
-    is pulled back to `distance` along the separation.
+    After every segment the log growth of their separation goes to `logs` ``(segments,)``, and the
+    second trajectory is moved back to `distance` along the separation.
     """
     empty = np.empty((0, y.size))
     new = np.empty(y.size)

@@ -1,12 +1,12 @@
 """An expression graph as a tape: arrays that one compiled interpreter reads for every system.
 
-A row of the tape says which operation makes which slot from which slots; a slot holds the Taylor
-coefficients of one node. What a recurrence needs besides its arguments is on the tape too: most
-need the Euler derivative ``t d/dt`` of an argument, whose coefficients are ``k a_k``, so that every
-recurrence is a Cauchy product of two slots.
+A row of the tape says which operation computes which slot from which slots. A slot holds the Taylor
+coefficients of one node. The tape also contains the auxiliary slots of the recurrences. Most
+recurrences need the Euler derivative ``t d/dt`` of an argument, whose coefficients are ``k a_k``;
+with it every recurrence is a Cauchy product of two slots.
 
-Constants are the doubles that the equation's definition holds, exactly: 8/3 is the double nearest
-to 8/3 in double-double arithmetic too, because that is the system that everything else integrates.
+Constants are exactly the doubles of the equation's definition. In double-double arithmetic too,
+8/3 is the double nearest to 8/3, because all other integrators integrate that system.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from chaosbench.trajectories import FloatArray
 
 __all__ = ["Tape", "lower"]
 
+# smooth operations; those from LOG on share their recurrence
 (
     ADD, SUB, MUL, SQUARE, SCALE, DIV, SHARE, NEG, EULER, SQRT, EXP, SINCOS, SINHCOSH, TAN, TANH,
     POWER, LOG, ASIN, ACOS, ATAN, ATAN2,
 ) = range(21)  # fmt: skip
-"""Smooth operations; those from LOG on share their recurrence."""
 
+# operations without Taylor coefficients
 (ABS, SIGN, MIN, MAX, FLOOR, MOD, LT, LE, AND, OR, NOT, WHERE) = range(50, 62)
-"""Operations without Taylor coefficients."""
 
 _PLAIN = {"add": ADD, "sub": SUB, "neg": NEG}
 _PAIRS = {"sin": (SINCOS, 0), "cos": (SINCOS, 1), "sinh": (SINHCOSH, 0), "cosh": (SINHCOSH, 1),
@@ -40,19 +40,19 @@ _ROUGH = {
     "le": LE, "and": AND, "or": OR, "not": NOT, "where": WHERE,
 }  # fmt: skip
 _WIDE = frozenset({SINCOS, SINHCOSH, TAN, TANH, POWER, LOG, ASIN, ACOS, ATAN, ATAN2})
-"""Operations that fill a second slot: the partner, ``1 ± value²``, or the Euler derivative."""
+"""Operations with a second slot: for the partner, ``1 ± value²``, or the Euler derivative."""
 
 
 @dataclass(frozen=True, eq=False)
 class Tape:
-    """A lowered graph.
+    """A graph lowered to a tape.
 
     Attributes:
-        code: ``(n, 6)``: operation, slot it makes, two arguments, two auxiliary slots.
+        code: ``(n, 6)``: operation, its result's slot, two arguments, two auxiliary slots.
         outputs: slots of the graph's outputs, ``(d,)``.
         constants: slot and value of each constant, ``(m,)`` each.
-        slots: how many slots there are; those of the inputs come first, then that of the time.
-        rough: names of the operations without Taylor coefficients that the graph uses.
+        slots: number of slots; the slots of the inputs come first, then the slot of the time.
+        rough: names of the operations without Taylor coefficients in the graph.
 
     """
 
@@ -81,7 +81,7 @@ class _Writer:
         return any(slot == known for known, _ in self.constants.values())
 
     def emit(self, op: int, a: int, b: int = 0, u: int = 0, v: int = 0) -> int:
-        """Append one operation, unless the same has been written already; return its slot."""
+        """Append one operation, unless it is already on the tape; return its slot."""
         key = (op, a, b, u, v)
         if key not in self._made:
             self._made[key] = self.slots
@@ -100,7 +100,7 @@ class _Writer:
         return self.emit(SHARE if self.fixed(b) else DIV, a, b)
 
     def integer_power(self, base: int, exponent: int) -> int:
-        """Raise by repeated squaring, which a base of zero does not disturb."""
+        """Write a power by repeated squaring, which also works for a base of zero."""
         result, square, n = -1, base, abs(exponent)
         while n:
             if n & 1:
@@ -119,7 +119,7 @@ class _Writer:
         return self.emit(EXP, product, 0, self.emit(EULER, product))
 
     def arc(self, op: int, a: int) -> int:
-        """Write a function with ``w z' = a'``: w is a, ±sqrt(1 - a²) or 1 + a²."""
+        """Write a function z with ``w z' = a'``, where w is a, ±sqrt(1 - a²) or 1 + a²."""
         if op == LOG:
             w = a
         elif op == ATAN:
@@ -138,14 +138,14 @@ class _Writer:
 
 
 def lower(outputs: Sequence[Expr], inputs: Sequence[Expr]) -> Tape:
-    """Write the graph of `outputs` as a tape; slot i holds input i, the next one the time."""
+    """Write the graph of `outputs` as a tape; slot i holds input i, and the next slot the time."""
     tape = _Writer(len(inputs))
     where: dict[int, int] = {node.id: i for i, node in enumerate(inputs)}
     rough = set()
     for node in reachable(outputs):
         if node.id in where:
             continue
-        if node.op == "symbol":  # the inputs are placed already
+        if node.op == "symbol":  # the inputs already have slots
             if node.value[0] != "time":
                 raise AssertionError(f"{node.value[0]} {node.value[2]} cannot be lowered")
             where[node.id] = len(inputs)

@@ -2,23 +2,24 @@
 
 The normalised derivatives ``x_k = x^(k)/k!`` of every node follow from those of lower order by the
 classic recurrences of automatic differentiation. Order and step are those of [jorba2005]: for a
-tolerance ε the order is ``p = ⌈1 - ln(ε)/2⌉`` and the step ``ρ/e²``, with the radius of convergence
-ρ estimated from the last two coefficients, which is near the least work for a digit. The polynomial
-is the dense output.
+tolerance ε the order is ``p = ⌈1 - ln(ε)/2⌉`` and the step is ``ρ/e²``, where the radius of
+convergence ρ is estimated from the last two coefficients. This is close to the least work per
+digit. The polynomial is the dense output.
 
-The coefficients at one point do not see what is too small there: of a tanh far in its saturation
-they are zero to all digits, and the step would leap across the next switch. So each polynomial has
-to satisfy the equation in the middle and at the far end of its step as well, else the step is
-shortened. (Without that a stirrer that is switched by a steep tanh was left on for ever.)
+The coefficients at one point do not show terms that are too small there. For a tanh far in its
+saturation they are zero to all digits, and the step would leap across the next switch. Therefore
+each polynomial must also satisfy the equation in the middle and at the end of its step; otherwise
+the step is shortened. (Without this check a stirrer that is switched by a steep tanh stayed on for
+ever.)
 
-The order grows with the digits asked for, and the step hardly shrinks: where a Runge–Kutta method
-of order 8 needs a hundred times the steps for 16 more digits, this one needs twice the order, four
-times the work. It sees derivatives only. At a kink or a jump it would go on along the branch it
-started on and no error estimate would notice, so a flow with such operations is followed one smooth
-branch at a time, on the branch's own tape. What ends a branch, its *gaps*, are outputs of that tape
-and have a series like everything else; the integration stops where the first of them vanishes, at a
-time that is found to the last bit of the arithmetic. Maps need no derivatives, only the values, and
-may use every operation.
+The order grows with the number of digits, and the step hardly shrinks: for 16 more digits a
+Runge–Kutta method of order 8 needs a hundred times as many steps, and this method needs twice the
+order, which is four times the work. The method uses derivatives only. At a kink or a jump it would
+continue along its current branch, and no error estimate would notice. Therefore a flow with such
+operations is followed one smooth branch at a time, on a tape of that branch. The *gaps*, which
+vanish where the branch ends, are outputs of that tape and have Taylor series like all other nodes.
+The integration stops where the first gap vanishes, at a time that is found to the last bit of the
+arithmetic. Maps need only values, no derivatives, and may use every operation.
 """
 
 from __future__ import annotations
@@ -32,20 +33,20 @@ from chaosbench.numerics import _double_double as n
 from chaosbench.numerics.dop853 import ESCAPED, EXHAUSTED, REACHED, UNDERFLOW
 from chaosbench.numerics.interpreter import expand, slopes
 
-_jit = njit(cache=True, nogil=True, error_model="numpy")  # no contract: see _double_double
+_jit = njit(cache=True, nogil=True, error_model="numpy")  # no "contract": see _double_double
 
 
 SLACK = 100.0
-"""Defect of a polynomial, in tolerances, beyond which its step is shortened to a third."""
+"""Defect of a polynomial, in tolerances, above which its step is multiplied by 0.3."""
 
 CLOSED = 6
-"""How an integration ended: a gap has closed, and another equation holds from here on."""
+"""Status of an integration that stopped because a gap closed; another equation holds from there."""
 
 LOOKS = 8
-"""Points of a step at which the gaps are looked at."""
+"""Points of a step at which the gaps are checked."""
 
 INSIDE = 0.55
-"""Where within the step the defect is looked at, besides its end."""
+"""Fraction of the step at which the defect is checked, in addition to its end."""
 
 
 def order_for(tolerance: float) -> int:
@@ -58,7 +59,7 @@ def _largest(c, d, k):
     largest = 0.0
     for i in range(d):
         size = abs(n.leading(n.load(c, i, k)))
-        if not size <= largest:  # a NaN must not pass
+        if not size <= largest:  # written this way so that NaN does not pass
             largest = size
             if not math.isfinite(size):
                 return math.nan
@@ -67,7 +68,7 @@ def _largest(c, d, k):
 
 @_jit
 def step_size(c, d, order):
-    """Return the step of [jorba2005] from the last two coefficients; NaN where there is none."""
+    """Return the step of [jorba2005] from the last two coefficients; NaN if there is none."""
     scale = max(1.0, _largest(c, d, 0))
     last = (scale / _largest(c, d, order)) ** (1.0 / order)
     before = (scale / _largest(c, d, order - 1)) ** (1.0 / (order - 1))
@@ -76,7 +77,7 @@ def step_size(c, d, order):
 
 @_jit
 def evaluate(c, i, order, s):
-    """Return what variable `i` has changed by after `s` time units (Horner)."""
+    """Return the change of variable `i` after `s` time units (Horner's scheme)."""
     total = n.load(c, i, order)
     for k in range(order - 1, 0, -1):
         total = n.horner(total, s, n.load(c, i, k))
@@ -94,7 +95,7 @@ def slope(c, i, order, s):
 
 @_jit
 def _advanced(c, i, order, s, rest):
-    """Return what variable `i` has changed by after ``s + rest``; `rest` is below an ulp of `s`."""
+    """Return the change of variable `i` after ``s + rest``, where `rest` is below an ulp of `s`."""
     change = evaluate(c, i, order, s)
     if rest != 0.0:
         change = n.add(change, n.times(slope(c, i, order, s), rest))
@@ -109,30 +110,29 @@ def integrate(
     """Integrate `y` in place up to the time `span`, or until a gap closes, sampling into `out`.
 
     Args:
-        code, outputs: of the tape.
-        gaps: slots ``(m,)`` of what is positive as long as the equation holds; none if it always
-            does.
-        skips: ``(m,)``, how often each gap vanishes at the present state, because it was just
-            opened there; zeros after the first step.
-        depths: room for the gaps at the beginning of a step, ``(m, 1)``.
-        c: coefficients ``(slots, order + 1)``, or with a last axis of 2 for double-doubles; the
-            constants are in place and the rest of their rows zero.
-        order: of the polynomials; see `order_for`.
-        tolerance: of the local error; the polynomial must satisfy the equation within its step
-            to `SLACK` of it.
+        code, outputs: the tape's code and output slots.
+        gaps: slots ``(m,)`` of the functions that are positive while the equation holds; empty if
+            it always holds.
+        skips: ``(m,)``, order of the zero of each gap at the present state, where the gap has just
+            opened; zeros after the first step.
+        depths: work space for the gaps at the beginning of a step, ``(m, 1)``.
+        c: coefficients ``(slots, order + 1)``, with a last axis of 2 for double-doubles. The
+            constants must be in place and the rest of their rows zero.
+        order: order of the polynomials; see `order_for`.
+        tolerance: tolerance on the local error; within its step the polynomial must satisfy the
+            equation to `SLACK` times this tolerance.
         y: state and time, ``(d + 1, 1)``; changed in place.
-        carry: what the last additions to `y` rounded away, ``(d, 1)``; changed in place.
-        clock: the time that has gone since the first sample, and what was rounded off it, ``(2,)``;
-            changed in place.
+        carry: rounding errors of the last additions to `y`, ``(d, 1)``; changed in place.
+        clock: time since the first sample and its rounding error, ``(2,)``; changed in place.
         span: length in time units, from the first sample; positive.
-        out: ``(T, d)``; row n is the state after the time n·dt (rounded to double).
+        out: ``(T, d)``; row n is the state at time n·dt (rounded to double) after the first sample.
         row: the first row to fill.
         dt: sampling step of `out`.
-        bound: a state beyond it in magnitude has escaped.
+        bound: a state with a component beyond it in magnitude has escaped.
         max_steps: budget of step attempts.
 
     Returns:
-        status (`CLOSED` at a gap), attempted steps, the next row, and the gap that has closed.
+        status (`CLOSED` at a gap), attempted steps, the next row, and the closed gap (−1: none).
 
     """
     d, m = outputs.size, gaps.size
@@ -151,7 +151,7 @@ def integrate(
     while elapsed < span:
         expand(code, outputs, c, order)
         for e in range(m):
-            n.store(depths, e, 0, n.load(c, gaps[e], 0))  # will be overwritten within the step
+            n.store(depths, e, 0, n.load(c, gaps[e], 0))  # order 0 is overwritten within the step
         h = step_size(c, d, order)
         if not h > 0.0:
             return ESCAPED, attempts, row, -1
@@ -228,7 +228,7 @@ def integrate(
 
 @_jit
 def _gap(c, g, depth, skip, order, s):
-    """Return a gap divided by the power `skip` of the time in the step, and its derivative."""
+    """Return a gap divided by the power `skip` of the time within the step, and its derivative."""
     total = slope = 0.0
     for k in range(order - 1, skip - 1, -1):
         slope = slope * s + total
@@ -238,7 +238,7 @@ def _gap(c, g, depth, skip, order, s):
 
 @_jit
 def _first_closing(c, gaps, depths, skips, order, h):
-    """Return the first gap to close within a step and when it does; −1 if none."""
+    """Return the first gap that closes within a step (−1: none) and the time at which it closes."""
     event, first = -1, h
     for e in range(gaps.size):
         depth = n.leading(n.load(depths, e, 0))
@@ -250,7 +250,7 @@ def _first_closing(c, gaps, depths, skips, order, h):
 
 @_jit
 def _root(c, g, depth, skip, order, h):
-    """Return the first time up to `h` at which a gap is no longer positive; −1 if there is none."""
+    """Return the first time up to `h` at which a gap is not positive; −1 if there is none."""
     left = 0.0
     value, slope = _gap(c, g, depth, skip, order, left)
     if not value > 0.0:
@@ -262,7 +262,7 @@ def _root(c, g, depth, skip, order, h):
         if not then > 0.0:
             outside = right
         elif slope < 0.0 < later:
-            third = (right - left) / 3.0  # the cubic through both ends is above its control points
+            third = (right - left) / 3.0  # the cubic stays above its smallest control point
             if min(value + third * slope, then - third * later) <= 0.0:
                 low, high = left, right
                 for _ in range(60):
@@ -293,13 +293,13 @@ def _polish(c, g, depth, order, s):
     value = n.add(depth, evaluate(c, g, order - 1, s))
     steepness = slope(c, g, order - 1, s)
     correction = n.leading(n.div(value, steepness))
-    # none where the gap was at rounding all the time, or only grazes zero
+    # no correction if the gap was rounding error throughout, or if it only grazes zero
     return -correction if abs(correction) <= 1e-12 * s else 0.0
 
 
 @_jit
 def iterate(code, outputs, c, y, out, bound):
-    """Iterate a map in place; row n of `out` ``(T, d)`` is the state after n iterations.
+    """Iterate a map in place; row n of `out` ``(T, d)`` receives the state after n iterations.
 
     Returns:
         status and the number of iterations done.

@@ -1,4 +1,4 @@
-"""Pictures: attractors, forecasts against the truth, error growth."""
+"""Pictures of attractors, of forecasts and the truth, and of error growth."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pictures of what an analysis found: a predictor's free run beside the truth."""
+"""Pictures of an analysis: a predictor's free run beside the truth."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ __all__ = ["maxima", "plot_analysis"]
 
 
 def plot_analysis(analysis: Analysis) -> dict[str, Figure]:
-    """Draw what `analyse` found, truth beside the predictor's free run.
+    """Draw the results of `analyse`: the truth beside the predictor's free run.
 
     Returns:
-        By name: ``attractor`` in the two liveliest variables (one variable against its own past),
-        ``return_map`` of successive maxima, power ``spectrum``, ``error_growth`` of twins on a log
-        axis with the exponents of the predictor and of the truth as slopes.
+        Figures by name: ``attractor`` in the two liveliest variables (a single variable against its
+        own past), ``return_map`` of successive maxima, power ``spectrum``, and ``error_growth`` of
+        twins on a log axis with the exponents of the predictor and of the truth as slopes.
 
     """
     return {
@@ -55,11 +55,11 @@ def _beside(
         axes.set_xlabel(across)
         axes.set_ylabel(up if k == 1 else "")
         plain(axes)
-        if k == 1:  # a predictor that left the attractor must not shrink the truth to a dot
+        if k == 1:  # the truth sets the limits: a diverged predictor must not shrink it to a dot
             axes.set_xlim(*_room(x))
             axes.set_ylim(*_room(y))
         elif not _inside(x, axes.get_xlim()) or not _inside(y, axes.get_ylim()):
-            _say(axes, "nothing of it is here")
+            _say(axes, "outside these limits")
     figure.tight_layout()
     return figure
 
@@ -91,7 +91,7 @@ def _projection(analysis: Analysis) -> tuple[str, str, Callable[..., Any], str]:
 
 
 def _return_map(analysis: Analysis) -> tuple[str, str, Callable[..., Any], str]:
-    """Successive values of a map; of a flow, maxima of the variable with the thinnest map."""
+    """Choose successive values of a map, or maxima of a flow's variable with the thinnest map."""
     if _discrete(analysis):
         name = analysis.variables[0]
         return f"{name}(n)", f"{name}(n + 1)", lambda v: (v[:-1, 0], v[1:, 0]), "."
@@ -106,7 +106,7 @@ def _return_map(analysis: Analysis) -> tuple[str, str, Callable[..., Any], str]:
 
 
 def maxima(series: FloatArray) -> FloatArray:
-    """Return the local maxima of a sampled series ``(T,)``, by a parabola through three samples."""
+    """Return local maxima of a sampled series ``(T,)``, from parabolas through three samples."""
     before, here, after = series[:-2], series[1:-1], series[2:]
     with np.errstate(invalid="ignore"):
         top = (here > before) & (here >= after)
@@ -115,7 +115,7 @@ def maxima(series: FloatArray) -> FloatArray:
 
 
 def _thickness(series: FloatArray) -> float:
-    """Say how far from a curve the map of successive maxima is, relative to its spread."""
+    """Return the distance of the map of successive maxima from a curve, relative to its spread."""
     top = maxima(series)
     if len(top) < 10 or np.ptp(top) <= 1e-9 * np.abs(top).max():
         return np.inf
@@ -174,7 +174,7 @@ def _twins(analysis: Analysis) -> Figure:
                           label=f"{name}: λ = {rate:.3g}")  # fmt: skip
         axes.legend(frameon=False, fontsize=8)
     else:
-        _say(axes, "the free run left the finite numbers")
+        _say(axes, "the free run is not finite")
     axes.set_yscale("log")
     axes.set_xlabel("Lyapunov times" if constants(analysis.system).lyapunov_time else "periods")
     axes.set_ylabel("distance of twins in σ")

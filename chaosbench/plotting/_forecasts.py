@@ -25,7 +25,7 @@ def plot_forecast(
     lyapunov_exponent: float,
     variables: Sequence[str],
 ) -> Figure:
-    """Draw one window's truth ``(H, d)`` and forecasts ``(H, d)`` against Lyapunov times."""
+    """Draw the truth ``(H, d)`` and the forecasts ``(H, d)`` of one window over Lyapunov times."""
     d = truth.shape[1]
     figure = blank(8.0, 1.5 * d + 0.6)
     time = dt * lyapunov_exponent * np.arange(1, len(truth) + 1)
@@ -48,7 +48,7 @@ def plot_forecast(
 
 
 def plot_error_growth(records: Sequence[Record]) -> Figure:
-    """Draw the median error in standard deviations against Lyapunov times, on a log axis."""
+    """Draw the median error in standard deviations over Lyapunov times, on a log axis."""
     curves: dict[str, dict[float, list[float]]] = {}
     for record in records:
         for name, value in record.scores.items():

@@ -1,4 +1,4 @@
-"""What all pictures share: colours, an empty figure, how it is saved."""
+"""Functions that all pictures share: colours, an empty figure, saving."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ INK, MUTED, ACCENT = "#1b1b1f", "#8a8a94", "#1f5fae"
 
 
 def save(figure: Figure, path: Path | str) -> None:
-    """Write PNG or SVG by the file's suffix; equal figures give equal bytes."""
+    """Write PNG or SVG according to the file's suffix; equal figures give equal bytes."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     metadata: dict[str, Any] = {"Software": None} if path.suffix == ".png" else {"Date": None}
@@ -48,7 +48,7 @@ def plain(axes: Axes) -> None:
 
 
 def liveliest(values: FloatArray) -> tuple[int, int]:
-    """Return the two variables whose plane the orbit fills most, in cells of a 40 × 40 grid."""
+    """Return the two variables in whose plane the orbit visits most cells of a 40 × 40 grid."""
     d = values.shape[1]
     low, high = values.min(axis=0), values.max(axis=0)
     cells = np.minimum(40 * (values - low) / np.where(high > low, high - low, 1), 39).astype(int)

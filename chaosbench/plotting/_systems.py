@@ -1,4 +1,4 @@
-"""Pictures of systems: attractors, series, spectra, fields, and the gallery of them all."""
+"""Pictures of systems: attractors, series, spectra, fields, and the gallery of all systems."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ __all__ = ["plot_attractors", "plot_system", "write_gallery"]
 
 
 def plot_attractors(systems: Sequence[str | System], *, columns: int = 4, seed: int = 0) -> Figure:
-    """Draw one panel a system: flows and maps in their two liveliest variables.
+    """Draw one panel for each system, with flows and maps in their two liveliest variables.
 
-    A delay system is drawn against its own past, a spatially extended one as a space–time field.
+    A delay system is drawn against its own past, a spatially extended system as a space–time field.
     """
     rows = -(-len(systems) // columns)
     figure = blank(2.6 * columns, 2.8 * rows)
@@ -38,8 +38,8 @@ def plot_attractors(systems: Sequence[str | System], *, columns: int = 4, seed: 
 def plot_system(system: str | System, *, seed: int = 0) -> Figure:
     """Draw one system: its attractor, its variables in time and their power spectra.
 
-    A field is drawn in space and time, or as it is at one instant in two dimensions, with the
-    spectrum over its wavenumbers.
+    A field in one dimension is drawn in space and time, a field in two dimensions at one instant,
+    both with the spectrum over the wavenumbers.
     """
     system = get(system)
     if isinstance(system, FieldSystem):
@@ -53,7 +53,7 @@ def plot_system(system: str | System, *, seed: int = 0) -> Figure:
     shown = min(system.dimension, 4)
     length = 100 if discrete else 600
     mean, std = np.array(known.mean), np.array(known.std)
-    if "unbounded" in system.declared_tags:  # moments that grow with the time they are taken over
+    if "unbounded" in system.declared_tags:  # the moments grow with the length of the series
         mean, std = made.values[0, :length].mean(axis=0), made.values[0, :length].std(axis=0)
     standard = (made.values[0] - mean) / np.where(std > 0, std, 1.0)
     colours = shades(shown)
@@ -103,7 +103,7 @@ def _plot_field(system: FieldSystem, seed: int) -> Figure:
     power = (np.abs(np.fft.fftn(fields, axes=axes)) ** 2).mean(axis=0)
     for name, values, colour in zip(
         system.components, power, shades(len(power)), strict=True
-    ):  # along the first axis, added up over the other
+    ):  # along the first axis, summed over the other
         along = values.reshape(system.points[0], -1).sum(axis=1)[
             : system.discretisation.kept[0] + 1
         ]
@@ -122,7 +122,7 @@ def _plot_field(system: FieldSystem, seed: int) -> Figure:
 
 
 def _field_trajectory(system: FieldSystem, points: int, seed: int) -> Trajectories:
-    """Simulate ten periods on the attractor, or the beginning where there is no chaos."""
+    """Simulate ten periods on the attractor, or the beginning if no chaos is known."""
     known = known_constants(system)
     if known is not None and known.lyapunov_time is not None:
         return simulate(system, points=points, dt=known.period / 20, seed=seed, rtol=1e-5)
@@ -132,9 +132,9 @@ def _field_trajectory(system: FieldSystem, points: int, seed: int) -> Trajectori
 
 
 def _draw_field(axes: Axes, system: FieldSystem, made: Trajectories) -> None:
-    """Draw the first field: over time if it has one dimension, at the last instant if it has two.
+    """Draw the first field: over time in one dimension, at the last instant in two dimensions.
 
-    Time and x run to the right.
+    Time (in one dimension) or x (in two) runs to the right.
     """
     axes.set_title(system.name, fontsize=9, color=INK)
     axes.set_xticks([])
@@ -154,7 +154,7 @@ def write_gallery(
     *,
     progress: Callable[[int, int, str], None] | None = None,
 ) -> Path:
-    """Write one picture a system and an index page; return the page."""
+    """Write a picture of each system and an index page; return the path of the page."""
     import html
 
     folder = Path(folder)
@@ -210,7 +210,7 @@ def _attractor(axes: Axes, system: System, seed: int) -> None:
         axes.plot(x, y, ",", color=ACCENT, alpha=0.5)
     elif system.dimension > 9:
         values = simulate(system, points=300, dt=known.period / 30, seed=seed).values[0]
-        if "unbounded" in system.declared_tags:  # of phases that turn, where they point
+        if "unbounded" in system.declared_tags:  # rotating phases: draw their sine
             values = np.sin(values)
         spread = values.std(axis=0)
         values = (values - values.mean(axis=0)) / np.where(spread > 0, spread, 1.0)
@@ -219,7 +219,7 @@ def _attractor(axes: Axes, system: System, seed: int) -> None:
         periods = 60 if system.dimension > 1 else 40
         made = simulate(system, points=200 * periods, points_per_period=200, seed=seed)
         values = made.values[0]
-        if system.dimension == 1:  # against its own past: by its lag, or by a quarter of a period
+        if system.dimension == 1:  # against its own past: one lag or a quarter of a period ago
             lag = round(system.lags[0] / made.dt) if isinstance(system, DelaySystem) else 50
             x, y = values[lag:, 0], values[:-lag, 0]
         else:

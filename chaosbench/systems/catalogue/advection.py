@@ -52,7 +52,7 @@ def abc_flow(x, y, z, *, a=1.73205, b=1.41421, c=1.0):
     aliases=("DoubleGyre",),
 )
 def double_gyre(x, y, t, *, alpha=0.1, eps=0.1, omega=0.62832):
-    """Two counter-rotating gyres in a basin whose dividing line sways."""
+    """Two counter-rotating gyres in a basin, whose dividing line oscillates."""
     sway = eps * sin(omega * t)
     phase = math.pi * (sway * x**2 + (1 - 2 * sway) * x)
     slope = 2 * sway * x + 1 - 2 * sway
@@ -63,10 +63,10 @@ def double_gyre(x, y, t, *, alpha=0.1, eps=0.1, omega=0.62832):
 
 
 def _rotlet(x, y, a, b, wall):
-    """Velocity by a clockwise rotlet at ``(b, 0)`` in a cylinder of radius `a`.
+    """Return the velocity due to a clockwise rotlet at ``(b, 0)`` in a cylinder of radius `a`.
 
-    `wall` is 1 for a rotlet in viscous fluid, which sticks to the wall, and 0 for a vortex in an
-    ideal one, which needs its image only.
+    `wall` is 1 for a rotlet in a viscous fluid, which sticks to the wall, and 0 for a vortex in an
+    ideal fluid, which needs only its image.
     """
     r2 = x**2 + y**2
     near = b**2 - 2 * b * x + r2
@@ -80,7 +80,7 @@ def _rotlet(x, y, a, b, wall):
 
 
 def _blinking(x, y, t, a, b, wall, sigma, tau):
-    """Two rotlets at opposite places that are switched on in turn."""
+    """Return the velocity due to two rotlets at opposite places that are switched on in turn."""
     share = _switch(t, tau)
     u1, v1 = _rotlet(x, y, a, b, wall)
     u2, v2 = _rotlet(x, y, a, -b, wall)
@@ -96,10 +96,10 @@ def _blinking(x, y, t, a, b, wall, sigma, tau):
 def blinking_rotlet(x, y, t, *, a=1.0, b=0.5298833894399929, sigma=-1.0, tau=3.0):
     """Viscous fluid in a cylinder, stirred in turn by two thin rotating rods.
 
-    The velocity is infinite at the rods, which orbits come arbitrarily near. At a tolerance of
-    1e-10 one within 0.001 of a rod drifts inward by a per cent a period, and needs millions of
-    steps for it.
-    Cartesian coordinates, which are canonical and bounded; the reference collection has polar ones.
+    The velocity is infinite at the rods, and orbits come arbitrarily close to them. At a tolerance
+    of 1e-10, an orbit within 0.001 of a rod drifts inward by one per cent per period, and needs
+    millions of steps for it. The coordinates are Cartesian, which are canonical and bounded; the
+    reference collection uses polar ones.
     """
     return _blinking(x, y, t, a, b, 1.0, sigma, tau)
 
@@ -113,14 +113,15 @@ def blinking_rotlet(x, y, t, *, a=1.0, b=0.5298833894399929, sigma=-1.0, tau=3.0
 def blinking_vortex(x, y, t, *, a=1.0, b=0.5, sigma=-1.0, tau=3.0):
     """Ideal fluid in a cylinder, stirred in turn by two point vortices.
 
-    The velocity is infinite at the vortices, which orbits come arbitrarily near.
-    Cartesian coordinates, which are canonical and bounded; the reference collection has polar ones.
+    The velocity is infinite at the vortices, and orbits come arbitrarily close to them. The
+    coordinates are Cartesian, which are canonical and bounded; the reference collection uses polar
+    ones.
     """
     return _blinking(x, y, t, a, b, 0.0, sigma, tau)
 
 
 def _lid_mode(x, y, a, b, k):
-    """Velocity by the k-th sine mode of the lids' motion in a slender cavity."""
+    """Return the velocity due to the k-th sine mode of the lids' motion in a slender cavity."""
     q = k * math.pi / a
     scale = 2 / (2 * k * math.pi * b + a * math.sinh(2 * q * b))
     u = (
@@ -168,8 +169,8 @@ def lid_driven_cavity(x, y, t, *, u1=9.92786, u2=8.34932, tau=1.1):
 def interior_squirmer(x, y, t, *, a=0.5, g=0.5, tau=3.0):
     """Fluid inside a cylinder whose wall strokes alternate between two patterns of five waves.
 
-    Cartesian coordinates, which are canonical and bounded; the reference collection has polar ones.
-    The stream function is ``(r² - 1) Σ (even Im zⁿ - odd Re zⁿ)`` with ``z = x + iy``.
+    The coordinates are Cartesian, which are canonical and bounded; the reference collection uses
+    polar ones. The stream function is ``(r² - 1) Σ (even Im zⁿ - odd Re zⁿ)`` with ``z = x + iy``.
     """
     share = _switch(t, tau)
     odd, even = a * share, g * (1 - share)
@@ -208,9 +209,9 @@ def oscillating_flow(x, y, t, *, b=0.48, k=1.0, omega=0.49, u=0.72):
 def bickley_jet(x, y, t, *, ell=1.77, u=6.266e-05):
     """A tracer in a zonal jet of the stratosphere that meanders under three Rossby waves.
 
-    Lengths in thousands of kilometres, time in seconds. ``x`` runs around the Earth without bound.
-    Jet and waves move eastward, as in the source; in the reference collection the jet blows against
-    the waves, and nothing mixes.
+    Lengths are in thousands of kilometres, time is in seconds. ``x`` runs around the Earth without
+    bound. Jet and waves move eastward, as in the source; in the reference collection the jet blows
+    against the waves, and nothing mixes.
     """
     envelope = u / cosh(y / ell) ** 2
     shift = sway = 0.0

@@ -64,7 +64,7 @@ def shimizu_morioka(x, y, z, *, a=0.85, b=0.5):
 def burke_shaw(x, y, z, *, e=13.0, n=10.0):
     """A relative of the Lorenz system with twisted wings, by Burke and Shaw.
 
-    The source damps y; dysts, which has y' = y - n x z, drives it.
+    In the source y is damped; in dysts, which has y' = y - n x z, it is driven.
     """
     return -n * (x + y), -y - n * x * z, n * x * y + e
 
@@ -76,7 +76,7 @@ def burke_shaw(x, y, z, *, e=13.0, n=10.0):
     aliases=("Dadras",),
 )
 def dadras(x, y, z, *, c=2.0, e=9.0, o=2.7, p=3.0, r=1.7):
-    """A flow with two, three or four scrolls, by one of its parameters."""
+    """A flow with two, three or four scrolls, depending on one of its parameters."""
     return y - p * x + o * y * z, r * y - x * z + z, c * x * y - e * z
 
 
@@ -246,7 +246,7 @@ def sakarya(x, y, z, *, a=-1.0, b=1.0, c=1.0, h=1.0, p=1.0, q=0.4, r=0.3, s=1.0)
     aliases=("LiuChen",),
 )
 def liu_chen(x, y, z, *, a=0.4, b=12.0, c=-5.0, q=-1.0, r=1.0, s=1.0):
-    """Three products, two pairs of wings; a single four-scroll attractor was sought in it.
+    """Three products and two pairs of wings, studied in search of a single four-scroll attractor.
 
     Its chaos is transient: after some thousands of periods orbits end on a limit cycle.
     """
@@ -278,5 +278,5 @@ def wei(x, y, z, *, a=0.35):
 
 @flow(ic=(0.4094, 0.475, -0.7224), reference="jafari2013", tags={"dissipative"})
 def line_equilibrium(x, y, z, *, a=15.0, b=1.0):
-    """Jafari and Sprott's flow that rests anywhere on a line and whose attractor is off it."""
+    """Jafari and Sprott's flow with a line of equilibria and an attractor away from that line."""
     return y, -x + y * z, -x - a * x * y - b * x * z

@@ -14,14 +14,14 @@ __all__ = [
 
 
 def _hill(x, k, n):
-    """Saturation of a cooperative reaction."""
+    """Return the saturation of a cooperative reaction (Hill function)."""
     return x**n / (k**n + x**n)
 
 
 def _calcium(
     z, y, a, *, beta, eps, k, kf, k2, k5, ka, kd, ky, kz, m, n, p, v0, v1, v4, vm2, vm3, vm5
 ):
-    """Calcium in the cytosol and in the store, and the messenger that opens the store."""
+    """Return the rates of calcium in cytosol and store, and of the store's messenger."""
     pump = vm2 * _hill(z, k2, 2)
     release = vm3 * _hill(z, kz, m) * _hill(y, ky, 2) * _hill(a, ka, 4) + kf * y
     breakdown = vm5 * _hill(a, k5, p) * _hill(z, kd, n)
@@ -42,7 +42,7 @@ def calcium_oscillation(
     z, y, a, *, beta=0.65, eps=13.0, k=10.0, kf=1.0, k2=0.1, k5=0.3194, ka=0.1, kd=1.0, ky=0.3,
     kz=0.6, m=2.0, n=4.0, p=1.0, v0=2.0, v1=2.0, v4=3.0, vm2=6.0, vm3=30.0, vm5=50.0,
 ):  # fmt: skip
-    """Bursts of calcium in a cell under a hormone: chaos."""
+    """Chaotic bursts of calcium in a cell under a hormone."""
     return _calcium(
         z, y, a, beta=beta, eps=eps, k=k, kf=kf, k2=k2, k5=k5, ka=ka, kd=kd, ky=ky, kz=kz,
         m=m, n=n, p=p, v0=v0, v1=v1, v4=v4, vm2=vm2, vm3=vm3, vm5=vm5,
@@ -59,7 +59,7 @@ def calcium_quasiperiodic(
     z, y, a, *, beta=0.51, eps=0.1, k=10.0, kf=1.0, k2=0.1, k5=0.3, ka=0.2, kd=0.5, ky=0.2,
     kz=0.5, m=2.0, n=4.0, p=2.0, v0=2.0, v1=2.0, v4=5.0, vm2=6.0, vm3=20.0, vm5=30.0,
 ):  # fmt: skip
-    """Calcium in a cell under a hormone where its oscillation has two incommensurate periods."""
+    """Calcium in a cell under a hormone, oscillating with two incommensurate periods."""
     return _calcium(
         z, y, a, beta=beta, eps=eps, k=k, kf=kf, k2=k2, k5=k5, ka=ka, kd=kd, ky=ky, kz=kz,
         m=m, n=n, p=p, v0=v0, v1=v1, v4=v4, vm2=vm2, vm3=vm3, vm5=vm5,
@@ -78,7 +78,7 @@ def cell_cycle(
 ):  # fmt: skip
     """Two coupled oscillators of cyclin, kinase and protease: replication and division of a cell.
 
-    Each kinase holds back the synthesis of the other oscillator's cyclin.
+    Each kinase inhibits the synthesis of the other oscillator's cyclin.
     """
 
     def oscillator(c, m, x, other):
@@ -125,7 +125,7 @@ def glycolytic_oscillation(
     alpha, beta, gamma, *, d=0.0, ks=4.422, l1=5e8, l2=100.0, nu=1.0, q1=50.0, q2=0.02,
     sigma1=22.2222, sigma2=22.2222,
 ):  # fmt: skip
-    """Two allosteric enzymes in series, each of which its own product activates."""
+    """Two allosteric enzymes in series, each activated by its own product."""
     first = (1 + alpha) * (1 + beta) ** 2
     second = (1 + d * beta) * (1 + gamma) ** 2
     phi = sigma1 * alpha * first / (l1 + (1 + alpha) * first)

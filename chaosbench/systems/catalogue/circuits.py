@@ -73,7 +73,7 @@ def colpitts(x, y, z, *, a=30.0, b=0.8, c=20.0, d=0.08, e=10.0):
     aliases=("AnishchenkoAstakhov",),
 )
 def anishchenko_astakhov(x, y, z, *, mu=1.2, eta=0.5):
-    """A generator whose gain is held back by a rectified and smoothed copy of its own signal."""
+    """A generator whose gain is reduced by a rectified and smoothed copy of its own signal."""
     return mu * x + y - x * z, -x, eta * (maximum(0.0, x) ** 2 - z)
 
 
@@ -86,8 +86,8 @@ def anishchenko_astakhov(x, y, z, *, mu=1.2, eta=0.5):
 def forced_van_der_pol(x, v, t, *, a=1.2, mu=8.53, omega=2 * math.pi / 10):
     """A relaxation oscillator of one valve under a periodic voltage.
 
-    The voltage has the period 10; the reference collection rounds its frequency to 0.63, where the
-    oscillator locks to it and is periodic.
+    The voltage has the period 10. The reference collection rounds its frequency to 0.63, at which
+    the oscillator locks to the voltage and is periodic.
     """
     return v, mu * (1 - x**2) * v - x + a * sin(omega * t)
 
@@ -112,7 +112,7 @@ def ueda(x, v, t, *, k=0.05, b=7.5):
 def murali_lakshmanan_chua(
     x, y, t, *, beta=1.0, nu=0.015, m0=-1.02, m1=-0.55, force=0.15, omega=0.75
 ):
-    """The simplest driven circuit with a diode of Chua: voltage and current."""
+    """The simplest driven circuit with Chua's diode: voltage and current."""
     current = m1 * x + 0.5 * (m0 - m1) * (abs(x + 1) - abs(x - 1))
     return y - current, -beta * (1 + nu) * y - beta * x + force * sin(omega * t)
 
@@ -145,8 +145,9 @@ def shinriki(v1, v2, i, *, r1=22.0, r2=14.5, r3=6.9, c1=0.01, c2=0.1, ell=0.32, 
 def smale_williams(x, u, y, v, t, *, a=5.0, eps=0.5, omega=2 * math.pi, period=6.0):
     """Two van der Pol oscillators that excite each other in turn, at one and at two frequencies.
 
-    Each exchange doubles the phase: seen once a period the attractor is the Smale–Williams
-    solenoid, uniformly hyperbolic. ``omega u`` and ``2 omega v`` are the rates of ``x`` and ``y``.
+    Each exchange doubles the phase. Sampled once per period, the attractor is the Smale–Williams
+    solenoid, which is uniformly hyperbolic. ``omega u`` and ``2 omega v`` are the rates of ``x``
+    and ``y``.
     """
     gain = a * cos(2 * math.pi * t / period)
     return (

@@ -15,7 +15,7 @@ __all__ = [
 
 
 def _nudged(d: int) -> list[float]:
-    """Return the unstable uniform state with one site pushed, as Lorenz did."""
+    """Return the unstable uniform state with one site perturbed, as Lorenz did."""
     return [8.01, *([8.0] * (d - 1))]
 
 
@@ -80,8 +80,8 @@ def atmospheric_regime(
     )
 
 
+# number of slow variables, and of fast variables for each slow one
 _SLOW, _FAST = 8, 8
-"""Slow variables, and fast ones to each."""
 
 
 @flow(
@@ -94,10 +94,11 @@ _SLOW, _FAST = 8, 8
     tags={"dissipative", "hyperchaotic", "climate", "spatiotemporal"},
 )
 def lorenz96_two_scale(slow, fast, *, F=20.0, h=1.0, b=10.0, c=10.0):
-    """Weather on a circle whose every sector holds a ring of fast, small convection.
+    """Weather on a circle of latitude with fast, small-scale convection in every sector.
 
-    The fast variables are ``c`` times as fast and ``b`` times as small; they run on from sector to
-    sector, backwards. Lorenz had 36 sectors of 10, and a forcing of 10.
+    The fast variables are ``c`` times as fast and ``b`` times as small. They form one ring through
+    all sectors, which runs in the opposite direction. Lorenz used 36 sectors of 10 fast variables
+    and a forcing of 10.
     """
     sums = fast.reshape(_SLOW, _FAST).sum(axis=1)
     return (
@@ -116,7 +117,7 @@ def lorenz96_two_scale(slow, fast, *, F=20.0, h=1.0, b=10.0, c=10.0):
 def charney_devore(
     x1, x2, x3, x4, x5, x6, *, x1_star=0.95, x4_star=-0.76095, c=0.1, beta=1.25, gamma=0.2, b=0.5
 ):
-    """Wind over a mountain in a channel: two zonal and two wave modes, blocked now and then.
+    """Wind over a mountain in a channel, in two zonal and two wave modes; at times it is blocked.
 
     ``b`` is the ratio of the channel's width to half its length, ``gamma`` the mountain's height,
     ``beta`` the gradient of the Coriolis parameter and ``c`` the rate of damping.

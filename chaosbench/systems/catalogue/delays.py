@@ -87,7 +87,7 @@ def piecewise_circuit(x, x_tau, *, alpha=1.0, beta=1.0, c=2.24, tau=4.9):
     tags={"dissipative", "hyperchaotic", "physiology"},
 )
 def mackey_glass_30(x, x_tau, *, beta=0.2, gamma=0.1, n=10, tau=30.0):
-    """Production of blood cells under a feedback that comes late enough for hyperchaos."""
+    """Production of blood cells under feedback with a delay long enough for hyperchaos."""
     return beta * x_tau / (1 + x_tau**n) - gamma * x
 
 
@@ -95,7 +95,7 @@ def mackey_glass_30(x, x_tau, *, beta=0.2, gamma=0.1, n=10, tau=30.0):
 def nicholson_blowflies(x, x_tau, *, p=20.0, delta=1.0, tau=8.0):
     """Nicholson's blowflies: the eggs of a crowded generation do not mature.
 
-    Numbers are in units of the most fecund population; the delay, from egg to adult, is eight
-    adult lifetimes here.
+    Population sizes are in units of the most fecund population. The delay, from egg to adult, is
+    eight adult lifetimes here.
     """
     return p * x_tau * exp(-x_tau) - delta * x

@@ -42,7 +42,7 @@ _SUPPLY = np.array([6.0, 10.0, 14.0, 4.0, 9.0])
 def blasius(
     u, v, w, *, a=1.0, alpha1=0.2, alpha2=1.0, b=1.0, c=10.0, k1=0.05, k2=0.0, w_star=0.006
 ):
-    """Vegetation, herbivores and predators: cycles of steady phase and chaotic height."""
+    """Vegetation, herbivores and predators: cycles with steady phase and chaotic amplitude."""
     grazing = alpha1 * u * v / (1 + k1 * u)
     predation = alpha2 * v * w / (1 + k2 * v)
     return a * u - grazing, grazing - predation - b * v, predation - c * (w - w_star)
@@ -166,7 +166,7 @@ def forced_chemostat(
 ):
     """Nutrient, bacteria and their predators in a chemostat whose inflow is modulated.
 
-    Time is counted in changes of the vessel's content, and masses in units of what flows in.
+    The time unit is one exchange of the vessel's content; masses are in units of the inflow.
     """
     eaten, preyed = grow1 * x * y / (a + x), grow2 * y * z / (b + y)
     return 1 + eps * sin(omega * t) - x - eaten, eaten - y - preyed, preyed - z
@@ -180,10 +180,10 @@ def forced_chemostat(
 def seasonal_seir(
     s, log_e, log_i, t, *, mu=0.02, alpha=35.84, gamma=100.0, beta=1800.0, amplitude=0.28
 ):
-    """Measles in a city: susceptible, exposed and infective people, with seasons of contact.
+    """Measles in a city: susceptible, exposed and infective people, with seasonal contact rates.
 
-    Time is in years. The exposed and the infective are so few between epidemics that their
-    logarithms are the variables.
+    Time is in years. The variables are the logarithms of the exposed and the infective, because
+    there are so few between epidemics.
     """
     infections = beta * (1 + amplitude * cos(2 * math.pi * t)) * s * exp(log_i)
     return (

@@ -14,7 +14,7 @@ __all__ = [
 
 
 def _waves(x):
-    """Sixteen waves of falling amplitude, no symmetry and no mean."""
+    """Return sixteen waves of decreasing amplitude, with no symmetry and zero mean."""
     return sum(np.cos(n * x + n * n) / n for n in range(1, 17)) / 3
 
 
@@ -26,10 +26,10 @@ def _waves(x):
     tags={"dissipative", "fluid", "spatiotemporal"},
 )
 def kuramoto_sivashinsky(u, *, L=22.0):
-    """Flame front of the size at which it is weakly turbulent.
+    """A flame front of a length at which it is weakly turbulent.
 
-    The mean of u is conserved; shifts in space and time, and a uniform velocity, give three
-    exponents that are zero.
+    The mean of u is conserved. The symmetries under shifts in space and in time and under a uniform
+    velocity give three zero exponents.
     """
     return -dx(u**2 / 2) - dx(u, 2) - dx(u, 4)
 
@@ -42,7 +42,7 @@ def kuramoto_sivashinsky(u, *, L=22.0):
     tags={"dissipative", "fluid", "hyperchaotic", "spatiotemporal"},
 )
 def kuramoto_sivashinsky_200(u, *, L=200.0):
-    """Flame front nine times as long, extensively chaotic."""
+    """A flame front nine times as long, with extensive chaos."""
     return -dx(u**2 / 2) - dx(u, 2) - dx(u, 4)
 
 
@@ -73,7 +73,7 @@ def complex_ginzburg_landau(u, v, *, c1=3.5, c3=1.0, L=50.0):
     tags={"dissipative", "fluid", "hyperchaotic", "spatiotemporal"},
 )
 def kolmogorov_flow(w, y, *, Re=20.0, n=2.0):
-    """Vorticity of a plane flow that a force along x, a sine of y, drives.
+    """Vorticity of a plane flow driven by a force along x that is a sine of y.
 
     The units are those of the source, which has n = 4 and Re up to 100. At Re = 17 the chaos is a
     transient: within some thousand time units the flow settles on a state with no positive
@@ -93,7 +93,7 @@ def kolmogorov_flow(w, y, *, Re=20.0, n=2.0):
 def burgers(u, *, nu=0.1, L=2 * np.pi):
     """A wave that steepens and decays: the control without chaos, solved by Cole and Hopf.
 
-    Nothing is left of it after a transient; simulate it with ``transient=0``.
+    Nothing is left of the wave after a transient; simulate it with ``transient=0``.
     """
     return -dx(u**2 / 2) + nu * dx(u, 2)
 
@@ -111,7 +111,7 @@ def nikolaevskiy(u, *, r=0.2, L=50.0):
 
 
 def _pulses(x):
-    """Three pulses of the autocatalyst, where the reactant is used up."""
+    """Return three pulses of the autocatalyst, at which the reactant is used up."""
     pulse = sum(
         height * np.exp(-steep * (1 + np.cos(x - at)))
         for height, steep, at in ((1.0, 6, 1.0), (1.6, 20, -0.7), (1.2, 20, 2.9))

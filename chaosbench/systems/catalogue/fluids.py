@@ -82,7 +82,7 @@ def lorenz_bounded(x, y, z, *, beta=8 / 3, r=64.0, rho=28.0, sigma=10.0):
 def lorenz_coupled(
     x1, y1, z1, x2, y2, z2, *, beta=8 / 3, eps=2.85, rho1=35.0, rho2=1.15, sigma=10.0
 ):
-    """A chaotic Lorenz system that drives one which would come to rest on its own.
+    """A chaotic Lorenz system that drives a second one, which alone would come to rest.
 
     ``beta`` is 8/3 as in Lorenz's system, not the reference collection's 2.667.
     """
@@ -114,7 +114,7 @@ def lorenz_stenflo(x, y, z, w, *, a=2.0, b=0.7, c=26.0, d=1.5):
     aliases=("RayleighBenard",),
 )
 def rayleigh_benard(x, y, z, *, a=30.0, b=5.0, r=18.0):
-    """A three-mode caricature of convection, in form a Lü system."""
+    """A three-mode caricature of convection, with the form of the Lü system."""
     return a * (y - x), r * y - x * z, x * y - b * z
 
 
@@ -154,10 +154,10 @@ def rayleigh_benard_9d(c1, c2, c3, c4, c5, c6, c7, c8, c9, *, a=0.5, sigma=0.5, 
     tags={"dissipative", "fluid", "optics"},
 )
 def complex_lorenz(x1, x2, y1, y2, z, *, sigma=2.0, b=0.8, r1=60.0, r2=0.02, e=0.06):
-    """The Lorenz system of complex amplitudes: baroclinic waves, or a detuned laser.
+    """The Lorenz system with complex amplitudes: baroclinic waves, or a detuned laser.
 
-    ``x1 + i x2`` and ``y1 + i y2`` are the amplitudes. Turning both by one angle changes nothing,
-    so that a second exponent is zero.
+    ``x1 + i x2`` and ``y1 + i y2`` are the amplitudes. Rotating both by the same angle changes
+    nothing, so a second exponent is zero.
     """
     return (
         sigma * (y1 - x1),

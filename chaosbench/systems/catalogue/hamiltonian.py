@@ -19,11 +19,12 @@ __all__ = [
     tags={"conservative", "hamiltonian", "astronomy"},
 )
 def three_body(x, y, u, v, *, mu=0.0121505856):
-    """A satellite of the Earth, disturbed by the Moon: the restricted three-body problem.
+    """A satellite of the Earth, perturbed by the Moon: the restricted three-body problem.
 
-    Both turn with the frame; ``mu`` is the Moon's share of the mass and a month has the length 2π.
-    The Jacobi constant is a little above that of the first Lagrange point. So the gate to the Moon
-    is closed, and invariant tori keep the chaotic sea away from the Earth: no orbit collides.
+    The frame rotates with the Earth and the Moon; ``mu`` is the Moon's fraction of the mass, and a
+    month is 2π. The Jacobi constant is slightly above that of the first Lagrange point. Therefore
+    the passage to the Moon is closed, and invariant tori separate the chaotic sea from the Earth:
+    no orbit collides.
     """
     earth = ((x + mu) ** 2 + y**2) ** 1.5
     moon = ((x - 1 + mu) ** 2 + y**2) ** 1.5
@@ -69,7 +70,7 @@ def elastic_pendulum(x, y, px, py, *, k=4.0, g=1.0):
 def fput_chain(q, p, *, beta=1.0):
     """The chain of Fermi, Pasta, Ulam and Tsingou: eight masses, nine springs that harden.
 
-    At this energy the modes share it out; at a hundredth of it they would not for long.
+    At this energy the modes share the energy; at a hundredth of it they would not for a long time.
     """
     stretch = np.diff(np.concatenate([[0.0], q, [0.0]]))
     force = stretch + beta * stretch**3
@@ -82,7 +83,7 @@ def fput_chain(q, p, *, beta=1.0):
     tags={"conservative", "thermostat"},
 )
 def nose_hoover_chain(q, p, zeta, xi):
-    """A harmonic oscillator whose thermostat has a thermostat: almost all of it is chaotic."""
+    """A harmonic oscillator whose thermostat has a thermostat; almost all orbits are chaotic."""
     return p, -q - zeta * p, p**2 - 1 - xi * zeta, zeta**2 - 1
 
 
@@ -92,9 +93,9 @@ def nose_hoover_chain(q, p, zeta, xi):
     tags={"conservative", "thermostat"},
 )
 def thermostat_0532(q, p, zeta, *, a=0.05, b=0.32):
-    """A harmonic oscillator that one thermostat of two moments makes ergodic.
+    """A harmonic oscillator made ergodic by one thermostat that controls two moments.
 
-    The volume breathes and is conserved on average only.
+    Phase-space volume varies and is conserved only on average.
     """
     return p, -q - zeta * (a * p + b * p**3), a * (p**2 - 1) + b * (p**4 - 3 * p**2)
 
@@ -107,6 +108,6 @@ def thermostat_0532(q, p, zeta, *, a=0.05, b=0.32):
 def driven_pendulum(theta, v, t, *, q=2.0, g=1.5, omega=2 / 3):
     """A damped pendulum under a periodic torque, or a Josephson junction in a microwave.
 
-    The angle turns over without bound and is taken modulo 2π.
+    The angle grows without bound and is taken modulo 2π.
     """
     return v, -v / q - sin(theta) + g * cos(omega * t)

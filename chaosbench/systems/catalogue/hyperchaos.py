@@ -112,7 +112,7 @@ def hyper_yang_chen(x, y, z, w, *, a=30.0, b=3.0, c=35.0, d=8.0):
 def hyper_yan(x, y, z, w, *, a=37.0, b=3.0, c=26.0, d=38.0):
     """The Chen system with a fast fourth variable in its third equation.
 
-    In spite of its usual name only one of its exponents is positive.
+    In spite of its usual name, only one of its exponents is positive.
     """
     return (
         a * (y - x),

@@ -31,8 +31,8 @@ def arneodo(x, y, z, *, a=-5.5, b=4.5, c=1.0, d=-1.0):
 def coullet(x, y, z, *, a=-0.8, b=1.1, c=0.45, d=-1.0):
     """The cubic jerk system of Arnéodo, Coullet and Tresser in its weakly chaotic regime.
 
-    Orbits from elsewhere may be much more strongly chaotic for thousands of periods before they
-    settle here.
+    Orbits from other initial states may be much more strongly chaotic for thousands of periods
+    before they settle here.
     """
     return y, z, -a * x - b * y - c * z + d * x**3
 
@@ -44,7 +44,7 @@ def coullet(x, y, z, *, a=-0.8, b=1.1, c=0.45, d=-1.0):
     aliases=("GenesioTesi",),
 )
 def genesio_tesi(x, y, z, *, a=0.44, b=1.1, c=1.0):
-    """A feedback loop with one square, whose chaos harmonic balance predicts."""
+    """A feedback loop with one square, whose chaos is predicted by harmonic balance."""
     return y, z, -c * x - b * y - a * z + x**2
 
 
@@ -93,5 +93,5 @@ def hyperchaotic_snap(x, y, z, w, *, a=3.6):
 
 @flow(ic=(-0.512, -1.313, -0.39), reference="linz1999", tags={"dissipative", "jerk", "circuit"})
 def linz_sprott(x, y, z, *, a=0.6):
-    """The simplest piecewise linear jerk equation: an absolute value, which one diode makes."""
+    """The simplest piecewise linear jerk equation: an absolute value, realised by one diode."""
     return y, z, -a * z - y + abs(x) - 1

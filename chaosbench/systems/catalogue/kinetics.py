@@ -1,4 +1,4 @@
-"""Chemical reactions, and flows that were made as their caricature."""
+"""Chemical reactions, and simplified flows that imitate them."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def forced_brusselator(x, y, t, *, a=0.4, b=1.2, f=0.05, omega=0.81):
     aliases=("IsothermalChemical",),
 )
 def isothermal_chemical(alpha, beta, gamma, *, delta=1.0, kappa=2.5, mu=0.29786, sigma=0.013):
-    """Cubic autocatalysis at constant temperature: mixed-mode oscillations of fast and slow."""
+    """Cubic autocatalysis at constant temperature, with slow and fast mixed-mode oscillations."""
     made = alpha * (1 + beta**2)
     return mu * (kappa + gamma) - made, (made - beta) / sigma, (beta - gamma) / delta
 
@@ -110,7 +110,7 @@ def willamowski_rossler(
     x, y, z, *, k1=30.0, k2=1.0, k3=10.0, k4=1.0, k5=16.5,
     back1=0.25, back2=1e-4, back3=1e-3, back4=1e-3, back5=0.5,
 ):  # fmt: skip
-    """Five reversible reactions of mass action, none of more than two molecules."""
+    """Five reversible mass-action reactions, each of at most two molecules."""
     meet = k4 * x * z - back4
     turn = k2 * x * y - back2 * y**2
     return (

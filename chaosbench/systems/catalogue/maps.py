@@ -65,7 +65,7 @@ def _ikeda_before(x, y, *, u=0.9):
     inverse=_ikeda_before,
 )
 def ikeda(x, y, *, u=0.9):
-    """Light on its rounds through a ring cavity with an absorber."""
+    """Light that circulates in a ring cavity with an absorber."""
     phase = 0.4 - 6 / (1 + x**2 + y**2)
     return 1 + u * (x * cos(phase) - y * sin(phase)), u * (x * sin(phase) + y * cos(phase))
 
@@ -77,7 +77,7 @@ def ikeda(x, y, *, u=0.9):
     aliases=("Tinkerbell",),
 )
 def tinkerbell(x, y, *, a=0.9, b=-0.6013, c=2.0, d=0.5):
-    """A quadratic map whose attractor flies like its namesake."""
+    """A quadratic map whose attractor resembles the flight of the fairy of that name."""
     return x**2 - y**2 + a * x + b * y, 2 * x * y + c * x + d * y
 
 
@@ -89,7 +89,7 @@ def gauss(x, *, a=4.9, b=-0.5):
 
 @map(ic=(0.51,), reference="ricker1954", tags={"dissipative", "ecology"}, aliases=("Ricker",))
 def ricker(x, *, a=3.3):
-    """Stock and recruitment of fish: the many young of a large stock are eaten by it."""
+    """Stock and recruitment of fish: a large stock eats many of its young."""
     return x * exp(a - x)
 
 
@@ -103,7 +103,7 @@ def tent(x, *, mu=0.95):
 def chebyshev(x, *, a=6.0):
     """A Chebyshev polynomial, iterated; its exponent is the logarithm of its degree.
 
-    Outside [-1, 1], where only roundings lead, the polynomial is continued by its border values.
+    Only rounding leads outside [-1, 1]; there the polynomial keeps its boundary values.
     """
     return cos(a * arccos(maximum(-1.0, minimum(1.0, x))))
 
@@ -129,7 +129,7 @@ def _baker_before(x, y, *, a=1.0, stretch=2 - 1e-10):
 def baker(x, y, *, a=1.0, stretch=2 - 1e-10):
     """The baker's transformation: stretch the dough, cut it and stack the halves.
 
-    The stretch falls short of two by so little that binary numbers do not run out of digits.
+    The stretch is slightly below two, because exact doubling would use up the binary digits.
     """
     piece = floor(stretch * x)
     return stretch * x - piece, (a * y + piece) / 2
@@ -150,7 +150,7 @@ def _bogdanov_before(x, y, *, eps=0.0, k=1.2, mu=0.0):
 def bogdanov(x, y, *, eps=0.0, k=1.2, mu=0.0):
     """A Bogdanov–Takens bifurcation in discrete time; area-preserving at these parameters.
 
-    Of 400 initial states all that stay bounded lie on invariant curves.
+    Of 400 initial states tried, every bounded orbit lies on an invariant curve.
     """
     y = (1 + eps) * y + k * x * (x - 1) + mu * x * y
     return x + y, y
@@ -221,9 +221,9 @@ def _hopalong_before(x, y, *, a=3.1, b=2.5, c=4.2):
 def hopalong(x, y, *, a=3.1, b=2.5, c=4.2):
     """Barry Martin's map with a signed square root, the wallpaper of early home computers.
 
-    The orbit spreads over ever larger parts of the plane; nothing is wrapped. The farther out, the
-    less it stretches: averaged over 10⁵ iterations the largest exponent is 0.028, over 10⁷ 0.005
-    and over 3·10⁸ 0.002. It has no limit but zero, and the map is not ranked.
+    The orbit spreads over ever larger parts of the plane; nothing is wrapped. Farther out the map
+    stretches less: the largest exponent is 0.028 averaged over 10⁵ iterations, 0.005 over 10⁷ and
+    0.002 over 3·10⁸. It can only tend to zero, so the map is not ranked.
     """
     return y - 1 - sqrt(absolute(b * x - 1 - c)) * sign(x - 1), a - x - 1
 
@@ -235,7 +235,7 @@ def hopalong(x, y, *, a=3.1, b=2.5, c=4.2):
     aliases=("MaynardSmith",),
 )
 def maynard_smith(x, y, *, a=0.87, b=0.75):
-    """A population that feels the crowding of two generations ago, in a quadratic form."""
+    """A population limited by the crowding of two generations ago, in quadratic form."""
     return y, a * y + b - x**2
 
 
@@ -243,7 +243,7 @@ def maynard_smith(x, y, *, a=0.87, b=0.75):
 def kaplan_yorke(x, y, *, alpha=0.2, modulus=0.99999995):
     """Doubling drives a contraction: the map for which the Kaplan–Yorke dimension was conceived.
 
-    The modulus falls short of one by so little that binary numbers do not run out of digits.
+    The modulus is slightly below one, because exact doubling would use up the binary digits.
     """
     return mod(2 * x, modulus), alpha * y + cos(4 * math.pi * x)
 
@@ -276,7 +276,7 @@ def _duffing_before(x, y, *, a=2.75, b=0.2):
     inverse=_duffing_before,
 )
 def duffing_map(x, y, *, a=2.75, b=0.2):
-    """Holmes's cubic map, a discrete likeness of the Duffing oscillator."""
+    """Holmes's cubic map, a discrete analogue of the Duffing oscillator."""
     return y, -b * x + a * y - y**3
 
 
@@ -293,9 +293,9 @@ def _chirikov_before(p, x, *, k=0.971635):
     inverse=_chirikov_before,
 )
 def chirikov(p, x, *, k=0.971635):
-    """The standard map, a kicked rotator, where its last torus breaks.
+    """The standard map, a kicked rotator, at the kick that breaks its last torus.
 
-    The angle ``x`` turns without bound and is taken modulo 2π.
+    The angle ``x`` grows without bound and is taken modulo 2π.
     """
     p = p + k * sin(x)
     return p, x + p
@@ -330,11 +330,11 @@ def _half_cycle(x, y, t, a, b, gamma, duration):
     inverse=_blinking_vortex_before,
 )
 def blinking_vortex_map(x, y, t, *, a=1.0, b=0.5, gamma=1.0, duration=1.5):
-    """Half a cycle of Aref's blinking vortex: the two places take turns, so the map reads the time.
+    """Half a cycle of Aref's blinking vortex, which alternates between two places in time.
 
-    A point moves on a circle about the vortex by Kepler's equation, which eight Newton steps solve
-    to the last digit. Cartesian coordinates, where the reference collection has polar ones; it also
-    has the wrong phase about the left place and so does not preserve areas there.
+    A point moves on a circle around the vortex according to Kepler's equation, which eight Newton
+    steps solve to the last digit. The coordinates are Cartesian; the reference collection uses
+    polar ones. It also has the wrong phase around the left place and does not preserve area there.
     """
     return _half_cycle(x, y, t, a, b, gamma, duration)
 
@@ -357,7 +357,7 @@ def burgers_map(x, y, *, a=0.75, b=1.75):
 
 @map(ic=(0.1099, 0.04953), reference="aronson1982", tags={"dissipative", "ecology"})
 def delayed_logistic(x, y, *, a=2.27):
-    """A population that feels the crowding of the generation before, past its broken torus."""
+    """A population limited by the crowding of the previous generation, after torus breakdown."""
     return a * x * (1 - y), x
 
 
@@ -381,7 +381,7 @@ def _generalized_henon_before(x, y, z, *, a=1.76, b=0.1):
     inverse=_generalized_henon_before,
 )
 def generalized_henon(x, y, z, *, a=1.76, b=0.1):
-    """Hénon's map with one more memory, stretched along two directions at once."""
+    """Hénon's map with one more step of memory, stretched along two directions at once."""
     return a - y**2 - b * z, x, y
 
 
@@ -394,7 +394,7 @@ def folded_towel(x, y, z, *, a=3.8, b=0.05, c=0.35, d=3.78, e=0.2):
 
 @map(ic=(0.3183098861837907,), reference="corless1992", tags={"smooth"})
 def continued_fraction(x):
-    """Gauss's map: what is left of a number when a digit of its continued fraction is taken.
+    """Gauss's map: it removes the first digit of a number's continued fraction.
 
     Lévy's theorem gives the exponent, ``pi**2 / (6 ln 2)``.
     """

@@ -30,7 +30,7 @@ def henon_heiles(x, y, px, py, *, lam=1.0):
     aliases=("NoseHoover",),
 )
 def nose_hoover(x, y, z, *, a=1.5):
-    """A harmonic oscillator in contact with a heat bath that remembers."""
+    """A harmonic oscillator in contact with a heat bath that has a memory."""
     return y, -x + y * z, a - y**2
 
 
@@ -41,10 +41,10 @@ def nose_hoover(x, y, z, *, a=1.5):
     aliases=("DoublePendulum",),
 )
 def double_pendulum(theta1, theta2, p1, p2, *, g=9.81, l1=1.0, l2=1.0, m1=1.0, m2=1.0):
-    """Two pendulums, one hung from the other, in canonical momenta.
+    """Two pendulums, one hanging from the other, with canonical momenta.
 
     The coupling torque is that of the Hamiltonian; in the reference collection half of one term is
-    missing and the energy drifts. The angles turn over without bound and are taken modulo 2π.
+    missing and the energy drifts. The angles grow without bound and are taken modulo 2π.
     """
     c, s = cos(theta1 - theta2), sin(theta1 - theta2)
     inertia = m1 + m2 * s**2
@@ -88,7 +88,7 @@ def swinging_atwood(r, theta, p_r, p_theta, *, g=9.82, m1=1.0, m2=4.5):
 def arnold_web(i1, i2, phi1, phi2, t, *, eps=0.01, omega=1.0):
     """Two rotators and a clock, coupled weakly: actions diffuse along a web of resonances.
 
-    The angles turn without bound and are taken modulo 2π.
+    The angles grow without bound and are taken modulo 2π.
     """
     force = eps / (4 + cos(phi1) + cos(phi2) + cos(omega * t)) ** 2
     return -force * sin(phi1), -force * sin(phi2), i1, i2
@@ -141,10 +141,10 @@ def newton_leipnik(x, y, z, *, a=0.4, b=0.175):
     aliases=("FluidTrampoline",),
 )
 def fluid_trampoline(x, v, t, *, gamma=1.82, psi=0.01019, omega=1.21):
-    """A drop that bounces on a vibrated soap film, a spring that only pushes.
+    """A drop that bounces on a vibrated soap film, which acts as a spring that only pushes.
 
-    The damping sets in with a jump where the drop touches the film. Its chaos is transient: after
-    some thousands of periods the drop bounces periodically.
+    The damping jumps when the drop touches the film. The chaos is transient: after some thousands
+    of periods the drop bounces periodically.
     """
     film = where(x < 0, x + psi * v * abs(v), 0.0)
     return v, -1 - film + gamma * cos(omega * t)
@@ -161,9 +161,10 @@ def stick_slip_oscillator(
 ):
     """A mass on a moving belt: dry friction holds it until it slips.
 
-    The friction jumps where the mass moves as fast as the belt, and holds it there for a while: the
-    state slides along the surface v = vs. At these parameters its motion is periodic; as each stick
-    ends one direction of its tangent space, it has no second exponent and no constants are stored.
+    The friction jumps when the mass moves as fast as the belt, and holds it there for a while: the
+    state slides along the surface v = vs. At these parameters the motion is periodic. Each phase of
+    sticking removes one direction of tangent space, so there is no second exponent and no constants
+    are stored.
     """
     friction = t0 * sign(v - vs) - alpha * v + beta * (v - vs) ** 3
     return v, eps * (gamma * cos(omega * t) - friction) + a * x - b * x**3

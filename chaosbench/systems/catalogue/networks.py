@@ -22,7 +22,7 @@ def _uneven(d: int) -> list[float]:
     tags={"dissipative", "hyperchaotic", "spatiotemporal"},
 )
 def coupled_map_lattice(x, *, a=1.9, eps=0.1):
-    """Logistic maps on a ring, each of which leaves a little to its two neighbours.
+    """Logistic maps on a ring; each passes a small share to its two neighbours.
 
     ``eps`` is the share that diffuses; at this ``a`` turbulence is fully developed.
     """
@@ -43,8 +43,8 @@ _FREQUENCIES = (2 * np.arange(_OSCILLATORS) + 1) / _OSCILLATORS - 1
 def kuramoto(theta, *, K=1.0):
     """Kuramoto's phase oscillators, all coupled to all, below synchrony: phase chaos.
 
-    The natural frequencies are spaced evenly over [-1, 1]. The phases turn without bound and are
-    taken modulo 2π; their mean stays where it is, and so a second exponent is zero.
+    The natural frequencies are spaced evenly over [-1, 1]. The phases grow without bound and are
+    taken modulo 2π; their mean is constant, so a second exponent is zero.
     """
     s, c = sin(theta), cos(theta)
     return _FREQUENCIES + K / _OSCILLATORS * (s.sum() * c - c.sum() * s)
@@ -56,7 +56,7 @@ def kuramoto(theta, *, K=1.0):
     tags={"dissipative", "neuron"},
 )
 def coupled_fitzhugh_nagumo(x1, y1, x2, y2, *, a=-0.025794, b1=0.0065, b2=0.0135, c=0.02, k=0.128):
-    """Two unlike excitable units that now and then fire together: extreme events.
+    """Two different excitable units that occasionally fire together: extreme events.
 
     Most of the time both oscillate with small, irregular amplitudes.
     """
@@ -74,8 +74,9 @@ _NEURONS, _INPUTS = 64, 16
 def _random_wiring() -> tuple[np.ndarray, np.ndarray]:
     """Return the sources ``(64, 16)`` of each neuron's inputs and their weights.
 
-    Integers only, from Knuth's linear congruential generator: the same on every machine. A weight
-    is a sum of twelve uniform numbers less its mean, which has unit variance and is nearly normal.
+    All numbers are integers from Knuth's linear congruential generator, so the result is the same
+    on every machine. A weight is the sum of twelve uniform numbers minus its mean; it has unit
+    variance and is nearly normal.
     """
     state = 6
 
@@ -106,10 +107,10 @@ _SOURCES, _WEIGHTS = _random_wiring()
     tags={"dissipative", "neuron", "spatiotemporal"},
 )
 def rate_network(x, *, g=2.5):
-    """Sixty-four firing rates with random excitation and inhibition, whose gain makes chaos.
+    """Sixty-four firing rates with random excitation and inhibition, chaotic at this gain.
 
-    Sompolinsky, Crisanti and Sommers wire all to all. Here each neuron hears 16 others, drawn at
-    random, and the weights have the variance ``g**2 / 16``: the same mean field at a quarter of
-    the work. Of so few neurons not every drawing is chaotic; this one is.
+    Sompolinsky, Crisanti and Sommers connect all to all. Here each neuron has 16 random inputs, and
+    the weights have the variance ``g**2 / 16``, which gives the same mean field at a quarter of the
+    work. With so few neurons not every random network is chaotic; this one is.
     """
     return g / np.sqrt(_INPUTS) * (_WEIGHTS * tanh(x)[_SOURCES]).sum(axis=1) - x

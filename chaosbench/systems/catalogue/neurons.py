@@ -127,7 +127,7 @@ def cellular_neural_network(x, y, z, *, a=4.4, b=3.21, c=1.1, d=1.24):
     aliases=("BeerRNN",),
 )
 def beer_rnn(y):
-    """Three neurons in continuous time, each wired to all."""
+    """Three neurons in continuous time, each connected to all three."""
     firing = 1 / (1 + exp(-(y + _BEER_BIASES)))
     return (_BEER_WEIGHTS @ firing - y) / _BEER_TIMES
 
@@ -140,7 +140,7 @@ def beer_rnn(y):
     aliases=("Hopfield",),
 )
 def hopfield(x, *, beta=0.5, eps=10.0, tau=2.5):
-    """Six neurons with asymmetric inhibition, which a symmetric Hopfield network could not do."""
+    """Six neurons whose asymmetric inhibition gives chaos, unlike a symmetric Hopfield network."""
     return (1 + tanh(eps * (_HOPFIELD_WEIGHTS @ x))) / 2 - x / tau - beta
 
 
@@ -156,16 +156,16 @@ def bonhoeffer_van_der_pol(x, y, t, *, a=0.7, b=0.8, c=0.1, force=0.74, omega=1.
 
 @map(ic=(1.263, -2.801), reference="rulkov2001", tags={"neuron"})
 def rulkov(x, y, *, alpha=4.1, mu=0.001, sigma=-1.0):
-    """A neuron in two lines: a fast voltage that bursts chaotically and a slow adaptation.
+    """A neuron in two variables: a fast voltage that bursts chaotically and a slow adaptation.
 
-    Volumes grow on average, for the fast variable folds over itself while it bursts.
+    Volumes grow on average, because the fast variable folds over itself while it bursts.
     """
     return alpha / (1 + x**2) + y, y - mu * (x - sigma)
 
 
 @map(ic=(0.04256, 2.086), reference="chialvo1995", tags={"dissipative", "neuron"})
 def chialvo(x, y, *, a=0.89, b=0.18, c=0.28, k=0.03):
-    """An excitable membrane, generation by generation: activation and recovery."""
+    """An excitable membrane in discrete time: activation and recovery."""
     return x**2 * exp(y - x) + k, a * y - b * x + c
 
 
@@ -184,10 +184,10 @@ def _after_spike(u, *, c, d):
     resets=[(_above_peak, _after_spike)],
 )
 def izhikevich(v, u, *, a=0.2, b=2.0, c=-56.0, d=-16.0, current=-99.0, peak=30.0):
-    """A spiking neuron: at its peak the voltage is set back and the recovery moved.
+    """A spiking neuron: at its peak the voltage is reset and the recovery variable shifted.
 
-    Voltage in mV, time in ms; parameters of the chaos that Nobukawa and others studied with
-    saltation matrices [nobukawa2015]. No autonomous flow of two variables is chaotic without
-    resets.
+    Voltage in mV, time in ms. At these parameters Nobukawa and others studied the chaos with
+    saltation matrices [nobukawa2015]. Without resets, no autonomous flow of two variables is
+    chaotic.
     """
     return 0.04 * v**2 + 5 * v + 140 - u + current, a * (b * v - u)

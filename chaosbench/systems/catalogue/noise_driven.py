@@ -1,4 +1,4 @@
-"""Flows that noise drives; Itô's sense, a Brownian motion of its own for every variable."""
+"""Flows driven by noise, in Itô's sense, with an independent Brownian motion for each variable."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def _kick(*, epsilon=0.5):
     tags={"dissipative", "fluid"},
 )
 def stochastic_lorenz(x, y, z, *, sigma=10.0, rho=28.0, beta=8 / 3):
-    """Lorenz's convection rolls, each variable pushed about by noise of a constant amplitude."""
+    """Lorenz's convection rolls with noise of constant amplitude in each variable."""
     return sigma * (y - x), x * (rho - z) - y, x * y - beta * z
 
 
@@ -39,9 +39,9 @@ def stochastic_lorenz(x, y, z, *, sigma=10.0, rho=28.0, beta=8 / 3):
     tags={"dissipative", "fluid"},
 )
 def stochastic_lorenz_multiplicative(x, y, z, *, sigma=10.0, rho=28.0, beta=8 / 3):
-    """Lorenz's convection rolls under noise in proportion to each variable.
+    """Lorenz's convection rolls with noise proportional to each variable.
 
-    The source drives all three with one Brownian motion; here each has its own.
+    The source drives all three variables with one Brownian motion; here each has its own.
     """
     return sigma * (y - x), x * (rho - z) - y, x * y - beta * z
 

@@ -30,9 +30,9 @@ def rikitake_dynamo(x, y, z, *, a=1.0, mu=1.0):
 def windmi_reduced(i, v, p, *, a1=0.247, b1=10.8, b2=0.0752, b3=1.06, d1=2200.0, v_sw=5.5):
     """The magnetosphere under a steady solar wind: current, voltage and plasma pressure.
 
-    The pressure enters the second equation by its square root, as in the source; the reference
-    collection halves it instead. At its solar wind of 5 the source's equation is in a periodic
-    window of the chaotic range, so ``v_sw`` is 5.5 here.
+    The pressure enters the second equation through its square root, as in the source; the reference
+    collection halves it instead. At the solar wind of the reference collection, 5, the source's
+    equation is in a periodic window of the chaotic range, so ``v_sw`` is 5.5 here.
     """
     gate = (1 + tanh(d1 * (i - 1))) / 2
     return (

@@ -21,8 +21,8 @@ __all__ = [
 def sprott_a(x, y, z):
     """Case A of the simplest quadratic flows: a thermostatted oscillator, the conservative case.
 
-    The initial state lies in the chaotic sea, where Sprott put it; that of the reference collection
-    lies on a torus.
+    The initial state is Sprott's and lies in the chaotic sea; the reference collection's lies on a
+    torus.
     """
     return y, -x + y * z, 1 - y**2
 
@@ -232,5 +232,5 @@ def sprott_more(x, y, z):
     aliases=("SprottTorus",),
 )
 def sprott_torus(x, y, z):
-    """A strange attractor that shares its space with invariant tori; the start is on the former."""
+    """A strange attractor, on which the initial state lies, that coexists with invariant tori."""
     return y + 2 * x * y + x * z, 1 - 2 * x**2 + y * z, x - x**2 - y**2

@@ -1,6 +1,6 @@
-"""Maps of the torus and the cylinder: angles that are kicked and turn.
+"""Maps of the torus and the cylinder: rotations and kicked rotators.
 
-An angle that is wrapped jumps, and the jump is none of the motion: these maps are tagged smooth.
+A wrapped angle jumps, but the motion itself does not, so these maps are tagged smooth.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def _arnold_cat_before(x, y):
 def arnold_cat(x, y):
     """Arnold's cat, sheared along both sides of its torus; both exponents are known exactly.
 
-    Sums and remainders of binary numbers are exact here, and so is every orbit.
+    Sums and remainders of binary numbers are exact here, so every orbit is exact.
     """
     return mod(x + y, 1.0), mod(x + 2 * y, 1.0)
 
@@ -52,10 +52,10 @@ def _froeschle_before(p1, x1, p2, x2, *, k1=3.0, k2=2.0, eps=1.0):
     inverse=_froeschle_before,
 )
 def froeschle(p1, x1, p2, x2, *, k1=3.0, k2=2.0, eps=1.0):
-    """Two coupled standard maps, kicked so strongly that no island is left to stick to.
+    """Two coupled standard maps, kicked so strongly that no islands remain.
 
-    The momenta are wrapped as the angles are, which changes nothing: a whole turn between two
-    kicks is no turn.
+    The momenta are wrapped like the angles. This changes nothing, because a whole turn between two
+    kicks has no effect.
     """
     kick = eps * sin(x1 + x2)
     p1, p2 = mod(p1 + k1 * sin(x1) + kick, _TURN), mod(p2 + k2 * sin(x2) + kick, _TURN)
@@ -96,7 +96,7 @@ def zaslavskii(x, y, *, eps=0.3, nu=400 / 3, r=3.0):
     """A limit cycle that is kicked periodically and relaxes between the kicks.
 
     ``x`` counts turns. The parameters are those at which Russell, Hanson and Ott measured its
-    dimension [russell1980]; at those of the reference collection nothing is chaotic.
+    dimension [russell1980]; at those of the reference collection the map is not chaotic.
     """
     turn = nu * (1 - math.exp(-r)) / r
     kicked = y + eps * cos(2 * math.pi * x)
