@@ -83,7 +83,7 @@ def settling_time(scales: Scales) -> float:
     if system.discrete:
         return 1000.0
     period = scales.period
-    if "transient" in system.declared_tags:
+    if system.transient:
         return 10.0 * period  # its chaos does not last much longer
     # an exponent close to zero, of a system that is hardly chaotic, must not take forever;
     # the period of a field is that of its slowest waves, and a step costs a hundred times more

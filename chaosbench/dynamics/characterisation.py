@@ -96,7 +96,7 @@ def characterise(
     where even that would leave more than ten percent. Where one percent is within reach, it is
     followed further; a field, whose steps are dear, only for that.
 
-    A system that is tagged transient is measured over 100 periods on each of 32 orbits whose chaos
+    A system whose chaos is transient is measured over 100 periods on each of 32 orbits whose chaos
     lasts that long; it is never ranked.
 
     Args:

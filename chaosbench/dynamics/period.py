@@ -64,7 +64,7 @@ def stationary(system: System, samples: FloatArray) -> FloatArray:
     The spread of a phase that turns or wanders grows with the time it is watched, and its spectrum
     peaks at the lowest frequency there is: neither tells a period, however long the span.
     """
-    return np.diff(samples, axis=0) if "unbounded" in system.declared_tags else samples
+    return samples if system.stationary else np.diff(samples, axis=0)
 
 
 def _slopes(system: System, orbit: Orbit) -> FloatArray:

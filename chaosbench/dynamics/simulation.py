@@ -67,7 +67,7 @@ def simulate(
             only.
         transient: time units (iterations) dropped before the first sample; 0 with `ic`, else by
             default between 100 and 200 periods and at least 20 Lyapunov times (10 to 20 periods
-            for a field and for a system that is tagged transient).
+            for a field and for a system whose chaos is transient).
         integrator: ``auto``, or for a flow ``dop853``, ``rodas5p``, which is for stiff ones, or
             ``taylor-lanes``, which integrates several trajectories side by side on SIMD lanes:
             several times as fast for eight or more, the same trajectories within `rtol`; for a

@@ -53,7 +53,7 @@ def plot_system(system: str | System, *, seed: int = 0) -> Figure:
     shown = min(system.dimension, 4)
     length = 100 if discrete else 600
     mean, std = np.array(known.mean), np.array(known.std)
-    if "unbounded" in system.declared_tags:  # the moments grow with the length of the series
+    if not system.stationary:  # the moments grow with the length of the series
         mean, std = made.values[0, :length].mean(axis=0), made.values[0, :length].std(axis=0)
     standard = (made.values[0] - mean) / np.where(std > 0, std, 1.0)
     colours = shades(shown)
@@ -210,7 +210,7 @@ def _attractor(axes: Axes, system: System, seed: int) -> None:
         axes.plot(x, y, ",", color=ACCENT, alpha=0.5)
     elif system.dimension > 9:
         values = simulate(system, points=300, dt=known.period / 30, seed=seed).values[0]
-        if "unbounded" in system.declared_tags:  # rotating phases: draw their sine
+        if not system.stationary:  # rotating phases: draw their sine
             values = np.sin(values)
         spread = values.std(axis=0)
         values = (values - values.mean(axis=0)) / np.where(spread > 0, spread, 1.0)

@@ -8,12 +8,13 @@ from types import MappingProxyType
 from typing import Any, TypeVar
 
 from chaosbench.errors import DefinitionError
-from chaosbench.systems._system import System
+from chaosbench.systems._system import TRAITS, System
 from chaosbench.systems.tracing import signature
 
-__all__ = ["InitialState", "declare", "parameters_of"]
+__all__ = ["Angles", "InitialState", "declare", "declared", "parameters_of"]
 
 InitialState = Iterable[float] | Callable[[int], Iterable[float]]
+Angles = Mapping[str, float | Callable[..., float]]
 S = TypeVar("S", bound=System)
 
 
@@ -26,6 +27,10 @@ def declare(
     tags: Iterable[str],
     aliases: Iterable[str],
     name: str | None,
+    dissipative: bool,
+    transient: bool,
+    angles: Angles | None = None,
+    unbounded: bool = False,
     dim: int | Mapping[str, int] | None = None,
     not_state: Collection[str] = (),
     **more: Any,
@@ -36,12 +41,14 @@ def declare(
         kind: class of the system.
         function: the definition.
         ic: initial state, or a function of the dimension where the dimension may vary.
-        reference, tags, aliases, dim, name: as for `flow`.
+        reference, tags, aliases, dim, name, dissipative, transient, angles, unbounded: as for
+            `flow`.
         not_state: positional arguments that are neither state nor the time.
         **more: fields that only this kind has.
 
     Raises:
-        DefinitionError: a parameter that is not finite, or an initial state of another size.
+        DefinitionError: a parameter that is not finite, an initial state of another size, a tag
+            that has a field of its own, or an angle that is no argument.
 
     """
     title = name or function.__name__
@@ -65,6 +72,10 @@ def declare(
             f"the initial state of {title!r} must be {len(variables)} finite numbers "
             f"({', '.join(variables[:6])}), not {len(first)}"
         )
+    names = {entry[0] if isinstance(entry, tuple) else entry for entry in layout}
+    for angle in angles or {}:
+        if angle not in names:
+            raise DefinitionError(f"the angle {angle!r} of {title!r} is none of its arguments")
     return kind(
         name=title,
         function=function,
@@ -73,13 +84,32 @@ def declare(
         ic=first,
         reference=reference,
         home=(function.__module__, function.__qualname__),
-        declared_tags=frozenset(tags),
+        declared_tags=declared(tags, title),
         aliases=tuple(aliases),
+        dissipative=dissipative,
+        transient=transient,
+        angles=MappingProxyType(dict(angles or {})),
+        unbounded=unbounded,
         driven="t" in positional,
         layout=tuple(layout),
         start=ic if callable(ic) else None,
         **more,
     )
+
+
+def declared(tags: Iterable[str], title: str) -> frozenset[str]:
+    """Return the tags of a definition, but for those that decide numbers.
+
+    Raises:
+        DefinitionError: a tag that has a field of its own.
+
+    """
+    found = frozenset(tags)
+    for tag in sorted(found & TRAITS):
+        raise DefinitionError(
+            f"{tag!r} decides numbers of {title!r} and is no mere tag: write {tag}=True"
+        )
+    return found
 
 
 def parameters_of(function: Callable[..., Any], title: str) -> tuple[list[str], dict[str, float]]:

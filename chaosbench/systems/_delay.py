@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 
 from chaosbench.errors import DefinitionError, InputError, ParameterError
 from chaosbench.expressions import Expr, Graph
-from chaosbench.systems._declare import InitialState, declare
+from chaosbench.systems._declare import Angles, InitialState, declare
 from chaosbench.systems._system import Kind, System
 from chaosbench.systems.tracing import signature
 from chaosbench.trajectories import FloatArray
@@ -110,12 +110,17 @@ def delay(
     reference: str,
     tags: Iterable[str] = (),
     aliases: Iterable[str] = (),
+    dissipative: bool = False,
+    transient: bool = False,
+    angles: Angles | None = None,
+    unbounded: bool = False,
     name: str | None = None,
 ) -> Callable[[Callable[..., Any]], DelaySystem]:
     """Define a delay differential equation.
 
     A positional ``x_tau`` is the state variable ``x``, a parameter ``tau`` time units ago; with
-    ``x_tau2`` and a parameter ``tau2`` there may be several. `ic` is the constant history.
+    ``x_tau2`` and a parameter ``tau2`` there may be several. `ic` is the constant history; the other
+    arguments are as for `flow`.
 
     Raises:
         DefinitionError: no delayed argument, or a delay that is not positive.
@@ -133,7 +138,8 @@ def delay(
             )
         system = declare(
             DelaySystem, function, ic=ic, reference=reference, tags=tags, aliases=aliases,
-            name=name, not_state={argument for argument, _, _ in found},
+            name=name, dissipative=dissipative, transient=transient, angles=angles, unbounded=unbounded,
+            not_state={argument for argument, _, _ in found},
         )  # fmt: skip
         delays = tuple(
             Delay(argument, system.variables.index(variable), float(parameters[lag]))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from chaosbench.errors import DefinitionError
 from chaosbench.expressions import Expr
-from chaosbench.systems._declare import InitialState, declare
+from chaosbench.systems._declare import Angles, InitialState, declare
 from chaosbench.systems._system import Kind, System
 from chaosbench.systems.tracing import called, named_arguments
 
@@ -112,6 +112,10 @@ def flow(
     reference: str,
     tags: Iterable[str] = (),
     aliases: Iterable[str] = (),
+    dissipative: bool = False,
+    transient: bool = False,
+    angles: Angles | None = None,
+    unbounded: bool = False,
     dim: int | Mapping[str, int] | None = None,
     name: str | None = None,
     resets: Iterable[Reset] = (),
@@ -126,6 +130,11 @@ def flow(
         reference: key into ``references.bib``.
         tags: see the guide; what follows from the equation (driven, kinked) is added.
         aliases: other names, such as the one in dysts.
+        dissipative: volumes shrink on average, and orbits forget their errors.
+        transient: the chaos ends.
+        angles: variables that are angles or positions in a periodic box, with their period: a
+            number, or a function that names the parameters it needs.
+        unbounded: other variables have no stationary distribution either.
         dim: the size of the one vector argument, or name to size where there are several.
         name: registered name; the function's by default.
         resets: pairs of functions of the state, the time and the parameters, each of which names
@@ -141,5 +150,6 @@ def flow(
     """
     return lambda function: declare(
         Flow, function, ic=ic, reference=reference, tags=tags, aliases=aliases, dim=dim, name=name,
+        dissipative=dissipative, transient=transient, angles=angles, unbounded=unbounded,
         resets=tuple(resets),
     )  # fmt: skip

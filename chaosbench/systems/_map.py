@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 from numpy.typing import ArrayLike
 
 from chaosbench.errors import DefinitionError, InputError
-from chaosbench.systems._declare import InitialState, declare
+from chaosbench.systems._declare import Angles, InitialState, declare
 from chaosbench.systems._system import Kind, System
 from chaosbench.systems.tracing import signature
 from chaosbench.trajectories import FloatArray
@@ -79,6 +79,10 @@ def map(  # noqa: A001 - the field's word
     reference: str,
     tags: Iterable[str] = (),
     aliases: Iterable[str] = (),
+    dissipative: bool = False,
+    transient: bool = False,
+    angles: Angles | None = None,
+    unbounded: bool = False,
     dim: int | Mapping[str, int] | None = None,
     name: str | None = None,
     inverse: Callable[..., Any] | None = None,
@@ -86,7 +90,8 @@ def map(  # noqa: A001 - the field's word
     """Define a map: the decorated function returns the next state.
 
     Args:
-        ic, reference, tags, aliases, dim, name: as for `flow`.
+        ic, reference, tags, aliases, dissipative, transient, angles, unbounded, dim, name: as for
+            `flow`.
         inverse: returns the state before, where that exists in closed form; it has the arguments
             of the map. See `Map.inverse`.
 
@@ -103,7 +108,8 @@ def map(  # noqa: A001 - the field's word
             )
         return declare(
             Map, function, ic=ic, reference=reference, tags=tags, aliases=aliases, dim=dim,
-            name=name, inverse_function=inverse,
+            name=name, dissipative=dissipative, transient=transient, angles=angles, unbounded=unbounded,
+            inverse_function=inverse,
         )  # fmt: skip
 
     return decorate

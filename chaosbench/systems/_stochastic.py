@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 from chaosbench.errors import DefinitionError
 from chaosbench.expressions import Expr, Graph, differentiate
-from chaosbench.systems._declare import InitialState, declare
+from chaosbench.systems._declare import Angles, InitialState, declare
 from chaosbench.systems._system import Kind, System
 from chaosbench.systems.tracing import accepted, called, named_arguments, signature
 
@@ -141,6 +141,10 @@ def stochastic(
     reference: str,
     tags: Iterable[str] = (),
     aliases: Iterable[str] = (),
+    dissipative: bool = False,
+    transient: bool = False,
+    angles: Angles | None = None,
+    unbounded: bool = False,
     dim: int | Mapping[str, int] | None = None,
     name: str | None = None,
 ) -> Callable[[Callable[..., Any]], StochasticSystem]:
@@ -156,7 +160,8 @@ def stochastic(
         step: the longest integration step in time units. It is fixed, because a Brownian path has
             no smoothness for a tolerance to act on; the error of a trajectory falls with its
             1.5th power.
-        ic, reference, tags, aliases, dim, name: as for `flow`.
+        ic, reference, tags, aliases, dissipative, transient, angles, unbounded, dim, name: as for
+            `flow`.
 
     Raises:
         DefinitionError: a step that is not positive; a parameter with two defaults.
@@ -177,7 +182,8 @@ def stochastic(
     def decorate(function: Callable[..., Any]) -> StochasticSystem:
         system = declare(
             StochasticSystem, function, ic=ic, reference=reference, tags=tags, aliases=aliases,
-            dim=dim, name=name, noise=noise, step=float(step),
+            dim=dim, name=name, dissipative=dissipative, transient=transient, angles=angles, unbounded=unbounded,
+            noise=noise, step=float(step),
         )  # fmt: skip
         positional, own = signature(noise)
         drift = dict(system.parameters)

@@ -30,6 +30,9 @@ Kind = Literal["flow", "delay", "map", "field", "stochastic"]
 FEWEST_VARIABLES = 4
 """Of an equation whose dimension may vary."""
 
+TRAITS = frozenset({"dissipative", "transient", "unbounded"})
+"""Tags that decide numbers and therefore have fields of their own."""
+
 _KINKS = frozenset({"abs", "min", "max"})
 _JUMPS = frozenset({"sign", "floor", "mod", "where"})
 
@@ -52,8 +55,15 @@ class System(Compiled, ABC):
         ic: initial state ``(d,)``; for a delay system its constant history.
         reference: key into ``references.bib``.
         home: module and qualified name of the definition, under which another process finds it.
-        declared_tags: tags of the definition; `tags` has those that follow from the equation too.
+        declared_tags: tags of the definition; `tags` has those that follow from the fields and from
+            the equation too.
         aliases: other names, such as the one in dysts.
+        dissipative: volumes shrink on average, and orbits forget their errors.
+        transient: the chaos ends; what comes after it is not looked at.
+        angles: variables that are angles or positions in a periodic box, with their period: a
+            number, or a function that names the parameters it needs. They wind up, so only what
+            is periodic in them has a stationary distribution.
+        unbounded: other variables have no stationary distribution either.
         driven: whether the equation reads the time `t`.
         layout: the positional arguments: a name, or the name and size of a vector.
         start: the initial state as a function of the dimension, where the dimension may vary.
@@ -74,6 +84,10 @@ class System(Compiled, ABC):
     home: tuple[str, str] = field(repr=False)
     declared_tags: frozenset[str] = frozenset()
     aliases: tuple[str, ...] = ()
+    dissipative: bool = False
+    transient: bool = False
+    angles: Mapping[str, float | Callable[..., float]] = field(default_factory=dict, repr=False)
+    unbounded: bool = False
     driven: bool = False
     layout: Layout = field(default=(), repr=False)
     start: Callable[..., Any] | None = field(default=None, repr=False)
@@ -140,14 +154,34 @@ class System(Compiled, ABC):
         return "iterations" if self.discrete else "time units"
 
     @property
+    def stationary(self) -> bool:
+        """Whether every variable has a stationary distribution on the attractor."""
+        return not (self.angles or self.unbounded)
+
+    @property
+    def periods(self) -> tuple[float | None, ...]:
+        """The period of each variable that is an angle ``(d,)``; None for the others."""
+        periods: list[float | None] = []
+        for entry in self.layout:
+            name, size = entry if isinstance(entry, tuple) else (entry, 1)
+            period = self.angles.get(name)
+            if callable(period):
+                period = float(period(**accepted(period, self.parameters)))
+            periods += [period] * size if isinstance(entry, tuple) or name in self.variables else []
+        return tuple(periods)
+
+    @property
     def description(self) -> str:
         """First sentence of the definition's docstring."""
         return (self.function.__doc__ or "").strip().split("\n", 1)[0]
 
     @cached_property
     def tags(self) -> frozenset[str]:
-        """The declared tags and those that follow from the equation itself."""
+        """The declared tags and those that follow from the fields and the equation itself."""
         tags = set(self.declared_tags)
+        tags.update(name for name in ("dissipative", "transient") if getattr(self, name))
+        if not self.stationary:
+            tags.add("unbounded")
         tags.add("driven" if self.driven else "autonomous")
         operations = self.trace.operations
         if operations & _JUMPS and not tags & {"kinked", "smooth"}:
@@ -209,7 +243,17 @@ class System(Compiled, ABC):
             "ic": [value.hex() for value in self.ic],
         }
         content |= self._more_to_hash(number)
+        content |= self._traits()
         return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
+
+    def _traits(self) -> dict[str, Any]:
+        """Return the fields that decide numbers, where they are not the usual ones."""
+        traits: dict[str, Any] = {
+            name: True for name in ("dissipative", "transient", "unbounded") if getattr(self, name)
+        }
+        if self.angles:
+            traits["periods"] = [None if p is None else float(p).hex() for p in self.periods]
+        return traits
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, System):

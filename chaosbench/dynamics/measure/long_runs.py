@@ -41,7 +41,7 @@ FORGETTING = 10.0
 
 def forgets(system: System) -> bool:
     """Say whether the errors of an orbit die away, so that a looser tolerance does no harm."""
-    return isinstance(system, Flow) and "dissipative" in system.declared_tags
+    return isinstance(system, Flow) and system.dissipative
 
 
 def long_exponent(

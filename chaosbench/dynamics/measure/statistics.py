@@ -52,7 +52,7 @@ class Moments:
 
 def short_lived(system: System) -> bool:
     """Say whether chaos does not last; what a field loses is its motion, which takes its time."""
-    return "transient" in system.declared_tags and not isinstance(system, FieldSystem)
+    return system.transient and not isinstance(system, FieldSystem)
 
 
 def surviving(measure: Callable[[int], T], seed: int) -> list[T]:
@@ -147,10 +147,9 @@ def correlation_of(
 
 def _cloud(scales: Scales, step: float, key: tuple[int, ...]) -> FloatArray:
     system = scales.system
-    dissipative = "dissipative" in system.declared_tags
-    rtol = CORRELATION_RTOL[dissipative or system.driven]
+    rtol = CORRELATION_RTOL[system.dissipative or system.driven]
     variables, loose = CORRELATION_COSTLY
-    if dissipative and system.dimension >= variables:
+    if system.dissipative and system.dimension >= variables:
         rtol = loose
     if not short_lived(system):
         orbit = attractor_orbit(scales, key=key, rtol=rtol)

@@ -131,7 +131,7 @@ def bound_for(system: System) -> float:
     It is smaller for a flow whose chaos is known to end: orbits that escape in ever faster turns,
     as Sakarya's do, take ten million steps on their way to the larger one.
     """
-    escaping = isinstance(system, Flow) and "transient" in system.declared_tags
+    escaping = isinstance(system, Flow) and system.transient
     return TRANSIENT_BOUND if escaping else BOUND
 
 

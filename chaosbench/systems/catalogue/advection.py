@@ -30,7 +30,8 @@ def _switch(t, tau):
 @flow(
     ic=(0.0, 2.0, 6.2),
     reference="dombre1986",
-    tags={"conservative", "fluid", "unbounded"},
+    tags={"conservative", "fluid"},
+    angles={"x": 2 * math.pi, "y": 2 * math.pi, "z": 2 * math.pi},
     aliases=("ArnoldBeltramiChildress",),
 )
 def abc_flow(x, y, z, *, a=1.73205, b=1.41421, c=1.0):
@@ -188,7 +189,8 @@ def interior_squirmer(x, y, t, *, a=0.5, g=0.5, tau=3.0):
 @flow(
     ic=(3.14159, 1.0472),
     reference="solomon1988",
-    tags={"conservative", "hamiltonian", "fluid", "unbounded"},
+    tags={"conservative", "hamiltonian", "fluid"},
+    angles={"x": lambda k: 2 * math.pi / k},
     aliases=("OscillatingFlow",),
 )
 def oscillating_flow(x, y, t, *, b=0.48, k=1.0, omega=0.49, u=0.72):
@@ -203,7 +205,8 @@ def oscillating_flow(x, y, t, *, b=0.48, k=1.0, omega=0.49, u=0.72):
 @flow(
     ic=(14.69, 2.07),
     reference="hadjighasem2016",
-    tags={"conservative", "hamiltonian", "fluid", "climate", "unbounded"},
+    tags={"conservative", "hamiltonian", "fluid", "climate"},
+    angles={"x": 2 * math.pi / _BICKLEY_WAVENUMBERS[0]},
     aliases=("BickleyJet",),
 )
 def bickley_jet(x, y, t, *, ell=1.77, u=6.266e-05):

@@ -16,7 +16,7 @@ __all__ = [
 @flow(
     ic=(-0.785, -0.629, -0.176),
     reference="langford1984",
-    tags={"dissipative"},
+    dissipative=True,
     aliases=("Aizawa",),
 )
 def aizawa(x, y, z, *, a=0.95, b=0.7, c=0.6, d=3.5, e=0.25, f=0.1):
@@ -32,7 +32,7 @@ def aizawa(x, y, z, *, a=0.95, b=0.7, c=0.6, d=3.5, e=0.25, f=0.1):
 @flow(
     ic=(-0.556, 0.0518, 0.378),
     reference="guckenheimer1983",
-    tags={"dissipative"},
+    dissipative=True,
     aliases=("GuckenheimerHolmes",),
 )
 def guckenheimer_holmes(x, y, z, *, a=0.4, b=20.25, c=3.0, d=1.6, e=1.7, f=0.44):
@@ -47,7 +47,7 @@ def guckenheimer_holmes(x, y, z, *, a=0.4, b=20.25, c=3.0, d=1.6, e=1.7, f=0.44)
 @flow(
     ic=(0.0168, 0.0349, 0.353),
     reference="shimizu1980",
-    tags={"dissipative"},
+    dissipative=True,
     aliases=("ShimizuMorioka",),
 )
 def shimizu_morioka(x, y, z, *, a=0.85, b=0.5):
@@ -58,7 +58,7 @@ def shimizu_morioka(x, y, z, *, a=0.85, b=0.5):
 @flow(
     ic=(-0.792, 0.652, 0.225),
     reference="shaw1981",
-    tags={"dissipative"},
+    dissipative=True,
     aliases=("BurkeShaw",),
 )
 def burke_shaw(x, y, z, *, e=13.0, n=10.0):
@@ -72,7 +72,7 @@ def burke_shaw(x, y, z, *, e=13.0, n=10.0):
 @flow(
     ic=(1.03, -3.53, -0.721),
     reference="dadras2009",
-    tags={"dissipative"},
+    dissipative=True,
     aliases=("Dadras",),
 )
 def dadras(x, y, z, *, c=2.0, e=9.0, o=2.7, p=3.0, r=1.7):
@@ -83,7 +83,7 @@ def dadras(x, y, z, *, c=2.0, e=9.0, o=2.7, p=3.0, r=1.7):
 @flow(
     ic=(0.217, 0.867, 0.506),
     reference="pehlivan2012",
-    tags={"dissipative"},
+    dissipative=True,
     aliases=("PehlivanWei",),
 )
 def pehlivan_wei(x, y, z):
@@ -94,7 +94,7 @@ def pehlivan_wei(x, y, z):
 @flow(
     ic=(11.0, 9.88, 22.7),
     reference="lu2002",
-    tags={"dissipative"},
+    dissipative=True,
     aliases=("LuChen",),
 )
 def lu_chen(x, y, z, *, a=36.0, b=3.0, c=18.0):
@@ -105,7 +105,7 @@ def lu_chen(x, y, z, *, a=36.0, b=3.0, c=18.0):
 @flow(
     ic=(-5.52, 2.5, 10.5),
     reference="lu2004",
-    tags={"dissipative"},
+    dissipative=True,
     aliases=("LuChenCheng",),
 )
 def lu_chen_cheng(x, y, z, *, a=-10.0, b=-4.0, c=18.1):
@@ -116,7 +116,7 @@ def lu_chen_cheng(x, y, z, *, a=-10.0, b=-4.0, c=18.1):
 @flow(
     ic=(17.4, 5.55, 78.9),
     reference="qichen2008",
-    tags={"dissipative"},
+    dissipative=True,
     aliases=("QiChen",),
 )
 def qi_chen(x, y, z, *, a=38.0, b=2.666, c=80.0):
@@ -127,7 +127,7 @@ def qi_chen(x, y, z, *, a=38.0, b=2.666, c=80.0):
 @flow(
     ic=(-0.604, 0.0121, 0.000833),
     reference="zhou2004",
-    tags={"dissipative"},
+    dissipative=True,
     aliases=("ZhouChen",),
 )
 def zhou_chen(x, y, z, *, a=2.97, b=0.15, c=-3.0, d=1.0, e=-8.78):
@@ -138,7 +138,7 @@ def zhou_chen(x, y, z, *, a=2.97, b=0.15, c=-3.0, d=1.0, e=-8.78):
 @flow(
     ic=(-0.548, 0.739, -0.00493),
     reference="wang2009",
-    tags={"dissipative"},
+    dissipative=True,
     aliases=("WangSun",),
 )
 def wang_sun(x, y, z, *, a=0.2, b=-0.01, d=-0.4, e=-1.0, f=-1.0, q=1.0):
@@ -149,7 +149,7 @@ def wang_sun(x, y, z, *, a=0.2, b=-0.01, d=-0.4, e=-1.0, f=-1.0, q=1.0):
 @flow(
     ic=(-0.214, -0.179, 14.1),
     reference="yu2012",
-    tags={"dissipative"},
+    dissipative=True,
     aliases=("YuWang",),
 )
 def yu_wang(x, y, z, *, a=10.0, b=40.0, c=2.0, d=2.5):
@@ -160,7 +160,7 @@ def yu_wang(x, y, z, *, a=10.0, b=40.0, c=2.0, d=2.5):
 @flow(
     ic=(0.126, 1.25, 18.4),
     reference="yu2012",
-    tags={"dissipative"},
+    dissipative=True,
     aliases=("YuWang2",),
 )
 def yu_wang2(x, y, z, *, a=10.0, b=30.0, c=2.0, d=2.5):
@@ -171,7 +171,7 @@ def yu_wang2(x, y, z, *, a=10.0, b=30.0, c=2.0, d=2.5):
 @flow(
     ic=(0.639, 1.09, 2.45),
     reference="sanum2012",
-    tags={"dissipative"},
+    dissipative=True,
     aliases=("SanUmSrisuchinwong",),
 )
 def san_um_srisuchinwong(x, y, z, *, a=2.0):
@@ -182,7 +182,8 @@ def san_um_srisuchinwong(x, y, z, *, a=2.0):
 @flow(
     ic=(-11.4, -104.0, 202.0),
     reference="li2008",
-    tags={"dissipative", "regular"},
+    tags={"regular"},
+    dissipative=True,
     aliases=("DequanLi",),
 )
 def dequan_li(x, y, z, *, a=40.0, c=1.833, d=0.16, eps=0.65, f=20.0, k=55.0):
@@ -200,7 +201,8 @@ def dequan_li(x, y, z, *, a=40.0, c=1.833, d=0.16, eps=0.65, f=20.0, k=55.0):
 @flow(
     ic=(1.3, 1.12, 50.0),
     reference="pan2010",
-    tags={"dissipative", "quasiperiodic"},
+    tags={"quasiperiodic"},
+    dissipative=True,
     aliases=("Tsucs2",),
 )
 def tsucs2(x, y, z, *, a=40.0, c=0.833, d=0.5, eps=0.65, f=20.0):
@@ -214,7 +216,8 @@ def tsucs2(x, y, z, *, a=40.0, c=0.833, d=0.5, eps=0.65, f=20.0):
 @flow(
     ic=(-3.04, -1.98, 14.7),
     reference="zhou2008",
-    tags={"dissipative", "transient"},
+    dissipative=True,
+    transient=True,
     aliases=("PanXuZhou",),
 )
 def pan_xu_zhou(x, y, z, *, a=10.0, b=8 / 3, c=16.0):
@@ -228,7 +231,8 @@ def pan_xu_zhou(x, y, z, *, a=10.0, b=8 / 3, c=16.0):
 @flow(
     ic=(-4.975, -8.496, 9.257),
     reference="li2015",
-    tags={"dissipative", "transient"},
+    dissipative=True,
+    transient=True,
     aliases=("Sakarya",),
 )
 def sakarya(x, y, z, *, a=-1.0, b=1.0, c=1.0, h=1.0, p=1.0, q=0.4, r=0.3, s=1.0):
@@ -242,7 +246,8 @@ def sakarya(x, y, z, *, a=-1.0, b=1.0, c=1.0, h=1.0, p=1.0, q=0.4, r=0.3, s=1.0)
 @flow(
     ic=(7.346, 2.643, 6.205),
     reference="liu2004",
-    tags={"dissipative", "transient"},
+    dissipative=True,
+    transient=True,
     aliases=("LiuChen",),
 )
 def liu_chen(x, y, z, *, a=0.4, b=12.0, c=-5.0, q=-1.0, r=1.0, s=1.0):
@@ -256,7 +261,7 @@ def liu_chen(x, y, z, *, a=0.4, b=12.0, c=-5.0, q=-1.0, r=1.0, s=1.0):
 @flow(
     ic=(-2.54, -1.94, -2.97),
     reference="abooee2013",
-    tags={"dissipative"},
+    dissipative=True,
     aliases=("Laser",),
 )
 def abooee(x, y, z, *, a=10.0, b=1.0, c=5.0, d=-1.0, h=-5.0, k=-6.0):
@@ -264,19 +269,19 @@ def abooee(x, y, z, *, a=10.0, b=1.0, c=5.0, d=-1.0, h=-5.0, k=-6.0):
     return a * (y - x) + b * y * z**2, c * x + d * x * z**2, h * z + k * x**2
 
 
-@flow(ic=(-1.398, -0.6027, 36.41), reference="liuliu2004", tags={"dissipative"})
+@flow(ic=(-1.398, -0.6027, 36.41), reference="liuliu2004", dissipative=True)
 def liu(x, y, z, *, a=10.0, b=40.0, c=2.5, k=1.0, h=4.0):
     """A relative of the Lorenz system with a square in its third equation."""
     return a * (y - x), b * x - k * x * z, -c * z + h * x**2
 
 
-@flow(ic=(-1.998, 1.397, 1.893), reference="wei2011", tags={"dissipative"})
+@flow(ic=(-1.998, 1.397, 1.893), reference="wei2011", dissipative=True)
 def wei(x, y, z, *, a=0.35):
     """A quadratic flow that has no equilibrium, so that its attractor is hidden."""
     return -y, x + z, 2 * y**2 + x * z - a
 
 
-@flow(ic=(0.4094, 0.475, -0.7224), reference="jafari2013", tags={"dissipative"})
+@flow(ic=(0.4094, 0.475, -0.7224), reference="jafari2013", dissipative=True)
 def line_equilibrium(x, y, z, *, a=15.0, b=1.0):
     """Jafari and Sprott's flow with a line of equilibria and an attractor away from that line."""
     return y, -x + y * z, -x - a * x * y - b * x * z

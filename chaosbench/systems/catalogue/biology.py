@@ -35,7 +35,8 @@ def _calcium(
 @flow(
     ic=(0.262, 1.006, 0.144),
     reference="houart1999",
-    tags={"dissipative", "biology"},
+    tags={"biology"},
+    dissipative=True,
     aliases=("CaTwoPlus",),
 )
 def calcium_oscillation(
@@ -52,7 +53,8 @@ def calcium_oscillation(
 @flow(
     ic=(0.263, 0.879, 0.315),
     reference="houart1999",
-    tags={"dissipative", "biology", "quasiperiodic"},
+    tags={"biology", "quasiperiodic"},
+    dissipative=True,
     aliases=("CaTwoPlusQuasiperiodic",),
 )
 def calcium_quasiperiodic(
@@ -69,7 +71,8 @@ def calcium_quasiperiodic(
 @flow(
     ic=(0.716, 0.949, 0.989, 0.721, 0.95, 0.989),
     reference="romond1999",
-    tags={"dissipative", "biology"},
+    tags={"biology"},
+    dissipative=True,
     aliases=("CellCycle",),
 )
 def cell_cycle(
@@ -94,7 +97,8 @@ def cell_cycle(
 @flow(
     ic=(1.54, 5.37, 41.05, 11.62),
     reference="gonze2000",
-    tags={"dissipative", "biology", "quasiperiodic"},
+    tags={"biology", "quasiperiodic"},
+    dissipative=True,
     aliases=("CircadianRhythm",),
 )
 def circadian_rhythm(
@@ -118,7 +122,8 @@ def circadian_rhythm(
 @flow(
     ic=(29.5, 130.0, 0.184),
     reference="decroly1982",
-    tags={"dissipative", "biology", "chemistry"},
+    tags={"biology", "chemistry"},
+    dissipative=True,
     aliases=("GlycolyticOscillation",),
 )
 def glycolytic_oscillation(
@@ -136,7 +141,8 @@ def glycolytic_oscillation(
 @flow(
     ic=(0.0517, 0.871, 0.0159),
     reference="itik2010",
-    tags={"dissipative", "biology"},
+    tags={"biology"},
+    dissipative=True,
     aliases=("ItikBanksTumor",),
 )
 def itik_banks_tumor(

@@ -20,7 +20,8 @@ _MULTI_CHUA_BREAKPOINTS = (1.0, 2.15, 3.6, 8.2, 13.0)
 @flow(
     ic=(1.126, -0.114, -0.783),
     reference="chua1986",
-    tags={"dissipative", "circuit"},
+    tags={"circuit"},
+    dissipative=True,
     aliases=("Chua",),
 )
 def chua(x, y, z, *, alpha=15.6, beta=28.0, m0=-1.142857, m1=-0.71429):
@@ -32,7 +33,8 @@ def chua(x, y, z, *, alpha=15.6, beta=28.0, m0=-1.142857, m1=-0.71429):
 @flow(
     ic=(-1.16, -0.51),
     reference="duffing1918",
-    tags={"dissipative", "mechanics"},
+    tags={"mechanics"},
+    dissipative=True,
     aliases=("Duffing",),
 )
 def duffing(x, v, t, *, alpha=1.0, beta=-1.0, delta=0.1, gamma=0.35, omega=1.4):
@@ -43,7 +45,8 @@ def duffing(x, v, t, *, alpha=1.0, beta=-1.0, delta=0.1, gamma=0.35, omega=1.4):
 @flow(
     ic=(-21.2, 1.03, 27.4),
     reference="yalcin2005",
-    tags={"dissipative", "circuit"},
+    tags={"circuit"},
+    dissipative=True,
     aliases=("MultiChua",),
 )
 def multi_chua(x, y, z, *, a=9.0, b=14.286):
@@ -58,7 +61,8 @@ def multi_chua(x, y, z, *, a=9.0, b=14.286):
 @flow(
     ic=(8.94, 0.646, 8.79),
     reference="kennedy1994",
-    tags={"dissipative", "circuit"},
+    tags={"circuit"},
+    dissipative=True,
     aliases=("Colpitts",),
 )
 def colpitts(x, y, z, *, a=30.0, b=0.8, c=20.0, d=0.08, e=10.0):
@@ -69,7 +73,8 @@ def colpitts(x, y, z, *, a=30.0, b=0.8, c=20.0, d=0.08, e=10.0):
 @flow(
     ic=(3.62, 3.32, 2.0),
     reference="anishchenko2007",
-    tags={"dissipative", "circuit"},
+    tags={"circuit"},
+    dissipative=True,
     aliases=("AnishchenkoAstakhov",),
 )
 def anishchenko_astakhov(x, y, z, *, mu=1.2, eta=0.5):
@@ -80,7 +85,8 @@ def anishchenko_astakhov(x, y, z, *, mu=1.2, eta=0.5):
 @flow(
     ic=(-1.52, 0.196),
     reference="vanderpol1927",
-    tags={"dissipative", "circuit"},
+    tags={"circuit"},
+    dissipative=True,
     aliases=("ForcedVanDerPol",),
 )
 def forced_van_der_pol(x, v, t, *, a=1.2, mu=8.53, omega=2 * math.pi / 10):
@@ -95,20 +101,21 @@ def forced_van_der_pol(x, v, t, *, a=1.2, mu=8.53, omega=2 * math.pi / 10):
 @flow(
     ic=(-0.3726, -0.03407, 0.2487),
     reference="huang1996",
-    tags={"dissipative", "circuit"},
+    tags={"circuit"},
+    dissipative=True,
 )
 def chua_cubic(x, y, z, *, alpha=10.0, beta=16.0, a=1.0, c=-0.143):
     """Chua's circuit with a smooth resistor: a cubic instead of the piecewise-linear one."""
     return alpha * (y - a * x**3 - c * x), x - y + z, -beta * y
 
 
-@flow(ic=(3.091, 2.348), reference="ueda1979", tags={"dissipative", "circuit"})
+@flow(ic=(3.091, 2.348), reference="ueda1979", tags={"circuit"}, dissipative=True)
 def ueda(x, v, t, *, k=0.05, b=7.5):
     """Duffing's equation without a linear force: a saturated inductor under a strong voltage."""
     return v, -k * v - x**3 + b * cos(t)
 
 
-@flow(ic=(0.701, -0.985), reference="murali1994", tags={"dissipative", "circuit"})
+@flow(ic=(0.701, -0.985), reference="murali1994", tags={"circuit"}, dissipative=True)
 def murali_lakshmanan_chua(
     x, y, t, *, beta=1.0, nu=0.015, m0=-1.02, m1=-0.55, force=0.15, omega=0.75
 ):
@@ -120,7 +127,8 @@ def murali_lakshmanan_chua(
 @flow(
     ic=(1.194, -0.422, 0.3922, 1.84),
     reference="matsumoto1986",
-    tags={"dissipative", "hyperchaotic", "circuit"},
+    tags={"hyperchaotic", "circuit"},
+    dissipative=True,
 )
 def matsumoto_chua_kobayashi(v1, v2, i1, i2, *, alpha=2.0, beta=20.0, gamma=1.5, m0=-0.2, m1=3.0):
     """The first circuit in which hyperchaos was seen: two capacitors, two coils and one diode."""
@@ -129,7 +137,7 @@ def matsumoto_chua_kobayashi(v1, v2, i1, i2, *, alpha=2.0, beta=20.0, gamma=1.5,
     return alpha * (current - i1), -beta * (current + i2), v1 + i1, gamma * v2
 
 
-@flow(ic=(-1.078, 0.9815, -0.104), reference="shinriki1981", tags={"dissipative", "circuit"})
+@flow(ic=(-1.078, 0.9815, -0.104), reference="shinriki1981", tags={"circuit"}, dissipative=True)
 def shinriki(v1, v2, i, *, r1=22.0, r2=14.5, r3=6.9, c1=0.01, c2=0.1, ell=0.32, r_l=0.1):
     """Shinriki's oscillator: a tank circuit and a negative resistor, joined by two diodes."""
     across = v1 - v2
@@ -140,7 +148,7 @@ def shinriki(v1, v2, i, *, r1=22.0, r2=14.5, r3=6.9, c1=0.01, c2=0.1, ell=0.32, 
 @flow(
     ic=(0.1492, 2.683, 0.01652, 0.01172),
     reference="kuznetsov2005",
-    tags={"dissipative"},
+    dissipative=True,
 )
 def smale_williams(x, u, y, v, t, *, a=5.0, eps=0.5, omega=2 * math.pi, period=6.0):
     """Two van der Pol oscillators that excite each other in turn, at one and at two frequencies.

@@ -23,7 +23,8 @@ def _nudged(d: int) -> list[float]:
     dim=40,
     ic=_nudged,
     reference="lorenz1996",
-    tags={"dissipative", "hyperchaotic", "climate", "spatiotemporal"},
+    tags={"hyperchaotic", "climate", "spatiotemporal"},
+    dissipative=True,
     aliases=("Lorenz96",),
 )
 def lorenz96(u, *, F=8.0):
@@ -37,7 +38,8 @@ def lorenz96(u, *, F=8.0):
 @flow(
     ic=(1.93, -0.134, -1.72),
     reference="lorenz1984",
-    tags={"dissipative", "climate"},
+    tags={"climate"},
+    dissipative=True,
     aliases=("Lorenz84",),
 )
 def lorenz84(x, y, z, *, a=1.32, b=7.91, f=4.83, g=4.194):
@@ -52,7 +54,8 @@ def lorenz84(x, y, z, *, a=1.32, b=7.91, f=4.83, g=4.194):
 @flow(
     ic=(-6.99, 0.0233, -0.166),
     reference="vallis1988",
-    tags={"dissipative", "climate"},
+    tags={"climate"},
+    dissipative=True,
     aliases=("VallisElNino",),
 )
 def vallis_el_nino(u, contrast, mean, *, b=102.0, c=3.0, p=0.0):
@@ -66,7 +69,8 @@ def vallis_el_nino(u, contrast, mean, *, b=102.0, c=3.0, p=0.0):
 @flow(
     ic=(0.0265, 0.206, 0.438),
     reference="tuwankotta2006",
-    tags={"dissipative", "climate"},
+    tags={"climate"},
+    dissipative=True,
     aliases=("AtmosphericRegime",),
 )
 def atmospheric_regime(
@@ -91,7 +95,8 @@ _SLOW, _FAST = 8, 8
         *(0.1 * (j % 5 - 2) for j in range(_SLOW * _FAST)),
     ],
     reference="lorenz1996",
-    tags={"dissipative", "hyperchaotic", "climate", "spatiotemporal"},
+    tags={"hyperchaotic", "climate", "spatiotemporal"},
+    dissipative=True,
 )
 def lorenz96_two_scale(slow, fast, *, F=20.0, h=1.0, b=10.0, c=10.0):
     """Weather on a circle of latitude with fast, small-scale convection in every sector.
@@ -112,7 +117,8 @@ def lorenz96_two_scale(slow, fast, *, F=20.0, h=1.0, b=10.0, c=10.0):
 @flow(
     ic=(0.9228, 0.1437, -0.01009, -0.6266, -0.1683, 0.02447),
     reference="crommelin2004",
-    tags={"dissipative", "climate"},
+    tags={"climate"},
+    dissipative=True,
 )
 def charney_devore(
     x1, x2, x3, x4, x5, x6, *, x1_star=0.95, x4_star=-0.76095, c=0.1, beta=1.25, gamma=0.2, b=0.5

@@ -13,7 +13,8 @@ __all__ = [
 @flow(
     ic=(2.2, 2.36, 3.22),
     reference="thomas1999",
-    tags={"dissipative", "biology"},
+    tags={"biology"},
+    dissipative=True,
     aliases=("Thomas",),
 )
 def thomas(x, y, z, *, a=1.85, b=10.0):
@@ -24,7 +25,8 @@ def thomas(x, y, z, *, a=1.85, b=10.0):
 @flow(
     ic=(-4.96, 1.03, -4.69),
     reference="thomas1999",
-    tags={"dissipative", "biology"},
+    tags={"biology"},
+    dissipative=True,
     aliases=("ThomasLabyrinth",),
 )
 def thomas_labyrinth(x, y, z, *, a=0.5, b=10.0):
@@ -35,7 +37,7 @@ def thomas_labyrinth(x, y, z, *, a=0.5, b=10.0):
 @flow(
     ic=(-8.68, -2.47, 0.071),
     reference="sprott2003",
-    tags={"dissipative"},
+    dissipative=True,
     aliases=("Halvorsen",),
 )
 def halvorsen(x, y, z, *, a=1.4, b=4.0):
@@ -50,7 +52,7 @@ def halvorsen(x, y, z, *, a=1.4, b=4.0):
 @flow(
     ic=(1.69, 1.48, -0.537),
     reference="sprott1994",
-    tags={"dissipative"},
+    dissipative=True,
     aliases=("SprottB",),
 )
 def sprott_b(x, y, z):
@@ -61,7 +63,7 @@ def sprott_b(x, y, z):
 @flow(
     ic=(3.27, 5.3, 19.4),
     reference="chen1999",
-    tags={"dissipative"},
+    dissipative=True,
     aliases=("Chen",),
 )
 def chen(x, y, z, *, a=35.0, b=3.0, c=28.0):
@@ -72,7 +74,8 @@ def chen(x, y, z, *, a=35.0, b=3.0, c=28.0):
 @flow(
     ic=(-1.82, 0.834, 0.208),
     reference="rabinovich1979",
-    tags={"dissipative", "plasma"},
+    tags={"plasma"},
+    dissipative=True,
     aliases=("RabinovichFabrikant",),
 )
 def rabinovich_fabrikant(x, y, z, *, a=1.1, g=0.87):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from chaosbench.expressions import exp, sin, tanh
 from chaosbench.systems import delay
 
@@ -14,7 +16,8 @@ __all__ = [
 @delay(
     ic=(1.2,),
     reference="mackey1977",
-    tags={"dissipative", "physiology"},
+    tags={"physiology"},
+    dissipative=True,
     aliases=("MackeyGlass",),
 )
 def mackey_glass(x, x_tau, *, beta=0.2, gamma=0.1, n=10, tau=17.0):
@@ -25,7 +28,8 @@ def mackey_glass(x, x_tau, *, beta=0.2, gamma=0.1, n=10, tau=17.0):
 @delay(
     ic=(0.3,),
     reference="ikeda1987",
-    tags={"dissipative", "hyperchaotic", "optics"},
+    tags={"hyperchaotic", "optics"},
+    dissipative=True,
     aliases=("IkedaDelay",),
 )
 def ikeda_delay(x, x_tau, *, c=1.0, mu=-20.0, tau=2.0, x0=0.0):
@@ -36,7 +40,8 @@ def ikeda_delay(x, x_tau, *, c=1.0, mu=-20.0, tau=2.0, x0=0.0):
 @delay(
     ic=(0.5,),
     reference="sprott2007",
-    tags={"conservative", "unbounded"},
+    tags={"conservative"},
+    angles={"x": 2 * math.pi},
     aliases=("SprottDelay",),
 )
 def sprott_delay(x, x_tau, *, mu=1.0, tau=5.1):
@@ -50,7 +55,8 @@ def sprott_delay(x, x_tau, *, mu=1.0, tau=5.1):
 @delay(
     ic=(0.246,),
     reference="voss2002",
-    tags={"dissipative", "hyperchaotic", "circuit"},
+    tags={"hyperchaotic", "circuit"},
+    dissipative=True,
     aliases=("VossDelay",),
 )
 def voss_delay(x, x_tau, *, alpha=3.24, tau=13.28):
@@ -61,7 +67,8 @@ def voss_delay(x, x_tau, *, alpha=3.24, tau=13.28):
 @delay(
     ic=(-0.7,),
     reference="gilpin2021",
-    tags={"dissipative", "circuit"},
+    tags={"circuit"},
+    dissipative=True,
     aliases=("ScrollDelay",),
 )
 def scroll_delay(x, x_tau, *, alpha=0.2, beta=0.2, tau=10.0):
@@ -72,7 +79,8 @@ def scroll_delay(x, x_tau, *, alpha=0.2, beta=0.2, tau=10.0):
 @delay(
     ic=(-0.372,),
     reference="tamasevicius2006",
-    tags={"dissipative", "circuit"},
+    tags={"circuit"},
+    dissipative=True,
     aliases=("PiecewiseCircuit",),
 )
 def piecewise_circuit(x, x_tau, *, alpha=1.0, beta=1.0, c=2.24, tau=4.9):
@@ -84,14 +92,15 @@ def piecewise_circuit(x, x_tau, *, alpha=1.0, beta=1.0, c=2.24, tau=4.9):
 @delay(
     ic=(1.325,),
     reference="mackey1977",
-    tags={"dissipative", "hyperchaotic", "physiology"},
+    tags={"hyperchaotic", "physiology"},
+    dissipative=True,
 )
 def mackey_glass_30(x, x_tau, *, beta=0.2, gamma=0.1, n=10, tau=30.0):
     """Production of blood cells under feedback with a delay long enough for hyperchaos."""
     return beta * x_tau / (1 + x_tau**n) - gamma * x
 
 
-@delay(ic=(6.494,), reference="gurney1980", tags={"dissipative", "ecology"})
+@delay(ic=(6.494,), reference="gurney1980", tags={"ecology"}, dissipative=True)
 def nicholson_blowflies(x, x_tau, *, p=20.0, delta=1.0, tau=8.0):
     """Nicholson's blowflies: the eggs of a crowded generation do not mature.
 

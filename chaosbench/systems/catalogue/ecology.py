@@ -36,7 +36,8 @@ _SUPPLY = np.array([6.0, 10.0, 14.0, 4.0, 9.0])
 @flow(
     ic=(4.03, 5.11, 0.0165),
     reference="blasius1999",
-    tags={"dissipative", "ecology"},
+    tags={"ecology"},
+    dissipative=True,
     aliases=("Blasius",),
 )
 def blasius(
@@ -51,7 +52,8 @@ def blasius(
 @flow(
     ic=(0.732, 0.175, 9.9),
     reference="hastings1991",
-    tags={"dissipative", "ecology"},
+    tags={"ecology"},
+    dissipative=True,
     aliases=("HastingsPowell",),
 )
 def hastings_powell(x, y, z, *, a1=5.0, a2=0.1, b1=3.0, b2=2.0, d1=0.4, d2=0.01):
@@ -64,7 +66,8 @@ def hastings_powell(x, y, z, *, a1=5.0, a2=0.1, b1=3.0, b2=2.0, d1=0.4, d2=0.01)
 @flow(
     ic=(232.0, 89.5, 56.8),
     reference="upadhyay2008",
-    tags={"dissipative", "ecology"},
+    tags={"ecology"},
+    dissipative=True,
     aliases=("SaltonSea",),
 )
 def salton_sea(s, i, p, *, a=15.0, d=8.3, k=400.0, lam=0.06, m=15.5, mu=3.4, r=22.0, theta=10.0):
@@ -81,7 +84,8 @@ def salton_sea(s, i, p, *, a=15.0, d=8.3, k=400.0, lam=0.06, m=15.5, mu=3.4, r=2
 @flow(
     ic=(0.109, 0.467, 0.666),
     reference="gilpin2017",
-    tags={"dissipative", "ecology"},
+    tags={"ecology"},
+    dissipative=True,
     aliases=("CoevolvingPredatorPrey",),
 )
 def coevolving_predator_prey(
@@ -105,7 +109,8 @@ def coevolving_predator_prey(
 @flow(
     ic=(0.018, 0.01365),
     reference="turchin1997",
-    tags={"dissipative", "ecology"},
+    tags={"ecology"},
+    dissipative=True,
     aliases=("TurchinHanski",),
 )
 def turchin_hanski(n, p, t, *, a=8.0, d=0.04, e=0.5, g=0.1, h=0.8, r=8.12, s=1.25, seasons=1.0):
@@ -121,7 +126,8 @@ def turchin_hanski(n, p, t, *, a=8.0, d=0.04, e=0.5, g=0.1, h=0.8, r=8.12, s=1.2
     dim={"n": 5, "s": 5},
     ic=(9.43, 18.84, 34.38, 15.09, 42.23, 0.17, 0.101, 0.315, 0.213, 0.226),
     reference="huisman1999",
-    tags={"dissipative", "ecology"},
+    tags={"ecology"},
+    dissipative=True,
     aliases=("MacArthur",),
 )
 def macarthur(n, s, *, d=0.25, m=0.25, r=1.0):
@@ -153,14 +159,15 @@ _COMPETITION = np.array([
     dim={"x": 4},
     ic=(0.5781, 0.427, 0.006721, 0.2139),
     reference="vano2006",
-    tags={"dissipative", "ecology"},
+    tags={"ecology"},
+    dissipative=True,
 )
 def competitive_lotka_volterra(x):
     """Four species that compete for a common resource; fewer could not be chaotic."""
     return _RATES * x * (1 - _COMPETITION @ x)
 
 
-@flow(ic=(0.3429, 0.02668, 0.4813), reference="kot1992", tags={"dissipative", "ecology"})
+@flow(ic=(0.3429, 0.02668, 0.4813), reference="kot1992", tags={"ecology"}, dissipative=True)
 def forced_chemostat(
     x, y, z, t, *, a=8 / 115, b=9 / 46, grow1=5.0, grow2=2.0, eps=0.6, omega=5 * math.pi / 6
 ):
@@ -175,7 +182,8 @@ def forced_chemostat(
 @flow(
     ic=(0.06594, -7.739, -8.738),
     reference="olsen1990",
-    tags={"dissipative", "ecology"},
+    tags={"ecology"},
+    dissipative=True,
 )
 def seasonal_seir(
     s, log_e, log_i, t, *, mu=0.02, alpha=35.84, gamma=100.0, beta=1800.0, amplitude=0.28

@@ -10,7 +10,8 @@ __all__ = ["bouali", "bouali2", "finance"]
 @flow(
     ic=(-0.517, -3.96, 0.00129),
     reference="cai2007",
-    tags={"dissipative", "economics"},
+    tags={"economics"},
+    dissipative=True,
     aliases=("Finance",),
 )
 def finance(x, y, z, *, a=0.001, b=0.2, c=1.1):
@@ -21,7 +22,8 @@ def finance(x, y, z, *, a=0.001, b=0.2, c=1.1):
 @flow(
     ic=(0.387, 3.05, -0.00678),
     reference="bouali1999",
-    tags={"dissipative", "economics"},
+    tags={"economics"},
+    dissipative=True,
     aliases=("Bouali",),
 )
 def bouali(x, y, z, *, a=1.0, b=-0.3, c=0.05, g=1.0, m=1.0, n=1.0, y0=4.0):

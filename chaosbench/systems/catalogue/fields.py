@@ -23,7 +23,8 @@ def _waves(x):
     length="L",
     ic=_waves,
     reference="cvitanovic2010",
-    tags={"dissipative", "fluid", "spatiotemporal"},
+    tags={"fluid", "spatiotemporal"},
+    dissipative=True,
 )
 def kuramoto_sivashinsky(u, *, L=22.0):
     """A flame front of a length at which it is weakly turbulent.
@@ -39,7 +40,8 @@ def kuramoto_sivashinsky(u, *, L=22.0):
     length="L",
     ic=lambda x: sum(_waves(k * x + k) for k in (1, 3, 8)),
     reference="pathak2018",
-    tags={"dissipative", "fluid", "hyperchaotic", "spatiotemporal"},
+    tags={"fluid", "hyperchaotic", "spatiotemporal"},
+    dissipative=True,
 )
 def kuramoto_sivashinsky_200(u, *, L=200.0):
     """A flame front nine times as long, with extensive chaos."""
@@ -51,7 +53,8 @@ def kuramoto_sivashinsky_200(u, *, L=200.0):
     length="L",
     ic=lambda x: (_waves(x) / 2, _waves(x + 2) / 2),
     reference="shraiman1992",
-    tags={"dissipative", "hyperchaotic", "spatiotemporal"},
+    tags={"hyperchaotic", "spatiotemporal"},
+    dissipative=True,
 )
 def complex_ginzburg_landau(u, v, *, c1=3.5, c3=1.0, L=50.0):
     """Amplitude of an oscillating medium, A = u + iv, in the regime of defect turbulence.
@@ -70,7 +73,8 @@ def complex_ginzburg_landau(u, v, *, c1=3.5, c3=1.0, L=50.0):
     length=2 * np.pi,
     ic=lambda x, y: np.cos(x + 2 * y + 1) + np.sin(2 * x - y) + np.cos(3 * x + 2 * y) + np.sin(x),
     reference="chandler2013",
-    tags={"dissipative", "fluid", "hyperchaotic", "spatiotemporal"},
+    tags={"fluid", "hyperchaotic", "spatiotemporal"},
+    dissipative=True,
 )
 def kolmogorov_flow(w, y, *, Re=20.0, n=2.0):
     """Vorticity of a plane flow driven by a force along x that is a sine of y.
@@ -88,7 +92,9 @@ def kolmogorov_flow(w, y, *, Re=20.0, n=2.0):
     length="L",
     ic=np.sin,
     reference="burgers1948",
-    tags={"dissipative", "fluid", "regular", "spatiotemporal", "transient"},
+    tags={"fluid", "regular", "spatiotemporal"},
+    dissipative=True,
+    transient=True,
 )
 def burgers(u, *, nu=0.1, L=2 * np.pi):
     """A wave that steepens and decays: the control without chaos, solved by Cole and Hopf.
@@ -103,7 +109,8 @@ def burgers(u, *, nu=0.1, L=2 * np.pi):
     length="L",
     ic=_waves,
     reference="tribelsky1996",
-    tags={"dissipative", "hyperchaotic", "spatiotemporal"},
+    tags={"hyperchaotic", "spatiotemporal"},
+    dissipative=True,
 )
 def nikolaevskiy(u, *, r=0.2, L=50.0):
     """Seismic waves whose short-wave instability meets a soft mode: chaos at onset."""
@@ -124,7 +131,8 @@ def _pulses(x):
     length="L",
     ic=_pulses,
     reference="wackerbauer2003",
-    tags={"chemistry", "dissipative", "spatiotemporal"},
+    tags={"chemistry", "spatiotemporal"},
+    dissipative=True,
 )
 def gray_scott(u, v, *, mu=33.7, phi=2.8, L=100.0):
     """Pulses of cubic autocatalysis that split, collide and vanish in a fed medium."""

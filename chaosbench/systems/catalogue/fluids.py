@@ -13,7 +13,8 @@ __all__ = [
 @flow(
     ic=(-9.79, -15.04, 20.53),
     reference="lorenz1963",
-    tags={"dissipative", "fluid"},
+    tags={"fluid"},
+    dissipative=True,
     aliases=("Lorenz",),
 )
 def lorenz(x, y, z, *, sigma=10.0, rho=28.0, beta=8 / 3):
@@ -24,7 +25,8 @@ def lorenz(x, y, z, *, sigma=10.0, rho=28.0, beta=8 / 3):
 @flow(
     ic=(1.93, 3.19, 5.78),
     reference="rucklidge1992",
-    tags={"dissipative", "fluid"},
+    tags={"fluid"},
+    dissipative=True,
     aliases=("Rucklidge",),
 )
 def rucklidge(x, y, z, *, a=2.0, b=6.7):
@@ -39,7 +41,8 @@ def rucklidge(x, y, z, *, a=2.0, b=6.7):
 @flow(
     ic=(1.37, 0.93, 0.64),
     reference="lorenz1984",
-    tags={"dissipative", "fluid", "climate"},
+    tags={"fluid", "climate"},
+    dissipative=True,
     aliases=("Hadley",),
 )
 def hadley(x, y, z, *, a=0.2, b=4.0, f=9.0, g=1.0):
@@ -57,7 +60,8 @@ def hadley(x, y, z, *, a=0.2, b=4.0, f=9.0, g=1.0):
 @flow(
     ic=(-13.3, -12.4, 34.2),
     reference="sprott2015",
-    tags={"dissipative", "fluid"},
+    tags={"fluid"},
+    dissipative=True,
     aliases=("LorenzBounded",),
 )
 def lorenz_bounded(x, y, z, *, beta=8 / 3, r=64.0, rho=28.0, sigma=10.0):
@@ -76,7 +80,8 @@ def lorenz_bounded(x, y, z, *, beta=8 / 3, r=64.0, rho=28.0, sigma=10.0):
 @flow(
     ic=(7.09, 10.1, 25.7, 2.17, 0.961, 0.896),
     reference="gilpin2021",
-    tags={"dissipative", "fluid"},
+    tags={"fluid"},
+    dissipative=True,
     aliases=("LorenzCoupled",),
 )
 def lorenz_coupled(
@@ -99,7 +104,8 @@ def lorenz_coupled(
 @flow(
     ic=(4.23, 9.09, 21.9, -1.41),
     reference="stenflo1996",
-    tags={"dissipative", "fluid", "climate"},
+    tags={"fluid", "climate"},
+    dissipative=True,
     aliases=("LorenzStenflo",),
 )
 def lorenz_stenflo(x, y, z, w, *, a=2.0, b=0.7, c=26.0, d=1.5):
@@ -110,7 +116,8 @@ def lorenz_stenflo(x, y, z, w, *, a=2.0, b=0.7, c=26.0, d=1.5):
 @flow(
     ic=(-15.7, -13.3, 26.9),
     reference="yanagita1995",
-    tags={"dissipative", "fluid"},
+    tags={"fluid"},
+    dissipative=True,
     aliases=("RayleighBenard",),
 )
 def rayleigh_benard(x, y, z, *, a=30.0, b=5.0, r=18.0):
@@ -121,7 +128,8 @@ def rayleigh_benard(x, y, z, *, a=30.0, b=5.0, r=18.0):
 @flow(
     ic=(1.59, 0.03783, -0.5488, 1.029, -0.522, -1.576, -6.695, -4.841, 4.191),
     reference="reiterer1998",
-    tags={"dissipative", "fluid"},
+    tags={"fluid"},
+    dissipative=True,
 )
 def rayleigh_benard_9d(c1, c2, c3, c4, c5, c6, c7, c8, c9, *, a=0.5, sigma=0.5, r=14.22):
     """Convection in square cells, in nine modes: five of the flow and four of the temperature.
@@ -151,7 +159,8 @@ def rayleigh_benard_9d(c1, c2, c3, c4, c5, c6, c7, c8, c9, *, a=0.5, sigma=0.5, 
 @flow(
     ic=(5.473, -7.808, -6.517, 9.713, 72.23),
     reference="fowler1982",
-    tags={"dissipative", "fluid", "optics"},
+    tags={"fluid", "optics"},
+    dissipative=True,
 )
 def complex_lorenz(x1, x2, y1, y2, z, *, sigma=2.0, b=0.8, r1=60.0, r2=0.02, e=0.06):
     """The Lorenz system with complex amplitudes: baroclinic waves, or a detuned laser.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from chaosbench.expressions import cos, sin, sqrt
@@ -103,7 +105,9 @@ def thermostat_0532(q, p, zeta, *, a=0.05, b=0.32):
 @flow(
     ic=(-0.2, 1.307),
     reference="dhumieres1982",
-    tags={"dissipative", "mechanics", "circuit", "unbounded"},
+    tags={"mechanics", "circuit"},
+    dissipative=True,
+    angles={"theta": 2 * math.pi},
 )
 def driven_pendulum(theta, v, t, *, q=2.0, g=1.5, omega=2 / 3):
     """A damped pendulum under a periodic torque, or a Josephson junction in a microwave.

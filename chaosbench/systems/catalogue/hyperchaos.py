@@ -13,7 +13,8 @@ __all__ = [
 @flow(
     ic=(-9.19, -0.674, 16.4, -145.0),
     reference="jia2007",
-    tags={"dissipative", "hyperchaotic"},
+    tags={"hyperchaotic"},
+    dissipative=True,
     aliases=("HyperLorenz",),
 )
 def hyper_lorenz(x, y, z, w, *, a=10.0, b=8 / 3, c=28.0, d=1.1):
@@ -27,7 +28,8 @@ def hyper_lorenz(x, y, z, w, *, a=10.0, b=8 / 3, c=28.0, d=1.1):
 @flow(
     ic=(13.8, 20.2, 32.1, -51.2),
     reference="jia2007",
-    tags={"dissipative", "hyperchaotic"},
+    tags={"hyperchaotic"},
+    dissipative=True,
     aliases=("HyperJha",),
 )
 def hyper_jia(x, y, z, w, *, a=10.0, b=28.0, c=8 / 3, d=1.3):
@@ -41,7 +43,8 @@ def hyper_jia(x, y, z, w, *, a=10.0, b=28.0, c=8 / 3, d=1.3):
 @flow(
     ic=(-10.7, -15.5, 18.4, -14.9),
     reference="gilpin2021",
-    tags={"dissipative", "hyperchaotic"},
+    tags={"hyperchaotic"},
+    dissipative=True,
     aliases=("HyperCai",),
 )
 def hyper_cai(x, y, z, w, *, a=27.5, b=3.0, c=19.3, d=2.9, e=3.3):
@@ -52,7 +55,8 @@ def hyper_cai(x, y, z, w, *, a=27.5, b=3.0, c=19.3, d=2.9, e=3.3):
 @flow(
     ic=(9.27, 9.75, 23.9, -16.7),
     reference="bao2008",
-    tags={"dissipative", "hyperchaotic"},
+    tags={"hyperchaotic"},
+    dissipative=True,
     aliases=("HyperBao",),
 )
 def hyper_bao(x, y, z, w, *, a=36.0, b=3.0, c=20.0, d=0.1, e=21.0):
@@ -63,7 +67,8 @@ def hyper_bao(x, y, z, w, *, a=36.0, b=3.0, c=20.0, d=0.1, e=21.0):
 @flow(
     ic=(11.3, -3.65, 50.2, -168.0),
     reference="qi2008",
-    tags={"dissipative", "hyperchaotic"},
+    tags={"hyperchaotic"},
+    dissipative=True,
     aliases=("HyperQi",),
 )
 def hyper_qi(x, y, z, w, *, a=50.0, b=24.0, c=13.0, d=8.0, e=33.0, f=30.0):
@@ -79,7 +84,7 @@ def hyper_qi(x, y, z, w, *, a=50.0, b=24.0, c=13.0, d=8.0, e=33.0, f=30.0):
 @flow(
     ic=(0.256, 0.196, 7.26, 1.32),
     reference="qi2005",
-    tags={"dissipative"},
+    dissipative=True,
     aliases=("Qi",),
 )
 def qi(x, y, z, w, *, a=45.0, b=10.0, c=1.0, d=10.0):
@@ -95,7 +100,8 @@ def qi(x, y, z, w, *, a=45.0, b=10.0, c=1.0, d=10.0):
 @flow(
     ic=(3.53, 4.83, 25.0, 17.1),
     reference="gilpin2021",
-    tags={"dissipative", "hyperchaotic"},
+    tags={"hyperchaotic"},
+    dissipative=True,
     aliases=("HyperYangChen",),
 )
 def hyper_yang_chen(x, y, z, w, *, a=30.0, b=3.0, c=35.0, d=8.0):
@@ -106,7 +112,7 @@ def hyper_yang_chen(x, y, z, w, *, a=30.0, b=3.0, c=35.0, d=8.0):
 @flow(
     ic=(-6.58, -4.62, 17.8, 0.807),
     reference="gilpin2021",
-    tags={"dissipative"},
+    dissipative=True,
     aliases=("HyperYan",),
 )
 def hyper_yan(x, y, z, w, *, a=37.0, b=3.0, c=26.0, d=38.0):
@@ -125,7 +131,8 @@ def hyper_yan(x, y, z, w, *, a=37.0, b=3.0, c=26.0, d=38.0):
 @flow(
     ic=(0.689, -0.603, -0.581, 0.266),
     reference="letellier2007",
-    tags={"dissipative", "hyperchaotic"},
+    tags={"hyperchaotic"},
+    dissipative=True,
     aliases=("HyperXu",),
 )
 def hyper_xu(x, y, z, w, *, a=10.0, b=40.0, c=2.5, d=2.0, e=16.0):
@@ -136,7 +143,8 @@ def hyper_xu(x, y, z, w, *, a=10.0, b=40.0, c=2.5, d=2.0, e=16.0):
 @flow(
     ic=(0.168, 0.169, 37.0, -15.3),
     reference="wang2006",
-    tags={"dissipative", "hyperchaotic"},
+    tags={"hyperchaotic"},
+    dissipative=True,
     aliases=("HyperWang",),
 )
 def hyper_wang(x, y, z, w, *, a=10.0, b=40.0, c=2.5, d=10.6, e=4.0):
@@ -147,7 +155,8 @@ def hyper_wang(x, y, z, w, *, a=10.0, b=40.0, c=2.5, d=10.6, e=4.0):
 @flow(
     ic=(8.41, 4.67, 27.9, -1.26),
     reference="pang2011",
-    tags={"dissipative", "hyperchaotic"},
+    tags={"hyperchaotic"},
+    dissipative=True,
     aliases=("HyperPang",),
 )
 def hyper_pang(x, y, z, w, *, a=36.0, b=3.0, c=20.0, d=2.0):
@@ -158,7 +167,9 @@ def hyper_pang(x, y, z, w, *, a=36.0, b=3.0, c=20.0, d=2.0):
 @flow(
     ic=(-4.74, 0.152, 0.669, -0.771),
     reference="chen2006",
-    tags={"dissipative", "hyperchaotic", "transient"},
+    tags={"hyperchaotic"},
+    dissipative=True,
+    transient=True,
     aliases=("HyperLu",),
 )
 def hyper_lu(x, y, z, w, *, a=36.0, b=3.0, c=20.0, d=1.3):

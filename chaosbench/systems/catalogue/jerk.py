@@ -14,7 +14,8 @@ __all__ = [
 @flow(
     ic=(-2.75, 0.191, 3.47),
     reference="arneodo1981",
-    tags={"dissipative", "jerk"},
+    tags={"jerk"},
+    dissipative=True,
     aliases=("Arneodo",),
 )
 def arneodo(x, y, z, *, a=-5.5, b=4.5, c=1.0, d=-1.0):
@@ -25,7 +26,8 @@ def arneodo(x, y, z, *, a=-5.5, b=4.5, c=1.0, d=-1.0):
 @flow(
     ic=(-0.4583, -0.4063, -0.0108),
     reference="arneodo1981",
-    tags={"dissipative", "jerk"},
+    tags={"jerk"},
+    dissipative=True,
     aliases=("Coullet",),
 )
 def coullet(x, y, z, *, a=-0.8, b=1.1, c=0.45, d=-1.0):
@@ -40,7 +42,8 @@ def coullet(x, y, z, *, a=-0.8, b=1.1, c=0.45, d=-1.0):
 @flow(
     ic=(-0.0538, -0.262, 0.335),
     reference="genesio1992",
-    tags={"dissipative", "jerk"},
+    tags={"jerk"},
+    dissipative=True,
     aliases=("GenesioTesi",),
 )
 def genesio_tesi(x, y, z, *, a=0.44, b=1.1, c=1.0):
@@ -51,7 +54,8 @@ def genesio_tesi(x, y, z, *, a=0.44, b=1.1, c=1.0):
 @flow(
     ic=(-1.3, 0.0654, 0.918),
     reference="sprott2011",
-    tags={"dissipative", "jerk", "circuit"},
+    tags={"jerk", "circuit"},
+    dissipative=True,
     aliases=("JerkCircuit",),
 )
 def jerk_circuit(x, y, z, *, eps=1e-9, y0=0.026):
@@ -62,7 +66,8 @@ def jerk_circuit(x, y, z, *, eps=1e-9, y0=0.026):
 @flow(
     ic=(-3.47, 19.7, -3.83),
     reference="moore1966",
-    tags={"dissipative", "jerk", "astronomy"},
+    tags={"jerk", "astronomy"},
+    dissipative=True,
     aliases=("MooreSpiegel",),
 )
 def moore_spiegel(x, y, z, *, a=10.0, b=4.0, eps=9.0):
@@ -73,7 +78,8 @@ def moore_spiegel(x, y, z, *, a=10.0, b=4.0, eps=9.0):
 @flow(
     ic=(-0.541, 0.594, 0.451),
     reference="sprott1997",
-    tags={"dissipative", "jerk"},
+    tags={"jerk"},
+    dissipative=True,
     aliases=("SprottJerk",),
 )
 def sprott_jerk(x, y, z, *, mu=2.017):
@@ -84,14 +90,15 @@ def sprott_jerk(x, y, z, *, mu=2.017):
 @flow(
     ic=(-0.2238, 1.236, -0.45, -2.445),
     reference="chlouverakis2006",
-    tags={"dissipative", "hyperchaotic", "jerk"},
+    tags={"hyperchaotic", "jerk"},
+    dissipative=True,
 )
 def hyperchaotic_snap(x, y, z, w, *, a=3.6):
     """The simplest hyperchaotic equation of the fourth order: one nonlinear term."""
     return y, z, w, -(x**4) * w - a * z - y - x
 
 
-@flow(ic=(-0.512, -1.313, -0.39), reference="linz1999", tags={"dissipative", "jerk", "circuit"})
+@flow(ic=(-0.512, -1.313, -0.39), reference="linz1999", tags={"jerk", "circuit"}, dissipative=True)
 def linz_sprott(x, y, z, *, a=0.6):
     """The simplest piecewise linear jerk equation: an absolute value, realised by one diode."""
     return y, z, -a * z - y + abs(x) - 1

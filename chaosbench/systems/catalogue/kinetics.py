@@ -15,7 +15,8 @@ __all__ = [
 @flow(
     ic=(6.51, 0.477, 0.342),
     reference="rossler1976",
-    tags={"dissipative", "chemistry"},
+    tags={"chemistry"},
+    dissipative=True,
     aliases=("Rossler",),
 )
 def rossler(x, y, z, *, a=0.2, b=0.2, c=5.7):
@@ -26,7 +27,8 @@ def rossler(x, y, z, *, a=0.2, b=0.2, c=5.7):
 @flow(
     ic=(-20.0, 0.0, 0.0, 15.0),
     reference="rossler1979",
-    tags={"dissipative", "hyperchaotic"},
+    tags={"hyperchaotic"},
+    dissipative=True,
     aliases=("HyperRossler",),
 )
 def hyper_rossler(x, y, z, w, *, a=0.25, b=3.0, c=0.5, d=0.05):
@@ -37,7 +39,8 @@ def hyper_rossler(x, y, z, w, *, a=0.25, b=3.0, c=0.5, d=0.05):
 @flow(
     ic=(0.0235, 0.617, 0.847),
     reference="gyorgyi1992",
-    tags={"dissipative", "chemistry", "kinked"},
+    tags={"chemistry", "kinked"},
+    dissipative=True,
     aliases=("BelousovZhabotinsky",),
 )
 def belousov_zhabotinsky(
@@ -61,7 +64,8 @@ def belousov_zhabotinsky(
 @flow(
     ic=(0.406, 1.82),
     reference="tomita1978",
-    tags={"dissipative", "chemistry"},
+    tags={"chemistry"},
+    dissipative=True,
     aliases=("ForcedBrusselator",),
 )
 def forced_brusselator(x, y, t, *, a=0.4, b=1.2, f=0.05, omega=0.81):
@@ -72,7 +76,8 @@ def forced_brusselator(x, y, t, *, a=0.4, b=1.2, f=0.05, omega=0.81):
 @flow(
     ic=(0.514, 0.998, 1.006),
     reference="petrov1992",
-    tags={"dissipative", "chemistry"},
+    tags={"chemistry"},
+    dissipative=True,
     aliases=("IsothermalChemical",),
 )
 def isothermal_chemical(alpha, beta, gamma, *, delta=1.0, kappa=2.5, mu=0.29786, sigma=0.013):
@@ -84,7 +89,8 @@ def isothermal_chemical(alpha, beta, gamma, *, delta=1.0, kappa=2.5, mu=0.29786,
 @flow(
     ic=(-1.16, 5.86, -1.2),
     reference="strizhak1995",
-    tags={"dissipative", "chemistry", "regular"},
+    tags={"chemistry", "regular"},
+    dissipative=True,
     aliases=("KawczynskiStrizhak",),
 )
 def kawczynski_strizhak(x, y, z, *, beta=-0.4, gamma=0.49, kappa=0.2, mu=2.1):
@@ -99,13 +105,13 @@ def kawczynski_strizhak(x, y, z, *, beta=-0.4, gamma=0.49, kappa=0.2, mu=2.1):
     )
 
 
-@flow(ic=(-0.9886, 0.4436, -0.5883), reference="rosslerprototypes1979", tags={"dissipative"})
+@flow(ic=(-0.9886, 0.4436, -0.5883), reference="rosslerprototypes1979", dissipative=True)
 def rossler_prototype_4(x, y, z, *, a=0.5, b=0.5):
     """The fourth and simplest of Rössler's prototypes: one product and no constant term."""
     return -y - z, x, a * (y - y**2) - b * z
 
 
-@flow(ic=(9.737, 0.1074, 19.97), reference="willamowski1980", tags={"dissipative", "chemistry"})
+@flow(ic=(9.737, 0.1074, 19.97), reference="willamowski1980", tags={"chemistry"}, dissipative=True)
 def willamowski_rossler(
     x, y, z, *, k1=30.0, k2=1.0, k3=10.0, k4=1.0, k5=16.5,
     back1=0.25, back2=1e-4, back3=1e-3, back4=1e-3, back5=0.5,
@@ -123,7 +129,8 @@ def willamowski_rossler(
 @flow(
     ic=(2.975, 50.63, 5.085e-05, 2.079e-07),
     reference="olsen1983",
-    tags={"dissipative", "chemistry"},
+    tags={"chemistry"},
+    dissipative=True,
 )
 def peroxidase_oxidase(
     a, b, x, y, *, k1=0.35, k2=250.0, k3=0.035, k4=20.0, k5=5.35, k6=1e-5, k7=0.8, k8=0.825,

@@ -36,7 +36,7 @@ def _henon_before(x, y, *, a=1.4, b=0.3):
 @map(
     ic=(0.1, 0.1),
     reference="henon1976",
-    tags={"dissipative"},
+    dissipative=True,
     aliases=("Henon",),
     inverse=_henon_before,
 )
@@ -45,7 +45,7 @@ def henon(x, y, *, a=1.4, b=0.3):
     return 1 - a * x**2 + y, b * x
 
 
-@map(ic=(0.51,), reference="may1976", tags={"dissipative", "ecology"}, aliases=("Logistic",))
+@map(ic=(0.51,), reference="may1976", tags={"ecology"}, dissipative=True, aliases=("Logistic",))
 def logistic(x, *, r=4.0):
     """Population with limited resources, generation by generation."""
     return r * x * (1 - x)
@@ -60,7 +60,8 @@ def _ikeda_before(x, y, *, u=0.9):
 @map(
     ic=(0.9, 0.555),
     reference="ikeda1979",
-    tags={"dissipative", "optics"},
+    tags={"optics"},
+    dissipative=True,
     aliases=("Ikeda",),
     inverse=_ikeda_before,
 )
@@ -73,7 +74,7 @@ def ikeda(x, y, *, u=0.9):
 @map(
     ic=(0.137, -0.031),
     reference="nusse1998",
-    tags={"dissipative"},
+    dissipative=True,
     aliases=("Tinkerbell",),
 )
 def tinkerbell(x, y, *, a=0.9, b=-0.6013, c=2.0, d=0.5):
@@ -81,25 +82,25 @@ def tinkerbell(x, y, *, a=0.9, b=-0.6013, c=2.0, d=0.5):
     return x**2 - y**2 + a * x + b * y, 2 * x * y + c * x + d * y
 
 
-@map(ic=(0.5,), reference="hilborn2000", tags={"dissipative"}, aliases=("Gauss",))
+@map(ic=(0.5,), reference="hilborn2000", dissipative=True, aliases=("Gauss",))
 def gauss(x, *, a=4.9, b=-0.5):
     """The mouse map: one bump of a Gaussian, iterated."""
     return exp(-a * x**2) + b
 
 
-@map(ic=(0.51,), reference="ricker1954", tags={"dissipative", "ecology"}, aliases=("Ricker",))
+@map(ic=(0.51,), reference="ricker1954", tags={"ecology"}, dissipative=True, aliases=("Ricker",))
 def ricker(x, *, a=3.3):
     """Stock and recruitment of fish: a large stock eats many of its young."""
     return x * exp(a - x)
 
 
-@map(ic=(0.51,), reference="sprott2003", tags={"dissipative"}, aliases=("Tent",))
+@map(ic=(0.51,), reference="sprott2003", dissipative=True, aliases=("Tent",))
 def tent(x, *, mu=0.95):
     """A straight stretch and a sharp fold; the exponent is the logarithm of the slope ``2 mu``."""
     return mu * (1 - 2 * absolute(x - 0.5))
 
 
-@map(ic=(0.51,), reference="geisel1984", tags={"dissipative"}, aliases=("Chebyshev",))
+@map(ic=(0.51,), reference="geisel1984", dissipative=True, aliases=("Chebyshev",))
 def chebyshev(x, *, a=6.0):
     """A Chebyshev polynomial, iterated; its exponent is the logarithm of its degree.
 
@@ -108,7 +109,7 @@ def chebyshev(x, *, a=6.0):
     return cos(a * arccos(maximum(-1.0, minimum(1.0, x))))
 
 
-@map(ic=(0.1,), reference="arnold1965", tags={"dissipative", "smooth"}, aliases=("Circle",))
+@map(ic=(0.1,), reference="arnold1965", tags={"smooth"}, dissipative=True, aliases=("Circle",))
 def circle(theta, *, k=5.7, omega=0.333):
     """A kicked rotator with strong damping; ``theta`` counts turns and is taken modulo 1."""
     return mod(theta + omega + k / (2 * math.pi) * sin(2 * math.pi * theta), 1.0)
@@ -156,25 +157,25 @@ def bogdanov(x, y, *, eps=0.0, k=1.2, mu=0.0):
     return x + y, y
 
 
-@map(ic=(1.78, -1.16), reference="dewdney1987", tags={"dissipative"}, aliases=("DeJong",))
+@map(ic=(1.78, -1.16), reference="dewdney1987", dissipative=True, aliases=("DeJong",))
 def de_jong(x, y, *, a=1.641, b=1.902, c=0.316, d=1.525):
     """Peter de Jong's map of four sines, made for its pictures."""
     return sin(a * y) - cos(b * x), sin(c * x) - cos(d * y)
 
 
-@map(ic=(0.5, 0.5), reference="gilpin2021", tags={"dissipative"}, aliases=("Svensson",))
+@map(ic=(0.5, 0.5), reference="gilpin2021", dissipative=True, aliases=("Svensson",))
 def svensson(x, y, *, a=1.5, b=-1.8, c=1.6, d=0.9):
     """Johnny Svensson's variation on de Jong's map."""
     return d * sin(a * x) - sin(b * y), c * cos(a * x) + cos(b * y)
 
 
-@map(ic=(0.5, 0.5), reference="gilpin2021", tags={"dissipative"}, aliases=("Bedhead",))
+@map(ic=(0.5, 0.5), reference="gilpin2021", dissipative=True, aliases=("Bedhead",))
 def bedhead(x, y, *, a=-0.67, b=0.83):
     """A trigonometric map that looks like hair after a night's sleep."""
     return y * sin(x * y / b) + cos(a * x - y), x + sin(y) / b
 
 
-@map(ic=(-0.976, -1.2), reference="pickover1990", tags={"dissipative"}, aliases=("Pickover",))
+@map(ic=(-0.976, -1.2), reference="pickover1990", dissipative=True, aliases=("Pickover",))
 def pickover(x, y, *, a=-1.4, b=1.6, c=1.0, d=0.7):
     """Clifford Pickover's map of four sines and cosines."""
     return sin(a * y) + c * cos(a * x), sin(b * x) + d * cos(b * y)
@@ -214,7 +215,8 @@ def _hopalong_before(x, y, *, a=3.1, b=2.5, c=4.2):
 @map(
     ic=(0.1, 0.1),
     reference="dewdney1986",
-    tags={"conservative", "unbounded"},
+    tags={"conservative"},
+    unbounded=True,
     aliases=("Hopalong",),
     inverse=_hopalong_before,
 )
@@ -231,7 +233,8 @@ def hopalong(x, y, *, a=3.1, b=2.5, c=4.2):
 @map(
     ic=(0.0, 0.1),
     reference="gilpin2021",
-    tags={"dissipative", "ecology"},
+    tags={"ecology"},
+    dissipative=True,
     aliases=("MaynardSmith",),
 )
 def maynard_smith(x, y, *, a=0.87, b=0.75):
@@ -239,7 +242,7 @@ def maynard_smith(x, y, *, a=0.87, b=0.75):
     return y, a * y + b - x**2
 
 
-@map(ic=(0.2, 0.2), reference="kaplan1979", tags={"dissipative"}, aliases=("KaplanYorke",))
+@map(ic=(0.2, 0.2), reference="kaplan1979", dissipative=True, aliases=("KaplanYorke",))
 def kaplan_yorke(x, y, *, alpha=0.2, modulus=0.99999995):
     """Doubling drives a contraction: the map for which the Kaplan–Yorke dimension was conceived.
 
@@ -271,7 +274,7 @@ def _duffing_before(x, y, *, a=2.75, b=0.2):
 @map(
     ic=(0.51, 0.1),
     reference="holmes1979",
-    tags={"dissipative"},
+    dissipative=True,
     aliases=("DuffingMap",),
     inverse=_duffing_before,
 )
@@ -288,7 +291,8 @@ def _chirikov_before(p, x, *, k=0.971635):
 @map(
     ic=(0.1, 0.1),
     reference="chirikov1979",
-    tags={"conservative", "hamiltonian", "unbounded"},
+    tags={"conservative", "hamiltonian"},
+    angles={"x": 2 * math.pi},
     aliases=("Chirikov",),
     inverse=_chirikov_before,
 )
@@ -343,19 +347,19 @@ def _lozi_before(x, y, *, a=1.7, b=0.5):
     return y / b, x - 1 + a * absolute(y / b)
 
 
-@map(ic=(0.8892, 0.07665), reference="lozi1978", tags={"dissipative"}, inverse=_lozi_before)
+@map(ic=(0.8892, 0.07665), reference="lozi1978", dissipative=True, inverse=_lozi_before)
 def lozi(x, y, *, a=1.7, b=0.5):
     """Hénon's map with its parabola straightened: a piecewise linear strange attractor."""
     return 1 - a * absolute(x) + y, b * x
 
 
-@map(ic=(-0.1232, -0.4934), reference="whitehead1984", tags={"dissipative", "fluid"})
+@map(ic=(-0.1232, -0.4934), reference="whitehead1984", tags={"fluid"}, dissipative=True)
 def burgers_map(x, y, *, a=0.75, b=1.75):
     """A discrete form of Burgers's two equations for a mean flow and a turbulent one."""
     return a * x - y**2, b * y + x * y
 
 
-@map(ic=(0.1099, 0.04953), reference="aronson1982", tags={"dissipative", "ecology"})
+@map(ic=(0.1099, 0.04953), reference="aronson1982", tags={"ecology"}, dissipative=True)
 def delayed_logistic(x, y, *, a=2.27):
     """A population limited by the crowding of the previous generation, after torus breakdown."""
     return a * x * (1 - y), x
@@ -377,7 +381,8 @@ def _generalized_henon_before(x, y, z, *, a=1.76, b=0.1):
 @map(
     ic=(1.574, -1.14, 0.1384),
     reference="baier1990",
-    tags={"dissipative", "hyperchaotic"},
+    tags={"hyperchaotic"},
+    dissipative=True,
     inverse=_generalized_henon_before,
 )
 def generalized_henon(x, y, z, *, a=1.76, b=0.1):
@@ -385,7 +390,7 @@ def generalized_henon(x, y, z, *, a=1.76, b=0.1):
     return a - y**2 - b * z, x, y
 
 
-@map(ic=(0.8077, 0.03773, 0.8059), reference="rossler1979", tags={"dissipative", "hyperchaotic"})
+@map(ic=(0.8077, 0.03773, 0.8059), reference="rossler1979", tags={"hyperchaotic"}, dissipative=True)
 def folded_towel(x, y, z, *, a=3.8, b=0.05, c=0.35, d=3.78, e=0.2):
     """Rössler's first hyperchaotic map: a towel, stretched along both sides and folded twice."""
     weave = (y + c) * (1 - 2 * z)
@@ -401,7 +406,7 @@ def continued_fraction(x):
     return mod(1 / x, 1.0)
 
 
-@map(ic=(0.4595, -0.3489), reference="zeraoulia2011", tags={"dissipative"})
+@map(ic=(0.4595, -0.3489), reference="zeraoulia2011", dissipative=True)
 def zeraoulia_sprott(x, y, *, a=4.0, b=0.9):
     """A rational map of the plane without a vanishing denominator."""
     return -a * x / (1 + y**2), x + b * y

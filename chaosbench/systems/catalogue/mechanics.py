@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from chaosbench.expressions import cos, sign, sin, where
 from chaosbench.systems import flow
 
@@ -37,7 +39,8 @@ def nose_hoover(x, y, z, *, a=1.5):
 @flow(
     ic=(-0.352, -2.66, -1.22, 2.54),
     reference="marion2013",
-    tags={"conservative", "hamiltonian", "mechanics", "unbounded"},
+    tags={"conservative", "hamiltonian", "mechanics"},
+    angles={"theta1": 2 * math.pi, "theta2": 2 * math.pi},
     aliases=("DoublePendulum",),
 )
 def double_pendulum(theta1, theta2, p1, p2, *, g=9.81, l1=1.0, l2=1.0, m1=1.0, m2=1.0):
@@ -63,7 +66,8 @@ def double_pendulum(theta1, theta2, p1, p2, *, g=9.81, l1=1.0, l2=1.0, m1=1.0, m
 @flow(
     ic=(0.113, 1.571, 0.11, 0.177),
     reference="tufillaro1984",
-    tags={"conservative", "hamiltonian", "mechanics", "unbounded"},
+    tags={"conservative", "hamiltonian", "mechanics"},
+    angles={"theta": 2 * math.pi},
     aliases=("SwingingAtwood",),
 )
 def swinging_atwood(r, theta, p_r, p_theta, *, g=9.82, m1=1.0, m2=4.5):
@@ -82,7 +86,8 @@ def swinging_atwood(r, theta, p_r, p_theta, *, g=9.82, m1=1.0, m2=4.5):
 @flow(
     ic=(0.105, 0.0893, 4.56, 4.48),
     reference="froeschle2000",
-    tags={"conservative", "hamiltonian", "mechanics", "unbounded"},
+    tags={"conservative", "hamiltonian", "mechanics"},
+    angles={"phi1": 2 * math.pi, "phi2": 2 * math.pi},
     aliases=("ArnoldWeb",),
 )
 def arnold_web(i1, i2, phi1, phi2, t, *, eps=0.01, omega=1.0):
@@ -115,7 +120,8 @@ def nuclear_quadrupole(q1, q2, p1, p2, *, a=1.0, b=0.55, d=0.4):
 @flow(
     ic=(0.172, 0.104, 6.26),
     reference="chen2004",
-    tags={"dissipative", "mechanics"},
+    tags={"mechanics"},
+    dissipative=True,
     aliases=("ChenLee",),
 )
 def chen_lee(x, y, z, *, a=5.0, b=-10.0, c=-0.38):
@@ -126,7 +132,8 @@ def chen_lee(x, y, z, *, a=5.0, b=-10.0, c=-0.38):
 @flow(
     ic=(0.294, 0.106, 0.291),
     reference="leipnik1981",
-    tags={"dissipative", "mechanics"},
+    tags={"mechanics"},
+    dissipative=True,
     aliases=("NewtonLiepnik",),
 )
 def newton_leipnik(x, y, z, *, a=0.4, b=0.175):
@@ -137,7 +144,9 @@ def newton_leipnik(x, y, z, *, a=0.4, b=0.175):
 @flow(
     ic=(-0.9, -3.35),
     reference="gilet2009",
-    tags={"dissipative", "mechanics", "fluid", "transient"},
+    tags={"mechanics", "fluid"},
+    dissipative=True,
+    transient=True,
     aliases=("FluidTrampoline",),
 )
 def fluid_trampoline(x, v, t, *, gamma=1.82, psi=0.01019, omega=1.21):
@@ -153,7 +162,8 @@ def fluid_trampoline(x, v, t, *, gamma=1.82, psi=0.01019, omega=1.21):
 @flow(
     ic=(0.855, -0.391),
     reference="awrejcewicz1999",
-    tags={"dissipative", "mechanics", "regular"},
+    tags={"mechanics", "regular"},
+    dissipative=True,
     aliases=("StickSlipOscillator",),
 )
 def stick_slip_oscillator(

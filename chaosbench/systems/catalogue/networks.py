@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from chaosbench.expressions import cos, sin, tanh
@@ -19,7 +21,8 @@ def _uneven(d: int) -> list[float]:
     dim=32,
     ic=_uneven,
     reference="kaneko1984",
-    tags={"dissipative", "hyperchaotic", "spatiotemporal"},
+    tags={"hyperchaotic", "spatiotemporal"},
+    dissipative=True,
 )
 def coupled_map_lattice(x, *, a=1.9, eps=0.1):
     """Logistic maps on a ring; each passes a small share to its two neighbours.
@@ -38,7 +41,9 @@ _FREQUENCIES = (2 * np.arange(_OSCILLATORS) + 1) / _OSCILLATORS - 1
     dim={"theta": _OSCILLATORS},
     ic=[2.4, 3.8, 1.1, 2.7, 5.8, 4.3, 0.4, 2.0, 4.6, 5.4],
     reference="popovych2005",
-    tags={"dissipative", "hyperchaotic", "unbounded"},
+    tags={"hyperchaotic"},
+    dissipative=True,
+    angles={"theta": 2 * math.pi},
 )
 def kuramoto(theta, *, K=1.0):
     """Kuramoto's phase oscillators, all coupled to all, below synchrony: phase chaos.
@@ -53,7 +58,8 @@ def kuramoto(theta, *, K=1.0):
 @flow(
     ic=(0.02102, -0.001737, 0.0352, -0.003473),
     reference="karnatak2014",
-    tags={"dissipative", "neuron"},
+    tags={"neuron"},
+    dissipative=True,
 )
 def coupled_fitzhugh_nagumo(x1, y1, x2, y2, *, a=-0.025794, b1=0.0065, b2=0.0135, c=0.02, k=0.128):
     """Two different excitable units that occasionally fire together: extreme events.
@@ -104,7 +110,8 @@ _SOURCES, _WEIGHTS = _random_wiring()
     dim={"x": _NEURONS},
     ic=[0.1 * (7 * i % 11 - 5) for i in range(_NEURONS)],
     reference="sompolinsky1988",
-    tags={"dissipative", "neuron", "spatiotemporal"},
+    tags={"neuron", "spatiotemporal"},
+    dissipative=True,
 )
 def rate_network(x, *, g=2.5):
     """Sixty-four firing rates with random excitation and inhibition, chaotic at this gain.

@@ -30,7 +30,8 @@ _HOPFIELD_WEIGHTS = np.array([
 @flow(
     ic=(-1.0, -5.0, 3.0),
     reference="hindmarsh1984",
-    tags={"dissipative", "neuron"},
+    tags={"neuron"},
+    dissipative=True,
 )
 def hindmarsh_rose(
     x, y, z, *, a=1.0, b=3.0, c=1.0, d=5.0, r=0.006, s=4.0, x_rest=-1.6, current=3.2
@@ -46,7 +47,8 @@ def hindmarsh_rose(
 @flow(
     ic=(0.0311, -0.0216, 0.0415),
     reference="marhl2006",
-    tags={"dissipative", "neuron"},
+    tags={"neuron"},
+    dissipative=True,
     aliases=("HindmarshRose",),
 )
 def hindmarsh_rose_marhl(x, y, z, *, a=0.49, b=1.0, c=0.0322, d=1.0, s=1.0, tau_x=0.03, tau_z=0.8):
@@ -61,7 +63,8 @@ def hindmarsh_rose_marhl(x, y, z, *, a=0.49, b=1.0, c=0.0322, d=1.0, s=1.0, tau_
 @flow(
     ic=(-1.22, -0.0465),
     reference="fitzhugh1961",
-    tags={"dissipative", "neuron", "regular"},
+    tags={"neuron", "regular"},
+    dissipative=True,
     aliases=("ForcedFitzHughNagumo",),
 )
 def forced_fitzhugh_nagumo(
@@ -77,7 +80,8 @@ def forced_fitzhugh_nagumo(
 @flow(
     ic=(-44.6, 0.131, 0.466),
     reference="chay1985",
-    tags={"dissipative", "neuron"},
+    tags={"neuron"},
+    dissipative=True,
     aliases=("ExcitableCell",),
 )
 def excitable_cell(
@@ -102,7 +106,8 @@ def excitable_cell(
 @flow(
     ic=(-0.266, -0.368, -0.0731),
     reference="arena1998",
-    tags={"dissipative", "neuron", "circuit"},
+    tags={"neuron", "circuit"},
+    dissipative=True,
     aliases=("CellularNeuralNetwork",),
 )
 def cellular_neural_network(x, y, z, *, a=4.4, b=3.21, c=1.1, d=1.24):
@@ -123,7 +128,8 @@ def cellular_neural_network(x, y, z, *, a=4.4, b=3.21, c=1.1, d=1.24):
     dim={"y": 3},
     ic=(1.5, 2.37, 0.658),
     reference="beer1995",
-    tags={"dissipative", "neuron"},
+    tags={"neuron"},
+    dissipative=True,
     aliases=("BeerRNN",),
 )
 def beer_rnn(y):
@@ -136,7 +142,8 @@ def beer_rnn(y):
     dim={"x": 6},
     ic=(-0.671, -0.242, -0.0557, 0.347, 0.453, 0.784),
     reference="lewis1992",
-    tags={"dissipative", "neuron"},
+    tags={"neuron"},
+    dissipative=True,
     aliases=("Hopfield",),
 )
 def hopfield(x, *, beta=0.5, eps=10.0, tau=2.5):
@@ -147,7 +154,8 @@ def hopfield(x, *, beta=0.5, eps=10.0, tau=2.5):
 @flow(
     ic=(-0.9057, -0.5073),
     reference="rajasekar1988",
-    tags={"dissipative", "neuron"},
+    tags={"neuron"},
+    dissipative=True,
 )
 def bonhoeffer_van_der_pol(x, y, t, *, a=0.7, b=0.8, c=0.1, force=0.74, omega=1.0):
     """FitzHugh's model of a nerve under a periodic current, past its period doublings."""
@@ -163,7 +171,7 @@ def rulkov(x, y, *, alpha=4.1, mu=0.001, sigma=-1.0):
     return alpha / (1 + x**2) + y, y - mu * (x - sigma)
 
 
-@map(ic=(0.04256, 2.086), reference="chialvo1995", tags={"dissipative", "neuron"})
+@map(ic=(0.04256, 2.086), reference="chialvo1995", tags={"neuron"}, dissipative=True)
 def chialvo(x, y, *, a=0.89, b=0.18, c=0.28, k=0.03):
     """An excitable membrane in discrete time: activation and recovery."""
     return x**2 * exp(y - x) + k, a * y - b * x + c
@@ -180,7 +188,8 @@ def _after_spike(u, *, c, d):
 @flow(
     ic=(-50.0, -105.0),
     reference="izhikevich2003",
-    tags={"dissipative", "neuron"},
+    tags={"neuron"},
+    dissipative=True,
     resets=[(_above_peak, _after_spike)],
 )
 def izhikevich(v, u, *, a=0.2, b=2.0, c=-56.0, d=-16.0, current=-99.0, peak=30.0):

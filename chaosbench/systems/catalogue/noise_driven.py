@@ -24,7 +24,8 @@ def _kick(*, epsilon=0.5):
     step=1e-3,
     ic=(-9.79, -15.04, 20.53),
     reference="agarwal2016",
-    tags={"dissipative", "fluid"},
+    tags={"fluid"},
+    dissipative=True,
 )
 def stochastic_lorenz(x, y, z, *, sigma=10.0, rho=28.0, beta=8 / 3):
     """Lorenz's convection rolls with noise of constant amplitude in each variable."""
@@ -36,7 +37,8 @@ def stochastic_lorenz(x, y, z, *, sigma=10.0, rho=28.0, beta=8 / 3):
     step=1e-3,
     ic=(-9.79, -15.04, 20.53),
     reference="chekroun2011",
-    tags={"dissipative", "fluid"},
+    tags={"fluid"},
+    dissipative=True,
 )
 def stochastic_lorenz_multiplicative(x, y, z, *, sigma=10.0, rho=28.0, beta=8 / 3):
     """Lorenz's convection rolls with noise proportional to each variable.
@@ -51,7 +53,8 @@ def stochastic_lorenz_multiplicative(x, y, z, *, sigma=10.0, rho=28.0, beta=8 / 
     step=0.01,
     ic=(1.0,),
     reference="kramers1940",
-    tags={"dissipative", "regular"},
+    tags={"regular"},
+    dissipative=True,
 )
 def double_well(x):
     """Kramers' particle that noise carries over the barrier between two wells; not chaotic."""

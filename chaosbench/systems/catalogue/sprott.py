@@ -30,7 +30,7 @@ def sprott_a(x, y, z):
 @flow(
     ic=(-0.472, -0.272, 1.94),
     reference="sprott1994",
-    tags={"dissipative"},
+    dissipative=True,
     aliases=("SprottC",),
 )
 def sprott_c(x, y, z):
@@ -41,7 +41,7 @@ def sprott_c(x, y, z):
 @flow(
     ic=(-1.34, -0.212, 0.33),
     reference="sprott1994",
-    tags={"dissipative"},
+    dissipative=True,
     aliases=("SprottD",),
 )
 def sprott_d(x, y, z):
@@ -52,7 +52,7 @@ def sprott_d(x, y, z):
 @flow(
     ic=(0.617, 0.666, -1.66),
     reference="sprott1994",
-    tags={"dissipative"},
+    dissipative=True,
     aliases=("SprottE",),
 )
 def sprott_e(x, y, z):
@@ -63,7 +63,7 @@ def sprott_e(x, y, z):
 @flow(
     ic=(-0.989, -1.42, 0.858),
     reference="sprott1994",
-    tags={"dissipative"},
+    dissipative=True,
     aliases=("SprottF",),
 )
 def sprott_f(x, y, z, *, a=0.5):
@@ -74,7 +74,7 @@ def sprott_f(x, y, z, *, a=0.5):
 @flow(
     ic=(-0.772, -0.748, 1.31),
     reference="sprott1994",
-    tags={"dissipative"},
+    dissipative=True,
     aliases=("SprottG",),
 )
 def sprott_g(x, y, z, *, a=0.4):
@@ -85,7 +85,7 @@ def sprott_g(x, y, z, *, a=0.4):
 @flow(
     ic=(-1.36, 0.626, -1.28),
     reference="sprott1994",
-    tags={"dissipative"},
+    dissipative=True,
     aliases=("SprottH",),
 )
 def sprott_h(x, y, z, *, a=0.5):
@@ -96,7 +96,7 @@ def sprott_h(x, y, z, *, a=0.5):
 @flow(
     ic=(-0.0601, -0.496, 0.0232),
     reference="sprott1994",
-    tags={"dissipative"},
+    dissipative=True,
     aliases=("SprottI",),
 )
 def sprott_i(x, y, z, *, a=0.2):
@@ -107,7 +107,7 @@ def sprott_i(x, y, z, *, a=0.2):
 @flow(
     ic=(4.48, 2.3, 6.58),
     reference="sprott1994",
-    tags={"dissipative"},
+    dissipative=True,
     aliases=("SprottJ",),
 )
 def sprott_j(x, y, z):
@@ -118,7 +118,7 @@ def sprott_j(x, y, z):
 @flow(
     ic=(-1.32, -1.54, 0.664),
     reference="sprott1994",
-    tags={"dissipative"},
+    dissipative=True,
     aliases=("SprottK",),
 )
 def sprott_k(x, y, z, *, a=0.3):
@@ -129,7 +129,7 @@ def sprott_k(x, y, z, *, a=0.3):
 @flow(
     ic=(4.36, 13.7, -2.68),
     reference="sprott1994",
-    tags={"dissipative"},
+    dissipative=True,
     aliases=("SprottL",),
 )
 def sprott_l(x, y, z, *, a=0.9, b=3.9):
@@ -140,7 +140,7 @@ def sprott_l(x, y, z, *, a=0.9, b=3.9):
 @flow(
     ic=(1.6, -1.6, -2.62),
     reference="sprott1994",
-    tags={"dissipative"},
+    dissipative=True,
     aliases=("SprottM",),
 )
 def sprott_m(x, y, z, *, a=1.7):
@@ -151,7 +151,7 @@ def sprott_m(x, y, z, *, a=1.7):
 @flow(
     ic=(-8.33, 7.3, 3.28),
     reference="sprott1994",
-    tags={"dissipative"},
+    dissipative=True,
     aliases=("SprottN",),
 )
 def sprott_n(x, y, z):
@@ -162,7 +162,7 @@ def sprott_n(x, y, z):
 @flow(
     ic=(0.205, 0.0228, 0.936),
     reference="sprott1994",
-    tags={"dissipative"},
+    dissipative=True,
     aliases=("SprottO",),
 )
 def sprott_o(x, y, z, *, a=2.7):
@@ -173,7 +173,7 @@ def sprott_o(x, y, z, *, a=2.7):
 @flow(
     ic=(0.834, 0.149, 0.44),
     reference="sprott1994",
-    tags={"dissipative"},
+    dissipative=True,
     aliases=("SprottP",),
 )
 def sprott_p(x, y, z, *, a=2.7):
@@ -184,7 +184,7 @@ def sprott_p(x, y, z, *, a=2.7):
 @flow(
     ic=(2.98, -0.0653, -2.8),
     reference="sprott1994",
-    tags={"dissipative"},
+    dissipative=True,
     aliases=("SprottQ",),
 )
 def sprott_q(x, y, z, *, a=3.1, b=0.5):
@@ -195,7 +195,7 @@ def sprott_q(x, y, z, *, a=3.1, b=0.5):
 @flow(
     ic=(-1.69, -1.98, 1.98),
     reference="sprott1994",
-    tags={"dissipative"},
+    dissipative=True,
     aliases=("SprottR",),
 )
 def sprott_r(x, y, z, *, a=0.9, b=0.4):
@@ -206,7 +206,7 @@ def sprott_r(x, y, z, *, a=0.9, b=0.4):
 @flow(
     ic=(0.126, 0.123, 1.22),
     reference="sprott1994",
-    tags={"dissipative"},
+    dissipative=True,
     aliases=("SprottS",),
 )
 def sprott_s(x, y, z):
@@ -217,7 +217,7 @@ def sprott_s(x, y, z):
 @flow(
     ic=(-1.34, -0.212, 0.33),
     reference="sprott2020",
-    tags={"dissipative"},
+    dissipative=True,
     aliases=("SprottMore",),
 )
 def sprott_more(x, y, z):
@@ -228,7 +228,7 @@ def sprott_more(x, y, z):
 @flow(
     ic=(0.688, -0.18, 0.585),
     reference="sprott2014",
-    tags={"dissipative"},
+    dissipative=True,
     aliases=("SprottTorus",),
 )
 def sprott_torus(x, y, z):

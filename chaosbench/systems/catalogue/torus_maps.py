@@ -33,7 +33,7 @@ def arnold_cat(x, y):
     return mod(x + y, 1.0), mod(x + 2 * y, 1.0)
 
 
-@map(ic=(0.141, 0.9162), reference="sinai1972", tags={"dissipative", "smooth"})
+@map(ic=(0.141, 0.9162), reference="sinai1972", tags={"smooth"}, dissipative=True)
 def sinai(x, y, *, delta=0.1):
     """The cat map with a ripple that keeps it hyperbolic but no longer preserves area."""
     return mod(x + y + delta * cos(2 * math.pi * y), 1.0), mod(x + 2 * y, 1.0)
@@ -70,7 +70,8 @@ def _dissipative_standard_before(p, x, *, b=0.1, k=8.8):
 @map(
     ic=(-7.61, 3.141),
     reference="schmidt1985",
-    tags={"dissipative", "smooth"},
+    tags={"smooth"},
+    dissipative=True,
     inverse=_dissipative_standard_before,
 )
 def dissipative_standard(p, x, *, b=0.1, k=8.8):
@@ -89,7 +90,8 @@ def _zaslavskii_before(x, y, *, eps=0.3, nu=400 / 3, r=3.0):
 @map(
     ic=(0.3755, -0.01127),
     reference="zaslavsky1978",
-    tags={"dissipative", "smooth"},
+    tags={"smooth"},
+    dissipative=True,
     inverse=_zaslavskii_before,
 )
 def zaslavskii(x, y, *, eps=0.3, nu=400 / 3, r=3.0):
