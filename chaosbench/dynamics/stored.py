@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
 from chaosbench.errors import StaleConstantsError
-from chaosbench.systems import System, get
+from chaosbench.systems import FINGERPRINT_VERSION, System, get
 
-__all__ = ["Constants", "constants", "constants_path", "known_constants"]
+__all__ = ["Constants", "constants", "constants_path", "known_constants", "restamped"]
 
 
 @dataclass(frozen=True)
@@ -95,6 +95,25 @@ class Constants:
 def constants_path(name: str) -> Path:
     """Return the file that holds the constants of the system `name`."""
     return Path(str(resources.files("chaosbench.systems"))) / "constants" / f"{name}.json"
+
+
+def restamped(stored: Constants, system: System) -> Constants:
+    """Return constants with the present fingerprint, where the former proves them the system's.
+
+    For files that were written before the fingerprint changed its version; nothing is measured.
+
+    Raises:
+        StaleConstantsError: they belong to another equation, parameter value or initial state.
+
+    """
+    former = system.fingerprint_of(FINGERPRINT_VERSION - 1)
+    if stored.fingerprint != former:
+        raise StaleConstantsError(
+            f"the constants of {system.name!r} belong to the fingerprint {stored.fingerprint}; by "
+            f"the former version this system has {former}: measure it again"
+        )
+    provenance = {**stored.provenance, "former_fingerprint": former}
+    return replace(stored, fingerprint=system.fingerprint, provenance=provenance)
 
 
 @cache

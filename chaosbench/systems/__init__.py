@@ -16,10 +16,11 @@ from chaosbench.systems._flow import Flow, flow
 from chaosbench.systems._map import Map, map  # noqa: A004
 from chaosbench.systems._registry import get, registry
 from chaosbench.systems._stochastic import StochasticSystem, stochastic
-from chaosbench.systems._system import Kind, System, with_dimension
+from chaosbench.systems._system import FINGERPRINT_VERSION, Kind, System, with_dimension
 
 __all__ = [
-    "Delay", "DelaySystem", "FieldSystem", "Flow", "Kind", "Map", "StochasticSystem", "System",
+    "FINGERPRINT_VERSION", "Delay", "DelaySystem", "FieldSystem", "Flow", "Kind", "Map",
+    "StochasticSystem", "System",
     "delay", "dx", "dy", "field", "flow", "get", "inverse_laplacian", "laplacian", "map",
     "registry", "stochastic", "with_dimension",
 ]  # fmt: skip

@@ -119,8 +119,8 @@ def delay(
     """Define a delay differential equation.
 
     A positional ``x_tau`` is the state variable ``x``, a parameter ``tau`` time units ago; with
-    ``x_tau2`` and a parameter ``tau2`` there may be several. `ic` is the constant history; the other
-    arguments are as for `flow`.
+    ``x_tau2`` and a parameter ``tau2`` there may be several. `ic` is the constant history; the
+    other arguments are as for `flow`.
 
     Raises:
         DefinitionError: no delayed argument, or a delay that is not positive.
@@ -138,8 +138,8 @@ def delay(
             )
         system = declare(
             DelaySystem, function, ic=ic, reference=reference, tags=tags, aliases=aliases,
-            name=name, dissipative=dissipative, transient=transient, angles=angles, unbounded=unbounded,
-            not_state={argument for argument, _, _ in found},
+            name=name, dissipative=dissipative, transient=transient, angles=angles,
+            unbounded=unbounded, not_state={argument for argument, _, _ in found},
         )  # fmt: skip
         delays = tuple(
             Delay(argument, system.variables.index(variable), float(parameters[lag]))

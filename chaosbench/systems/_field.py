@@ -139,6 +139,13 @@ class FieldSystem(System):
         del number
         return {"points": self.points, "lengths": [length.hex() for length in self.lengths]}
 
+    def _unrounded_ic(self) -> tuple[float, ...]:
+        assert self.start is not None
+        _, values = _on_grid(self.name, self.components, self.points, self.start)
+        if _rounded(values) != self.ic:
+            return self.ic  # given by the user
+        return values
+
     def with_dimension(self, d: int) -> Self:
         """Return the same equation on a grid with `d` values in all, as many along each axis."""
         n = round((d / len(self.components)) ** (1 / len(self.points))) if d > 0 else 0
@@ -159,7 +166,7 @@ class FieldSystem(System):
         assert self.start is not None
         points = (n,) * len(self.points)
         variables, ic = _on_grid(self.name, self.components, points, self.start)
-        return replace(self, variables=variables, points=points, ic=ic)
+        return replace(self, variables=variables, points=points, ic=_rounded(ic))
 
 
 def field(
@@ -214,7 +221,7 @@ def field(
             function=function,
             variables=variables,
             parameters=MappingProxyType(parameters),
-            ic=start,
+            ic=_rounded(start),
             reference=reference,
             home=(function.__module__, function.__qualname__),
             declared_tags=declared(tags, title),
@@ -251,5 +258,9 @@ def _on_grid(
         )
     count = math.prod(points)
     names = tuple(f"{component}{i}" for component in components for i in range(count))
-    # the last bits of exp and sin differ between processors, and a fingerprint must not
-    return names, tuple(round(float(v), IC_DECIMALS) for f in values for v in f.ravel())
+    return names, tuple(float(v) for f in values for v in f.ravel())
+
+
+def _rounded(values: Iterable[float]) -> tuple[float, ...]:
+    """Round initial values: the last bits of exp and sin differ between processors."""
+    return tuple(round(value, IC_DECIMALS) for value in values)

@@ -108,8 +108,8 @@ def map(  # noqa: A001 - the field's word
             )
         return declare(
             Map, function, ic=ic, reference=reference, tags=tags, aliases=aliases, dim=dim,
-            name=name, dissipative=dissipative, transient=transient, angles=angles, unbounded=unbounded,
-            inverse_function=inverse,
+            name=name, dissipative=dissipative, transient=transient, angles=angles,
+            unbounded=unbounded, inverse_function=inverse,
         )  # fmt: skip
 
     return decorate

@@ -182,8 +182,8 @@ def stochastic(
     def decorate(function: Callable[..., Any]) -> StochasticSystem:
         system = declare(
             StochasticSystem, function, ic=ic, reference=reference, tags=tags, aliases=aliases,
-            dim=dim, name=name, dissipative=dissipative, transient=transient, angles=angles, unbounded=unbounded,
-            noise=noise, step=float(step),
+            dim=dim, name=name, dissipative=dissipative, transient=transient, angles=angles,
+            unbounded=unbounded, noise=noise, step=float(step),
         )  # fmt: skip
         positional, own = signature(noise)
         drift = dict(system.parameters)

@@ -27,6 +27,9 @@ __all__ = ["Kind", "System", "with_dimension"]
 
 Kind = Literal["flow", "delay", "map", "field", "stochastic"]
 
+FINGERPRINT_VERSION = 2
+"""Of what a fingerprint is made from; see `System.fingerprint_of`."""
+
 FEWEST_VARIABLES = 4
 """Of an equation whose dimension may vary."""
 
@@ -161,6 +164,8 @@ class System(Compiled, ABC):
     @property
     def periods(self) -> tuple[float | None, ...]:
         """The period of each variable that is an angle ``(d,)``; None for the others."""
+        if not self.angles:
+            return (None,) * self.dimension
         periods: list[float | None] = []
         for entry in self.layout:
             name, size = entry if isinstance(entry, tuple) else (entry, 1)
@@ -224,7 +229,19 @@ class System(Compiled, ABC):
 
     @cached_property
     def fingerprint(self) -> str:
-        """Hash of the equation with its parameter values and the initial state (16 hex digits)."""
+        """Hash of all that decides a trajectory (16 hex digits).
+
+        The equation with its parameter values, the initial state, and the fields that decide
+        numbers: `dissipative`, `transient`, `angles`, `unbounded`.
+        """
+        return self.fingerprint_of(FINGERPRINT_VERSION)
+
+    def fingerprint_of(self, version: int) -> str:
+        """Return the fingerprint as an earlier version made it.
+
+        Version 1 knew no `dissipative`, `transient`, `angles` or `unbounded`, and did not round the
+        initial values of fields.
+        """
         nodes = reachable([*self.trace.outputs, *self._more_nodes()])
         number = {node.id: k for k, node in enumerate(nodes)}
         listing = [
@@ -240,11 +257,16 @@ class System(Compiled, ABC):
             "graph": listing,
             "outputs": [number[o.id] for o in self.trace.outputs],
             "delays": [],  # of every kind, so that the hashes of the first version hold
-            "ic": [value.hex() for value in self.ic],
+            "ic": [value.hex() for value in (self.ic if version > 1 else self._unrounded_ic())],
         }
         content |= self._more_to_hash(number)
-        content |= self._traits()
+        if version > 1:
+            content |= self._traits()
         return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
+
+    def _unrounded_ic(self) -> tuple[float, ...]:
+        """Return the initial state as it was computed."""
+        return self.ic
 
     def _traits(self) -> dict[str, Any]:
         """Return the fields that decide numbers, where they are not the usual ones."""

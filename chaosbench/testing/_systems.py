@@ -260,6 +260,30 @@ def check_inverse(system: System) -> None:
 
 
 @_check
+def check_angles(system: System) -> None:
+    """The equation repeats with the period of every angle."""
+    times, states, delayed = _sample(system)
+    here = system.rhs(times, states, delayed)
+    scale = 1e-9 * max(1.0, float(np.abs(here).max()))
+    for i, period in enumerate(system.periods):
+        if period is None:
+            continue
+        turned = states + period * (np.arange(system.dimension) == i)
+        past = delayed
+        if isinstance(system, DelaySystem) and delayed is not None:
+            past = delayed + period * (system.sources == i)
+        there = system.rhs(times, turned, past)
+        # a map may take an angle to the same angle some turns on
+        turns = np.round((there - here)[:, i] / period) if system.discrete else 0.0
+        there[:, i] -= turns * period
+        apart = float(np.abs(there - here).max())
+        _require(
+            apart <= scale,
+            f"changes by {apart:.3g} when {system.variables[i]} turns by {period:.6g}",
+        )
+
+
+@_check
 def check_trajectory(system: System) -> None:
     """A short trajectory from the initial state moves, and stays finite and bounded."""
     _, states, _ = _sample(system)

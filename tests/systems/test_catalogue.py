@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import pickle
 import re
+from dataclasses import replace
 from importlib import resources
 
 import numpy as np
 import pytest
 
-from chaosbench.dynamics.stored import _stored, constants, constants_path
+from chaosbench.dynamics.stored import _stored, constants, constants_path, restamped
+from chaosbench.errors import StaleConstantsError
 from chaosbench.systems import registry
 from chaosbench.testing import check_system, system_checks
 
@@ -41,6 +43,21 @@ def test_names_and_aliases_are_unique():
         assert registry[name].name == name
         for alias in registry[name].aliases:
             assert registry[alias] is registry[name]
+
+
+@pytest.mark.parametrize("name", [n for n in registry if registry[n].kind != "field"])
+def test_constants_older_than_the_fingerprint_belong_to_the_same_equation(name):
+    """The version before proves it; the last bits of a field's initial state it leaves open."""
+    former = constants(name).provenance.get("former_fingerprint")
+    assert former in (None, registry[name].fingerprint_of(1))
+
+
+def test_restamping_needs_that_proof():
+    known, system = constants("lorenz"), registry["lorenz"]
+    old = replace(known, fingerprint=system.fingerprint_of(1))
+    assert restamped(old, system).fingerprint == system.fingerprint
+    with pytest.raises(StaleConstantsError, match="measure it again"):
+        restamped(old, system.with_params(rho=29.0))
 
 
 def test_every_system_is_measured():

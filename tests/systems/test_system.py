@@ -12,6 +12,7 @@ from chaosbench.errors import DefinitionError, InputError, ParameterError, Unkno
 from chaosbench.expressions import absolute, floor, maximum, mod, sign, sin, where
 from chaosbench.systems import delay, flow, get, registry
 from chaosbench.systems import map as define_map
+from chaosbench.testing import check_system
 
 
 @flow(ic=(1.0,), reference="none")
@@ -174,11 +175,11 @@ class TestVariants:
             lorenz.parameters["rho"] = 1.0
 
     def test_equality_is_of_name_and_fingerprint(self, lorenz):
-        @flow(ic=lorenz.ic, reference="none", name="lorenz")
+        @flow(ic=lorenz.ic, reference="none", name="lorenz", dissipative=True)
         def same(x, y, z, *, sigma=10.0, rho=28.0, beta=8 / 3):
             return sigma * (y - x), x * (rho - z) - y, x * y - beta * z
 
-        @flow(ic=lorenz.ic, reference="none", name="lorenz")
+        @flow(ic=lorenz.ic, reference="none", name="lorenz", dissipative=True)
         def changed(x, y, z, *, sigma=10.0, rho=28.0, beta=8 / 3):
             return sigma * (y - x), x * (rho - z) + y, x * y - beta * z
 
@@ -231,6 +232,60 @@ class TestVariants:
 
         assert ring.with_dimension(4).ic == (5.0,) * 4
         assert registry["lorenz96"].with_dimension(5).ic != (5.0,) * 5
+
+
+class TestTraits:
+    """What decides numbers is in the fingerprint; a tag is a word."""
+
+    def make(self, **traits):
+        return flow(ic=(1.0,), reference="none", name="own_lorenz", **traits)(own_lorenz.function)
+
+    @pytest.mark.parametrize(
+        "traits",
+        [
+            {"dissipative": True},
+            {"transient": True},
+            {"unbounded": True},
+            {"angles": {"x": 6.0}},
+            {"angles": {"x": 6.5}},
+            {"angles": {"x": lambda a: 6.0 + a}},
+        ],
+        ids=["dissipative", "transient", "unbounded", "angle", "another period", "a function"],
+    )
+    def test_change_the_fingerprint(self, traits):
+        plain = self.make()
+        made = self.make(**traits)
+        assert made.fingerprint != plain.fingerprint
+        assert made.fingerprint_of(1) == plain.fingerprint_of(1)
+        assert made != plain
+        assert made.tags - plain.tags == {"unbounded" if "angles" in traits else next(iter(traits))}
+
+    def test_words_do_not(self):
+        assert self.make(tags={"toy", "circuit"}).fingerprint == self.make().fingerprint
+
+    @pytest.mark.parametrize("tag", ["dissipative", "transient", "unbounded"])
+    def test_are_no_mere_tags(self, tag):
+        with pytest.raises(DefinitionError, match=f"write {tag}=True"):
+            self.make(tags={tag})
+
+    def test_an_angle_is_an_argument(self):
+        with pytest.raises(DefinitionError, match="the angle 'phi' of 'own_lorenz' is none"):
+            self.make(angles={"phi": 1.0})
+
+    def test_periods(self):
+        assert registry["kuramoto"].periods == (2 * np.pi,) * 10
+        assert registry["oscillating_flow"].with_params(k=2.0).periods == (np.pi, None)
+        assert registry["kuramoto_sivashinsky"].periods == (None,) * 64
+        assert [registry[n].stationary for n in ("kuramoto", "hopalong", "lorenz")] == [0, 0, 1]
+
+    def test_an_angle_that_does_not_turn_is_found(self):
+        @flow(ic=(0.3,), reference="none", angles={"theta": 3.0})
+        def skewed(theta):
+            """A phase with another period than it says."""
+            return 1.0 + 0.5 * sin(theta)
+
+        with pytest.raises(AssertionError, match="when theta turns by 3"):
+            check_system(skewed)
 
 
 class TestArguments:
