@@ -20,7 +20,7 @@ from chaosbench.systems import delay, flow, registry
 
 @flow(ic=(1.0, 1.0), reference="none")
 def driven(x, y, t):
-    """Two equations that the time drives, with solutions in closed form."""
+    """Two equations driven by time, with solutions in closed form."""
     return x * cos(t), -2 * t * y**2
 
 
@@ -74,7 +74,7 @@ def hires(y):
 
 @flow(ic=(1.0, 1.0, 20.0, 1.0), reference="none")
 def slaved_lorenz(x, y, z, w, *, rate=1e5):
-    """Lorenz, with x seen by its own equation through a variable that follows it at once."""
+    """Lorenz; its equation for x reads a fast variable that follows x."""
     return 10 * (y - w), x * (28 - z) - y, x * y - 8 / 3 * z, -rate * (w - x)
 
 
@@ -150,7 +150,7 @@ class TestOrder:
         assert 4.8 < np.log2(errors[0] / errors[1]) / 2 < 5.4
 
     def test_dense_output(self):
-        """Order 4: a local error of the fifth power, and no worse than the steps by much."""
+        """Order 4: the local error is of the fifth power and not much larger than the steps'."""
         errors = []
         for n in (40, 160):
             end, inside = march(driven, n, 3.0)
@@ -159,7 +159,7 @@ class TestOrder:
         assert np.log2(errors[0] / errors[1]) / 2 > 4.7
 
     def test_prothero_robinson(self):
-        """Stiff order, reduced from 5 but not below 3, and no error that grows with stiffness."""
+        """The order under stiffness is at least 3, and the error does not grow with stiffness."""
         errors = [abs(march(prothero_robinson, n, 2.0)[0][0] - np.sin(2.0)) for n in (8, 32)]
         assert np.log2(errors[0] / errors[1]) / 2 > 2.8
         assert errors[0] < 1e-6
@@ -197,7 +197,7 @@ class TestStiffProblems:
         np.testing.assert_allclose(samples.sum(axis=1), 1.0, atol=1e-12)
 
     def test_samples_are_as_exact_as_the_steps(self):
-        """What is asked for between the steps against what a step ends on."""
+        """Compare dense output between the steps with states at the ends of steps."""
         system, rtol = van_der_pol, 1e-8
         coarse = Orbit(system, np.array(system.ic), rtol=rtol).sample(21, 35.0)
         fine = Orbit(system, np.array(system.ic), rtol=1e-12).sample(21, 35.0)
@@ -307,7 +307,7 @@ class TestChoice:
             simulate(feedback, points=2, dt=0.1, integrator="rodas5p")
 
     def test_stiffness(self):
-        """Of the slaved variable: its rate times the period of Lorenz, 0.75 or so."""
+        """Stiffness of the slaved variable: its rate times the period of Lorenz, about 0.75."""
         assert 0.6e5 < stiffness(slaved_lorenz, periods=5) < 0.9e5
         assert 10 < stiffness(registry["lorenz"]) < 30
 
@@ -321,13 +321,13 @@ class TestExponents:
         assert abs(twin.value - 0.9056) < 3 * twin.stderr
 
     def test_agrees_with_dop853(self, monkeypatch):
-        """The variational equations of Lorenz itself, over the same orbit by both integrators."""
+        """Compare the variational equations of Lorenz over the same orbit with both integrators."""
         import chaosbench.dynamics.lyapunov as lyapunov
 
         usual = lyapunov_spectrum("lorenz", periods=30, seed=5)
         monkeypatch.setattr(lyapunov, "integrator_for", lambda *_: "rodas5p")
         other = lyapunov_spectrum("lorenz", periods=30, seed=5, count=2)
-        # the orbits part after thirty Lyapunov times, the averages hardly
+        # the orbits separate after thirty Lyapunov times, but the averages hardly differ
         assert abs(usual.values[:2] - other.values).max() < 3 * usual.stderr[:2].max()
 
     def test_too_many_are_refused(self):
