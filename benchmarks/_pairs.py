@@ -1,7 +1,7 @@
-"""Timing side by side: every case once a round, round after round, ratios within each round.
+"""Interleaved timing: every case runs once per round, and ratios are taken within each round.
 
-What else the machine does then hits all cases alike, and the spread over rounds says how much it
-did.
+Other work on the machine then affects all cases equally, and the spread over rounds shows how much
+other work there was.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ def interleave(
     warm_up: int = 1,
     inner: Mapping[str, int] | None = None,
 ) -> Times:
-    """Return seconds a call, ``(rounds,)`` for each case.
+    """Return seconds per call, ``(rounds,)`` for each case.
 
     Args:
-        cases: what to call.
-        rounds: how often each is timed.
-        warm_up: calls of each before the clock starts.
-        inner: calls within one timing, for cases too short to be timed alone.
+        cases: functions to call, by name.
+        rounds: number of timings of each case.
+        warm_up: calls of each case before the timings.
+        inner: calls within one timing, for cases that are too short to be timed alone.
 
     """
     inner = inner or {}

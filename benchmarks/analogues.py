@@ -1,11 +1,12 @@
-"""Analogue rollouts as the memory grows: KD-tree and truncated softmax against plain NumPy.
+"""Compare analogue rollouts by KD-tree and truncated softmax with plain NumPy, as memory grows.
 
 ``python benchmarks/analogues.py [--rounds 5] [--steps 100]``
 
 20 windows are continued on Lorenz from memories of 1,000, 10,000 and 100,000 transitions. The peer
-is what one would write first: all distances at every step, by broadcasting; a softmax over all of
-them for Hopfield, the nearest for the 1-nearest-neighbour analogue. Fitting is not timed, building
-the tree is shown apart. Both give the same forecast, which is asserted over the first steps.
+is a straightforward implementation, which computes all distances at every step by broadcasting; it
+takes a softmax over all of them for Hopfield, and the nearest for the 1-nearest-neighbour analogue.
+Rollouts are timed without fitting; building the tree is timed separately. Both give the same
+forecast, which is asserted over the first steps.
 """
 
 from __future__ import annotations
@@ -21,14 +22,14 @@ from chaosbench.forecasters.memory.hopfield import Hopfield
 
 WINDOWS = 20
 SIZES = (1_000, 10_000, 100_000)
-# The bandwidth of a memory ten times as large is smaller: 1/h² of neighbours on an attractor of
-# about two dimensions grows as their number.
+# A larger memory needs a smaller bandwidth h: on an attractor of about two dimensions, 1/h² grows
+# in proportion to the number of transitions.
 BETA = 0.4
 NEAREST = 1e12
 
 
 def plain(states: np.ndarray, increments: np.ndarray, start: np.ndarray, beta: float, steps: int):
-    """Continue standardised states ``(n, d)``, looking at every transition at every step."""
+    """Continue standardised states ``(n, d)``, comparing with every transition at every step."""
     values, latest = np.empty((len(start), steps, start.shape[1])), start
     for h in range(steps):
         square = ((latest[:, np.newaxis] - states) ** 2).sum(axis=2)

@@ -1,9 +1,9 @@
-"""How long does the whole catalogue take: 1,000 points at 100 a period of every system?
+"""How long does the whole catalogue take: 1,000 points at 100 per period of every system?
 
 Peers, each on a sample of flows: scipy's DOP853 on the same functions called as plain Python, and
-dysts (Radau at 1e-12), extrapolated from 20 points. Then everything cold: from a fresh process to
-the machine code of right-hand side and Jacobian of every flow, none of which is ever kept. Fields
-are left out; a step of theirs is a hundred of a flow's.
+dysts (Radau at 1e-12), extrapolated from 20 points. Then a cold start: from a fresh process to the
+machine code of right-hand side and Jacobian of every flow, which is never cached. Fields are left
+out, because one of their steps costs a hundred steps of a flow.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ SAMPLE = ("lorenz", "thomas", "chua", "hindmarsh_rose", "lorenz96")
 
 
 def starts(names):
-    """A point on each attractor; a delay system starts from its constant history."""
+    """Return a point on each attractor; a delay system starts from its constant history."""
     return {
         n: np.array(cb.systems[n].ic)
         if cb.systems[n].kind == "delay"
@@ -64,7 +64,7 @@ def scipy_run(name, ic):
 
 
 def dysts_seconds(alias):
-    """Extrapolate from a few points; compilation by numba is not counted."""
+    """Extrapolate the time of dysts from a few points, without numba's compilation."""
     import dysts.flows
 
     with warnings.catch_warnings():
@@ -77,7 +77,7 @@ def dysts_seconds(alias):
 
 
 def against_dysts(begun):
-    """Print the ratio on the sample, the geometric mean over systems beside it."""
+    """Print the ratios to dysts on the sample and their geometric mean."""
     theirs = np.array([dysts_seconds(alias) for alias in DYSTS])
     mine = []
     for alias in DYSTS:
@@ -92,7 +92,7 @@ def against_dysts(begun):
 
 
 def cold():
-    """Print the seconds from a fresh process to all machine code, and those of the processor."""
+    """Print the wall and processor seconds from a fresh process to all machine code."""
     runs = []
     for _ in range(5):
         done = subprocess.run(
@@ -102,7 +102,7 @@ def cold():
         runs.append([float(s) for s in seconds])
     passed, busy = np.array(runs).T
     print(f"right-hand side and Jacobian of {count} flows, cold: {spread(passed)} s, ", end="")
-    print(f"of the processor with the interpreter's start {spread(busy)} s")
+    print(f"processor time with the interpreter's start {spread(busy)} s")
 
 
 def main() -> None:

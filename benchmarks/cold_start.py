@@ -1,8 +1,8 @@
-"""How long from nothing to the first Lorenz trajectory?
+"""How long does it take from a fresh process to the first Lorenz trajectory?
 
-A fresh process each time, interpreter start and imports included: with an empty numba cache, with a
-warm one, and two peers that answer the same question (scipy's DOP853 and dysts). Then what the warm
-start spends its time on, by ``-X importtime``.
+Every run is a fresh process, with interpreter start and imports: with an empty numba cache, with a
+warm one, and two peers with the same task (scipy's DOP853 and dysts). Then ``-X importtime`` shows
+the imports of the warm start.
 """
 
 from __future__ import annotations

@@ -1,12 +1,12 @@
-"""How EDMD grows with the data, beside a forecaster that keeps all of it.
+"""How does the cost of EDMD grow with the data, compared with a forecaster that keeps all data?
 
 ``python benchmarks/edmd_growth.py [--rounds 7] [--short 1000]``
 
-Fits on the first T and on the first 10 T points of one Lorenz run, and forecasts 300 steps
-from 20 contexts, each by EDMD (degree 5 with a search for the penalty; and degree 5
-with a given penalty) and by the local-linear analogue, whose "fit" is a search tree. Ratios are
-those of CPU time for ten times the data, within one round. EDMD forecasts from a matrix whose size
-does not depend on T; the analogue searches all of the data at every step.
+Fits are on the first T and on the first 10 T points of one Lorenz run; forecasts are 300 steps from
+20 contexts. The methods are EDMD (degree 5, with a search for the penalty and with a given penalty)
+and the local-linear analogue, whose "fit" builds a search tree. Ratios are those of CPU time for
+ten times the data, within one round. EDMD forecasts from a matrix whose size does not depend on T;
+the analogue searches all of the data at every step.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ DT, CONTEXT, HORIZON, WINDOWS = 0.03, 32, 300, 20
 
 
 def lorenz(steps: int) -> np.ndarray:
-    """Integrate by RK4 with five substeps a sample, ``(steps, 3)``."""
+    """Integrate by RK4 with five substeps per sample; return ``(steps, 3)``."""
 
     def rhs(u: np.ndarray) -> np.ndarray:
         x, y, z = u

@@ -1,12 +1,12 @@
-"""How fast are ensembles, and does the cost of a point stay flat as they grow?
+"""How fast are ensembles, and does the cost per point stay constant as they grow?
 
-Trajectories of 10,000 points = 100 periods, one thread, from states on the attractor. Ours go on
-SIMD lanes (`simulate(integrator="taylor-lanes")`); heyoka's batch integrator takes eight at a
-time. Both sample the same grid from their dense output. The tolerances are those of equal errors:
-next to each time stands the largest error over two Lyapunov times, in standard deviations, against
-heyoka at machine precision, of the median and of the worst trajectory. A round has 64
-trajectories, which is enough to keep all lanes busy; `ensembles.py 1024` takes as many as it says.
-The growth goes from 1 to 4,096 trajectories of 1,000 points.
+Trajectories of 10,000 points = 100 periods, one thread, from states on the attractor. Ours run on
+SIMD lanes (`simulate(integrator="taylor-lanes")`); heyoka's batch integrator runs eight at a time.
+Both sample the same grid from their dense output. The tolerances are chosen for equal errors:
+beside each time is the largest error over two Lyapunov times, in standard deviations, relative to
+heyoka at machine precision, for the median and the worst trajectory. A round has 64 trajectories,
+which is enough to keep all lanes busy; `ensembles.py 1024` runs 1,024. The growth is measured from
+1 to 4,096 trajectories of 1,000 points.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ def compare(count: int) -> None:
 
 
 def growth(name: str) -> None:
-    """Print the cost of a point and the peak of what is allocated, size after size."""
+    """Print the cost per point and the peak of allocated memory for each ensemble size."""
     system = CASES[name][0]
     dt = sampling_step(system, points_per_period=100)
     points = 1000
@@ -109,7 +109,7 @@ def growth(name: str) -> None:
     times = interleave(runs, rounds=7, inner={"1 on lanes": 50, "1 one by one": 50})
     for label, values in times.items():
         n = int(label.split()[0])
-        print(f"  {label:18} ns a point {spread(1e9 * values / (n * points))}")
+        print(f"  {label:18} ns per point {spread(1e9 * values / (n * points))}")
     for n in SIZES:
         tracemalloc.start()
         made = samples(system, n=n, integrator="taylor-lanes", **settings)
@@ -124,7 +124,7 @@ def growth(name: str) -> None:
 def main() -> None:
     print("min / median / max of rounds; milliseconds are per trajectory")
     compare(int(sys.argv[1]) if len(sys.argv) > 1 else 64)
-    print("growth, Lorenz, 1,000 points a trajectory")
+    print("growth, Lorenz, 1,000 points per trajectory")
     growth("lorenz")
 
 

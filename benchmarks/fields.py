@@ -1,9 +1,9 @@
 """How fast are fields at equal error?
 
-Every field over a tenth of a Lyapunov time, from a state of its attractor without fast transients.
-Each method runs at the loosest of its tolerances that reaches the error asked for, so that what is
-compared is time at equal error; collocation is ours, the exponential Adams method is its witness,
-and ETDRK4, of order 4, the method that most of the literature uses.
+Every field is integrated over a tenth of a Lyapunov time, from a state on its attractor without
+fast transients. Each method runs at the loosest tolerance that reaches the required error, so times
+are compared at equal error. Collocation is our default, the exponential Adams method is its
+witness, and ETDRK4, of order 4, is the usual method in the literature.
 """
 
 from __future__ import annotations

@@ -1,12 +1,12 @@
-"""What does the harness cost beside the forecasters it runs? Printed for the suite ``lite``.
+"""What does the harness cost compared with the forecasters that it runs, on the suite ``lite``?
 
-Run with ``OPENBLAS_NUM_THREADS=1 python benchmarks/harness_overhead.py [FORECASTER …]``; by default
-the six of the demo. (The threads of a linear algebra library would count as work while they wait.)
-The data are made first. Then every forecaster runs on every task, one cell at a time. Processor
-time is compared, not wall time, so that other work on the machine does not count: that of fit and
-predict inside the forecasters' process; that of this process, the scores by themselves and the rest
-(reading, sending, writing); and what is left of the forecasters' process (its start, and the import
-of its libraries, once a run).
+Run with ``OPENBLAS_NUM_THREADS=1 python benchmarks/harness_overhead.py [FORECASTER …]``; the
+default is the six forecasters of the demo. (The threads of a linear algebra library would count as
+work while they wait.) The data are generated first. Then every forecaster runs on every task, one
+cell at a time. Processor times are compared, so that other work on the machine does not count: the
+time of fit and predict inside the forecasters' process; the time of this process, split into scores
+and the rest (reading, sending, writing); and the remaining time of the forecasters' process (its
+start and the import of its libraries, once per run).
 """
 
 from __future__ import annotations
@@ -50,11 +50,11 @@ def main(names: tuple[str, ...]) -> None:
     }
     for name, seconds in shares.items():
         each = 1000 * seconds / len(cells)
-        print(f"{name:24s} {seconds:8.2f} s, {each:.0f} ms a cell, {100 * seconds / total:.1f}%")
+        print(f"{name:24s} {seconds:8.2f} s, {each:.0f} ms / cell, {100 * seconds / total:.1f}%")
 
 
 def _watch_scores() -> list[float]:
-    """Collect what every call of `score` costs its thread."""
+    """Collect the thread time of every call of `score`."""
     taken: list[float] = []
     original = _runner.score
 

@@ -1,13 +1,13 @@
-"""How fast, and how exact, are 10,000 points over 100 periods?
+"""How fast and how accurate are 10,000 points over 100 periods?
 
-Lorenz, Rössler, Lorenz-96 with four sites (F = 20, as dysts has it) and Belousov–Zhabotinsky at
+Lorenz, Rössler, Lorenz-96 with four sites (F = 20, as in dysts) and Belousov–Zhabotinsky at
 relative and absolute tolerance 1e-10, one thread. Peers: scipy's LSODA and DOP853 with the
-right-hand side in plain Python (no numba), numbalsoda where it is installed, heyoka's scalar Taylor
-integrator (for Belousov–Zhabotinsky without max(0, x): a Taylor method cannot see a kink, and x
+right-hand side in plain Python (no numba), numbalsoda if it is installed, heyoka's scalar Taylor
+integrator (for Belousov–Zhabotinsky without max(0, x): a Taylor method cannot detect a kink, and x
 stays positive there), and dysts with its defaults, extrapolated from 20 points.
 
-Errors are the largest over two Lyapunov times, in standard deviations, against heyoka at machine
-precision.
+Errors are the largest over two Lyapunov times, in standard deviations, relative to heyoka at
+machine precision.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ CASES = {
 
 
 def equations(name, u, p):
-    """The right-hand sides again, for heyoka's symbols and for floats alike."""
+    """Return the right-hand side, for heyoka's symbols and for floats."""
     if name == "lorenz":
         x, y, z = u
         return [p["sigma"] * (y - x), x * (p["rho"] - z) - y, x * y - p["beta"] * z]
@@ -111,7 +111,7 @@ def numbalsoda_run(name, system, ic, grid):
 
 
 def dysts_seconds(alias):
-    """Extrapolate from 20 points; its default is Radau at 1e-12."""
+    """Extrapolate the time of dysts from 20 points; its default is Radau at 1e-12."""
     import dysts.flows
 
     with warnings.catch_warnings():

@@ -1,7 +1,7 @@
-"""Does a run grow? Time and memory per cell for 250 to 4,000 trivial cells.
+"""How do time and memory of a run grow with the number of cells, from 250 to 4,000 trivial cells?
 
 Run with ``python benchmarks/many_cells.py``. Every cell is persistence on a small Hénon task with
-another seed: what is measured is the harness, its process, its scoring and its files.
+another seed, so the cost is that of the harness, its process, its scoring and its files.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def main(counts: tuple[int, ...] = (250, 500, 1000, 2000, 4000)) -> None:
     task = replace(task, dataset=replace(task.dataset, train_points=200, windows=2, context=20))
     spec = spec_of("persistence")
     run(plan([task], [spec], baselines=False))  # import, compile, make the data
-    print(f"{'cells':>8} {'ms a cell':>10} {'peak MiB':>9}")
+    print(f"{'cells':>8} {'ms / cell':>10} {'peak MiB':>9}")
     for count in counts:
         with tempfile.TemporaryDirectory() as folder:
             cells = plan([task], [spec], seeds=tuple(range(count)), baselines=False)

@@ -1,12 +1,12 @@
-"""Metrics side by side: one system's 20 windows x 300 steps x 3 variables, ours and two peers.
+"""Compare our metrics with two peers on one system's 20 windows x 300 steps x 3 variables.
 
 ``python benchmarks/metrics_speed.py [--rounds 7] [--catalogue]``
 
-The first peer is dysts' `compute_metrics`, all 17 scores, window after window as it works. With
-numpy 2.4 its mutual information raises, so that this one is called as dysts meant to. The second
-peer is a plain transcription of DynaMix' scores (D_stsp, D_H, MASE, prediction error) to numpy:
-`histogramdd` and scipy's Gaussian filter for one series after the other. Ours compute the same
-scores under our definitions. ``--catalogue`` also times ours on 135 systems.
+The first peer is dysts' `compute_metrics` with all 17 scores, which works window by window. With
+numpy 2.4 its mutual information raises an error; this score is therefore computed as dysts intends.
+The second peer is a plain transcription of DynaMix' scores (D_stsp, D_H, MASE, prediction error) to
+numpy: `histogramdd` and scipy's Gaussian filter, one series after the other. Ours compute the same
+scores with our definitions. ``--catalogue`` also times ours on 135 systems.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ OURS: dict[str, Callable[..., object]] = {
 
 
 def lorenz_windows(seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return truth, a forecast that loses it after some steps, and context."""
+    """Return truth, a forecast that diverges from it after some steps, and context."""
     rng = np.random.default_rng(seed)
     runs = np.empty((2, WINDOWS, STEPS + 100, 3))
     for k in range(WINDOWS):
@@ -60,7 +60,7 @@ def lorenz_windows(seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
             state = start + shift
             for i in range(STEPS + 100):
                 runs[j, k, i] = state
-                for _ in range(5):  # Euler at 0.006: no exam, but a butterfly
+                for _ in range(5):  # Euler at 0.006: inaccurate, but on a Lorenz-like attractor
                     x, y, z = state
                     state = state + 0.006 * np.array(
                         [10 * (y - x), x * (28 - z) - y, x * y - 8 / 3 * z]
@@ -143,7 +143,7 @@ def main() -> None:
     truth, forecast, context = lorenz_windows()
 
     print(f"{WINDOWS} windows x {STEPS} steps x 3 variables; minimum / median / maximum")
-    print("\nthe 17 of dysts' compute_metrics")
+    print("\nthe 17 scores of dysts' compute_metrics")
     times = interleave(
         {
             "ours": lambda: [OURS[name](truth, forecast) for name in DYSTS],
@@ -152,7 +152,7 @@ def main() -> None:
         rounds=options.rounds,
     )
     report(times, "ours")
-    print("\nthe same without the mixtures' divergence, which dominates them")
+    print("\nthe same without the divergence of mixtures, which dominates the time")
     rest = [name for name in DYSTS if name != "kl_divergence"]
     times = interleave(
         {

@@ -1,9 +1,9 @@
 """How fast is a training step of a PLRNN under teacher forcing?
 
 A shallow PLRNN (M = 3, 50 hidden units) on 16 sequences of 200 steps: loss, gradient and RAdam. The
-peer is the same model in eager torch, one thread. Both start from the same parameters and see the
-same windows; their losses have to agree to 1e-5 before anything is timed. A second case of ours is
-the same loss under JAX's own reverse pass, to show what the written-out one is worth.
+peer is the same model in eager torch, one thread. Both start from the same parameters and use the
+same windows; their losses must agree to 1e-5 before anything is timed. A second case of ours is the
+same loss with JAX's own reverse pass, to show the gain of the hand-written one.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from chaosbench.forecasters.plrnn._teacher_forcing import TeacherForcing, forced
 from chaosbench.forecasters.plrnn._training import precision
 
 UNITS, HIDDEN, BATCH, LENGTH, ALPHA, RATE = 3, 50, 16, 200, 0.1, 1e-3
-STEPS = 100  # of ours in one timing
+STEPS = 100  # training steps of ours in one timing
 
 
 def torch_loss(p: dict[str, torch.Tensor], x: torch.Tensor) -> torch.Tensor:

@@ -1,9 +1,10 @@
-"""Reservoirs side by side: reservoirpy's nodes and ours, with the same matrices and inputs.
+"""Compare reservoirpy's nodes with our reservoirs, with the same matrices and inputs.
 
 ``python benchmarks/reservoirs.py [--rounds 5] [--units 500] [--points 2000]``
 
-Driving one series, as in training, and 20 series at once, as in forecasting, which reservoirpy
-takes one after the other; and the adaptation of intrinsic plasticity over one series.
+The reservoirs are driven by one series, as in training, and by 20 series at once, as in
+forecasting, which reservoirpy processes one after the other. The adaptation of intrinsic plasticity
+is timed over one series.
 """
 
 from __future__ import annotations

@@ -1,11 +1,10 @@
-"""The spiking kernel against the same model as a plain vectorised NumPy loop, in one run.
+"""Compare the spiking kernel with the same model as a plain vectorised NumPy loop, in one run.
 
 ``python benchmarks/spiking.py [--steps 500] [--rounds 5]``
 
-1,000 neurons on the grid with STDP and astrocyte, driven by a direct current as the forecaster
-``nalsm`` drives them, without the twins it counts input spikes on. The plain loop, which looks at
-every synapse every ms, is the one that the tests hold the kernel to; the spikes of both are
-compared here too.
+1,000 neurons on the grid with STDP and astrocyte, driven by a direct current as in the forecaster
+``nalsm``, without the twins on which it counts input spikes. The plain loop, which updates every
+synapse every ms, is the reference of the kernel's tests; the spikes of both are compared here too.
 """
 
 from __future__ import annotations
@@ -50,8 +49,8 @@ def main() -> None:
     (spikes, weights), (expected, dense) = ours(), plain()
     print(
         f"{size} neurons, {len(liquid.weights)} synapses, {options.steps} ms, "
-        f"{spikes.sum(axis=1).mean():.0f} spikes a ms; equal spikes: "
-        f"{np.array_equal(spikes, expected)}, weights apart by {np.abs(weights - dense).max():.1g}"
+        f"{spikes.sum(axis=1).mean():.0f} spikes per ms; equal spikes: "
+        f"{np.array_equal(spikes, expected)}, weights differ by {np.abs(weights - dense).max():.1g}"
     )
     times = interleave({"ours": ours, "plain": plain}, rounds=options.rounds, warm_up=0)
     report(times, "ours")

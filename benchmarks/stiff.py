@@ -1,11 +1,11 @@
 """How fast are stiff problems at equal error?
 
-Van der Pol (μ = 1000), the Oregonator and Robertson's reactions, from their usual starts to their
-usual ends, against their published solutions. Rodas5P and DOP853 are ours; the peer is scipy's
-Radau with the exact Jacobian in plain Python (scipy 1.17 has no compiled stiff one-step solver).
-Each solver runs at the loosest of its tolerances that reaches the error asked for, so that what is
-compared is time at equal error. DOP853 runs over a stretch of each only, against Rodas5P over the
-same stretch: the whole would take it millions of steps.
+Van der Pol (μ = 1000), the Oregonator and Robertson's reactions, from their usual initial states to
+their usual end times, compared with their published solutions. Rodas5P and DOP853 are ours; the
+peer is scipy's Radau with the exact Jacobian in plain Python (scipy 1.17 has no compiled stiff
+one-step solver). Each solver runs at the loosest tolerance that reaches the required error, so
+times are compared at equal error. DOP853 and Rodas5P are compared over a short stretch of each
+problem, because DOP853 would need millions of steps for the whole.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ def scipy_radau(system, end, rtol, jacobian):
 
 
 def loosest(run, published, error):
-    """Return the loosest tolerance whose relative error is small enough, and that error."""
+    """Return the loosest tolerance with a relative error of at most `error`, and its error."""
     for rtol in TOLERANCES:
         found = float(np.max(np.abs(run(rtol) / published - 1)))
         if found <= error:
@@ -115,13 +115,13 @@ def main() -> None:
                 notes[name] = f"rtol {rtol:g}, error {found:.1e}"
             print(f"{system.name} to t = {end:g}, relative error {error:g}")
             report(interleave(runs, rounds=5, inner={"rodas5p": 10}), "rodas5p", notes)
-        # its stability alone decides what DOP853 takes; a stretch of it is enough
+        # only its stability limits the step of DOP853, so a short stretch is enough
         span = {van_der_pol: 20.0, oregonator: 36.0, robertson: 40.0}[system]
         stretch = {
             name: lambda n=name, s=system, e=span: ours(s, e, 1e-8, n)
             for name in ("rodas5p", "dop853")
         }
-        print(f"{system.name} to t = {span:g} at rtol 1e-8, by both of ours")
+        print(f"{system.name} to t = {span:g} at rtol 1e-8, with both of our integrators")
         report(interleave(stretch, rounds=5, inner={"rodas5p": 10}), "rodas5p")
 
 

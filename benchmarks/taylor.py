@@ -1,12 +1,12 @@
-"""Taylor's method as an interpreter against DOP853 and against heyoka's compiled Taylor method.
+"""Compare the interpreter of Taylor's method with DOP853 and heyoka's compiled Taylor method.
 
 ``python benchmarks/taylor.py [--rounds 7] [--certify]``
 
-Lorenz, Rössler and Lorenz-96 with four sites, over 100 periods without output, one thread, at a
-tolerance of 1e-12 and of 1e-15 (heyoka, DOP853: relative and absolute; DOP853 at 3e-15 for the
-second, below which it sees nothing but rounding). *Error* is the largest over two Lyapunov times,
-in standard deviations, against double-double at 1e-30, so that speeds can be compared at the
-precision that was reached. Then double-double itself, over 50 Lyapunov times.
+Lorenz, Rössler and Lorenz-96 with four sites, over 100 periods without output, one thread, at
+tolerances of 1e-12 and 1e-15 (heyoka, DOP853: relative and absolute; DOP853 at 3e-15 for the
+second, below which its errors are rounding). *Error* is the largest over two Lyapunov times, in
+standard deviations, relative to double-double at 1e-30, so that speeds can be compared at the
+accuracy that was reached. Then double-double itself, over 50 Lyapunov times.
 
 ``--certify`` also times the generation of the lite suite's data with and without certificates.
 """
@@ -89,7 +89,7 @@ def main(rounds: int) -> None:
 
 
 def certify(rounds: int) -> None:
-    """Time the generation of each lite dataset with certificates against without."""
+    """Time the generation of each lite dataset with and without certificates."""
     from chaosbench.datasets import _generate
     from chaosbench.dynamics.certify import Certificate
     from chaosbench.tasks import registry, suites

@@ -23,6 +23,8 @@ from numba.core import cgutils
 from numba.extending import intrinsic, overload, register_jitable
 
 LN2 = (0.6931471805599453, 2.3190468138462996e-17)
+"""The logarithm of 2 as a double-double."""
+
 HALF_PI = (1.5707963267948966, 6.123233995736766e-17, -1.4973849048591833e-33)
 """Half of π as the sum of three doubles, so that a large angle is reduced without loss."""
 

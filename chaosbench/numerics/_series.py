@@ -21,6 +21,7 @@ _STEPS = BOOLEAN | {"const", "sign", "floor"}
 _PRODUCTS = frozenset({"mul", "div"})
 _LINEAR = frozenset({"symbol", "add", "sub", "neg", "min", "max", "where"})
 _KINKS = frozenset({"abs", "min", "max", "sign", "floor", "mod", "where"})
+
 _REGISTERS = 16
 """Registers for the sums of one loop; a machine has 32 registers, or 16 of half the width."""
 

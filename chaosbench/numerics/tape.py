@@ -39,6 +39,7 @@ _ROUGH = {
     "abs": ABS, "sign": SIGN, "min": MIN, "max": MAX, "floor": FLOOR, "mod": MOD, "lt": LT,
     "le": LE, "and": AND, "or": OR, "not": NOT, "where": WHERE,
 }  # fmt: skip
+
 _WIDE = frozenset({SINCOS, SINHCOSH, TAN, TANH, POWER, LOG, ASIN, ACOS, ATAN, ATAN2})
 """Operations with a second slot: for the partner, ``1 ± value²``, or the Euler derivative."""
 

@@ -19,7 +19,7 @@ from chaosbench.metrics._arrays import cells
 
 
 def dense_divergence(truth: np.ndarray, forecast: np.ndarray, bins: int = 30) -> float:
-    """D_stsp as it is written down: every cell of the histogram, by numpy's own binning."""
+    """Return D_stsp by its definition: every cell of the histogram, with numpy's own binning."""
     sigma = truth.std(axis=0)
     low, high = truth.min(axis=0) - 0.1 * sigma, truth.max(axis=0) + 0.1 * sigma
     edges = [np.linspace(a, b, bins + 1) for a, b in zip(low, high, strict=True)]
@@ -33,7 +33,7 @@ def dense_divergence(truth: np.ndarray, forecast: np.ndarray, bins: int = 30) ->
 def plain_mixture(
     truth: np.ndarray, forecast: np.ndarray, draws: int, seed: int
 ) -> tuple[float, float]:
-    """KL divergence of two point-centred mixtures, one sample at a time; its mean and spread."""
+    """Return mean and spread of the KL divergence of two mixtures, one sample at a time."""
     rng = np.random.default_rng(seed)
     x = (truth - truth.mean(axis=0)) / truth.std(axis=0)
     g = (forecast - truth.mean(axis=0)) / truth.std(axis=0)
@@ -47,7 +47,7 @@ def plain_mixture(
 
 
 def dense_hellinger(truth: np.ndarray, forecast: np.ndarray, smoothing: float = 20) -> float:
-    """D_H step by step with scipy's filter."""
+    """Return D_H step by step with scipy's filter."""
     distances = []
     for x, g in zip(truth.T, forecast.T, strict=True):
         spectra = []
@@ -211,7 +211,7 @@ def test_order_of_variables_and_of_rows_does_not_matter() -> None:
 def test_a_variable_that_never_varies_must_be_matched(d: int) -> None:
     still = np.full((50, d), 2.0)
     assert state_space_divergence(still, still + 1e-12) == 0.0
-    # Nothing of the forecast is where the truth is: ln of 50 counts over the smoothing 1e-5.
+    # No forecast row lies in a cell of the truth: ln of 50 counts over the smoothing 1e-5.
     off = state_space_divergence(still, still + 0.1)
     assert off == (1000.0 if d == 6 else pytest.approx(np.log(50 / 1e-5), rel=1e-4))
     mixed = np.concatenate([noise(50, 1), still], axis=1)
@@ -271,7 +271,7 @@ def test_hellinger_of_constant_series() -> None:
     assert spectral_hellinger(moving, still) == 1.0
     assert spectral_hellinger(moving, np.zeros((40, 1))) == 1.0
     assert spectral_hellinger(still, still + 7) == 0.0
-    # a run stuck at a fixed point jitters by rounding, which is no spectrum
+    # a run at a fixed point varies only by rounding, which has no spectrum
     jitter = still + 1e-15 * noise(40, 1)
     assert spectral_hellinger(moving, jitter) == 1.0
 

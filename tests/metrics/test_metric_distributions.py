@@ -84,7 +84,7 @@ def test_lost_states_are_one_point_too_far_to_share_anything() -> None:
 
 
 def plain_mmd(x: np.ndarray, y: np.ndarray, h: float) -> float:
-    """The unbiased estimate with one kernel value after the other."""
+    """Return the unbiased estimate with one kernel value after the other."""
 
     def kernel(a: np.ndarray, b: np.ndarray) -> float:
         return float(np.exp(-((a - b) ** 2).sum() / (2 * h * h)))

@@ -156,10 +156,10 @@ def test_the_interval_ends_at_order_statistics() -> None:
     samples = np.arange(1.0, 20.0)[:, None, None, None]  # 1 … 19: 90% is from 1 to 19
     for y, inside in [(0.9, 0), (1.0, 1), (10.0, 1), (19.0, 1), (19.1, 0)]:
         assert interval_coverage(np.full((1, 1, 1), y), samples, level=0.9)[0] == inside
-    # halfway between places: 0.875 of the 20 gaps leaves 1.25 at each end
+    # halfway between positions: 0.875 of the 20 gaps leaves 1.25 at each end
     for y, inside in [(1.24, 0), (1.26, 1), (18.74, 1), (18.76, 0)]:
         assert interval_coverage(np.full((1, 1, 1), y), samples, level=0.875)[0] == inside
-    # two members cannot reach 90%: their whole range is taken
+    # two members cannot reach 90%: their whole range is used
     pair = samples[:2]
     assert interval_coverage(np.full((1, 1, 1), 1.5), pair)[0] == 1
     assert interval_coverage(np.full((1, 1, 1), 2.5), pair)[0] == 0

@@ -24,23 +24,23 @@ def henon(count: int, x: float = 0.1) -> np.ndarray:
 
 
 def cantor(count: int, ratio: float) -> np.ndarray:
-    """Independent points of the Cantor set that keeps two parts of the given ratio."""
+    """Return independent points of the Cantor set that keeps two parts of the given ratio."""
     digits = np.random.default_rng(1).integers(0, 2, size=(count, 40))
     return ((1 - ratio) * digits @ ratio ** np.arange(40))[:, None]
 
 
 def torus(count: int) -> np.ndarray:
-    """Quasi-periodic motion at random times: at equal steps few distances would be distinct."""
+    """Return quasi-periodic motion at random times; equal steps would give few distances."""
     time = np.random.default_rng(2).uniform(0, 1e6, size=(count, 1))
     angles = 2 * np.pi * time * [2**0.5 - 1, 3**0.5 - 1]
     return np.hstack([np.cos(angles), np.sin(angles)])
 
 
-# What is left at twelve thousand points, beside the standard error, is the bias of the scaling
-# region. Its edges: a share of about 2r of the points on a line lacks half of its neighbours, which
-# lowers C by r/2 and the slope by as much, r = 0.02 (line) and 0.2 (plane, twice as many edges)
-# at the upper end only. On fractals C oscillates about its power law; literature values of the
-# Hénon map scatter by 0.02 themselves.
+# The error at twelve thousand points is the standard error plus the bias of the scaling region. The
+# bias comes from edges: a fraction of about 2r of the points on a line lacks half of its
+# neighbours, which lowers C by r/2 and the slope by as much, r = 0.02 (line) and 0.2 (plane, twice
+# as many edges) at the upper end only. On fractals C oscillates about its power law; literature
+# values of the Hénon map scatter by 0.02 themselves.
 KNOWN = {
     "line": (np.random.default_rng(0).uniform(size=(12_000, 1)), 1.0, 0.01),
     "plane": (np.random.default_rng(0).uniform(size=(12_000, 2)), 2.0, 0.04),

@@ -1,4 +1,4 @@
-"""Every registered metric keeps the promises that its metadata makes."""
+"""Every registered metric agrees with its metadata."""
 
 from __future__ import annotations
 
@@ -50,9 +50,9 @@ SERIES = {
 EQUATIONS = {"coefficient_error", "structure_f1"}
 NUMBERS = {"invariant_error", "invariant_z_score"}
 FORECASTS = sorted(set(NAMES) - EQUATIONS - NUMBERS)
-# What a perfect forecast scores where it is not the end of the range: a certain forecast covers
-# everything, not 90%; an unbiased estimate of 0 may be negative; a finite window holds only so
-# much information: ψ(12) - ψ(3).
+# Scores of a perfect forecast that are not the end of the range: a certain forecast covers
+# everything, not 90%; an unbiased estimate of 0 may be negative; the information in a finite window
+# is limited to ψ(12) - ψ(3).
 PERFECT = {
     "coverage_error": (0.1, 0.1),
     "maximum_mean_discrepancy": (-1.0, 0.0),
@@ -63,7 +63,7 @@ PERFECT = {
 
 
 def exact(name: str, shape: tuple[int, ...] | None = None) -> np.ndarray:
-    """Truth in the shape that a metric takes."""
+    """Return a truth in the shape that a metric takes."""
     if shape is None:
         shape = (ROWS, D) if name in SERIES else (N, H, D)
         shape = {True: (7, D)}.get(name in EQUATIONS, shape)
@@ -72,7 +72,7 @@ def exact(name: str, shape: tuple[int, ...] | None = None) -> np.ndarray:
 
 
 def score(name: str, truth: np.ndarray, forecast: np.ndarray) -> np.ndarray:
-    """Call any metric; those of ensembles see two members, the forecast twice."""
+    """Call any metric; a metric of ensembles gets the forecast twice, as two members."""
     if name in ENSEMBLES:
         forecast = np.stack([forecast, forecast])
     return np.asarray(metrics[name](truth, forecast, **EXTRA.get(name, {})))
@@ -157,7 +157,7 @@ def test_one_number_that_is_not_finite_never_helps(name: str, bad: float) -> Non
     broken[(0,) * truth.ndim] = bad
     whole, part = score(name, truth, forecast), score(name, truth, broken)
     assert not np.isnan(part).any()
-    # Uncovered where it was covered before may by chance be nearer to 90%.
+    # Losing coverage may by chance bring the value closer to 90%.
     if name != "coverage_error":
         better = part < whole if metrics[name].direction == "lower" else part > whole
         assert not better.any()

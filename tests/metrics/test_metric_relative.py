@@ -55,7 +55,7 @@ def test_single_variables_agree_with_dysts(window: int, variable: int) -> None:
     y, yhat = (a[window : window + 1, :, variable : variable + 1] for a in (TRUTH, FORECAST))
     assert marre(y, yhat)[0] == pytest.approx(dysts("marre", y[0], yhat[0]), rel=1e-6)
     assert r2(y, yhat)[0] == pytest.approx(dysts("r2_score", y[0], yhat[0]), rel=1e-9)
-    # dysts forgives bias and keeps the mean's sign: an unbiased forecast of a positive truth
+    # dysts ignores bias and keeps the mean's sign: an unbiased forecast of a positive truth
     up, fair = y - y.min() + 1, yhat - yhat.mean() + y.mean() - y.min() + 1
     assert coefficient_of_variation(up, fair)[0] == pytest.approx(
         dysts("coefficient_of_variation", up[0], fair[0]), rel=1e-6
@@ -142,7 +142,7 @@ def test_below_the_minimum_rmsle_keeps_its_sign() -> None:
     up, down = rmsle(truth, truth + shift), rmsle(truth, truth - shift)
     assert up == pytest.approx(np.log(1.5) / 2**0.5)
     assert down == pytest.approx(up)
-    # mirrored at the minimum is not right
+    # a forecast mirrored at the minimum is not correct
     mirrored = np.array([[[0.0], [-1.0]]])
     assert rmsle(truth, mirrored)[0] == pytest.approx(2 * np.log(2) / 2**0.5)
     assert rmsle(truth, truth - 5)[0] > rmsle(truth, truth - 4)[0]

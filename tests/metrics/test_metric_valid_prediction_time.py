@@ -1,4 +1,4 @@
-"""Valid prediction time: closed forms, censoring, and what may not change it."""
+"""Valid prediction time: closed forms, censoring, and invariances."""
 
 from __future__ import annotations
 

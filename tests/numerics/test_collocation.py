@@ -1,4 +1,4 @@
-"""Collocation for delay systems: its tableau, a closed solution, and DOP853 as second opinion."""
+"""Collocation for delay systems: its tableau, a closed-form solution, comparison with DOP853."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def test_the_tableau_has_order_24():
         assert b @ c**power == pytest.approx(1 / (power + 1), rel=1e-13)
     for power in range(STAGES):
         np.testing.assert_allclose(a @ c**power, c ** (power + 1) / (power + 1), rtol=0, atol=1e-15)
-    # a polynomial of degree 9 has no Legendre terms of degree 10 and 11, one of degree 11 has
+    # a polynomial of degree 9 has no Legendre terms of degrees 10 and 11; one of degree 11 has them
     assert np.abs(tops @ c**9).max() < 1e-14
     assert abs(tops[1] @ c**11) > 1e-8
 
@@ -60,7 +60,7 @@ def test_it_agrees_with_dop853_for_five_lyapunov_times(name):
         first = orbit.sample(31, dt)
         runs.append(np.concatenate([first, orbit.sample(31, dt)[1:]]))
     off = [np.abs((run - runs[0]) / np.array(known.std)).max() for run in runs[1:]]
-    # five Lyapunov times multiply what DOP853 leaves by 150
+    # five Lyapunov times multiply the error of DOP853 by 150
     assert max(off) < 1e-7
 
 

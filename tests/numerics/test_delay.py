@@ -52,7 +52,7 @@ def evaluate(solution, width, times):
 
 @pytest.mark.parametrize("rtol", [1e-6, 1e-12])
 def test_closed_form(rtol):
-    """Seven intervals, polynomials up to degree 7: the method is exact on them at any tolerance."""
+    """Seven intervals with polynomials up to degree 7: the method is exact at any tolerance."""
     orbit = orbit_of(echo, np.array([1.0]), rtol=rtol)
     times = 0.05 * np.arange(141)
     samples = orbit.sample(141, 0.05)[:, 0]
@@ -141,7 +141,7 @@ def scipy_steps(rhs, history, lags, width, steps, rtol=1e-12):
 
 
 def test_mackey_glass_against_scipy():
-    """Five delays of τ = 17; both follow the same breakpoints, neither shares code."""
+    """Five delays of τ = 17; both methods use the same breakpoints and share no code."""
     system = registry["mackey_glass"]
 
     def rhs(u, past):
@@ -151,7 +151,7 @@ def test_mackey_glass_against_scipy():
     times = 0.5 * np.arange(170)
     expected = np.array([reference(t)[0] for t in times])
     samples = orbit_of(system, np.array(system.ic), rtol=1e-12).sample(170, 0.5)[:, 0]
-    # some 100 steps with local errors of 1e-12 and a dense output as accurate; nothing grows yet
+    # some 100 steps with local errors of 1e-12 and an equally accurate dense output; no growth yet
     np.testing.assert_allclose(samples, expected, rtol=0, atol=1e-10)
     coarse = orbit_of(system, np.array(system.ic), rtol=1e-7).sample(170, 0.5)[:, 0]
     assert 1e-10 < np.abs(coarse - expected).max() < 1e-5

@@ -68,7 +68,7 @@ def slopes(sizes, errors):
 @pytest.mark.parametrize(
     ("system", "steps", "end", "exact", "within"),
     [
-        # approached from below: at e = 0.4 the next terms count until round-off drowns both
+        # approached from below: at e = 0.4 the next terms matter until round-off dominates
         (kepler, [60, 80, 110, 150], 2 * np.pi, kepler.ic, 0.4),
         (driven, [6, 8, 11, 15], 2.0, driven_exactly(2.0), 0.1),
     ],
@@ -82,7 +82,7 @@ def test_a_step_is_of_order_8(system, steps, end, exact, within):
 
 
 def test_the_dense_output_is_of_order_7():
-    """Its error within one step falls with the eighth power of the step, at least."""
+    """Its error within one step falls at least with the eighth power of the step."""
     fractions, start = np.linspace(0, 1, 23), 0.3
     sizes = np.array([0.4, 0.3, 0.2, 0.15])
     errors = [
@@ -183,14 +183,14 @@ class TestAgainstPeers:
         for rtol in (1e-10, 1e-12):
             ours = np.abs((orbit_of(system, ic, rtol=rtol).sample(501, dt) - truth) / sigma).max()
             peer = np.abs((self.scipy(name, ic, grid, rtol) - truth) / sigma).max()
-            # the same method; another first step shifts where each step's samples fall
+            # the same method; a different first step shifts the samples within each step
             assert ours < 3 * peer, f"rtol {rtol}: ours {ours}, scipy {peer}"
         assert ours < 1e-9
 
 
 class TestTrajectories:
     def test_energy_of_henon_heiles(self):
-        """Drift over 1,000 time units: at most a tolerance a step, 7,000 of them."""
+        """Drift over 1,000 time units: at most one tolerance per step, 7,000 steps."""
         system = registry["henon_heiles"]
 
         def energy(u):
@@ -223,7 +223,7 @@ class TestTrajectories:
         np.testing.assert_allclose(samples[:, 0], times, rtol=0, atol=1e-14 * 13)
 
     def test_the_dense_output_is_as_good_as_scipys(self):
-        """Between the steps nothing controls the error: a hundred tolerances, in scipy as here."""
+        """Errors between the steps are not controlled: up to a hundred tolerances, as in scipy."""
         times = 0.013 * np.arange(1001)
         exact = driven_exactly(times)
         orbit = orbit_of(driven, np.array([1.0, 1.0]), rtol=1e-12)
@@ -233,7 +233,7 @@ class TestTrajectories:
             lambda t, u: [u[0] * np.cos(t), -2 * t * u[1] ** 2], (0, times[-1]), [1.0, 1.0],
             method="DOP853", rtol=1e-12, atol=1e-12, t_eval=times,
         )  # fmt: skip
-        # at the steps: one tolerance each, grown by exp(sin t) from e⁻¹ to e at most
+        # at the ends of steps: one tolerance each, which exp(sin t) amplifies by e² at most
         assert at_steps < orbit.attempts * 1e-12 * (1 + np.e) * np.e**2
         assert ours < 3 * np.abs(peer.y.T - exact).max()
 

@@ -22,7 +22,7 @@ def guarded(x, *, k=50.0, a=0.01):
 
 @flow(ic=(1.0,), reference="none")
 def masked(x, *, k=50.0, a=0.01):
-    """The same, but through a function that once swallowed the NaN."""
+    """The same equation through a function that previously hid the NaN."""
     return -2 * k * (x - a * minimum(sqrt(x), 10.0))
 
 
@@ -57,7 +57,7 @@ class TestNaN:
         orbit = orbit_of(system, np.array([1.0]), rtol=1e-10, step=first_step)
         samples = orbit.sample(301, 0.002)
         times = 0.002 * np.arange(301)
-        # a contraction: local errors of 1e-10 (1 + |x|) die out, the dense output adds its own
+        # a contraction: local errors of 1e-10 (1 + |x|) decay, and the dense output adds its own
         np.testing.assert_allclose(samples[:, 0], exact_guarded(times), atol=1e-9)
 
     @pytest.mark.parametrize("factory", [flow, None], ids=["flow", "delay"])

@@ -156,7 +156,7 @@ class TestSliding:
         def block(v, x, t, *, force=2.0, friction=1.0):
             return force * sin(t) - friction * sign(v), v
 
-        # sticks before the force reaches the friction, and slips until momentum is used up
+        # it sticks until the force exceeds the friction, and slips until its momentum is used up
         stuck = orbit_of(block, np.array([0.0, 0.0]), rtol=1e-12)
         stuck.advance(0.5)
         assert abs(stuck.state[0]) < 1e-13
@@ -233,7 +233,7 @@ class TestSaltation:
         assert np.abs(tangents - differences).max() < 1e-7 * np.abs(differences).max()
 
     def test_without_saltation_they_are_not(self):
-        """The test above can tell: the plain variational equation is far off."""
+        """The plain variational equation would fail the test above."""
         d = 2
         orbit = np.concatenate([np.array(jumping.ic), np.eye(2).ravel()])
         from chaosbench.numerics.dop853 import integrate
@@ -258,5 +258,5 @@ class TestSaltation:
             assert tally[1] > 5
             grown = np.log(abs(np.linalg.det(tangents)))
             assert grown == pytest.approx(30 * divergence + tally[0], abs=1e-9)
-            # relay is conservative: what its field does not do to volumes, its events do not either
+            # relay is conservative: neither its field nor its events change volumes
             assert (abs(tally[0]) < 1e-9) == (system is relay)

@@ -24,7 +24,7 @@ def test_weights_are_integrals(z):
         def integrand(t, j=j, others=others):
             return np.exp((1 - t) * z) * np.prod((t - others) / (NODES[j] - others))
 
-        # the exponential lives within some 1/|z| of the end
+        # the exponential is concentrated within some 1/|z| of the end
         parts = [0.0, max(0.0, 1 - 40 / max(abs(z), 1.0)), 1.0]
         whole = sum(
             quad(integrand, *ends, epsabs=0, epsrel=1e-13)[0] for ends in itertools.pairwise(parts)

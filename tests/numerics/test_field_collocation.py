@@ -75,7 +75,7 @@ def test_what_is_slaved_to_a_slow_motion_is_followed_however_stiff(rate):
 
 
 def test_a_step_that_the_iteration_cannot_solve_is_halved():
-    """Of a stiff term that hides in the nonlinear part."""
+    """A stiff term in the nonlinear part."""
     made = started(Collocation, [0.0], lambda u: -50.0 * u, [1.0], step=2.0, rtol=1e-9, atol=1e-9)
     assert made.advance(2.0) == (REACHED, 2.0)
     assert made.step < 0.5

@@ -31,7 +31,7 @@ def lanes(system, starts, points, dt, rtol=1e-10, first=0.0, origin=0.0, **setti
 
 
 def on_attractor(system, n, span=50.0):
-    """States along one orbit, far enough apart to be different."""
+    """Return states along one orbit, far enough apart to be different."""
     orbit = orbit_of(system, np.array(system.ic))
     orbit.advance(span)
     return orbit.sample(n, span / n), orbit.time
@@ -72,10 +72,10 @@ SPANS = {
 class TestAccuracy:
     @pytest.mark.parametrize("name", PEERS)
     def test_against_heyoka(self, name):
-        """Two Lyapunov times, in standard deviations; a step's error is held to its tolerance.
+        """Two Lyapunov times, in standard deviations; the error of a step is at most its tolerance.
 
-        Some 100 steps of 1e-12 that grow by e² and more on the way, if all were at their tolerance
-        and aligned: 1e-9 as for the scalar integrator, whose worst case is the same.
+        Some 100 errors of 1e-12 grow by e² and more on the way. If all were at the tolerance and
+        aligned, they would give 1e-9. The worst case of the scalar integrator is the same.
         """
         hy = importlib.import_module("heyoka")
         system, span = SPANS[name]
@@ -101,7 +101,7 @@ class TestAccuracy:
         ids=lambda s: f"{s.name}-{s.dimension}",
     )  # fmt: skip
     def test_against_the_scalar_integrator(self, system):
-        """At one tolerance both errors have one size; the reference is the scalar one at 1e-14."""
+        """At equal tolerance both errors have the same size; the reference is scalar at 1e-14."""
         starts, _ = on_attractor(system, 10)
         made = lanes(system, starts, 41, 0.05, 1e-10).values
         errors, scalar = [], []
@@ -127,7 +127,7 @@ class TestAccuracy:
         np.testing.assert_allclose(made.values, [exact] * 3, rtol=1e-11)
 
     def test_energy_of_henon_heiles(self):
-        """Drift over 1,000 time units: at most a tolerance a step."""
+        """Drift over 1,000 time units: at most one tolerance per step."""
         system = systems["henon_heiles"]
 
         def energy(u):
@@ -150,9 +150,9 @@ class TestAccuracy:
             np.testing.assert_allclose(samples, exact, atol=1e-9)
 
     def test_a_kink_visited_within_one_step(self):
-        """The force acts for 1.2 time units at each turn, less than an unjudged step takes.
+        """The force acts for 1.2 time units in each turn, less than an unchecked step would take.
 
-        x = sin t is beyond 0.8 between two times, and y is the integral of the excess there.
+        x = sin t exceeds 0.8 between two times, and y is the integral of the excess there.
         """
 
         @flow(ic=(0.0, 1.0, 0.0), reference="none")
@@ -183,13 +183,13 @@ class TestSamples:
         np.testing.assert_allclose(made.values[0, :, 1], np.exp(np.sin(times)), rtol=1e-10)
 
     def test_begin_after_the_transient(self):
-        """In one sweep, not in two: the first sample comes from the dense output."""
+        """The transient and the samples are one sweep; the first sample is dense output."""
         made = lanes(driven, [[1.0, 1.0]] * 3, 50, 0.1, 1e-12, first=3.21)
         exact = driven_exactly(3.21 + 0.1 * np.arange(50))
         np.testing.assert_allclose(made.values, [exact] * 3, rtol=1e-11)
 
     def test_an_equilibrium_stays(self):
-        """All coefficients are zero, and no step is too long."""
+        """At an equilibrium all coefficients are zero, so any step is short enough."""
         made = lanes(systems["lorenz"], [[0.0, 0.0, 0.0], systems["lorenz"].ic], 20, 0.5)
         assert (made.values[0] == 0.0).all()
         assert made.attempts[0] == 1
@@ -207,7 +207,7 @@ class TestSamples:
 class TestIndependence:
     @pytest.mark.parametrize("name", ["lorenz", "chua", "duffing"])
     def test_of_neighbours_and_order(self, name):
-        """Kinks make lanes repeat steps, and lanes end at different times: same bytes anyway."""
+        """Kinks make lanes repeat steps, and lanes end at different times; bytes are the same."""
         system = systems[name]
         starts, _ = on_attractor(system, 37)
         together = lanes(system, starts, 60, 0.05, first=1.7)
@@ -219,7 +219,7 @@ class TestIndependence:
             assert np.array_equal(alone.values[0], together.values[k])
 
     def test_of_a_neighbour_that_fails(self):
-        """1/(1/x - t) escapes at 1/x: the others go on as if it had not been there."""
+        """1/(1/x - t) escapes at 1/x; the other lanes continue unaffected."""
         good = 0.1 * np.arange(1, 20)[:, None] / 2
         mixed = np.insert(good, 5, 4.0, axis=0)
         alone, made = lanes(blow_up, good, 11, 0.1), lanes(blow_up, mixed, 11, 0.1)
@@ -252,7 +252,7 @@ class TestFailures:
             return log(x)
 
         made = lanes(collapse, [[1.0], [4.0]], 11, 0.1)
-        # x^1.5 falls by 1.5 a time unit: from 1 it is over at 2/3, from 4 it lasts
+        # x^1.5 falls by 1.5 per time unit: from 1 it ends at 2/3, from 4 it lasts
         assert made.status.tolist() == [UNDERFLOW, REACHED]
         assert made.elapsed[0] == pytest.approx(2 / 3, abs=1e-9)
         assert lanes(undefined, [[-1.0], [3.0]], 3, 0.1).status.tolist() == [ESCAPED, REACHED]
@@ -307,7 +307,7 @@ class TestSimulate:
         assert len(np.unique(many.start_times)) == 20
 
     def test_memory_beyond_the_samples_is_bounded(self):
-        """The lanes' own arrays are some 10 kB, the starts 60 bytes a trajectory."""
+        """The lanes' own arrays take some 10 kB, the starts 60 bytes per trajectory."""
         settings = {"points": 100, "transient": 0.1, "integrator": "taylor-lanes"}
         cb.simulate("lorenz", n=2, **settings)
         excess = []

@@ -1,4 +1,4 @@
-"""Machine code that numba kept must not outlive the source it was made from."""
+"""Cached machine code must not outlive the source from which it was compiled."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def test_a_change_in_one_file_makes_all_of_them_new(tmp_path):
 
 
 def test_a_change_drops_what_numba_kept_of_every_file(tmp_path, monkeypatch):
-    # numba 0.68 compares contents: a touched file alone would go on with the old code
+    # numba 0.68 compares contents: touching a file alone would leave the old code in use
     monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "elsewhere"))
     folder = tmp_path / "package"
     named = hashlib.sha1(str(folder).encode()).hexdigest()

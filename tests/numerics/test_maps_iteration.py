@@ -12,7 +12,7 @@ from chaosbench.systems import registry
 
 
 def test_iterates_are_exact():
-    """The same operations in the same order as Python's, one rounding each."""
+    """The operations and their order are Python's, with one rounding each."""
     system = registry["henon"].with_params(a=1.375, b=0.25)  # exact products do not matter, bits do
     samples = orbit_of(system, np.array([0.125, 0.25])).sample(12, 1.0)
     for now, after in pairwise(samples):
@@ -24,7 +24,7 @@ def test_iterates_are_exact():
 
 
 def test_dyadic_iterates_are_exact():
-    """Numbers whose squares need no rounding: equality with rational arithmetic."""
+    """Squares that need no rounding: equal to rational arithmetic."""
     from fractions import Fraction
 
     samples = orbit_of(registry["logistic"], np.array([0.25])).sample(5, 1.0)[:, 0]

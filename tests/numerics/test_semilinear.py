@@ -1,4 +1,4 @@
-"""What the three integrators of fields have in common."""
+"""Tests that the three integrators of fields have in common."""
 
 from __future__ import annotations
 

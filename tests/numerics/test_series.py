@@ -1,4 +1,4 @@
-"""Taylor coefficients against derivatives taken one after the other."""
+"""Compare Taylor coefficients with derivatives taken one after the other."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def coefficients(outputs, inputs, points, times, order):
 
 
 def repeated_derivatives(outputs, inputs, time, points, times, order):
-    """The same by the chain rule: each derivative along the flow is a new expression."""
+    """Return the same by the chain rule: each derivative along the flow is a new expression."""
     fields = [*outputs, outputs[0].graph.constant(1.0)]
     variables = [*inputs, time]
     values = {s.id: points[:, i] for i, s in enumerate(inputs)} | {time.id: times}
@@ -83,7 +83,7 @@ def test_every_operation(name):
     time = inputs[0].graph.symbol("time", 0, "t")
     outputs = [values[-1], inputs[0] - 0.3 * inputs[2], ex.sin(time) + inputs[1]]
     found, exact = compare(outputs, inputs, time, 1, 5)
-    # a handful of roundings an order, relative to the largest coefficient of each point
+    # a few roundings per order, relative to the largest coefficient of each point
     scale = np.abs(exact).max(axis=(0, 2), keepdims=True)
     np.testing.assert_allclose(found / scale, exact / scale, rtol=0, atol=1e-12)
 

@@ -58,7 +58,7 @@ def ornstein_uhlenbeck(x, *, theta=1.5):
 
 @stochastic(noise=_constant, step=0.1, ic=(0.5,), reference="none")
 def well(x):
-    """Nonlinear drift, additive noise."""
+    """Nonlinear drift with additive noise."""
     return x - x**3
 
 
@@ -69,14 +69,14 @@ def fading(x, t):
 
 
 def fine_path(paths, n, end, seed):
-    """Increments and integrals of Brownian motion over n equal pieces, ``(paths, n)`` each."""
+    """Return increments and integrals of Brownian motion over n pieces, ``(paths, n)`` each."""
     z = np.random.default_rng(seed).standard_normal((2, paths, n))
     h = end / n
     return np.sqrt(h) * z[0], 0.5 * h**1.5 * (z[0] + z[1] / np.sqrt(3))
 
 
 def coarsen(dw, integral, end, n):
-    """Add the pieces of a fine path up to n coarse ones."""
+    """Add up the pieces of a fine path to n coarse ones."""
     paths, fine = dw.shape
     h = end / fine
     dw, integral = (v.reshape(paths, n, fine // n) for v in (dw, integral))
@@ -101,7 +101,7 @@ def march(system, dw, integral, end):
 
 
 def strong_order(system, exact, counts=(8, 16, 32, 64), paths=150, fine=1024, end=1.0):
-    """Fit the order of the root mean square error at the end over the step."""
+    """Fit the order of the root mean square error at the end as a power of the step."""
     dw, integral = fine_path(paths, fine, end, seed=5)
     truth = exact(dw, integral)
     errors = []
@@ -127,7 +127,7 @@ class TestStrongOrder:
         assert 1.4 < order < 2.1
 
     def test_additive_in_time(self):
-        """The Wiener integral of e^(-t), over pieces so fine that it is exact to 1e-7."""
+        """Compare with the Wiener integral of e^(-t), over pieces that make it exact to 1e-7."""
 
         def exact(dw, integral):
             fine = dw.shape[1]
@@ -182,7 +182,7 @@ class TestPath:
 
     @pytest.mark.parametrize("part", [0.07, 0.5, 0.9])
     def test_bridge_leaves_brownian_motion(self, part):
-        """Part and rest of a split cell: covariance as of a path that was never whole."""
+        """Both parts of a split cell have the covariance of a path that was never whole."""
         key, m, r = np.array([8, 9], dtype=np.uint64), 2, 0.4
         samples = []
         for cell in range(20_000):
@@ -226,7 +226,7 @@ class TestPath:
 
     @pytest.mark.parametrize("dt", [0.1, 0.037])  # at the ends of cells, and within them
     def test_shorter_steps_follow_the_same_path(self, dt):
-        """Against the solution, which the Brownian motion of either's own path gives."""
+        """Compare with the exact solution for the Brownian path of the same key."""
         coarse, fine, driven = [], [], []
         for k in range(80):
             steps = round(2.0 / dt)
@@ -251,7 +251,7 @@ class TestPath:
         np.testing.assert_array_equal(three[:2], values(n=2, seed=5))
         assert np.abs(np.diff(three, axis=0)).max(axis=(1, 2)).min() > 0.01
         assert not np.array_equal(three, values(n=3, seed=6))
-        # the noise of trajectories that start at the same state is their own too
+        # trajectories that start at the same state also have independent noise
         same = values(ic=[[1.0], [1.0]], seed=5)
         assert np.abs(same[0, 1:] - same[1, 1:]).min() > 0
         np.testing.assert_array_equal(same, values(ic=[[1.0], [1.0]], seed=5))
@@ -295,7 +295,7 @@ class TestMoments:
         for a, b in itertools.pairwise(edges):
             expected = quad(weight, a, b)[0] / total
             shares = np.mean((made > a) & (made < b), axis=1)
-            # eight trajectories of their own tell the error, which hopping makes large
+            # eight separate trajectories give the error, which is large because of the hopping
             error = shares.std(ddof=1) / np.sqrt(8)
             assert abs(shares.mean() - expected) < 5 * error + 0.002
         second = quad(lambda x: x**2 * weight(x), -4, 4)[0] / total
@@ -330,7 +330,7 @@ class TestExponents:
         assert abs(spectrum.values.sum() - volume) < 4 * scatter + 2e-3
 
     def test_double_well(self):
-        """⟨1 - 3x²⟩ over the stationary density: two orbits under one noise meet."""
+        """The exponent is ⟨1 - 3x²⟩ over the stationary density: orbits under common noise meet."""
 
         def weight(x):
             return np.exp(-2 * (x**4 / 4 - x**2 / 2) / 0.25)
@@ -384,7 +384,7 @@ class TestDefinition:
             return y, x
 
         def drift(x, y):
-            """Nothing moves but by noise."""
+            """Noise without drift."""
             return -x, -y
 
         made = stochastic(noise=crossed, step=0.1, ic=(1.0, 1.0), reference="none")(drift)

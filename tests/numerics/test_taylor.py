@@ -123,7 +123,7 @@ def test_double_double_values_are_right_to_thirty_digits(name, x, y, low):
     with localcontext(prec=60):
         got = exact(value(lambda *a: [ours(*a)], *pairs))
         want = theirs(*map(exact, pairs))
-        # near a zero of the function what counts is the distance from it
+        # near a zero of the function, the error is relative to the distance from the zero
         scale = max(
             abs(want), Decimal(1) if name in ("sub", "add", "sin", "cos", "log") else abs(want)
         )
@@ -161,7 +161,7 @@ def test_mod_is_by_the_rounded_quotient_in_double_and_by_the_exact_one_in_double
 
     assert value(modulo, x, y, double_double=False) == x - y * math.floor(x / y)
     got = Fraction(float(value(modulo, (x, 0.0), (y, 0.0)).sum()))
-    # within the last bits of the wrap-around either side is right; the sum rounds by half an ulp
+    # within the last bits of the wrap-around both sides are right; the sum rounds by half an ulp
     off = abs(got - Fraction(x) % Fraction(y))
     assert min(off, abs(Fraction(y) - off)) <= Fraction(2.0**-53) * (abs(Fraction(x)) + Fraction(y))
 
@@ -175,7 +175,7 @@ def test_a_pair_just_below_a_whole_number_has_the_floor_below():
 
 
 def coefficients(program, time, order, *, double_double):
-    """Taylor coefficients in time of the last value of a random program of the time."""
+    """Return Taylor coefficients in time of the last value of a random program."""
     graph = ex.Graph()
     state, t = graph.symbol("state", 0, "x"), graph.symbol("time", 0, "t")
     last = graph.lift(run(program, [t, 0.3 + 0.5 * t, graph.constant(0.75)], ex)[-1])
@@ -194,7 +194,7 @@ def coefficients(program, time, order, *, double_double):
 
 @given(programs(kinked=False), st.floats(-1.5, 1.5))
 def test_every_recurrence_continues_the_function_it_expands(program, time):
-    """A polynomial of degree 10 must meet the values at a nearby time, to its remainder."""
+    """A polynomial of degree 10 must agree with values at a nearby time, up to its remainder."""
     order = 10
     with localcontext(prec=60):
         found = coefficients(program, (time, 0.0), order + 1, double_double=True)
@@ -253,7 +253,7 @@ def turning(x, t):
     """Its solution is x = ic + atan2(sin t, 2 + cos t): the angle of a circling point."""
     y, r = ex.sin(t), 2 + ex.cos(t)
     angle = ex.arctan2(y, r)
-    # d/dt of the angle, written with the angle itself so that its recurrence is what is tested
+    # d/dt of the angle, written with the angle itself so that its recurrence is tested
     return (1 + 2 * ex.cos(t)) / (5 + 4 * ex.cos(t)) + (ex.tan(angle) - y / r) + 0.0 * x
 
 
@@ -336,7 +336,7 @@ def scale_of(system):
         return np.ones(known.dimension), None
 
 
-# what parts from the rest before five Lyapunov times are over, and why
+# systems whose solutions separate within five Lyapunov times, with the reason
 RUGGED = {
     "excitable_cell": "0/0 at a membrane voltage of -25 mV",
 }
@@ -354,7 +354,7 @@ def test_taylor_in_double_agrees_with_dop853_over_five_lyapunov_times(name):
         exact = TaylorOrbit(system, ic, tolerance=1e-20).sample(41, dt)
     off = np.abs((other - exact) / spread).max()
     assert off < 1e-5
-    # of the two in double, Taylor's is the nearer one, or both are at their rounding
+    # Taylor's solution in double is the closer one, or both errors are rounding
     assert np.abs((ours - exact) / spread).max() < max(off, 1e-9)
 
 
@@ -386,7 +386,7 @@ def test_a_kink_is_met_to_the_last_bit():
         time = Fraction(row * 0.1)
         true = time + Fraction(ramp.ic[0]) / 2
         got = sum(Fraction(float(half)) for half in found[row, 0])
-        # a sample lies at a time that is rounded to double, the solution does not
+        # the time of a sample is rounded to double, the time of the solution is not
         assert abs(got - true) < 1e-16
     # its last state is not rounded
     last = sum(Fraction(float(half)) for half in orbit._present[0, 0])
@@ -451,7 +451,7 @@ def test_a_removable_singularity_is_an_error_and_not_a_wrong_answer():
 
 
 def test_a_switch_is_not_leapt_over():
-    """Its tanh is flat to all digits until just before the switch."""
+    """The tanh is constant to all digits until just before the switch."""
     system = cb.systems["blinking_rotlet"]
     ic = np.array(system.ic)
     whole = TaylorOrbit(system, ic).sample(2, 6.0)[1]
@@ -484,7 +484,7 @@ def test_lorenz_is_heyokas_for_twenty_lyapunov_times():
 
 
 def test_lorenz_is_certain_for_fifty_lyapunov_times():
-    """Two tolerances in double-double still agree to a millionth; in double nothing does."""
+    """Two tolerances in double-double still agree to a millionth; in double they do not."""
     system = cb.systems["lorenz"]
     spread, time = scale_of(system)
     runs = [
@@ -523,7 +523,7 @@ def test_extrapolation_keeps_its_tolerance():
                 - exact) / spread).max()
         for rtol in (1e-10, 1e-12, 1e-14)
     ]  # fmt: skip
-    # four Lyapunov times multiply errors by fifty; each two digits asked for are one at least
+    # four Lyapunov times multiply errors by fifty; two more digits of tolerance gain at least one
     assert errors[2] < 1e-10
     assert errors[2] < 0.1 * errors[1] < 0.01 * errors[0]
 
