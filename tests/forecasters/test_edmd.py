@@ -168,7 +168,7 @@ def test_reaches_the_reference_on_lorenz(reference, forecaster, low: float, high
 @pytest.mark.parametrize(
     ("settings", "sentence"),
     [
-        ({"dictionary": "fourier"}, "dictionary must be one of legendre, chebyshev"),
+        ({"dictionary": "fourier"}, "dictionary must be one of 'legendre', 'chebyshev'"),
         ({"relift": 1}, "relift must be True or False"),
         ({"degree": 0}, "degree must be an integer of at least 1"),
     ],

@@ -17,15 +17,12 @@ from chaosbench.forecasters._shared.arrays import (
     Scaler,
     checked_context,
     checked_training,
-    closed_loop,
     delay_embedding,
-    output_bounds,
-    require_integer,
-    require_real,
-    single_threaded,
 )
 from chaosbench.forecasters._shared.ridge import NormalEquations
+from chaosbench.forecasters._shared.rollout import closed_loop, output_bounds
 from chaosbench.forecasters._shared.selection import hold_out, lasting
+from chaosbench.forecasters._shared.settings import require_integer, require_real, single_threaded
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -15,12 +15,11 @@ from chaosbench.forecasters._shared.arrays import (
     Scaler,
     checked_context,
     checked_training,
-    closed_loop,
     covariance_root,
     delay_embedding,
-    require_integer,
-    single_threaded,
 )
+from chaosbench.forecasters._shared.rollout import closed_loop
+from chaosbench.forecasters._shared.settings import require_integer, single_threaded
 
 if TYPE_CHECKING:
     from chaosbench.trajectories import FloatArray, Trajectories

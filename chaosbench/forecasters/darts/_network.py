@@ -14,15 +14,9 @@ import numpy as np
 
 from chaosbench.errors import DivergedError
 from chaosbench.forecasters._protocol import Forecast
-from chaosbench.forecasters._shared.arrays import (
-    Scaler,
-    checked_context,
-    checked_training,
-    closed_loop,
-    output_bounds,
-    require_integer,
-    require_real,
-)
+from chaosbench.forecasters._shared.arrays import Scaler, checked_context, checked_training
+from chaosbench.forecasters._shared.rollout import closed_loop, output_bounds
+from chaosbench.forecasters._shared.settings import require_integer, require_real
 from chaosbench.forecasters.darts._series import series, silence
 
 if TYPE_CHECKING:

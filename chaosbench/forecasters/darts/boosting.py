@@ -9,13 +9,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from chaosbench.forecasters._shared.arrays import (
-    Scaler,
-    checked_training,
-    require_integer,
-    require_real,
-    single_threaded,
-)
+from chaosbench.forecasters._shared.arrays import Scaler, checked_training
+from chaosbench.forecasters._shared.settings import require_integer, require_real, single_threaded
 from chaosbench.forecasters.darts._series import series, silence
 from chaosbench.forecasters.darts.regression import LagPredictor
 

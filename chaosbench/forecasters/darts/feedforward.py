@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from chaosbench.forecasters._shared.arrays import require_real
+from chaosbench.forecasters._shared.settings import require_real
 from chaosbench.forecasters.darts._network import ChunkNetwork
 
 __all__ = ["NBEATS", "DLinear", "NHiTS", "NLinear", "TSMixer", "TiDE"]

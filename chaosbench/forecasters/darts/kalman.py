@@ -14,11 +14,10 @@ from chaosbench.forecasters._shared.arrays import (
     Scaler,
     checked_context,
     checked_training,
-    closed_loop,
     covariance_root,
-    require_integer,
-    single_threaded,
 )
+from chaosbench.forecasters._shared.rollout import closed_loop
+from chaosbench.forecasters._shared.settings import require_integer, single_threaded
 from chaosbench.forecasters.darts._series import series, silence
 
 if TYPE_CHECKING:

@@ -10,16 +10,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from chaosbench.errors import ParameterError
 from chaosbench.forecasters._protocol import Forecast
-from chaosbench.forecasters._shared.arrays import (
-    ESCAPE,
-    Scaler,
-    checked_context,
-    checked_training,
-    require_integer,
-    single_threaded,
-)
+from chaosbench.forecasters._shared.arrays import Scaler, checked_context, checked_training
+from chaosbench.forecasters._shared.rollout import ESCAPE
+from chaosbench.forecasters._shared.settings import require_flag, require_integer, single_threaded
 from chaosbench.forecasters.darts._series import series, silence
 
 if TYPE_CHECKING:
@@ -221,10 +215,7 @@ class ExponentialSmoothing(_Local):
     season: int = 1
 
     def __post_init__(self) -> None:
-        if not isinstance(self.damped, bool):
-            raise ParameterError(
-                f"ExponentialSmoothing: damped must be True or False, not {self.damped!r}"
-            )
+        require_flag(self, "damped")
         require_integer(self, "season", minimum=1)
 
     @property

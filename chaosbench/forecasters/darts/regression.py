@@ -10,15 +10,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from chaosbench.forecasters._protocol import Forecast
-from chaosbench.forecasters._shared.arrays import (
-    Scaler,
-    checked_context,
-    checked_training,
-    closed_loop,
-    require_integer,
-    require_real,
-    single_threaded,
-)
+from chaosbench.forecasters._shared.arrays import Scaler, checked_context, checked_training
+from chaosbench.forecasters._shared.rollout import closed_loop
+from chaosbench.forecasters._shared.settings import require_integer, require_real, single_threaded
 from chaosbench.forecasters.darts._series import series, silence
 
 if TYPE_CHECKING:

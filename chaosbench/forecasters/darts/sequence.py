@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any, ClassVar
 
 from chaosbench.errors import ParameterError
-from chaosbench.forecasters._shared.arrays import require_real
+from chaosbench.forecasters._shared.settings import require_real
 from chaosbench.forecasters.darts._network import ChunkNetwork, DartsNetwork
 
 __all__ = ["GRU", "LSTM", "TCN", "TemporalFusionTransformer", "Transformer"]

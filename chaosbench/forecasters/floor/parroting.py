@@ -8,12 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from chaosbench.forecasters._protocol import Forecast
-from chaosbench.forecasters._shared.arrays import (
-    Scaler,
-    checked_context,
-    checked_training,
-    require_integer,
-)
+from chaosbench.forecasters._shared.arrays import Scaler, checked_context, checked_training
+from chaosbench.forecasters._shared.settings import require_integer
 
 if TYPE_CHECKING:
     from chaosbench.trajectories import FloatArray, Trajectories

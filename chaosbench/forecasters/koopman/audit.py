@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from chaosbench.errors import InputError
-from chaosbench.forecasters._shared.arrays import single_threaded
+from chaosbench.forecasters._shared.settings import single_threaded
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray

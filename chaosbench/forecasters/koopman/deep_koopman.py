@@ -12,16 +12,10 @@ import numpy as np
 
 from chaosbench.errors import DivergedError
 from chaosbench.forecasters._protocol import Forecast
-from chaosbench.forecasters._shared.arrays import (
-    Scaler,
-    checked_context,
-    checked_training,
-    closed_loop,
-    require_integer,
-    require_real,
-    single_threaded,
-)
+from chaosbench.forecasters._shared.arrays import Scaler, checked_context, checked_training
+from chaosbench.forecasters._shared.rollout import closed_loop
 from chaosbench.forecasters._shared.selection import hold_out
+from chaosbench.forecasters._shared.settings import require_integer, require_real, single_threaded
 
 if TYPE_CHECKING:
     from chaosbench.trajectories import FloatArray, Trajectories

@@ -9,20 +9,23 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from chaosbench.errors import ParameterError, UnsupportedError
+from chaosbench.errors import UnsupportedError
 from chaosbench.forecasters._protocol import Forecast
 from chaosbench.forecasters._shared.arrays import (
     Scaler,
     checked_context,
     checked_training,
-    closed_loop,
     delay_embedding,
-    output_bounds,
+)
+from chaosbench.forecasters._shared.rollout import closed_loop, output_bounds
+from chaosbench.forecasters._shared.selection import hold_out
+from chaosbench.forecasters._shared.settings import (
+    require_choice,
+    require_flag,
     require_integer,
     require_real,
     single_threaded,
 )
-from chaosbench.forecasters._shared.selection import hold_out
 from chaosbench.forecasters._shared.triangular import TriangularEquations
 from chaosbench.forecasters.koopman._dictionary import (
     POLYNOMIALS,
@@ -111,16 +114,8 @@ class EDMD:
     max_features: int = 1000
 
     def __post_init__(self) -> None:
-        known = (*POLYNOMIALS, "radial")
-        if self.dictionary not in known:
-            raise ParameterError(
-                f"{type(self).__name__}: dictionary must be one of {', '.join(known)}, "
-                f"not {self.dictionary!r}"
-            )
-        if not isinstance(self.relift, bool):
-            raise ParameterError(
-                f"{type(self).__name__}: relift must be True or False, not {self.relift!r}"
-            )
+        require_choice(self, "dictionary", (*POLYNOMIALS, "radial"))
+        require_flag(self, "relift")
         require_integer(self, "degree", minimum=1)
         require_integer(self, "delays", minimum=1)
         require_integer(self, "stride", minimum=1)

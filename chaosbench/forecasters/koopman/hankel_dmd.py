@@ -10,18 +10,17 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from chaosbench.errors import DivergedError, ParameterError
+from chaosbench.errors import DivergedError
 from chaosbench.forecasters._protocol import Forecast
 from chaosbench.forecasters._shared.arrays import (
     Scaler,
     checked_context,
     checked_training,
-    closed_loop,
     delay_embedding,
-    require_integer,
-    single_threaded,
 )
+from chaosbench.forecasters._shared.rollout import closed_loop
 from chaosbench.forecasters._shared.selection import hold_out
+from chaosbench.forecasters._shared.settings import require_flag, require_integer, single_threaded
 
 if TYPE_CHECKING:
     from chaosbench.trajectories import FloatArray, Trajectories
@@ -77,8 +76,7 @@ class HankelDMD:
         require_integer(self, "delays", minimum=1)
         require_integer(self, "rank", minimum=1, optional=True)
         require_integer(self, "max_features", minimum=1)
-        if not isinstance(self.stable, bool):
-            raise ParameterError(f"HankelDMD: stable must be True or False, not {self.stable!r}")
+        require_flag(self, "stable")
 
     @single_threaded
     def fit(self, train: Trajectories, *, seed: int) -> _HankelPredictor:  # noqa: ARG002

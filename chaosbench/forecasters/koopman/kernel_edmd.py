@@ -10,19 +10,22 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from chaosbench.errors import DivergedError, ParameterError
+from chaosbench.errors import DivergedError
 from chaosbench.forecasters._protocol import Forecast
 from chaosbench.forecasters._shared.arrays import (
     Scaler,
     checked_context,
     checked_training,
-    closed_loop,
     delay_embedding,
+)
+from chaosbench.forecasters._shared.rollout import closed_loop
+from chaosbench.forecasters._shared.selection import HeldOut, hold_out
+from chaosbench.forecasters._shared.settings import (
+    require_flag,
     require_integer,
     require_real,
     single_threaded,
 )
-from chaosbench.forecasters._shared.selection import HeldOut, hold_out
 from chaosbench.forecasters._shared.triangular import TriangularEquations
 
 if TYPE_CHECKING:
@@ -97,11 +100,8 @@ class KernelEDMD:
         require_real(self, "ridge", optional=True)
         require_integer(self, "delays", minimum=1)
         require_integer(self, "stride", minimum=1)
-        for name in ("relift", "reduced_rank"):
-            if not isinstance(getattr(self, name), bool):
-                raise ParameterError(
-                    f"KernelEDMD: {name} must be True or False, not {getattr(self, name)!r}"
-                )
+        require_flag(self, "relift")
+        require_flag(self, "reduced_rank")
 
     @single_threaded
     def fit(self, train: Trajectories, *, seed: int) -> _KernelPredictor:

@@ -11,9 +11,9 @@ from chaosbench.forecasters._shared.arrays import (
     Scaler,
     checked_context,
     checked_training,
-    closed_loop,
     delay_embedding,
 )
+from chaosbench.forecasters._shared.rollout import closed_loop
 from chaosbench.forecasters._shared.selection import HeldOut, hold_out
 
 if TYPE_CHECKING:

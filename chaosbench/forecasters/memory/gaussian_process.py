@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from chaosbench.forecasters._protocol import Forecast
-from chaosbench.forecasters._shared.arrays import Scaler, require_integer, single_threaded
+from chaosbench.forecasters._shared.arrays import Scaler
+from chaosbench.forecasters._shared.settings import require_integer, single_threaded
 from chaosbench.forecasters.memory._analogues import Library, prepare, rollout
 from chaosbench.forecasters.memory._sparse_gp import SparseGP, maximise
 

@@ -10,13 +10,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from chaosbench.forecasters._protocol import Forecast
-from chaosbench.forecasters._shared.arrays import (
-    Scaler,
-    checked_training,
-    require_integer,
-    require_real,
-    single_threaded,
-)
+from chaosbench.forecasters._shared.arrays import Scaler, checked_training
+from chaosbench.forecasters._shared.settings import require_integer, require_real, single_threaded
 from chaosbench.forecasters.memory._analogues import Library, rollout, weighted_affine
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from chaosbench.forecasters._protocol import Forecast
-from chaosbench.forecasters._shared.arrays import require_integer, require_real, single_threaded
+from chaosbench.forecasters._shared.settings import require_integer, require_real, single_threaded
 from chaosbench.forecasters.memory._analogues import Library, prepare, rollout
 
 if TYPE_CHECKING:

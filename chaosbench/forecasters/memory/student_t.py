@@ -13,13 +13,14 @@ import numpy as np
 
 from chaosbench.errors import ParameterError
 from chaosbench.forecasters._protocol import Forecast
-from chaosbench.forecasters._shared.arrays import (
-    Scaler,
+from chaosbench.forecasters._shared.arrays import Scaler
+from chaosbench.forecasters._shared.polynomial import factors, terms
+from chaosbench.forecasters._shared.settings import (
+    require_flag,
     require_integer,
     require_real,
     single_threaded,
 )
-from chaosbench.forecasters._shared.polynomial import factors, terms
 from chaosbench.forecasters.memory._analogues import Library, Training, prepare, rollout
 
 if TYPE_CHECKING:
@@ -103,10 +104,7 @@ class StudentT:
         require_integer(self, "degree", minimum=1, optional=True)
         require_real(self, "precision", open_low=True, optional=True)
         require_real(self, "shape", open_low=True)
-        if not isinstance(self.calibrate, bool):
-            raise ParameterError(
-                f"StudentT: calibrate must be true or false, not {self.calibrate!r}"
-            )
+        require_flag(self, "calibrate")
         require_integer(self, "samples", minimum=0)
         require_integer(self, "delays", minimum=1, optional=True)
         require_integer(self, "stride", minimum=1)

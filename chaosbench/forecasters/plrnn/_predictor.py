@@ -9,7 +9,9 @@ import numpy as np
 
 from chaosbench.errors import DivergedError, InvalidForecastError
 from chaosbench.forecasters._protocol import Forecast
-from chaosbench.forecasters._shared.arrays import checked_context, closed_loop, single_threaded
+from chaosbench.forecasters._shared.arrays import checked_context
+from chaosbench.forecasters._shared.rollout import closed_loop
+from chaosbench.forecasters._shared.settings import single_threaded
 from chaosbench.forecasters.plrnn._maps import Identity, jacobian
 
 if TYPE_CHECKING:

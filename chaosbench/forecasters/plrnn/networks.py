@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from chaosbench.errors import ParameterError
-from chaosbench.forecasters._shared.arrays import (
-    Scaler,
-    checked_training,
+from chaosbench.forecasters._shared.arrays import Scaler, checked_training
+from chaosbench.forecasters._shared.settings import (
+    require_choice,
     require_integer,
     require_real,
     single_threaded,
@@ -98,9 +97,9 @@ class _Settings(ABC):
 
     def __post_init__(self) -> None:
         require_integer(self, "latent", minimum=1, optional=True)
-        _require_choice(self, "forcing", _FORCINGS)
-        _require_choice(self, "observation", _OBSERVATIONS)
-        _require_choice(self, "precision", _PRECISIONS)
+        require_choice(self, "forcing", _FORCINGS)
+        require_choice(self, "observation", _OBSERVATIONS)
+        require_choice(self, "precision", _PRECISIONS)
         require_real(self, "alpha", high=1.0)
         require_real(self, "memory", high=1.0)
         require_real(self, "l2")
@@ -327,14 +326,6 @@ class AlmostLinearRNN(_Settings):
     def cell(self, latent: int) -> Cell:
         """Return the map of `latent` units."""
         return AlmostLinear(latent, min(self.rectified, latent))
-
-
-def _require_choice(config: Any, name: str, choices: tuple[str, ...]) -> None:
-    if getattr(config, name) not in choices:
-        raise ParameterError(
-            f"{type(config).__name__}: {name} must be one of {', '.join(map(repr, choices))}, "
-            f"not {getattr(config, name)!r}"
-        )
 
 
 # --- fitting ------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from chaosbench.forecasters._shared.arrays import single_threaded
+from chaosbench.forecasters._shared.settings import single_threaded
 
 if TYPE_CHECKING:
     from chaosbench.forecasters.reservoir._reservoir import Reservoir

@@ -5,24 +5,21 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
+from typing import TYPE_CHECKING, ClassVar, Protocol, Self
 
 import numpy as np
 
-from chaosbench.errors import ParameterError
 from chaosbench.forecasters._protocol import Forecast
-from chaosbench.forecasters._shared.arrays import (
-    Scaler,
-    checked_context,
-    checked_training,
-    closed_loop,
-    output_bounds,
+from chaosbench.forecasters._shared.arrays import Scaler, checked_context, checked_training
+from chaosbench.forecasters._shared.ridge import Equations, NormalEquations, select_ridge
+from chaosbench.forecasters._shared.rollout import closed_loop, output_bounds
+from chaosbench.forecasters._shared.selection import hold_out
+from chaosbench.forecasters._shared.settings import (
+    require_choice,
     require_integer,
     require_real,
     single_threaded,
 )
-from chaosbench.forecasters._shared.ridge import Equations, NormalEquations, select_ridge
-from chaosbench.forecasters._shared.selection import hold_out
 
 if TYPE_CHECKING:
     from chaosbench.trajectories import FloatArray, Trajectories
@@ -36,7 +33,6 @@ __all__ = [
     "features",
     "input_bound",
     "member_seeds",
-    "require_choice",
 ]
 
 _CHUNK_BYTES = 16_000_000
@@ -57,15 +53,6 @@ class Reservoir(Protocol):
     def update(self, state: FloatArray, z: FloatArray) -> FloatArray:
         """Take states ``(n, N)`` and inputs ``(n, d)`` to the next states ``(n, N)``."""
         ...
-
-
-def require_choice(config: Any, name: str, choices: Sequence[str]) -> None:
-    """Raise `ParameterError` unless the setting is one of `choices`."""
-    value = getattr(config, name)
-    if value not in choices:
-        raise ParameterError(
-            f"{type(config).__name__}: {name} must be one of {', '.join(choices)}, not {value!r}"
-        )
 
 
 def member_seeds(seed: int, members: int) -> list[int]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from chaosbench.forecasters._shared.arrays import require_integer, require_real
+from chaosbench.forecasters._shared.settings import require_integer, require_real
 from chaosbench.forecasters.reservoir._reservoir import ReservoirForecaster, input_bound
 
 if TYPE_CHECKING:

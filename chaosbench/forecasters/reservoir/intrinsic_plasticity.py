@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from chaosbench.forecasters._shared.arrays import require_integer, require_real
+from chaosbench.forecasters._shared.settings import require_integer, require_real
 from chaosbench.forecasters.reservoir._reservoir import ReservoirForecaster, input_bound
 from chaosbench.forecasters.reservoir.echo_state import LeakyReservoir, draw_leaky
 

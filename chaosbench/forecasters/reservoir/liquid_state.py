@@ -11,18 +11,11 @@ import numpy as np
 
 from chaosbench.errors import InvalidForecastError
 from chaosbench.forecasters._protocol import Forecast
-from chaosbench.forecasters._shared.arrays import (
-    Scaler,
-    checked_context,
-    checked_training,
-    closed_loop,
-    output_bounds,
-    require_integer,
-    require_real,
-    single_threaded,
-)
+from chaosbench.forecasters._shared.arrays import Scaler, checked_context, checked_training
 from chaosbench.forecasters._shared.ridge import NormalEquations, select_ridge
+from chaosbench.forecasters._shared.rollout import closed_loop, output_bounds
 from chaosbench.forecasters._shared.selection import hold_out
+from chaosbench.forecasters._shared.settings import require_integer, require_real, single_threaded
 from chaosbench.forecasters.reservoir._spiking import (
     Activity,
     Liquid,

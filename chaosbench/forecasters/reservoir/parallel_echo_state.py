@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from chaosbench.errors import ParameterError
-from chaosbench.forecasters._shared.arrays import Scaler, output_bounds, require_integer
+from chaosbench.forecasters._shared.arrays import Scaler
 from chaosbench.forecasters._shared.ridge import NormalEquations
+from chaosbench.forecasters._shared.rollout import output_bounds
+from chaosbench.forecasters._shared.settings import require_flag, require_integer
 from chaosbench.forecasters.reservoir._reservoir import (
     ReservoirPredictor,
     feature_count,
@@ -88,10 +89,7 @@ class ParallelEchoState(EchoStateNetwork):
         super().__post_init__()
         require_integer(self, "groups", minimum=1)
         require_integer(self, "overlap", minimum=0)
-        if not isinstance(self.shared, bool):
-            raise ParameterError(
-                f"ParallelEchoState: shared must be True or False, not {self.shared!r}"
-            )
+        require_flag(self, "shared")
 
     def _input_bound(self, d: int) -> float:  # noqa: ARG002
         return self.input_scaling  # the default is made for the several variables of a group

@@ -8,18 +8,17 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from chaosbench.errors import DivergedError, ParameterError, UnsupportedError
+from chaosbench.errors import DivergedError, UnsupportedError
 from chaosbench.forecasters._protocol import Forecast
-from chaosbench.forecasters._shared.arrays import (
-    Scaler,
-    checked_context,
-    checked_training,
-    closed_loop,
+from chaosbench.forecasters._shared.arrays import Scaler, checked_context, checked_training
+from chaosbench.forecasters._shared.rollout import closed_loop
+from chaosbench.forecasters._shared.selection import HeldOut, hold_out, lasting
+from chaosbench.forecasters._shared.settings import (
+    require_flag,
     require_integer,
     require_real,
     single_threaded,
 )
-from chaosbench.forecasters._shared.selection import HeldOut, hold_out, lasting
 from chaosbench.forecasters.sindy._equation_text import written
 from chaosbench.forecasters.sindy._refine import refine
 from chaosbench.forecasters.sindy._settle import settled
@@ -73,10 +72,8 @@ class SparseIdentification:
         require_real(self, "threshold", optional=True)
         require_integer(self, "half_width", minimum=1, optional=True)
         require_integer(self, "max_terms", minimum=2)
-        for name, allowed in (("discrete", (None, True, False)), ("refine", (True, False))):
-            value = getattr(self, name)
-            if not any(value is choice for choice in allowed):
-                raise ParameterError(f"{self._who}: {name} must be one of {allowed}, not {value!r}")
+        require_flag(self, "discrete", optional=True)
+        require_flag(self, "refine")
 
     @property
     def _who(self) -> str:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from chaosbench.errors import ParameterError
-from chaosbench.forecasters._shared.arrays import require_integer, require_real
 from chaosbench.forecasters._shared.polynomial import Waves
+from chaosbench.forecasters._shared.settings import require_integer, require_real
 from chaosbench.forecasters.sindy._identification import (
     Candidate,
     EquationPredictor,

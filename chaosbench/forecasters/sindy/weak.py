@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from chaosbench.forecasters._shared.arrays import require_integer
+from chaosbench.forecasters._shared.settings import require_integer
 from chaosbench.forecasters.sindy._identification import (
     Candidate,
     EquationPredictor,
