@@ -7,8 +7,9 @@ import pytest
 from numpy.polynomial import chebyshev, legendre
 
 from chaosbench.errors import InvalidForecastError, ParameterError, UnsupportedError
+from chaosbench.forecasters._shared.polynomial import exponents
 from chaosbench.forecasters._shared.triangular import TriangularEquations
-from chaosbench.forecasters.koopman._dictionary import Polynomials, Radial, degree_within, exponents
+from chaosbench.forecasters.koopman._dictionary import Polynomials, Radial, degree_within
 from chaosbench.forecasters.koopman.edmd import EDMD, LinearEDMD
 from chaosbench.trajectories import Trajectories
 

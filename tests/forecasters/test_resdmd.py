@@ -7,7 +7,8 @@ import pytest
 from numpy.polynomial import legendre
 
 from chaosbench.errors import InputError
-from chaosbench.forecasters.koopman._dictionary import Polynomials, exponents
+from chaosbench.forecasters._shared.polynomial import exponents
+from chaosbench.forecasters.koopman._dictionary import Polynomials
 from chaosbench.forecasters.koopman.audit import audit, eigenpairs, pseudospectrum
 from chaosbench.forecasters.koopman.edmd import EDMD, LinearEDMD
 from chaosbench.trajectories import Trajectories

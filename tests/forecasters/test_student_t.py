@@ -10,9 +10,9 @@ from sklearn.preprocessing import PolynomialFeatures
 
 from chaosbench import metrics
 from chaosbench.errors import ParameterError
-from chaosbench.forecasters._shared.polynomial import factors
+from chaosbench.forecasters._shared.polynomial import exponents, factors
 from chaosbench.forecasters.memory._analogues import Library
-from chaosbench.forecasters.memory.student_t import Posterior, StudentT, _powers, fit_tails
+from chaosbench.forecasters.memory.student_t import Posterior, StudentT, fit_tails
 from chaosbench.trajectories import FloatArray, Trajectories
 
 DEGREE = 2
@@ -27,7 +27,7 @@ def pairs() -> tuple[FloatArray, FloatArray]:
 
 
 def posterior(x: FloatArray, y: FloatArray, precision: float | None, shape: float) -> Posterior:
-    return Posterior.fit(x, y, factors(_powers(x.shape[1], DEGREE)), precision, shape)
+    return Posterior.fit(x, y, factors(exponents(x.shape[1], DEGREE)), precision, shape)
 
 
 def test_the_features_are_all_monomials(pairs) -> None:

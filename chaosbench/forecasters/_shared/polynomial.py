@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import combinations_with_replacement
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
 
     from chaosbench.trajectories import FloatArray
 
-__all__ = ["Polynomial", "Waves", "factors", "terms"]
+__all__ = ["Polynomial", "Waves", "exponents", "factors", "terms"]
 
 _SUBSTEPS = (1, 2, 4, 8, 16)
 
@@ -41,6 +42,16 @@ class Waves:
         """Append the sines and then the cosines, ``(n, d)`` to ``(n, d + 2q)``."""
         angle = u[:, self.variable] * self.frequencies
         return np.concatenate([u, np.sin(angle), np.cos(angle)], axis=1)
+
+
+def exponents(d: int, degree: int) -> NDArray[np.int64]:
+    """Return the exponents ``(p, d)`` of all monomials up to a total degree, sorted by it."""
+    rows = [
+        np.bincount(np.array(chosen, dtype=np.int64), minlength=d)
+        for total in range(degree + 1)
+        for chosen in combinations_with_replacement(range(d), total)
+    ]
+    return np.array(rows, dtype=np.int64)
 
 
 def factors(powers: NDArray[np.int64]) -> NDArray[np.intp]:

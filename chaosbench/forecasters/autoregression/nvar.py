@@ -15,12 +15,11 @@ from chaosbench.errors import ParameterError
 from chaosbench.forecasters._protocol import Forecast
 from chaosbench.forecasters._shared.arrays import (
     Scaler,
-    checked_context,
     checked_training,
     delay_embedding,
 )
 from chaosbench.forecasters._shared.ridge import NormalEquations
-from chaosbench.forecasters._shared.rollout import closed_loop, output_bounds
+from chaosbench.forecasters._shared.rollout import delay_rollout, output_bounds
 from chaosbench.forecasters._shared.selection import hold_out, lasting
 from chaosbench.forecasters._shared.settings import require_integer, require_real, single_threaded
 
@@ -267,24 +266,13 @@ class _NVARPredictor:
 
     @single_threaded
     def predict(self, context: FloatArray, horizon: int) -> Forecast:
-        needed = max(self.lags) + 1
-        rows, alive = checked_context(
+        values = delay_rollout(
+            lambda states: np.asarray(features(states, self.monomials) @ self.readout),
             context,
             horizon,
-            d=self.readout.shape[1],
-            minimum=needed,
-            used=needed,
+            scaler=self.scaler,
+            lags=self.lags,
             who="NVAR",
+            box=self.bounds,
         )
-        memory = self.scaler.apply(rows)
-
-        def step(latest: FloatArray) -> FloatArray:
-            memory[:, :-1] = memory[:, 1:]
-            memory[:, -1] = latest
-            phi = features(delay_embedding(memory, self.lags)[:, 0], self.monomials)
-            new = latest + phi @ self.readout
-            return new if self.bounds is None else np.clip(new, *self.bounds)
-
-        start = memory[:, -1].copy()
-        memory[:, 1:] = memory[:, :-1].copy()  # the first step shifts the context back in place
-        return Forecast(self.scaler.undo(closed_loop(step, start, horizon, alive)))
+        return Forecast(values[0])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import combinations_with_replacement
 from math import comb
 from typing import TYPE_CHECKING, Protocol
 
@@ -14,7 +13,7 @@ if TYPE_CHECKING:
 
     from chaosbench.trajectories import FloatArray
 
-__all__ = ["POLYNOMIALS", "Dictionary", "Polynomials", "Radial", "degree_within", "exponents"]
+__all__ = ["POLYNOMIALS", "Dictionary", "Polynomials", "Radial", "degree_within"]
 
 POLYNOMIALS = ("legendre", "chebyshev", "monomials")
 
@@ -47,16 +46,6 @@ def degree_within(d: int, degree: int, most: int) -> int:
     while degree > 1 and comb(d + degree, degree) > most:
         degree -= 1
     return degree
-
-
-def exponents(d: int, degree: int) -> NDArray[np.int64]:
-    """Return the exponents ``(p, d)`` of all monomials up to a total degree, sorted by it."""
-    rows = [
-        np.bincount(np.array(chosen, dtype=np.int64), minlength=d)
-        for total in range(degree + 1)
-        for chosen in combinations_with_replacement(range(d), total)
-    ]
-    return np.array(rows, dtype=np.int64)
 
 
 @dataclass(frozen=True, eq=False)

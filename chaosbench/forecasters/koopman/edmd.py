@@ -17,7 +17,8 @@ from chaosbench.forecasters._shared.arrays import (
     checked_training,
     delay_embedding,
 )
-from chaosbench.forecasters._shared.rollout import closed_loop, output_bounds
+from chaosbench.forecasters._shared.polynomial import exponents
+from chaosbench.forecasters._shared.rollout import closed_loop, delay_rollout, output_bounds
 from chaosbench.forecasters._shared.selection import hold_out
 from chaosbench.forecasters._shared.settings import (
     require_choice,
@@ -33,7 +34,6 @@ from chaosbench.forecasters.koopman._dictionary import (
     Polynomials,
     Radial,
     degree_within,
-    exponents,
 )
 from chaosbench.forecasters.koopman.audit import Audit, audit
 
@@ -237,32 +237,31 @@ class _EDMDPredictor:
 
     @single_threaded
     def predict(self, context: FloatArray, horizon: int) -> Forecast:
+        if self.relift:
+            values = delay_rollout(
+                lambda states: np.asarray(self.dictionary(states) @ self.matrix),
+                context,
+                horizon,
+                scaler=self.scaler,
+                lags=self.lags,
+                who=self.who,
+                box=self.bounds,
+            )
+            return Forecast(values[0])
         d = len(self.scaler.mean)
         needed = max(self.lags) + 1
         rows, alive = checked_context(
             context, horizon, d=d, minimum=needed, used=needed, who=self.who
         )
-        memory = self.scaler.apply(rows)
-        start = memory[:, -1].copy()
-        if not self.relift:
-            lifted = self.dictionary(delay_embedding(memory, self.lags)[:, 0])
+        z = self.scaler.apply(rows)
+        lifted = self.dictionary(delay_embedding(z, self.lags)[:, 0])
 
-            def propagate(_: FloatArray) -> FloatArray:
-                nonlocal lifted
-                lifted = lifted + lifted @ self.matrix
-                return np.asarray(lifted[:, 1 : 1 + d])
+        def propagate(_: FloatArray) -> FloatArray:
+            nonlocal lifted
+            lifted = lifted + lifted @ self.matrix
+            return np.asarray(lifted[:, 1 : 1 + d])
 
-            return Forecast(self.scaler.undo(closed_loop(propagate, start, horizon, alive)))
-
-        def step(latest: FloatArray) -> FloatArray:
-            memory[:, :-1] = memory[:, 1:]
-            memory[:, -1] = latest
-            phi = self.dictionary(delay_embedding(memory, self.lags)[:, 0])
-            new = latest + phi @ self.matrix
-            return new if self.bounds is None else np.clip(new, *self.bounds)
-
-        memory[:, 1:] = memory[:, :-1].copy()  # the first step shifts the context back in place
-        return Forecast(self.scaler.undo(closed_loop(step, start, horizon, alive)))
+        return Forecast(self.scaler.undo(closed_loop(propagate, z[:, -1], horizon, alive)))
 
     @single_threaded
     def next_state(self, states: FloatArray) -> FloatArray:

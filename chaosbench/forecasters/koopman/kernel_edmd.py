@@ -18,7 +18,7 @@ from chaosbench.forecasters._shared.arrays import (
     checked_training,
     delay_embedding,
 )
-from chaosbench.forecasters._shared.rollout import closed_loop
+from chaosbench.forecasters._shared.rollout import closed_loop, delay_rollout
 from chaosbench.forecasters._shared.selection import HeldOut, hold_out
 from chaosbench.forecasters._shared.settings import (
     require_flag,
@@ -228,6 +228,16 @@ class _KernelPredictor:
 
     @single_threaded
     def predict(self, context: FloatArray, horizon: int) -> Forecast:
+        if self.relift:
+            values = delay_rollout(
+                lambda states: np.asarray(self.features(states) @ self.readout),
+                context,
+                horizon,
+                scaler=self.scaler,
+                lags=self.lags,
+                who="KernelEDMD",
+            )
+            return Forecast(values[0])
         needed = max(self.lags) + 1
         rows, alive = checked_context(
             context,
@@ -237,23 +247,12 @@ class _KernelPredictor:
             used=needed,
             who="KernelEDMD",
         )
-        memory = self.scaler.apply(rows)
-        start = memory[:, -1].copy()
-        if not self.relift:
-            lifted = self.features(delay_embedding(memory, self.lags)[:, 0])
+        z = self.scaler.apply(rows)
+        lifted = self.features(delay_embedding(z, self.lags)[:, 0])
 
-            def propagate(_: FloatArray) -> FloatArray:
-                nonlocal lifted
-                lifted = lifted @ self.operator
-                return np.asarray(lifted @ self.readout)
+        def propagate(_: FloatArray) -> FloatArray:
+            nonlocal lifted
+            lifted = lifted @ self.operator
+            return np.asarray(lifted @ self.readout)
 
-            return Forecast(self.scaler.undo(closed_loop(propagate, start, horizon, alive)))
-
-        def step(latest: FloatArray) -> FloatArray:
-            memory[:, :-1] = memory[:, 1:]
-            memory[:, -1] = latest
-            phi = self.features(delay_embedding(memory, self.lags)[:, 0])
-            return np.asarray(latest + phi @ self.readout)
-
-        memory[:, 1:] = memory[:, :-1].copy()  # the first step shifts the context back in place
-        return Forecast(self.scaler.undo(closed_loop(step, start, horizon, alive)))
+        return Forecast(self.scaler.undo(closed_loop(propagate, z[:, -1], horizon, alive)))

@@ -1,4 +1,4 @@
-"""What the memories share: training states, the increments that followed, and the rollout."""
+"""What the memories share: training states and the increments that followed."""
 
 from __future__ import annotations
 
@@ -9,22 +9,21 @@ import numpy as np
 
 from chaosbench.forecasters._shared.arrays import (
     Scaler,
-    checked_context,
     checked_training,
     delay_embedding,
 )
-from chaosbench.forecasters._shared.rollout import closed_loop
+from chaosbench.forecasters._shared.rollout import output_bounds
 from chaosbench.forecasters._shared.selection import HeldOut, hold_out
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from numpy.typing import ArrayLike, NDArray
+    from numpy.typing import NDArray
 
     from chaosbench.forecasters._protocol import Predictor
     from chaosbench.trajectories import FloatArray, Trajectories
 
-__all__ = ["Library", "Training", "prepare", "rollout", "weighted_affine"]
+__all__ = ["Library", "Training", "prepare", "weighted_affine"]
 
 _TREE_DIMENSIONS = 12
 _MARGIN = 0.1
@@ -71,8 +70,7 @@ class Library:
             from scipy.spatial import cKDTree
 
             index = cKDTree(points)
-        low, high = z.min(axis=(0, 1)), z.max(axis=(0, 1))
-        box = np.stack([low - _MARGIN * (high - low), high + _MARGIN * (high - low)])
+        box = output_bounds(z, margin=_MARGIN)
         return cls(scaler, lags, points, increments, (points**2).sum(axis=1), box, index)
 
     def nearest(self, query: FloatArray, count: int) -> tuple[FloatArray, NDArray[np.intp]]:
@@ -123,50 +121,6 @@ def weighted_affine(
         dual = np.linalg.solve(a @ at + diagonal * np.eye(count), b)
         correction = (offset @ at) @ dual
     return np.asarray(y_mean + correction[:, 0])
-
-
-def rollout(
-    increment: Callable[[FloatArray], FloatArray],
-    context: ArrayLike,
-    horizon: int,
-    *,
-    scaler: Scaler,
-    lags: tuple[int, ...],
-    who: str,
-    box: FloatArray | None = None,
-    copies: int = 1,
-) -> FloatArray:
-    """Add increments to the newest state, step after step, in the units of the data.
-
-    Args:
-        increment: takes delay vectors ``(copies * n, p)`` to increments ``(copies * n, d)``, all
-            standardised; the windows of one copy lie together.
-        context: ``(n, C, d)``.
-        horizon: number of steps `H`.
-        scaler: of the training data.
-        lags: steps back of the stacked states, 0 first.
-        who: the forecaster, for what is refused.
-        box: lowest and highest standardised values ``(2, d)``, which no state leaves, or None.
-        copies: rollouts of each window.
-
-    Returns:
-        ``(copies, n, H, d)``.
-
-    """
-    needed, d = max(lags) + 1, len(scaler.mean)
-    rows, alive = checked_context(context, horizon, d=d, minimum=needed, used=needed, who=who)
-    memory = np.tile(scaler.apply(rows), (copies, 1, 1))
-
-    def step(latest: FloatArray) -> FloatArray:
-        memory[:, :-1] = memory[:, 1:]
-        memory[:, -1] = latest
-        new = latest + increment(delay_embedding(memory, lags)[:, 0])
-        return new if box is None else np.clip(new, *box)
-
-    start = memory[:, -1].copy()
-    memory[:, 1:] = memory[:, :-1].copy()  # the first step shifts the context back in place
-    values = closed_loop(step, start, horizon, np.tile(alive, copies))
-    return scaler.undo(values).reshape(copies, len(rows), horizon, d)
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from chaosbench.forecasters._protocol import Forecast
+from chaosbench.forecasters._shared.rollout import delay_rollout
 from chaosbench.forecasters._shared.settings import require_integer, require_real, single_threaded
-from chaosbench.forecasters.memory._analogues import Library, prepare, rollout, weighted_affine
+from chaosbench.forecasters.memory._analogues import Library, prepare, weighted_affine
 
 if TYPE_CHECKING:
     from chaosbench.trajectories import FloatArray, Trajectories
@@ -121,7 +122,7 @@ class _AttentionPredictor:
     @single_threaded
     def predict(self, context: FloatArray, horizon: int) -> Forecast:
         library = self.library
-        values = rollout(
+        values = delay_rollout(
             self.increment,
             context,
             horizon,

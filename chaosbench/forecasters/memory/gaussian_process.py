@@ -11,8 +11,9 @@ import numpy as np
 
 from chaosbench.forecasters._protocol import Forecast
 from chaosbench.forecasters._shared.arrays import Scaler
+from chaosbench.forecasters._shared.rollout import delay_rollout
 from chaosbench.forecasters._shared.settings import require_integer, single_threaded
-from chaosbench.forecasters.memory._analogues import Library, prepare, rollout
+from chaosbench.forecasters.memory._analogues import Library, prepare
 from chaosbench.forecasters.memory._sparse_gp import SparseGP, maximise
 
 if TYPE_CHECKING:
@@ -132,7 +133,7 @@ class _GaussianProcessPredictor:
     @single_threaded
     def predict(self, context: FloatArray, horizon: int) -> Forecast:
         def roll(increment: Any, copies: int) -> FloatArray:
-            return rollout(
+            return delay_rollout(
                 increment,
                 context,
                 horizon,

@@ -11,8 +11,9 @@ import numpy as np
 
 from chaosbench.forecasters._protocol import Forecast
 from chaosbench.forecasters._shared.arrays import Scaler, checked_training
+from chaosbench.forecasters._shared.rollout import delay_rollout
 from chaosbench.forecasters._shared.settings import require_integer, require_real, single_threaded
-from chaosbench.forecasters.memory._analogues import Library, rollout, weighted_affine
+from chaosbench.forecasters.memory._analogues import Library, weighted_affine
 
 if TYPE_CHECKING:
     from chaosbench.trajectories import FloatArray, Trajectories
@@ -79,7 +80,7 @@ class _LocalLinearPredictor:
     @single_threaded
     def predict(self, context: FloatArray, horizon: int) -> Forecast:
         library = self.library
-        values = rollout(
+        values = delay_rollout(
             self._increment,
             context,
             horizon,

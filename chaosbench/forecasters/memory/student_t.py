@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from itertools import combinations_with_replacement
 from math import comb
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -14,14 +13,15 @@ import numpy as np
 from chaosbench.errors import ParameterError
 from chaosbench.forecasters._protocol import Forecast
 from chaosbench.forecasters._shared.arrays import Scaler
-from chaosbench.forecasters._shared.polynomial import factors, terms
+from chaosbench.forecasters._shared.polynomial import exponents, factors, terms
+from chaosbench.forecasters._shared.rollout import delay_rollout
 from chaosbench.forecasters._shared.settings import (
     require_flag,
     require_integer,
     require_real,
     single_threaded,
 )
-from chaosbench.forecasters.memory._analogues import Library, Training, prepare, rollout
+from chaosbench.forecasters.memory._analogues import Library, Training, prepare
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -168,21 +168,12 @@ class StudentT:
         self, values: FloatArray, scaler: Scaler, lags: tuple[int, ...], degree: int
     ) -> _StudentTPredictor:
         library = Library.of(values, scaler, lags, tree=False)
-        monomials = factors(_powers(library.states.shape[1], degree))
+        monomials = factors(exponents(library.states.shape[1], degree))
         posterior = Posterior.fit(
             library.states, library.increments, monomials, self.precision, self.shape
         )
         exact = np.stack([np.full(values.shape[2], 2 * posterior.shape), np.ones(values.shape[2])])
         return _StudentTPredictor(scaler, lags, posterior, exact, library.box)
-
-
-def _powers(p: int, degree: int) -> NDArray[np.int64]:
-    """Return the exponents of all monomials up to `degree`, the constant first."""
-    chosen = [c for k in range(degree + 1) for c in combinations_with_replacement(range(p), k)]
-    powers = np.zeros((len(chosen), p), dtype=np.int64)
-    for row, variables in zip(powers, chosen, strict=True):
-        np.add.at(row, list(variables), 1)
-    return powers
 
 
 @dataclass(frozen=True, eq=False)
@@ -315,7 +306,7 @@ class _StudentTPredictor:
     @single_threaded
     def predict(self, context: FloatArray, horizon: int) -> Forecast:
         def roll(increment: Any, copies: int) -> FloatArray:
-            return rollout(
+            return delay_rollout(
                 increment,
                 context,
                 horizon,
