@@ -10,9 +10,10 @@ from __future__ import annotations
 import sys
 
 from chaosbench.forecasters._protocol import Forecast, Forecaster, Predictor
+from chaosbench.forecasters.koopman.audit import Audit
 from chaosbench.registry import Registry, RegistryModule
 
-__all__ = ["Forecast", "Forecaster", "Predictor", "registry"]
+__all__ = ["Audit", "Forecast", "Forecaster", "Predictor", "registry"]
 
 registry: Registry[type[Forecaster]] = Registry("forecaster", group="chaosbench.forecasters")
 

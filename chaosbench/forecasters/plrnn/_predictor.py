@@ -13,6 +13,7 @@ from chaosbench.forecasters._shared.arrays import checked_context
 from chaosbench.forecasters._shared.rollout import closed_loop
 from chaosbench.forecasters._shared.settings import single_threaded
 from chaosbench.forecasters.plrnn._maps import Identity, jacobian
+from chaosbench.metrics import spectral_hellinger, state_space_divergence
 
 if TYPE_CHECKING:
     from chaosbench.forecasters._shared.arrays import Scaler
@@ -98,8 +99,6 @@ class PLRNNPredictor:
 
     def unlikeness(self, z: FloatArray) -> float:
         """Return D_stsp + D_H of free runs against standardised trajectories ``(n, T, d)``."""
-        from chaosbench.metrics import spectral_hellinger, state_space_divergence
-
         n, length, _ = z.shape
         n = min(n, _RUNS)
         warmup = min(self.warmup, length // 2)

@@ -73,7 +73,7 @@ class _Settings(ABC):
 
     """
 
-    libraries: ClassVar[tuple[str, ...]] = ("scipy.linalg", "chaosbench.metrics", "jax", "optax")
+    libraries: ClassVar[tuple[str, ...]] = ("scipy.linalg", "jax", "optax")
     extra: ClassVar[str] = "jax"
     search_space: ClassVar[Mapping[str, tuple[Any, ...]]] = MappingProxyType(
         {"forcing": ("sparse", "adaptive"), "sequence": (50, 100, 200), "l2": (0.0, 1e-6, 1e-5)}
