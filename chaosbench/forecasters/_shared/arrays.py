@@ -43,11 +43,11 @@ def checked_context(
 ) -> tuple[FloatArray, NDArray[np.bool_]]:
     """Return a copy of the last `used` rows ``(n, C', d)`` and which windows ``(n,)`` are finite.
 
-    Windows with a non-finite number in those rows are filled with zeros, so that they can ride
-    along in a batch; their forecast is NaN.
+    Windows with a non-finite number in these rows are filled with zeros, so that the batch keeps
+    its shape. The caller makes their forecast NaN.
 
     Raises:
-        InvalidForecastError: the context is not ``(n, C, d)``, is shorter than `minimum`, or the
+        InvalidForecastError: the context is not ``(n, C, d)`` or is shorter than `minimum`, or the
             horizon is not a positive integer.
 
     """
@@ -72,7 +72,7 @@ def checked_context(
 
 @dataclass(frozen=True, eq=False)
 class Scaler:
-    """Standardisation by the training data; a constant variable keeps scale 1."""
+    """Standardisation by the training data; a constant variable keeps its size."""
 
     mean: FloatArray
     scale: FloatArray
@@ -80,12 +80,12 @@ class Scaler:
     @classmethod
     def of(cls, values: FloatArray) -> Scaler:
         """Measure mean and standard deviation over trajectories and time, each ``(d,)``."""
-        # Dividing first keeps the squares of huge numbers finite.
+        # Dividing by the largest value first keeps the squares of huge numbers finite.
         largest = np.maximum(np.abs(values).max(axis=(0, 1)), 1e-300)
         unit = values / largest
         mean = unit.mean(axis=(0, 1))
         scale = unit.std(axis=(0, 1))
-        # Rounding leaves a constant with a standard deviation near machine precision, not 0.
+        # By rounding, a constant has a standard deviation near machine precision instead of 0.
         scale = np.where(scale > 1e-13, scale, 1.0 / largest)
         return cls(mean=mean * largest, scale=scale * largest)
 
@@ -109,6 +109,6 @@ def delay_embedding(values: FloatArray, lags: tuple[int, ...]) -> FloatArray:
 
 
 def covariance_root(covariance: FloatArray) -> FloatArray:
-    """Return R with R Rᵀ the covariance ``(k, k)``, its rounding below zero cut off."""
+    """Return R with R Rᵀ equal to the covariance ``(k, k)``, negative rounding set to zero."""
     values, vectors = np.linalg.eigh((covariance + covariance.T) / 2)
     return np.asarray(vectors * np.sqrt(np.maximum(values, 0.0)))

@@ -1,4 +1,4 @@
-"""Closed-loop forecasts: a one-step model is fed its own output, all windows at once."""
+"""Closed-loop forecasts: a one-step model is fed its own output, for all windows at once."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ if TYPE_CHECKING:
 
 __all__ = ["ESCAPE", "closed_loop", "delay_rollout", "output_bounds"]
 
-# A rollout this many training standard deviations away has left the attractor for good; going
-# on would only overflow.
+# A rollout this many training standard deviations away has left the attractor for good. Going on
+# would only overflow.
 ESCAPE = 1e6
 
-# For models that extrapolate: on the attractor the bounds change nothing.
+# Wide enough that the bounds change nothing on the attractor.
 _MARGIN = 0.5
 
 
 def output_bounds(z: FloatArray, *, margin: float = _MARGIN) -> FloatArray:
-    """Return the least and greatest outputs ``(2, d)`` for training data ``(n, T, d)``.
+    """Return the lowest and highest outputs ``(2, d)`` for training data ``(n, T, d)``.
 
     Args:
         z: standardised training data.
-        margin: share of the training range by which an output may leave it on either side.
+        margin: fraction of the training range by which an output may leave it on either side.
 
     """
     low, high = z.min(axis=(0, 1)), z.max(axis=(0, 1))
@@ -47,15 +47,15 @@ def closed_loop(
     """Feed a one-step predictor its own output.
 
     Args:
-        step: takes the newest standardised values ``(n, d)`` to the next ones; it keeps its own
-            memory of older ones.
+        step: maps the newest standardised values ``(n, d)`` to the next ones; it keeps its own
+            memory of older values.
         start: the last row of the context ``(n, d)``, standardised.
         horizon: number of steps `H`.
         alive: ``(n,)``, False for windows whose context is not finite.
 
     Returns:
-        ``(n, H, d)``; a window that leaves the training data by `ESCAPE` standard deviations, or
-        the finite numbers, is NaN from that step on.
+        ``(n, H, d)``, standardised. A window is NaN from the step at which it exceeds `ESCAPE`
+        standard deviations or stops being finite.
 
     """
     n, d = start.shape
@@ -67,7 +67,7 @@ def closed_loop(
             latest = step(latest)
             alive &= np.abs(latest).max(axis=1) < ESCAPE  # False for NaN
             if not alive.all():
-                # A dead window rides along as zeros: the batch keeps its shape and stays finite.
+                # A dead window continues as zeros, so that the batch keeps its shape.
                 latest = np.where(alive[:, np.newaxis], latest, 0.0)
             values[:, h] = latest
             values[~alive, h] = np.nan
@@ -88,18 +88,19 @@ def delay_rollout(
     box: FloatArray | None = None,
     copies: int = 1,
 ) -> FloatArray:
-    """Add increments to the newest state, step after step, in the units of the data.
+    """Iterate a model of the next increment in delay space, and return the units of the data.
 
     Args:
-        increment: takes delay vectors ``(copies * n, p)`` to increments ``(copies * n, d)``, all
-            standardised; the windows of one copy lie together.
+        increment: maps delay vectors ``(copies * n, p)`` to increments ``(copies * n, d)``, all
+            standardised; the windows of one copy are adjacent.
         context: ``(n, C, d)``.
         horizon: number of steps `H`.
-        scaler: of the training data.
-        lags: steps back of the stacked states, 0 first.
-        who: the forecaster, for what is refused.
-        box: lowest and highest standardised values ``(2, d)``, which no state leaves, or None.
-        copies: rollouts of each window.
+        scaler: standardisation by the training data.
+        lags: lags of the stacked states in steps, 0 first.
+        who: name of the forecaster for error messages.
+        box: lowest and highest standardised values ``(2, d)`` to which every new state is clipped,
+            or None.
+        copies: number of rollouts of each window.
 
     Returns:
         ``(copies, n, H, d)``.

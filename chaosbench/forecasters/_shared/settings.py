@@ -1,4 +1,4 @@
-"""Checks of a forecaster's settings, and the one setting of BLAS that all forecasters share."""
+"""Checks of a forecaster's settings, and the limit of one BLAS thread."""
 
 from __future__ import annotations
 
@@ -89,15 +89,15 @@ def require_flag(config: Any, name: str, *, optional: bool = False) -> None:
 
 
 def single_threaded(function: Callable[P, R]) -> Callable[P, R]:
-    """Keep BLAS to one thread during a call.
+    """Limit BLAS to one thread during each call.
 
-    The order of its sums, and so the last bits of a forecast, would otherwise depend on the number
-    of cores; and on matrices this small the threads cost more than they give.
+    With more threads, the order of summation and so the last bits of a forecast would depend on the
+    number of cores. On matrices this small, threads also cost more time than they save.
     """
 
     @functools.wraps(function)
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
-        # scipy brings a BLAS of its own; one that is loaded later would escape the limit.
+        # scipy loads its own BLAS, and the limit reaches only libraries that are already loaded.
         import scipy.linalg  # noqa: F401
         from threadpoolctl import threadpool_limits
 
