@@ -49,8 +49,8 @@ class NVAR:
         z(t+1) = z(t) + W Φ(t),
 
     with k = `delay`, s = `stride`, and W from ridge regression on the increments. These are the
-    features of reservoirpy's `NVAR` node (a test compares the two). The node itself is not used,
-    because it computes features one step at a time in Python.
+    features of reservoirpy's `NVAR` node (a test compares the two). Only the indices of the
+    monomials are taken from the node, because it computes features one step at a time in Python.
 
     Settings that are None are chosen by closed-loop forecasts of the last 15% of the training data:
     the features from k = 1 … 8, s = 1, 2 or 5 and order 2 or 3, the range of the literature, and

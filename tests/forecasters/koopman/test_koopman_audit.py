@@ -157,10 +157,10 @@ def test_a_large_dictionary_is_cut_for_the_audit(henon) -> None:
 @pytest.mark.parametrize(
     ("x", "y", "weights", "sentence"),
     [
-        (np.zeros((5, 2)), np.zeros((4, 2)), None, "must both be"),
-        (np.full((5, 2), np.nan), np.zeros((5, 2)), None, "must be finite"),
-        (np.zeros((5, 2)), np.zeros((5, 2)), None, "zero at all states"),
-        (np.ones((5, 2)), np.ones((5, 2)), np.zeros(5), "weights must be 5 numbers"),
+        (np.zeros((5, 2)), np.zeros((4, 2)), None, "must have the same shape"),
+        (np.full((5, 2), np.nan), np.zeros((5, 2)), None, "has non-finite values"),
+        (np.zeros((5, 2)), np.zeros((5, 2)), None, "not zero at all states"),
+        (np.ones((5, 2)), np.ones((5, 2)), np.zeros(5), "weights must be 5 non-negative numbers"),
     ],
 )
 def test_wrong_input_is_refused(x, y, weights, sentence: str) -> None:

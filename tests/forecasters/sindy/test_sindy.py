@@ -114,7 +114,7 @@ def test_the_equation_is_shown_in_the_units_of_the_data(reference) -> None:
 def test_a_map_has_next_states_and_no_slopes(henon) -> None:
     predictor = SINDy(discrete=True).fit(Trajectories(henon[:1000], dt=1.0), seed=0)
     np.testing.assert_allclose(predictor.next_state(henon[:99]), henon[1:100], atol=1e-9)
-    with pytest.raises(UnsupportedError, match="of a map"):
+    with pytest.raises(UnsupportedError, match="identified a map"):
         predictor.vector_field(henon[:99])
 
 
