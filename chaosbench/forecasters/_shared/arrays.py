@@ -29,7 +29,8 @@ def checked_training(train: Trajectories, *, minimum: int, who: str) -> FloatArr
     if not np.isfinite(values).all():
         bad = int((~np.isfinite(values)).sum())
         raise DivergedError(
-            f"{who} cannot be fitted: {bad} of {values.size} training values are not finite"
+            f"{who} cannot be fitted: {bad} of {values.size} training values are not finite; "
+            "remove or interpolate them first"
         )
     if values.shape[1] < minimum:
         raise InvalidForecastError(
@@ -72,7 +73,7 @@ def checked_context(
 
 @dataclass(frozen=True, eq=False)
 class Scaler:
-    """Standardisation by the training data; a constant variable keeps its size."""
+    """Standardisation by the training data; a constant variable has scale 1."""
 
     mean: FloatArray
     scale: FloatArray

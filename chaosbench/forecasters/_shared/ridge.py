@@ -80,7 +80,7 @@ class NormalEquations:
                     ridge *= 10
             solution = linalg.cho_solve(factor, moment, check_finite=False)
         if not np.isfinite(solution).all():
-            raise DivergedError("the ridge regression has no finite solution")
+            raise DivergedError("the ridge regression has no finite solution; raise the penalty")
         return np.asarray(solution)
 
 

@@ -70,5 +70,5 @@ class TriangularEquations:
         shrink = values[keep] / (values[keep] ** 2 + ridge * self._samples)
         solution = right[keep].T @ (shrink[:, np.newaxis] * projected[keep, :columns])
         if not np.isfinite(solution).all():
-            raise DivergedError("the regression has no finite solution")
+            raise DivergedError("the regression has no finite solution; raise the penalty")
         return np.asarray(solution)
