@@ -1,4 +1,4 @@
-"""VARIMA: known processes, and statsmodels' filter with the same coefficients as the oracle."""
+"""VARIMA against known processes and against statsmodels' filter at the same coefficients."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_forecasts_are_those_of_statsmodels_with_the_same_coefficients(p: int, q
 
     predictor = fit(VARIMA(p=p, q=q), np.stack([process(500, seed) for seed in range(3)]))
     context = predictor.scaler.apply(process(300, 9))
-    # statsmodels wants each equation's coefficients in a row, of all lags.
+    # statsmodels takes the coefficients equation by equation, all lags of each in a row.
     rows = [np.hstack([b.T for b in np.split(predictor.autoregression, p)])]
     if q:
         rows.append(np.hstack([b.T for b in np.split(predictor.moving_average, q)]))
@@ -74,7 +74,7 @@ def test_forecasts_are_those_of_statsmodels_with_the_same_coefficients(p: int, q
 
 
 def test_differences_continue_a_random_walk_with_memory() -> None:
-    # Sums of the process are forecast as the process is, and added up.
+    # The forecast of a summed process is the sum of the forecasts.
     steps = process(3000, 3, noise=0.1)
     steps = steps - steps.mean(axis=0)
     walk = steps.cumsum(axis=0)
@@ -124,7 +124,7 @@ def test_a_recursion_that_explodes_all_the_same_is_shrunk_around_the_mean() -> N
     predictor = fit(VARIMA(p=1, q=0), growth)
     assert largest_root(predictor) == pytest.approx(1.0)
     steps = np.diff(predictor.predict(growth[np.newaxis, :50], 100).values[0, :, 0])
-    # what is left of the growth is its mean
+    # only the mean of the growth is left
     np.testing.assert_allclose(steps, np.diff(growth[:, 0]).mean(), rtol=1e-9)
 
 

@@ -1,4 +1,4 @@
-"""darts' networks: darts' own predict as the oracle, what training must and must not do."""
+"""darts' networks: darts' own predict as the oracle, and properties of the training."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ RECURRENT = ["lstm", "gru"]
 
 @pytest.fixture(scope="module")
 def waves() -> np.ndarray:
-    """A torus ``(T, 2)``: what is to come follows from the past, and linearly."""
+    """Return an orbit on a torus ``(T, 2)``, whose future is a linear function of its past."""
     t = np.arange(900)
     return np.stack([np.sin(0.2 * t) + 0.5 * np.cos(0.31 * t), np.cos(0.2 * t)], axis=1)
 
@@ -42,7 +42,7 @@ def test_rollout_equals_darts_own_predict(name: str, waves: np.ndarray) -> None:
     predictor = quick(name).fit(Trajectories(waves[:600], dt=0.1), seed=3)
     context = np.stack([waves[600:650], waves[700:750]])
     z = predictor.scaler.apply(context)
-    # Whole chunks: darts ends its last one at the horizon, and so begins it earlier.
+    # Whole chunks: darts ends its last chunk at the horizon and so begins it earlier.
     with silence():  # Lightning uses what torch deprecates
         expected = predictor.model.predict(24, series=[TimeSeries.from_values(w) for w in z])
     values = predictor.scaler.apply(predictor.predict(context, 24).values)
@@ -90,11 +90,11 @@ def test_the_weights_that_were_best_in_validation_are_kept(waves, monkeypatch) -
             return error
 
     monkeypatch.setattr(torch.nn, "MSELoss", Recorded)
-    # A large rate that does not fall lets the error go up and down.
+    # With a large constant rate the error goes up and down.
     monkeypatch.setattr(_darts_network, "_FINAL_RATE", 1.0)
     config = NBEATS(width=16, epochs=4, steps=5, learning_rate=0.1)
     predictor = config.fit(Trajectories(waves[:600], dt=0.1), seed=0)
-    tail = range(540, 597)  # where a forecast of four steps lies in the last tenth
+    tail = range(540, 597)  # forecasts of four steps in the last tenth
     context = np.stack([waves[i - 16 : i] for i in tail])
     truth = np.stack([waves[i : i + 4] for i in tail])
     error = (predictor.predict(context, 4).values - truth) / predictor.scaler.scale
@@ -109,7 +109,7 @@ def test_training_stops_without_progress(waves: np.ndarray, monkeypatch) -> None
     epochs = []
     load = torch.nn.Module.eval
     monkeypatch.setattr(torch.nn.Module, "eval", lambda self: epochs.append(1) or load(self))
-    rate = 1e-12  # nothing is learnt, so no epoch is better than the one before by chance alone
+    rate = 1e-12  # nothing is learnt, so no epoch is better than the previous one
     DLinear(epochs=50, steps=1, learning_rate=rate, patience=3).fit(
         Trajectories(waves[:300], dt=0.1), seed=0
     )
@@ -130,7 +130,7 @@ def test_a_training_that_explodes_is_a_typed_failure(waves: np.ndarray) -> None:
 
 def test_another_seed_is_another_network(waves: np.ndarray) -> None:
     train, context = Trajectories(waves[:600], dt=0.1), waves[np.newaxis, 600:640]
-    # 2**40 more would be the same in 32 bits, were the seed cut off and not mixed.
+    # Cut off at 32 bits instead of mixed, a seed larger by 2**40 would be the same.
     a, b = (quick("nbeats").fit(train, seed=s).predict(context, 4).values for s in (7, 7 + 2**40))
     assert not np.array_equal(a, b)
 
@@ -211,6 +211,6 @@ def test_settings_that_do_not_fit_together(kind, settings, sentence) -> None:
     ],
 )
 def test_valid_prediction_times_on_lorenz(reference, name: str, low: float, high: float) -> None:
-    # No figure is published at this setting. The linear ones belong where linear models are (0.1 to
-    # 0.4), the networks above a forest of stumps and below a reservoir tuned with care (9 to 12).
+    # No figures are published at this setting. Linear networks should reach what linear models do
+    # (0.1 to 0.4), the others more than a forest and less than a well-tuned reservoir (9 to 12).
     assert low <= reference.median(forecasters.registry[name](), lyapunov_times=12.0) <= high

@@ -1,4 +1,4 @@
-"""Linear regression and random forest: known systems, and darts' own predict as the oracle."""
+"""Linear regression and random forest: known systems, and darts' own predict as oracle."""
 
 from __future__ import annotations
 

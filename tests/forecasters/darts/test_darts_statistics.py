@@ -46,7 +46,7 @@ def test_local_models_are_darts_on_the_standardised_context(reference, forecaste
 
 @pytest.mark.parametrize("forecaster", LOCAL, ids=NAMES)
 def test_local_models_learn_nothing_from_the_training_data(reference, forecaster) -> None:
-    # Another piece of the same scale gives the same forecast: only the context counts.
+    # Other training data of the same scale give the same forecast: only the context counts.
     train = reference.train.values
     other = train[:, ::-1].copy()
     context = reference.context[:2, -100:]
@@ -56,7 +56,7 @@ def test_local_models_learn_nothing_from_the_training_data(reference, forecaster
 
 
 def test_theta_continues_a_line_at_half_its_slope(line) -> None:
-    # Known of the theta method: the drift it adds is half that of the data.
+    # The theta method is known to add half of the drift of the data.
     ahead = np.arange(1, 31)
     for forecaster in (Theta(), FourTheta(theta=2, season=1)):
         values = fit(forecaster, line[:60]).predict(line[np.newaxis, :60], 30).values[0, :, 0]
@@ -110,7 +110,7 @@ def test_boosting_rolls_out_as_darts_does(reference, d: int) -> None:
     predictor = LightGBM(lags=4, trees=20).fit(train, seed=5)
     z = predictor.scaler.apply(context)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # LightGBM misses the names of the columns
+        warnings.simplefilter("ignore")  # LightGBM warns about missing column names
         found = predictor.model.predict(25, series=[TimeSeries.from_values(w) for w in z])
     expected = np.array([s.values() for s in found])
     values = predictor.scaler.apply(predictor.predict(context, 25).values)
@@ -170,8 +170,8 @@ def test_kalman_keeps_its_covariance_where_darts_loses_it(reference) -> None:
 def test_valid_prediction_times_lie_where_the_method_belongs(
     reference, forecaster, low: float, high: float
 ) -> None:
-    # Published for LightGBM in darts: 1.7. The others are linear or local: near persistence, at
-    # 0.06, or up to a linear regression, at 0.4; more than that would be a leak.
+    # Published for LightGBM in darts: 1.7. The others are linear or local. They lie between
+    # persistence, at 0.06, and a linear regression, at 0.4; more than that would be a leak.
     assert low <= reference.median(forecaster, lyapunov_times=5.0) <= high
 
 
@@ -202,7 +202,7 @@ def test_wrong_setting(kind: type, name: str, value: object) -> None:
 
 
 def test_four_theta_chooses_the_theta_that_fits_the_context_best(reference, line) -> None:
-    """On a line smoothing lags behind, the less the more weight the line has: θ = 3."""
+    """On a line, smoothing lags behind the less, the more weight the line has: θ = 3."""
     chosen = fit(FourTheta(season=1), line[:60]).predict(line[np.newaxis, :60], 30).values
     errors = []
     for theta in (1, 2, 3):

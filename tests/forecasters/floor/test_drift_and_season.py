@@ -1,4 +1,4 @@
-"""Drift and naive seasonal against what they are by definition, and the season that is found."""
+"""Drift and naive seasonal forecasts against their definitions, and the season that is found."""
 
 from __future__ import annotations
 

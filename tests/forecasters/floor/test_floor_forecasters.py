@@ -1,4 +1,4 @@
-"""Persistence, climatology and context parroting against what they are by definition."""
+"""Persistence, climatology and context parroting against their definitions."""
 
 from __future__ import annotations
 
@@ -40,10 +40,10 @@ def test_parroting_continues_a_periodic_signal_exactly(period: int) -> None:
 
 def test_parroting_copies_what_followed_the_best_match() -> None:
     context = RNG.normal(size=(100, 1))
-    # The last five steps are a disturbed copy of steps 40 to 44.
+    # The last five steps are a perturbed copy of steps 40 to 44.
     context[95:] = context[40:45] + 1e-3
     values = fit(ContextParroting(window=5), context).predict(context[np.newaxis], 80).values[0]
-    # The copy runs to the end of the context, 55 steps, and starts again behind the match.
+    # The copy runs to the end of the context, 55 steps, and starts again after the match.
     assert np.array_equal(values[:55], context[45:])
     assert np.array_equal(values[55:], context[45:70])
 
@@ -52,8 +52,8 @@ def test_parroting_weighs_each_variable_by_its_spread_in_the_context() -> None:
     quiet = RNG.normal(size=100)
     loud = 1e6 * RNG.normal(size=100)
     quiet[98:] = quiet[20:22]  # matches exactly at 20 ...
-    loud[98:] = loud[20:22] + 1e5  # ... where the loud variable is off by a tenth of its spread
-    loud[60:62] = loud[98:]  # the loud variable alone would choose 60
+    loud[98:] = loud[20:22] + 1e5  # ... where loud is off by a tenth of its spread
+    loud[60:62] = loud[98:]  # loud alone would choose 60
     quiet[60:62] = quiet[98:] + 3.0
     context = np.stack([quiet, loud], axis=1)
     values = fit(ContextParroting(window=2), context).predict(context[np.newaxis], 3).values[0]

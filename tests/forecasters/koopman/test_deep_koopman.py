@@ -1,4 +1,4 @@
-"""Deep Koopman autoencoder: linear systems, determinism, and the guard on its time."""
+"""Deep Koopman autoencoder: linear systems, determinism, and its time limit."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_the_clock_ends_the_training(wave) -> None:
 
 
 def test_training_stops_when_nothing_improves() -> None:
-    """White noise has nothing to learn: many times the steps end no later than patience allows."""
+    """White noise cannot be learnt: patience ends the training, however many steps are allowed."""
     noise = np.random.default_rng(0).normal(size=(300, 1))
     start = time.process_time()
     forecaster = DeepKoopman(**SMALL | {"steps": 100_000}, patience=2)

@@ -1,4 +1,4 @@
-"""EDMD: maps and rotations that its dictionaries contain, and the published figures on Lorenz."""
+"""EDMD: maps and rotations that its dictionaries contain, and published figures on Lorenz."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_the_regression_is_that_of_least_squares_and_of_ridge() -> None:
 
 def test_features_too_dependent_for_normal_equations_are_resolved() -> None:
     x = np.linspace(-1, 1, 400)
-    phi = np.vander(x, 18, increasing=True)  # condition 10⁷: the square is beyond rounding
+    phi = np.vander(x, 18, increasing=True)  # condition 10⁷, whose square is beyond rounding
     wanted = np.ones((18, 1))
     equations = TriangularEquations()
     equations.add(phi, phi @ wanted)
@@ -132,7 +132,7 @@ def test_one_variable_is_forecast_through_delays(reference) -> None:
         error = np.abs(values - reference.truth[:, :50, :1]) / train.values.std()
         return float(np.median(np.where(np.isfinite(error), error, np.inf)))
 
-    # Some windows leave the box, where nothing bounds a polynomial of four delays.
+    # Some windows leave the box, where a polynomial in four delays is unbounded.
     assert median_error(EDMD(delays=4, stride=3, **settings)) < 0.1
     assert median_error(EDMD(**settings)) > 0.5
     forecast = EDMD(delays=4, stride=3, ridge=1e-8, **settings).fit(train, seed=0)
@@ -155,7 +155,7 @@ def test_splines_know_the_map_and_no_polynomial(henon) -> None:
         (EDMD(degree=3), 4.0, 5.5),  # 4.5
         (EDMD(degree=5), 11.0, 14.0),  # 12.05
         (EDMD(degree=5, dictionary="monomials"), 11.0, 14.0),
-        (EDMD(), 14.0, 16.0),  # all that is looked at
+        (EDMD(), 14.0, 16.0),  # the whole horizon
         (LinearEDMD(degree=2), 0.07, 0.25),  # 0.13
         (LinearEDMD(degree=3), 0.1, 0.4),  # 0.20
         (LinearEDMD(degree=5), 0.17, 0.6),  # 0.34

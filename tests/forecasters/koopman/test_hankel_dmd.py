@@ -1,4 +1,4 @@
-"""Hankel DMD: signals whose frequencies are known, and pydmd's own class as oracle."""
+"""Hankel DMD: signals of known frequencies, and pydmd's own class as oracle."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def signal() -> np.ndarray:
 
 
 def test_frequencies_of_a_quasi_periodic_signal_are_recovered(signal) -> None:
-    # The mean of a finite stretch is not quite the signal's: the constant takes a mode.
+    # The mean of a finite stretch differs from that of the signal, so the constant takes a mode.
     predictor = HankelDMD(rank=7).fit(Trajectories(signal[:800], 0.1), seed=0)
     angles = np.sort(np.angle(predictor.eigenvalues))
     expected = np.sort([*FREQUENCIES, *-FREQUENCIES, 0.0])

@@ -1,4 +1,4 @@
-"""Kernel EDMD: linear systems as oracle, Lorenz, and what kooplearn's estimator leaves to us."""
+"""Kernel EDMD: linear systems as oracle, Lorenz, and the parts kooplearn does not provide."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Residuals of Koopman eigenpairs where the spectrum is known, and the published counts."""
+"""Residuals of Koopman eigenpairs where the spectrum is known, and published counts."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def test_no_function_has_a_smaller_residual_than_the_pseudospectrum() -> None:
 def test_another_basis_of_the_same_functions_changes_nothing() -> None:
     x, y = _random()
     mix = np.random.default_rng(2).normal(size=(7, 7))
-    doubled = np.concatenate([mix, mix], axis=1)  # and linearly dependent ones
+    doubled = np.concatenate([mix, mix], axis=1)  # and linearly dependent functions
     plain, mixed = audit(x, y), audit(x @ doubled, y @ doubled)
     np.testing.assert_allclose(mixed.residuals, plain.residuals, rtol=1e-8)
     np.testing.assert_allclose(mixed.pseudospectrum, plain.pseudospectrum, rtol=1e-8)
@@ -121,7 +121,7 @@ def lorenz_states(reference):
 
 @pytest.mark.parametrize(("degree", "published"), [(2, 0.317), (4, 0.153), (6, 0.148)])
 def test_on_lorenz_only_the_constant_survives(lorenz_states, degree: int, published: float) -> None:
-    """The residuals of stretches of 5,000 points scatter by 0.03 about those of a long run."""
+    """The residuals from 5,000 points scatter by 0.03 about those of a long run."""
     z = (lorenz_states - lorenz_states.mean(axis=0)) / lorenz_states.std(axis=0)
     psi = Polynomials("monomials", exponents(3, degree))(z)
     values, residuals, _ = eigenpairs(psi[:-1], psi[1:])

@@ -60,7 +60,7 @@ def test_the_marginal_likelihood_is_that_of_the_best_variance(pairs) -> None:
         return exact(x, y[:, j], scale, NOISE).log_marginal_likelihood_value_
 
     best = [likelihood(j, scale) for j, scale in enumerate(variance)]
-    # What the value leaves out: (1 + log 2π) S/2 for each output.
+    # The value omits (1 + log 2π) S/2 for each output.
     constant = 0.5 * len(x) * y.shape[1] * (1 + np.log(2 * np.pi))
     np.testing.assert_allclose(-sum(best) - constant, value, rtol=1e-10)
     for j, scale in enumerate(variance):
@@ -85,7 +85,7 @@ def test_maximising_finds_the_hyperparameters_the_data_were_drawn_with() -> None
     y = np.linalg.cholesky(covariance) @ rng.normal(size=(500, 4)) * np.sqrt(2.0)
     hyper = maximise(x, y)
     np.testing.assert_allclose(hyper.lengths, LENGTHS, rtol=0.1)
-    # The variance of the process scatters more than that of the noise, and their ratio with it.
+    # The variance of the process, and so the ratio, scatters more than the variance of the noise.
     assert hyper.noise * hyper.variance.mean() == pytest.approx(2.0 * NOISE, rel=0.25)
     assert hyper.variance.mean() == pytest.approx(2.0, rel=0.3)
 
@@ -115,7 +115,7 @@ def test_sampled_functions_have_the_posterior_mean_and_variance(pairs) -> None:
     deviation = np.sqrt(process.variance(query))
     error = (values.mean(axis=0) - process.mean(query)) / (deviation / np.sqrt(count))
     assert np.abs(error).max() < 4.0
-    # 2,000 cosines know every covariance to 2% of the prior variance, and several of them enter.
+    # 2,000 cosines give a covariance to 2% of the prior variance, and several covariances enter.
     error = (values.var(axis=0) - process.variance(query)) / process.hyper.variance
     assert np.abs(error).max() < 0.08
 
@@ -131,7 +131,7 @@ def test_samples_are_coherent_paths_that_depend_on_seed_and_window_alone(referen
     np.testing.assert_array_equal(again, together)
     other = small.fit(reference.train, seed=2).predict(reference.context[:6], 20).samples
     assert not np.allclose(other, together, rtol=1e-9)
-    # One function a path: the same state is continued in the same way, at every step.
+    # One function per path: the same state is continued in the same way at every step.
     first = predictor.predict(reference.context[:1], 2).samples
     shifted = np.concatenate([reference.context[:1], first[2][:, :1]], axis=1)
     second = predictor.predict(shifted, 1).samples
@@ -148,7 +148,7 @@ def test_the_spread_grows_with_the_error(reference) -> None:
     assert stats.spearmanr(error, spread).statistic > 0.9
     ratio = metrics.spread_skill_ratio(truth, forecast.samples, scale=sigma)
     assert 0.2 < np.median(ratio) < 5.0
-    # An ensemble has to beat its own mean taken for certain.
+    # An ensemble has to beat its own mean as a deterministic forecast.
     crps = metrics.crps(truth, forecast.samples, scale=sigma)[:, 100].mean()
     assert crps < metrics.crps(truth, forecast.values, scale=sigma)[:, 100].mean()
 

@@ -38,7 +38,7 @@ def test_one_observed_variable_is_continued_through_its_delays() -> None:
 
 
 def test_no_increment_joins_two_trajectories() -> None:
-    # Two still points: only a transition between them could move a forecast.
+    # Two trajectories at rest: only a transition between them could move a forecast.
     train = np.stack([np.full((40, 1), -1.0), np.full((40, 1), 1.0)])
     predictor = LocalLinear().fit(Trajectories(train, dt=0.1), seed=0)
     values = predictor.predict(np.full((1, 5, 1), 0.9), 10).values
@@ -61,7 +61,7 @@ def test_more_variables_than_neighbours_is_solved_through_the_dual() -> None:
     series = np.concatenate([np.cos(frequencies * t), np.sin(frequencies * t)], axis=1)
     predictor = LocalLinear(neighbours=20).fit(Trajectories(series[:2500], dt=1.0), seed=0)
     values = predictor.predict(series[np.newaxis, 2500:2600], 1).values[0, 0]
-    # 20 neighbours span no 30-dimensional map, yet must beat standing still.
+    # 20 neighbours cannot determine a 30-dimensional map, yet have to beat persistence.
     still = np.linalg.norm(series[2600] - series[2599])
     assert np.linalg.norm(values - series[2600]) < still
 

@@ -1,4 +1,4 @@
-"""The memories where what they recall is known: limits of their weights and other solvers."""
+"""The memories in cases with known results: limits of their weights, and other solvers."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def names(forecaster) -> str:
 
 @pytest.fixture(scope="module")
 def cloud() -> Trajectories:
-    """Transitions without any order: neighbours are near in space and not in time."""
+    """Return transitions in random order: neighbours are near in space and not in time."""
     return Trajectories(np.random.default_rng(3).normal(size=(1500, 3)), dt=1.0)
 
 
@@ -61,7 +61,7 @@ def test_a_hot_hopfield_memory_recalls_the_mean(cloud, query) -> None:
 def test_hopfield_recalls_what_the_softmax_over_everything_gives(
     cloud, query, beta: float, tree: bool
 ) -> None:
-    # The four temperatures need all keys, 256 of them, and 64.
+    # The temperatures need all keys, 256 keys and 64 keys.
     memory = Hopfield(beta=beta, delays=1).fit(cloud, seed=0)
     if not tree:
         memory = replace(memory, library=replace(memory.library, tree=None))
@@ -72,7 +72,7 @@ def test_hopfield_recalls_what_the_softmax_over_everything_gives(
 
 
 def test_hopfield_is_the_update_of_a_modern_hopfield_network(query) -> None:
-    # On keys of one length the term in |x|² drops out of the softmax and X softmax(β Xᵀξ) remains.
+    # For keys of equal length the term in |x|² cancels, and X softmax(β Xᵀξ) remains.
     angle = np.random.default_rng(0).uniform(0, 2 * np.pi, size=(1, 400))
     library = Hopfield(beta=5.0, delays=1).fit(
         Trajectories(np.stack([np.cos(angle), np.sin(angle)], axis=2), dt=1.0), seed=0

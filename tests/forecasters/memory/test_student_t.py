@@ -115,7 +115,7 @@ def test_the_precision_maximises_the_evidence(pairs) -> None:
 
 
 def test_one_step_of_the_samples_is_the_student_t() -> None:
-    # Twelve points: five degrees of freedom or so, far from Gaussian, and uncertain weights.
+    # Twelve points: about five degrees of freedom, far from Gaussian, and uncertain weights.
     rng = np.random.default_rng(0)
     values = np.sin(np.arange(12.0))[:, np.newaxis] + 0.1 * rng.normal(size=(12, 1))
     settings = StudentT(degree=1, precision=1e-3, delays=1, calibrate=False, samples=20_000)
@@ -128,7 +128,7 @@ def test_one_step_of_the_samples_is_the_student_t() -> None:
     distribution = stats.t(freedom[0], location[0, 0], scale[0, 0])
     low, high = predictor.box[:, 0] - z[0]
     for level in (0.2, 0.35, 0.5, 0.65, 0.8):
-        assert low < distribution.ppf(level) < high  # beyond, the box cuts the tails
+        assert low < distribution.ppf(level) < high  # for longer horizons the box cuts the tails
         below = (drawn < distribution.ppf(level)).mean()
         assert below == pytest.approx(level, abs=0.012)
 
@@ -161,7 +161,7 @@ def test_intervals_of_one_step_cover_what_they_should(reference, settings, noise
     unseen = Library.of(context, predictor.scaler, predictor.lags)
     freedom, location, scale = predictor.predictive(unseen.states)
     error = np.abs(unseen.increments - location) / scale
-    # Without noise the errors of consecutive steps are alike: 20 windows scatter by some 0.1.
+    # Without noise the errors of consecutive steps are correlated: 20 windows scatter by about 0.1.
     tolerance = 0.05 if noise else 0.15
     for level in (0.5, 0.9):
         covered = (error < stats.t.ppf(0.5 + level / 2, freedom)).mean()

@@ -1,4 +1,4 @@
-"""What the tests of piecewise-linear networks share: cells, a plain step, and Lozi's map."""
+"""Shared by the tests of piecewise-linear networks: cells, a plain step, and Lozi's map."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from chaosbench.forecasters.plrnn._teacher_forcing import (
     TeacherForcing,
 )
 
-# Few units, whose Jacobians are formed for the gradient, and more, whose gates are.
+# Few units, whose gradient uses Jacobians, and more units, whose gradient uses gates.
 CELLS = [
     Shallow(3, 7),
     Shallow(11, 7),
@@ -35,7 +35,7 @@ def relu(x: float) -> float:
 
 
 def plain_step(cell, p, z: np.ndarray) -> np.ndarray:
-    """One state through the published formula, a number at a time."""
+    """Apply the published formula to one state, number by number."""
     out = np.empty(cell.latent)
     for i in range(cell.latent):
         total = p["A"][i] * z[i]
@@ -61,7 +61,7 @@ def plain_step(cell, p, z: np.ndarray) -> np.ndarray:
 
 
 def drawn(cell, seed: int = 0):
-    """Parameters away from zero, so that no term can be missed."""
+    """Return parameters away from zero, so that no term can be missed."""
     rng = np.random.default_rng(seed)
     start = cell.initial(rng)
     return {k: v + 0.1 * rng.standard_normal(v.shape) for k, v in start.items()}
@@ -72,7 +72,7 @@ def states(cell, *shape: int) -> np.ndarray:
 
 
 def predictor(cell, parameters, *, d: int | None = None, dt: float = 1.0, **forcing):
-    """A predictor of given parameters on data that are standardised already."""
+    """Return a predictor with given parameters for data that are already standardised."""
     d = cell.latent if d is None else d
     settings = {"forcing": "generalized", "alpha": 0.3, "interval": 5, "memory": 0.9, "l2": 0.0}
     return PLRNNPredictor(

@@ -1,4 +1,4 @@
-"""Fits and forecasts of piecewise-linear networks, and what they reach on Lorenz."""
+"""Fits and forecasts of piecewise-linear networks, and their reach on Lorenz."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ def wave() -> Trajectories:
 
 
 def test_an_exactly_realisable_target_is_recovered() -> None:
-    # The teacher is Lozi's map, and the student begins near it: its folds are where a gradient
-    # finds them. From far away it ends in other folds, as any network of rectified units may.
+    # The teacher is Lozi's map, and the student begins near it, where a gradient finds its folds.
+    # From far away it would end in other folds, as any network of rectified units may.
     cell, teacher = lozi()
     rng = np.random.default_rng(0)
     start = {k: v + 0.05 * rng.standard_normal(v.shape) for k, v in teacher.items()}
@@ -104,7 +104,7 @@ def test_with_one_unit_a_variable_the_last_row_is_the_state(wave) -> None:
 
 @pytest.mark.parametrize("way", ["sparse", "generalized"])
 def test_hidden_units_forget_where_they_began(way: str, wave) -> None:
-    # A contracting map under forcing: what is before the context must not matter.
+    # Under forcing a contracting map forgets what came before the context.
     cell = AlmostLinear(4, 2)
     p = drawn(cell) | {"A": np.full(4, 0.3), "L": np.ones((2, 2))}
     p["W"] = 0.1 * p["W"]
@@ -182,7 +182,7 @@ def test_the_number_of_cores_changes_no_bit() -> None:
     cores = sorted(os.sched_getaffinity(0))
     outputs = set()
     for some in (cores[:1], cores):
-        # not by preexec_fn: that forks, and jax warns of forks where it has run before
+        # not by preexec_fn, which forks: jax warns about forks once it has run
         command = [sys.executable, "-c", code, *map(str, some)]
         outputs.add(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
     assert len(outputs) == 1
@@ -197,7 +197,7 @@ def test_reaches_three_lyapunov_times(reference, seed: int) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", [0, 1])
 def test_an_almost_linear_network_draws_lorenz(reference, seed: int) -> None:
-    """With the adaptive forcing of the others it diverged; the authors' P = 2 reaches 3.5 nats."""
+    """With adaptive forcing it diverged; the authors' P = 2 reaches 3.5 nats."""
     model = AlmostLinearRNN().fit(reference.train, seed=seed)
     truth = reference.train.values[0]
     run = model.predict(truth[None, :50], len(truth)).values[0]
@@ -216,6 +216,6 @@ def test_reconstructs_lorenz_from_noisy_data() -> None:
     run = model.predict(truth[None, :1], len(truth)).values[0]
     assert float(cb.metrics.state_space_divergence(truth, run)[()]) < 0.35
     assert float(cb.metrics.spectral_hellinger(truth, run)[()]) < 0.09
-    # shorter runs scatter by as much as is asked for
+    # shorter runs scatter by as much as the tolerance
     exponent = model.lyapunov_exponent(steps=500_000)
     assert exponent == pytest.approx(0.9056, rel=0.05)

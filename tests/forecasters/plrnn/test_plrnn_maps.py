@@ -1,4 +1,4 @@
-"""Maps against their formulas, gradients against automatic ones, exponents in closed form."""
+"""Maps against formulas, gradients against automatic ones, exponents in closed form."""
 
 from __future__ import annotations
 
@@ -162,14 +162,14 @@ def test_adaptive_strength_jumps_up_at_once_and_decays_slowly() -> None:
 
 
 def gradient_norm(length: int, alpha: float) -> float:
-    """Size of the gradient that the last of `length` predictions sends to its first state."""
+    """Return the size of the gradient from the last of `length` predictions to the first state."""
     cell, p = lozi()
     x = lozi_orbit(length + 1)[:, None]
     gates = np.full((length, 2), alpha)
     with precision("float64"):
         last = jax.jit(lambda first: _rollout(cell)(p, first, x[1:], gates)[0][-1].sum())
         slope = jax.grad(last)(x[0])
-    return float(np.abs(slope).max())  # squares would overflow first
+    return float(np.abs(slope).max())  # squares would overflow earlier
 
 
 def test_gradients_stay_bounded_over_ten_thousand_steps_under_enough_forcing() -> None:
@@ -182,7 +182,7 @@ def test_gradients_stay_bounded_over_ten_thousand_steps_under_enough_forcing() -
         found = 1 - 1 / float(jax.jit(geometric_norm)(jacobians[:, None]))
     assert found == pytest.approx(least, abs=2e-3)
     for alpha in (least, least + 0.1, 0.9):
-        # |J ... J| at most N^L, so that (1 - alpha)^L of it is at most 1 at the least strength
+        # |J ... J| is at most N^L, so (1 - alpha)^L |J ... J| is at most 1 at the smallest strength
         assert gradient_norm(10_000, alpha) <= 10.0
     assert gradient_norm(1_000, 0.0) > 1e100
     assert not np.isfinite(gradient_norm(10_000, 0.0))
@@ -202,7 +202,7 @@ def test_exponents_of_a_linear_map() -> None:
 
 
 def test_exponent_of_a_tent_map() -> None:
-    # z' = 1 - 1.9|z|: both slopes are 1.9 in size, whatever the orbit
+    # z' = 1 - 1.9|z|: both slopes have size 1.9, whatever the orbit
     p = {
         "A": np.array([1.9]),
         "W1": np.array([[-3.8]]),

@@ -1,4 +1,4 @@
-"""The time in which neighbours part twice as far, against maps of known expansion."""
+"""The time in which the distance of neighbours doubles, against maps of known expansion."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from chaosbench.forecasters.plrnn._predictability import doubling_time
 
 
 def expansion(rate: float, points: int) -> np.ndarray:
-    """x ↦ rate x mod 1, which stretches by `rate` everywhere: ``(1, points, 1)``."""
+    """Return an orbit ``(1, points, 1)`` of x ↦ rate x mod 1, which expands by `rate`."""
     x = np.empty(points)
     x[0] = 0.3
     for t in range(points - 1):

@@ -1,4 +1,4 @@
-"""The trainer, on an objective whose minimum is known."""
+"""The trainer on an objective with a known minimum."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Slope:
 
 @pytest.fixture(scope="module")
 def data() -> np.ndarray:
-    """Three trajectories ``(3, 60, 2)`` of slopes 0.9 and -0.5, kicked at every step."""
+    """Return three trajectories ``(3, 60, 2)`` of slopes 0.9 and -0.5, kicked at every step."""
     rng = np.random.default_rng(0)
     values = np.zeros((3, 60, 2))
     for t in range(59):
@@ -64,14 +64,14 @@ def run(data, objective=None, plan=PLAN, **kwargs):
 
 def test_finds_the_least_squares_solution(data) -> None:
     plan = replace(PLAN, steps=3000, sequence=59, batch=12, precision="float64")
-    # With windows of the whole length, a batch differs from the data only in their weights.
+    # With windows of the whole length, a batch only weights the trajectories differently.
     found = run(data, plan=plan, score=lambda p, c: -1.0).parameters["slope"]
     exact = (data[:, 1:] * data[:, :-1]).sum((0, 1)) / (data[:, :-1] ** 2).sum((0, 1))
     np.testing.assert_allclose(found, exact, atol=0.02)
 
 
 def test_follows_radam_and_the_schedule_step_by_step(data) -> None:
-    # The same windows every time: one trajectory, one window in it.
+    # One trajectory with one window: all batches are the same.
     series = data[:1, :6]
     plan = replace(PLAN, steps=40, precision="float64")
     found = run(series, plan=plan, score=lambda p, c: 0.0).parameters["slope"]
@@ -123,7 +123,7 @@ def test_keeps_the_best_and_not_the_last(data) -> None:
     assert trained.score == 1.0
     assert [p.step for p in trained.history] == [50, 100, 150, 200]
     assert trained.ended == "finished"
-    # Step 100 of the shorter schedule is not this one: the rates fall over the whole length.
+    # Step 100 of a shorter schedule would differ, because rates fall over the whole length.
     assert int(trained.control) == 100
 
 

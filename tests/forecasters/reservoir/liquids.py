@@ -1,4 +1,4 @@
-"""What the tests and the benchmark of spiking liquids share: a plain loop, and images."""
+"""Shared by the tests and the benchmark of spiking liquids: a plain loop, and images."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from chaosbench.forecasters.reservoir._spiking import Activity, Liquid, Plastici
 
 
 class DenseLiquid:
-    """The model written down with full matrices, every synapse looked at every ms."""
+    """The model with full matrices, in which every synapse is computed every ms."""
 
     def __init__(self, liquid: Liquid, rule: Plasticity | None) -> None:
         size = len(liquid.kind)
@@ -79,13 +79,13 @@ class DenseLiquid:
 
 PIXELS = 28 * 28
 # Expected input spikes per ms of an image. The source normalises MNIST to an equal sum; its value
-# follows from the thinnest digit and is not published. 28 is the one that puts the crossing of the
-# static liquid where it was published; the other published values then are a test.
+# follows from the thinnest digit and is not published. 28 puts the crossing of the static liquid
+# where it was published. The other published values are then a test.
 INK = 28.0
 
 
 def digits(count: int, rng: np.random.Generator) -> np.ndarray:
-    """Return scanned digits on 28 x 28 pixels as chances of a spike per ms, ``(count, 784)``."""
+    """Return digits on 28 x 28 pixels as probabilities of a spike per ms, ``(count, 784)``."""
     from scipy.ndimage import zoom
     from sklearn.datasets import load_digits
 
@@ -98,7 +98,7 @@ def digits(count: int, rng: np.random.Generator) -> np.ndarray:
 
 
 def poisson(images: np.ndarray, ms: int, size: int, rng: np.random.Generator) -> np.ndarray:
-    """Return currents ``(n, ms, size)`` that make the input neurons, the first, fire at random."""
+    """Return currents ``(n, ms, size)`` that make the input neurons (the first) fire at random."""
     drive = np.zeros((len(images), ms, size))
     drive[..., :PIXELS] = 100.0 * (rng.random((len(images), ms, PIXELS)) < images[:, np.newaxis])
     return drive

@@ -1,4 +1,4 @@
-"""The echo state network: reservoirpy's own run as the oracle, and the echo state property."""
+"""The echo state network: reservoirpy's own run as oracle, and the echo state property."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def test_readouts_have_the_features_they_name() -> None:
 
 @pytest.mark.parametrize("kind", ["linear", "squares"])
 def test_other_readouts_forecast_too(kind: str, reference) -> None:
-    # The states of 300 units alone, or with their squares, span enough for a good forecast.
+    # The states of 300 units, with or without their squares, suffice for a good forecast.
     forecaster = EchoStateNetwork(units=300, readout=kind)
     assert reference.median(forecaster, lyapunov_times=10.0) >= 8.0
 
@@ -148,7 +148,7 @@ def test_an_ensemble_goes_on_without_the_members_that_escaped() -> None:
 
 
 def test_normal_equations_survive_a_singular_matrix() -> None:
-    # Two equal columns and no penalty: Cholesky fails, the minimum-norm solution splits evenly.
+    # Two equal columns without a penalty: Cholesky fails, the least-norm solution splits evenly.
     x = np.random.default_rng(0).normal(size=(50, 1))
     equations = NormalEquations(2, 1)
     equations.add(np.concatenate([x, x], axis=1), 3 * x)

@@ -49,13 +49,13 @@ def test_a_counted_example_has_its_branching_factor() -> None:
     spikes = np.zeros((1, 40, 4))
     spikes[0, 20, 0] = spikes[0, 21, 1] = spikes[0, 24, 2] = spikes[0, 25, 3] = 1
     source, target = [0, 0, 0, 1, 2], [1, 2, 3, 2, 3]
-    # 0: spikes of 1 and 2 follow within 4 ms, that of 3 comes too late, none came before: 2 / 1.
-    # 1: that of 2 follows, that of 0 came before: 1 / 1.   2: that of 3 over those of 0 and 1: 1/2.
-    # 3: none follows.
+    # 0: spikes of 1 and 2 follow within 4 ms, 3 fires too late, and no spike came before: 2 / 1.
+    # 1: 2 follows and 0 came before, 1 / 1.   2: 3 follows and 0 and 1 came before, 1 / 2.
+    # 3: no spike follows.
     expected = np.mean([2.0, 1.0, 0.5, 0.0])
     assert branching_factor(spikes, source, target, edge=0) == pytest.approx(expected)
     assert branching_factor(spikes[0], source, target, edge=10) == pytest.approx(expected)
-    # Neuron 0 fires in the third ms of what is left: there is no room for its past.
+    # Neuron 0 fires in the third ms that is left, with too little time before it.
     later = branching_factor(spikes[:, 17:], source, target, edge=0)
     assert later == pytest.approx(np.mean([1.0, 0.5, 0.0]))
 
@@ -74,7 +74,7 @@ def test_branching_rises_with_the_static_weight_as_published() -> None:
     values = list(found.values())
     assert values == sorted(values)
     assert found[0.6] < 1 < found[1.0]
-    # The ten networks of the source scatter by 0.05 to 0.1 about these.
+    # The ten networks of the source scatter by 0.05 to 0.1 about these values.
     np.testing.assert_allclose(values, [STATIC[w] for w in found], atol=0.1)
 
 
@@ -89,7 +89,7 @@ def test_the_published_curve_holds_for_other_networks(seed: int) -> None:
 
 @pytest.mark.slow
 def test_branching_falls_with_the_weight_of_the_astrocyte() -> None:
-    # 2,000 snapshots where the source shows 50,000: the strongest astrocytes have not settled.
+    # 2,000 snapshots instead of the source's 50,000: the strongest astrocytes have not settled.
     found = {}
     for w_a in ASTROCYTE:
         rng = np.random.default_rng(5)
@@ -116,7 +116,7 @@ def test_the_astrocyte_lets_the_liquid_fire_as_often_as_its_input_makes_it(
     inputs = LiquidStateMachine(side=8, ridge=1e-5, weight=0.0).fit(small, seed=0)
     alone = inputs.spikes(reference.context[:2]).mean()
     assert liquid == pytest.approx(alone, rel=0.05)
-    # Without an astrocyte the weights that settling begins with make it far more active.
+    # Without an astrocyte, the initial weights make the liquid far more active.
     loud = LiquidStateMachine(side=8, ridge=1e-5, weight=3.0).fit(small, seed=0)
     assert loud.spikes(reference.context[:2]).mean() > 2 * alone
 

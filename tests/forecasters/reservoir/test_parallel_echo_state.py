@@ -31,7 +31,7 @@ def lorenz96(u: np.ndarray, steps: int) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def ring() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Training data ``(4000, 40)``, ten contexts and what followed them."""
+    """Return training data ``(4000, 40)``, ten contexts and the states that followed them."""
     start = 8 + np.random.default_rng(0).standard_normal((11, 40))
     start = lorenz96(start, 1000)[:, -1]
     windows = lorenz96(start[1:], 300)

@@ -1,4 +1,4 @@
-"""The reservoirs beyond the echo state network: plain loops, reservoirpy and published figures."""
+"""The reservoirs beyond the echo state network: plain loops, reservoirpy, published figures."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class ShiftRegister:
 def test_memory_capacity_of_a_shift_register_is_its_length() -> None:
     capacity = memory_capacity(ShiftRegister(), seed=0, delays=30)
     np.testing.assert_allclose(capacity[:11], 1.0, rtol=1e-6)
-    # Nothing is left of older inputs: a correlation of white noise, 1/4000 on average.
+    # Older inputs leave no trace: the squared correlation of white noise is 1/4000 on average.
     assert capacity[11:].max() < 0.01
 
 
@@ -126,7 +126,7 @@ def test_plasticity_gives_the_units_their_target_distribution(mean, deviation, w
     trained, activity = divergence(1)
     assert untrained > 0.5
     assert trained < 0.05
-    # Stochastic gradient descent with gradient variance and curvature both 1/σ² leaves the shift
+    # With gradient variance and curvature both 1/σ², stochastic gradient descent leaves the shift
     # with a variance of half its rate about the optimum.
     scatter = activity.mean(axis=0) - mean
     assert abs(scatter.mean()) < 0.015
@@ -172,7 +172,7 @@ def test_at_full_proximity_it_is_an_echo_state_network(lorenz) -> None:
 
 
 def test_near_the_edge_it_remembers_longer_than_an_echo_state_network() -> None:
-    # The claim of the architecture [ceni2025]: a linear memory near its bound, the units.
+    # The claim of the architecture [ceni2025]: linear memory near its bound, the number of units.
     settings = {"units": 50, "input_scaling": 0.1, "bias": 0.0, "spectral_radius": 0.9}
     edge = memory_capacity(ES2N(**settings, proximity=0.05), seed=0).sum()
     assert edge > 1.5 * memory_capacity(EchoStateNetwork(**settings), seed=0).sum()
@@ -200,7 +200,7 @@ def test_virtual_nodes_are_those_of_a_plain_loop(nonlinearity: str, lorenz) -> N
 
 
 def test_long_intervals_are_independent_nodes(lorenz) -> None:
-    # Each node has reached its equilibrium before the next begins: no ring, no chain.
+    # Each node reaches equilibrium before the next begins, so there is neither ring nor chain.
     node = DelayReservoir(units=20, separation=50.0, exponent=0.0, feedback=0.6).draw(
         lorenz, seed=0
     )
@@ -213,7 +213,7 @@ def test_long_intervals_are_independent_nodes(lorenz) -> None:
 
 
 def balanced(**settings) -> BalancedReservoir:
-    """Return the setting of the published memory capacities."""
+    """Return the network of the published memory capacities."""
     return BalancedReservoir(**{"units": 300, "strength": 1.0, "input_scaling": 0.03, **settings})
 
 
@@ -275,7 +275,7 @@ PUBLISHED = {"0.5": 2.1, "0.0": 17.6, "-0.5": 15.3, "-1.0": 7.7, "-2.0": 2.5, "a
 
 
 def test_memory_capacity_at_each_balance_is_the_published_one() -> None:
-    # The published figures are of one network, as is this.
+    # The published figures are from one network, as is this one.
     found = capacities(seed=0)
     for name, value in PUBLISHED.items():
         assert found[name] == pytest.approx(value, abs=4.5), name
@@ -312,7 +312,7 @@ FORECASTERS = {
 
 @pytest.mark.parametrize("name", FORECASTERS)
 def test_reaches_the_horizon_of_a_reservoir_set_up_with_care(name: str, reference) -> None:
-    # shared/protocols.md: 9.5 to 11.4 Lyapunov times with 500 units, E/I at 400 units 5.7 to 7.9.
+    # References: 9.5 to 11.4 Lyapunov times with 500 units, E/I at 400 units 5.7 to 7.9.
     assert reference.median(FORECASTERS[name]) >= 9.0
 
 
@@ -356,7 +356,7 @@ def test_several_trajectories_adapt_and_fit_together(name: str, reference) -> No
     ids=["esn", "es2n", "delay", "balanced", "liquid"],
 )
 def test_a_closed_loop_that_left_the_data_stays_within_bounds(forecaster) -> None:
-    """Growth: the linear path from the input to itself would take it to infinity."""
+    """On growing data the linear path from the input to itself would lead to infinity."""
     growth = np.exp(0.08 * np.arange(400))[:, np.newaxis]
     predictor = forecaster.fit(Trajectories(growth, dt=1.0), seed=0)
     values = predictor.predict(growth[np.newaxis, -100:], 1000).values

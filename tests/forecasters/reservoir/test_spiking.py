@@ -1,4 +1,4 @@
-"""The spiking kernel: closed forms, hand-computed pairs of spikes, and a plain loop as oracle."""
+"""The spiking kernel: closed forms, hand-computed spike pairs, and a plain loop as oracle."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def forced(times: dict[int, int], size: int, steps: int) -> np.ndarray:
     """Return currents ``(1, steps, N)`` that make neuron k fire at ``times[k]``."""
     drive = np.zeros((1, steps, size))
     for neuron, time in times.items():
-        drive[0, time - 1, neuron] = 100.0  # what comes in one ms shows in the next
+        drive[0, time - 1, neuron] = 100.0  # a current in one ms shows in the next
     return drive
 
 
@@ -48,7 +48,7 @@ def test_a_constant_current_charges_the_membrane_as_the_leaky_integrator_does() 
         simulate(liquid, activity, drive)
         exact = 64 * current * (1 - (1 - 1 / 64) ** k)
         assert activity.potential[0, 0] == pytest.approx(exact, rel=1e-12)
-        # The continuous membrane, of which this is Euler's rule: error of first order in 1/64.
+        # This is Euler's rule for the continuous membrane, with an error of first order in 1/64.
         assert exact == pytest.approx(64 * current * (1 - np.exp(-k / 64)), abs=0.1)
 
 
@@ -157,7 +157,7 @@ def test_rates_fade_and_each_sample_begins_anew() -> None:
     drive = np.full((1, 1, 2), 3.0) * [1.0, 1.5]
     simulate(liquid, activity, drive, steps=40, plasticity=rule)
     assert activity.weights[0, 0] != 0.5
-    silence = np.zeros((1, 2, 2))  # a last spike may fall into the first of two samples
+    silence = np.zeros((1, 2, 2))  # the last spike may fall into the first of two samples
     simulate(liquid, activity, silence, steps=5, plasticity=rule)
     assert activity.weights[0, 0] == 0.5
 

@@ -1,4 +1,4 @@
-"""SINDy: equations that are known must be found, term by term."""
+"""SINDy: known equations must be found, term by term."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from chaosbench.trajectories import Trajectories
 
 
 def equation(predictor) -> dict[tuple[int, tuple[int, ...]], float]:
-    """Map (variable, exponents) to the coefficient, zero terms left out."""
+    """Map (variable, exponents) to the coefficient, without zero terms."""
     return {
         (variable, tuple(int(e) for e in exponents)): float(value)
         for exponents, row in zip(predictor.powers, predictor.coefficients, strict=True)

@@ -1,4 +1,4 @@
-"""The variants of SINDy: what each finds that plain SINDy does not, and what it cannot."""
+"""The variants of SINDy: equations that each finds and plain SINDy does not, and their limits."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_the_seven_terms_of_lorenz(reference, forecaster) -> None:
     ("forecaster", "draw"), [(WeakSINDy(), 0), (EnsembleSINDy(), 1)], ids=["weak", "ensemble"]
 )
 def test_the_seven_terms_of_lorenz_through_noise(reference, forecaster, draw: int) -> None:
-    """Draw 0 leaves the ensemble twelve terms: how many draws do, the slow test below asks."""
+    """On draw 0 the ensemble keeps twelve terms; the slow test below counts how many draws do."""
     found = equation(forecaster.fit(noisy(reference, draw), seed=0))
     assert found.keys() == LORENZ.keys()
     for term, value in LORENZ.items():
@@ -88,7 +88,7 @@ def test_the_seven_terms_of_lorenz_through_noise(reference, forecaster, draw: in
 def test_the_seven_terms_do_not_owe_to_one_draw_of_the_noise(
     reference, forecaster, least: int
 ) -> None:
-    """In six draws of the noise: an ensemble left small terms too many in three of fourteen."""
+    """Over six draws of the noise: an ensemble kept spurious small terms in three of fourteen."""
     worst, exact = [], 0
     for seed in range(6):
         found = equation(forecaster.fit(noisy(reference, seed), seed=0))
@@ -150,7 +150,7 @@ def test_a_settled_state_is_nearer_to_the_truth_than_its_last_sample(reference) 
 
 
 def test_a_window_too_sensitive_to_be_settled_keeps_its_last_sample() -> None:
-    """Its normal equations are singular, or overflow."""
+    """The normal equations of such windows are singular or overflow."""
     runaway = Polynomial(np.eye(2, dtype=np.int64), np.full((2, 2), 1e9), True)
     for length in (3, 24):
         rows = np.zeros((1, length, 2))
@@ -179,7 +179,7 @@ def test_the_equation_of_thomas_is_found_in_waves(thomas) -> None:
     ]
     slopes = np.sin(np.roll(thomas[::50], -1, axis=1)) - 0.2 * thomas[::50]
     np.testing.assert_allclose(predictor.vector_field(thomas[::50]), slopes, atol=1e-5)
-    assert not hasattr(predictor, "polynomial")  # its terms are no monomials
+    assert not hasattr(predictor, "polynomial")  # its terms are not monomials
 
 
 def test_other_units_move_the_frequency_along(thomas) -> None:
@@ -196,7 +196,7 @@ def test_other_units_move_the_frequency_along(thomas) -> None:
 def test_waves_cannot_make_a_product_of_variables(reference) -> None:
     """Lorenz' x z is no sum of functions of single variables, so a bound from above holds.
 
-    The bound: the best f(x) + g(y) + h(z) whatever its form, of hats on 40 knots each.
+    The bound is the best f(x) + g(y) + h(z) of any form, from hat functions on 40 knots each.
     """
     predictor = FourierSINDy(discrete=False).fit(reference.train, seed=0)
     values = predictor.predict(reference.context, 300).values
@@ -227,7 +227,7 @@ def test_a_wave_in_a_map_is_found() -> None:
 
 
 def test_a_trend_of_the_published_medians(reference, thomas) -> None:
-    """On a polynomial system polynomials win, on one of sines waves do."""
+    """Polynomials win on a polynomial system, waves win on a system with sines."""
     from chaosbench.metrics import derivative_smape
 
     def error(forecaster, states: FloatArray, dt: float, slopes: FloatArray) -> float:
@@ -263,7 +263,7 @@ def test_the_samples_of_an_ensemble_are_its_members(reference) -> None:
             forecast.samples[k, :, 2], state * predictor.scale, rtol=1e-10, atol=1e-10
         )
     spread = forecast.samples.std(axis=0).mean(axis=(0, 2))
-    assert spread[199] > 3 * spread[20] > 0  # they part as chaos has it
+    assert spread[199] > 3 * spread[20] > 0  # chaos separates them
 
 
 def test_the_seed_draws_the_ensemble(reference) -> None:
@@ -358,7 +358,7 @@ def lorenz96(d: int, steps: int) -> FloatArray:
 
 
 def test_an_ensemble_of_many_variables_has_products_among_its_terms() -> None:
-    """Sixteen variables and more were left a linear library, and Lorenz-96 is quadratic."""
+    """With sixteen or more variables only a linear library was left, and Lorenz-96 is quadratic."""
     train = Trajectories(lorenz96(18, 2500), dt=0.02)
     predictor = EnsembleSINDy(discrete=False, threshold=0.03).fit(train, seed=0)
     found = {
@@ -408,14 +408,14 @@ def test_an_equation_that_runs_away_gives_way_to_one_that_stays() -> None:
         return held_out.bounded(runs[i])
 
     assert lasting([0.5, 0.4, 0.3], share) == (1, 1.0)
-    assert asked == [0, 1]  # the third could not win
+    assert asked == [0, 1]  # the third could no longer win
     assert lasting([0.9, 0.4, 0.3], share) == (0, 0.5)
     assert lasting([0.0, 0.0, 0.0], share) == (1, 1.0)
     assert lasting([0.2, 0.3], lambda _: 0.0) == (1, 0.0)
 
 
 def test_a_driven_flow_gets_a_finite_forecast() -> None:
-    """Duffing's oscillator with its drive hidden: what fits best one step ahead runs away."""
+    """Duffing's oscillator with its drive hidden: the best one-step fit diverges."""
 
     def rhs(t, u):
         return [u[1], u[0] - u[0] ** 3 - 0.1 * u[1] + 0.35 * np.cos(1.4 * t)]
