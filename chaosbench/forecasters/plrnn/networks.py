@@ -157,10 +157,10 @@ class ShallowPLRNN(_Settings):
     free run has the lowest D_stsp + D_H against the training data gives the parameters.
 
     The defaults are for clean data. Those of the paper, for noisy data, are 50 units, alpha = 0,
-    sequences of 200 steps and 250,000 steps with rates from 1e-3 to 1e-6. On clean Lorenz the
-    one-step error of 50 units ends a forecast a third earlier than that of 200 units, and weaker
-    forcing takes more steps to reach the same one-step error. Under noise, l2 = 1e-4 gives better
-    Jacobians.
+    sequences of 200 steps and 250,000 gradient steps with rates from 1e-3 to 1e-6. On clean Lorenz
+    the one-step error of 50 units ends a forecast a third earlier than that of 200 units, and
+    weaker forcing takes more gradient steps to reach the same one-step error. Under noise,
+    l2 = 1e-4 gives better Jacobians.
 
     A forecast starts from the last row of the context where M = d. With more units, the network is
     first driven through the last `sequence` rows of the context, with the forcing of the training.
