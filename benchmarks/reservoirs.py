@@ -17,7 +17,7 @@ from reservoirpy.nodes import ES2N as ES2NNode
 from reservoirpy.nodes import IPReservoir
 from reservoirpy.nodes import Reservoir as Node
 
-from chaosbench.forecasters._shared.arrays import single_threaded
+from chaosbench.forecasters._shared.settings import single_threaded
 from chaosbench.forecasters.reservoir._reservoir import Reservoir
 from chaosbench.forecasters.reservoir.echo_state import EchoStateNetwork, draw_leaky
 from chaosbench.forecasters.reservoir.edge_of_stability import ES2N

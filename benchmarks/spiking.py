@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from _pairs import interleave, report, spread
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "forecasters"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "forecasters" / "reservoir"))
 
 from liquids import DenseLiquid
 

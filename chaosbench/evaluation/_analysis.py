@@ -20,7 +20,7 @@ from chaosbench.evaluation._spec import spec_of
 from chaosbench.evaluation.exam._ceiling import LABEL
 from chaosbench.evaluation.exam._read import cache_directory, load_exam
 from chaosbench.evaluation.scoring._score import Exam
-from chaosbench.forecasters.koopman.audit import Audit
+from chaosbench.forecasters import Audit
 from chaosbench.isolation.process import Budget, Outcome, WorkerProcess
 from chaosbench.systems import System
 from chaosbench.systems import registry as systems

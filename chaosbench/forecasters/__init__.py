@@ -1,8 +1,8 @@
-"""Forecasters: a frozen configuration that fits to trajectories and gives a predictor.
+"""Forecasters: frozen settings that are fitted to trajectories and return a predictor.
 
-``chaosbench.forecasters["esn"]`` is the configuration class registered under that name; built-in
-adapters and outside plugins come through the same entry point group, `chaosbench.forecasters`,
-and importing this package imports no adapter's library.
+``chaosbench.forecasters["esn"]`` is the class of settings registered under that name. Built-in
+adapters and plugins are found through the same entry point group, ``chaosbench.forecasters``.
+Importing this package imports no adapter and none of their libraries.
 """
 
 from __future__ import annotations
@@ -10,9 +10,10 @@ from __future__ import annotations
 import sys
 
 from chaosbench.forecasters._protocol import Forecast, Forecaster, Predictor
+from chaosbench.forecasters.koopman.audit import Audit
 from chaosbench.registry import Registry, RegistryModule
 
-__all__ = ["Forecast", "Forecaster", "Predictor", "registry"]
+__all__ = ["Audit", "Forecast", "Forecaster", "Predictor", "registry"]
 
 registry: Registry[type[Forecaster]] = Registry("forecaster", group="chaosbench.forecasters")
 

@@ -1,4 +1,4 @@
-"""What a forecaster is: two methods and one result."""
+"""The interface of a forecaster: two methods and one result."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ __all__ = ["Forecast", "Forecaster", "Predictor"]
 
 @dataclass(frozen=True, eq=False)
 class Forecast:
-    """What a predictor returns.
+    """The result of a prediction.
 
     Attributes:
         values: point forecast ``(n, H, d)``.
         samples: ``(m, n, H, d)`` draws from the predictive distribution, or None.
 
-    Non-finite numbers are allowed: they are scored as the worst, never dropped.
+    Non-finite numbers are allowed. They are scored as the worst value and never dropped.
 
     """
 
@@ -38,8 +38,8 @@ class Forecast:
             samples = _real(samples, axes=4, what="forecast samples (m, n, H, d)")
             if samples.shape[1:] != self.values.shape:
                 raise InvalidForecastError(
-                    f"samples have shape (m, n, H, d) over values {self.values.shape}, "
-                    f"not {samples.shape}"
+                    f"samples must have shape (m, n, H, d) with (n, H, d) = {self.values.shape}, "
+                    f"the shape of the values, not {samples.shape}"
                 )
         object.__setattr__(self, "samples", samples)
 
@@ -57,21 +57,25 @@ def _real(values: ArrayLike, *, axes: int, what: str) -> FloatArray:
 class Predictor(Protocol):
     """A fitted forecaster.
 
-    A predictor that knows an equation may show it, to be scored on the track ``equation``, through
-    further methods: ``vector_field(states)``, the time derivative at states ``(n, d)`` per time
-    unit; ``next_state(states)``, for maps, the states one step later; both in the units of the
-    data. And ``polynomial()``, the exponents and the coefficients, each ``(p, d)``, of a polynomial
-    right-hand side. A predictor of a Koopman model may have ``audit()``, which returns an `Audit`
-    of its eigenvalues (see `resdmd`). What it does not have it lacks, or raises `UnsupportedError`
-    for. Its method ``equations()`` returns lines for a reader, which the Record keeps.
+    Only `predict` is required. A predictor may offer more; one that cannot either lacks the method
+    or raises `UnsupportedError`. States are ``(n, d)`` and in the units of the data.
+
+    - ``vector_field(states)``: the time derivative at these states, per time unit.
+    - ``next_state(states)``: for maps, the states one step later.
+    - ``polynomial()``: exponents and coefficients, each ``(p, d)``, of a polynomial right-hand
+      side.
+    - ``audit()``: an `Audit` of the eigenvalues of a Koopman model.
+    - ``equations()``: lines of text for a reader, which the Record keeps.
+
+    The first three are scored on the track ``equation``.
     """
 
     def predict(self, context: FloatArray, horizon: int) -> Forecast:
         """Continue each context.
 
         Args:
-            context: ``(n, C, d)``, sampled with the training step; the forecast begins one step
-                after its last row.
+            context: ``(n, C, d)``, sampled with the time step of the training data; the forecast
+                begins one step after its last row.
             horizon: number of steps `H`.
 
         Returns:
@@ -83,14 +87,18 @@ class Predictor(Protocol):
 
 @runtime_checkable
 class Forecaster(Protocol):
-    """A frozen dataclass of settings; all randomness comes from `seed`.
+    """A frozen dataclass of settings; all randomness comes from the seed.
 
-    A class attribute ``libraries: ClassVar[tuple[str, ...]]`` may name modules to import before
-    the clock starts, so that an import does not count as fitting; ``extra: ClassVar[str]`` the
-    extra of chaosbench that installs them, if one is needed. Samples that were lost are
-    interpolated linearly before `fit` and `predict`, unless ``handles_gaps: ClassVar[bool] = True``
-    says that NaN is welcome. ``search_space: ClassVar[Mapping[str, tuple]]`` maps settings to the
-    values that tuning may try, in order: neighbours are tried next.
+    Optional class attributes:
+
+    - ``libraries: ClassVar[tuple[str, ...]]``: modules to import before the clock starts, so that
+      an import does not count as fitting.
+    - ``extra: ClassVar[str]``: the extra of chaosbench that installs these modules, if one is
+      needed.
+    - ``handles_gaps: ClassVar[bool] = True``: `fit` and `predict` accept NaN for lost samples.
+      Otherwise lost samples are interpolated linearly first.
+    - ``search_space: ClassVar[Mapping[str, tuple]]``: the values of each setting that tuning may
+      try, in order: from one value, tuning moves on to its neighbours.
     """
 
     __dataclass_fields__: ClassVar[dict[str, Any]]

@@ -11,7 +11,7 @@ from chaosbench.plotting._style import ACCENT, INK, MUTED, blank, plain
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from chaosbench.forecasters.koopman.audit import Audit
+    from chaosbench.forecasters import Audit
 
 __all__ = ["plot_pseudospectrum"]
 

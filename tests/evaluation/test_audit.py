@@ -13,7 +13,7 @@ import pytest
 import chaosbench as cb
 from chaosbench.errors import InvalidForecastError
 from chaosbench.evaluation._analysis import _audit
-from chaosbench.forecasters.koopman.audit import Audit
+from chaosbench.forecasters import Audit
 from chaosbench.isolation.process import Outcome
 from chaosbench.plotting import plot_pseudospectrum, save
 

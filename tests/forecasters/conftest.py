@@ -1,4 +1,4 @@
-"""Lorenz at the setting of the published reference figures, by other means than chaosbench's."""
+"""Lorenz at the setting of the published reference figures, integrated independently."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ def lorenz_rhs(_t: float, u: FloatArray) -> list[float]:
 
 
 def solve_lorenz(start: FloatArray, steps: int) -> FloatArray:
-    """Follow the Taylor series from sample to sample, one sum after the other.
+    """Sum the Taylor series from sample to sample in plain Python.
 
-    Nothing here calls a linear algebra library: of a last bit that differs, chaos makes another
-    orbit, and tests on it would be tests of another draw.
+    No linear algebra library is involved: where the last bit differs, chaos leads to another orbit,
+    and the tests would see another draw.
     """
     states = np.empty((steps, 3))
     states[0] = start
@@ -48,7 +48,7 @@ def solve_lorenz(start: FloatArray, steps: int) -> FloatArray:
 
 @dataclass(frozen=True)
 class Reference:
-    """5,000 training points and 20 windows from other places of the attractor."""
+    """5,000 training points and 20 windows elsewhere on the attractor."""
 
     train: Trajectories
     context: FloatArray
@@ -57,7 +57,7 @@ class Reference:
     rhs = staticmethod(lorenz_rhs)
 
     def valid_prediction_times(self, values: FloatArray) -> FloatArray:
-        """Return the first time the error passes 0.4, in Lyapunov times, ``(n,)``."""
+        """Return the first time at which the error exceeds 0.4, in Lyapunov times, ``(n,)``."""
         sigma = self.train.values[0].std(axis=0)
         truth = self.truth[:, : values.shape[1]]
         error = np.sqrt((((values - truth) / sigma) ** 2).mean(axis=2))
@@ -78,7 +78,7 @@ def reference() -> Reference:
     horizon = int(16 / LYAPUNOV_EXPONENT / DT)
     start = solve_lorenz(np.array([-9.79, -15.04, 20.53]), 1000)[-1]
     train = solve_lorenz(start, 5000)
-    # Far more than the horizon of predictability lies between two windows.
+    # The gaps between windows are far longer than the limit of predictability.
     windows, state = [], train[-1]
     for _ in range(20):
         state = solve_lorenz(state, 1000)[-1]

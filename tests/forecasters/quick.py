@@ -1,4 +1,4 @@
-"""What the tests that fit every registered forecaster know of single ones."""
+"""Settings and exceptions for the tests that fit every registered forecaster."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from typing import Any
 
 import chaosbench.forecasters as forecasters
 
-# One epoch of two batches is enough to have learnt from the data.
+# One epoch of two batches is enough to learn something from the data.
 EPOCH = {"epochs": 1, "steps": 2, "batch": 8, "input_length": 8}
 
-# Settings of forecasters whose defaults take longer than a second; what they learn may be little.
+# Settings for forecasters whose defaults take longer than a second. They need not learn much.
 SETTINGS: dict[str, dict[str, Any]] = {
     "lsm": {"side": 4, "steps": 5},
     "nalsm": {"side": 4, "steps": 5, "settling": 200},
@@ -21,7 +21,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "ei_reservoir": {"units": 100},
     "es2n": {"units": 100},
     "intrinsic_plasticity": {"units": 100},
-    # A smaller scale fits the series of two sines so well that the rounding of a shift shows.
+    # With a smaller scaling, the fit to two sines is so close that the rounding of a shift shows.
     "parallel_esn": {"units": 50, "input_scaling": 0.3},
     "lightgbm": {"trees": 5, "lags": 4},
     "exponential_smoothing": {"damped": False},
@@ -51,23 +51,23 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "shplrnn": {"hidden": 8, "steps": 20, "sequence": 20, "batch": 4, "evaluations": 1},
 }  # fmt: skip
 
-# Of these another origin of the data makes another fit, for the reason given.
+# These fit differently when the origin of the data moves, for the reason given.
 DEPEND_ON_ORIGIN = {
     "kernel_edmd",  # the last bits decide which nearly dependent functions the operator keeps
-    "lightgbm",  # a shift moves the last bits, and near ties are decided otherwise
-    "random_forest",  # a shift moves the last bits, and near ties are decided otherwise
+    "lightgbm",  # a shift changes the last bits, and so how near ties are decided
+    "random_forest",  # a shift changes the last bits, and so how near ties are decided
     "sindy",  # looks for a sparse polynomial in the variables as they are
     "sindy_ensemble",  # as sindy
     "sindy_fourier",  # as sindy
     "sindy_weak",  # as sindy
 }
 
-# These take nothing from the context.
+# These ignore the context.
 IGNORE_CONTEXT = {
     "climatology",
 }
 
 
 def quick(name: str) -> Any:
-    """Return the forecaster as small as it gets."""
+    """Return the forecaster with settings for a quick fit."""
     return forecasters.registry[name](**SETTINGS.get(name, {}))

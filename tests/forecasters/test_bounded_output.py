@@ -1,4 +1,4 @@
-"""Maps that know no bounds of their own are held near the training data."""
+"""Maps that are unbounded themselves are kept near the training data."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_a_network_that_has_learnt_to_grow_stays_near_the_training_data() -> Non
     values = predictor.predict(growing[np.newaxis], 400).values[0]
     low, high = growing.min(axis=0), growing.max(axis=0)
     room = 0.5 * (high - low)
-    np.testing.assert_allclose(values.max(axis=0), high + room, rtol=1e-6)  # it would go on
+    np.testing.assert_allclose(values.max(axis=0), high + room, rtol=1e-6)  # it would grow further
     np.testing.assert_allclose(values.min(axis=0), low - room, rtol=1e-6)
     alike = predictor.predict(growing[np.newaxis, :300], 5).values[0]
     np.testing.assert_allclose(alike, growing[300:305], atol=0.1 * growing[:300].std())

@@ -1,7 +1,7 @@
-"""Median valid prediction times on Lorenz at the setting of shared/protocols.md.
+"""Median valid prediction times on Lorenz against reference figures.
 
-dt = 0.02, 5,000 noise-free training points, 20 windows, threshold 0.4. The bounds are figures
-published or measured elsewhere for the method, not those of this implementation.
+The setting is dt = 0.02, 5,000 noise-free training points, 20 windows, threshold 0.4. The bounds
+are figures published or measured elsewhere for the method, not with this implementation.
 """
 
 from __future__ import annotations
@@ -49,8 +49,8 @@ def test_reaches_the_reference(reference, forecaster, least: float) -> None:
 def test_the_floor_stays_where_the_literature_has_it(
     reference, forecaster, low: float, high: float
 ) -> None:
-    # A floor that scores too high would mean that the future leaked into the forecast. The bounds
-    # are a factor of two about the published figures; of 20 windows a median scatters that much.
+    # A baseline with too high a score would mean that the future leaked into the forecast. The
+    # bounds are a factor of two about the published figures, the scatter of a median of 20 windows.
     assert low <= reference.median(forecaster, lyapunov_times=6.0) <= high
 
 

@@ -1,4 +1,4 @@
-"""Every setting that makes no sense is refused with a sentence that names it."""
+"""Every invalid setting is refused with a message that names it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from chaosbench.forecasters.reservoir.liquid_state import LiquidStateMachine, Ne
 from chaosbench.forecasters.reservoir.parallel_echo_state import ParallelEchoState
 from chaosbench.forecasters.sindy.strong import SINDy
 
-# What every reservoir has.
+# Settings of every reservoir.
 RESERVOIR = [
     ("units", 0),
     ("ridge", -1e-9),

@@ -41,8 +41,9 @@ def test_four_fifths_of_the_truth_lie_in_the_middle_four_fifths_of_the_paths(for
     low, high = np.quantile(samples, [0.1, 0.9], axis=0)
     truth = whole[:, CONTEXT:]
     covered = ((truth > low) & (truth < high)).mean(axis=0)  # (H, 2)
-    # All windows have the same draws: a quantile of 800 scatters by 0.011, a count of 600 windows
-    # by 0.016, and neighbouring steps together. With 4,000 draws all three are within 0.011.
+    # All windows use the same draws. A quantile of 800 draws scatters by 0.011 and a count of 600
+    # windows by 0.016, and neighbouring steps scatter together. With 4,000 draws all three are
+    # within 0.011.
     assert abs(covered.mean() - 0.8) < 0.03
     assert abs(covered[:3].mean() - 0.8) < 0.05  # the spread grows as the error does
     assert abs(covered[-5:].mean() - 0.8) < 0.06

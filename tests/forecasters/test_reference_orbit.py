@@ -1,4 +1,4 @@
-"""The orbit that the forecasters' tests stand on."""
+"""The orbit on which the forecasters' tests are based."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from scipy.integrate import solve_ivp
 
 
 def test_the_reference_follows_lorenz(reference) -> None:
-    """Against scipy over six time units, in which an error grows by a factor of some 200."""
+    """Against scipy over six time units, in which an error grows by a factor of about 200."""
     states = reference.train.values[0]
     times = np.arange(300) * reference.train.dt
     for begin in (0, 2000, 4700):

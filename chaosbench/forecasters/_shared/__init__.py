@@ -1,1 +1,1 @@
-"""What several families of forecasters share."""
+"""Code that several families of forecasters share."""

@@ -1,8 +1,9 @@
-"""Sparse vector fields and maps, polynomial in the variables and their waves, on many states."""
+"""Sparse polynomial vector fields and maps, evaluated on many states at once."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import combinations_with_replacement
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,14 +13,14 @@ if TYPE_CHECKING:
 
     from chaosbench.trajectories import FloatArray
 
-__all__ = ["Polynomial", "Waves", "factors", "terms"]
+__all__ = ["Polynomial", "Waves", "exponents", "factors", "terms"]
 
 _SUBSTEPS = (1, 2, 4, 8, 16)
 
 
 @dataclass(frozen=True, eq=False)
 class Waves:
-    """The further variables sin(k ω u) and cos(k ω u), each of one variable u.
+    """Additional variables sin(k ω u) and cos(k ω u), each a function of one variable u.
 
     Attributes:
         variable: index of u, ``(q,)``.
@@ -38,13 +39,23 @@ class Waves:
         return np.asarray(self.harmonic * self.fundamental[self.variable])
 
     def lift(self, u: FloatArray) -> FloatArray:
-        """Append the sines and then the cosines, ``(n, d)`` to ``(n, d + 2q)``."""
+        """Append all sines and then all cosines, ``(n, d)`` to ``(n, d + 2q)``."""
         angle = u[:, self.variable] * self.frequencies
         return np.concatenate([u, np.sin(angle), np.cos(angle)], axis=1)
 
 
+def exponents(d: int, degree: int) -> NDArray[np.int64]:
+    """Return the exponents ``(p, d)`` of all monomials up to `degree`, sorted by total degree."""
+    rows = [
+        np.bincount(np.array(chosen, dtype=np.int64), minlength=d)
+        for total in range(degree + 1)
+        for chosen in combinations_with_replacement(range(d), total)
+    ]
+    return np.array(rows, dtype=np.int64)
+
+
 def factors(powers: NDArray[np.int64]) -> NDArray[np.intp]:
-    """Turn exponents ``(p, d)`` into the variables to multiply, ``(degree, p)``.
+    """Turn exponents ``(p, d)`` into the indices of the variables to multiply, ``(degree, p)``.
 
     Index `d` stands for the constant 1, so that every term has the same number of factors.
     """
@@ -58,7 +69,7 @@ def factors(powers: NDArray[np.int64]) -> NDArray[np.intp]:
 
 
 def terms(u: FloatArray, index: NDArray[np.intp], waves: Waves | None = None) -> FloatArray:
-    """Evaluate the monomials in the variables, and their waves, ``(n, d)`` to ``(n, p)``."""
+    """Evaluate monomials in the variables and their waves, ``(n, d)`` to ``(n, p)``."""
     if waves is not None:
         u = waves.lift(u)
     padded = np.concatenate([u, np.ones((len(u), 1))], axis=1)
@@ -70,15 +81,17 @@ def terms(u: FloatArray, index: NDArray[np.intp], waves: Waves | None = None) ->
 
 @dataclass(frozen=True, eq=False)
 class Polynomial:
-    """du/dt = Θ(u) C, or u(t+1) = Θ(u(t)) C when `discrete`; time counts sampling steps.
+    """A polynomial vector field du/dt = Θ(u) C, or map u(t+1) = Θ(u(t)) C when `discrete`.
+
+    Time is measured in sampling steps.
 
     Attributes:
-        powers: exponents ``(p, D)`` of the terms that are used; D = d without waves.
-        coefficients: C ``(p, d)``, or ``(m, p, d)`` for an ensemble of equations in these terms,
-            which takes as many times as many states, those of its first member first.
-        discrete: a map rather than a vector field.
-        substeps: Runge–Kutta steps for one sampling step of a vector field.
-        waves: further variables to make terms of.
+        powers: exponents ``(p, D)`` of the terms; D = d without waves.
+        coefficients: C ``(p, d)``, or ``(m, p, d)`` for an ensemble of m equations in the same
+            terms. An ensemble takes m times as many states, those of its first member first.
+        discrete: True for a map, False for a vector field.
+        substeps: Runge–Kutta steps within one sampling step of a vector field.
+        waves: additional variables from which terms are built.
 
     """
 
@@ -95,16 +108,16 @@ class Polynomial:
     def advance(self, u: FloatArray) -> FloatArray:
         """Return the states ``(n, d)`` one sampling step later.
 
-        Vector fields are integrated with the eighth-order steps of DOP853 [hairer1993], without
-        step size control: `with_substeps` has chosen the number of steps.
+        Vector fields are integrated with the eighth-order formula of DOP853 [hairer1993] at a fixed
+        step size: `with_substeps` has chosen the number of steps.
         """
         return self.rate(u) if self.discrete else self._integrate(u, self.substeps)
 
     def with_substeps(self, u: FloatArray, tolerance: float) -> Polynomial:
-        """Return a copy with the fewest substeps that halving changes by less than `tolerance`.
+        """Return a copy with the fewest substeps whose halving changes less than `tolerance`.
 
         Args:
-            u: states ``(n, d)`` to judge by.
+            u: states ``(n, d)`` on which the change is measured.
             tolerance: largest change of any variable over one sampling step.
 
         """

@@ -1,4 +1,4 @@
-"""Ridge regression from normal equations gathered in chunks."""
+"""Ridge regression from normal equations that are accumulated in chunks."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ __all__ = ["Equations", "NormalEquations", "select_ridge"]
 
 
 class Equations(Protocol):
-    """What can be added to and solved for a readout."""
+    """Equations for a readout, to which samples can be added and which can be solved."""
 
     def add(self, features: FloatArray, targets: FloatArray) -> None:
         """Add rows of features and targets."""
         ...
 
     def solve(self, ridge: float) -> FloatArray:
-        """Return the readout for a penalty."""
+        """Return the readout for this penalty."""
         ...
 
 
 class NormalEquations:
-    """Accumulate ΦᵀΦ and ΦᵀY, so that the feature matrix never has to exist at once.
+    """Accumulate ΦᵀΦ and ΦᵀY, so that the whole feature matrix never has to be stored.
 
-    The memory is O(p² + p d) whatever the number of samples.
+    Memory is O(p² + p d), whatever the number of samples.
     """
 
     def __init__(self, features: int, targets: int) -> None:
@@ -48,10 +48,11 @@ class NormalEquations:
         self._samples += len(features)
 
     def solve(self, ridge: float) -> FloatArray:
-        """Return W ``(p, d)`` minimising |ΦW - Y|²/samples + ridge |W|².
+        """Return W ``(p, d)`` that minimises |ΦW - Y|²/samples + ridge |W|².
 
-        A penalty that rounding swallows is raised tenfold until the matrix is positive definite.
-        Without a penalty, directions below rounding are dropped: the solution of least norm.
+        A penalty too small to make the matrix positive definite in floating point is raised tenfold
+        until it does. Without a penalty, directions below rounding are dropped, which gives the
+        solution of least norm.
 
         Raises:
             DivergedError: the features or the solution are not finite.
@@ -79,7 +80,7 @@ class NormalEquations:
                     ridge *= 10
             solution = linalg.cho_solve(factor, moment, check_finite=False)
         if not np.isfinite(solution).all():
-            raise DivergedError("the ridge regression has no finite solution")
+            raise DivergedError("the ridge regression has no finite solution; raise the penalty")
         return np.asarray(solution)
 
 
@@ -89,8 +90,8 @@ def select_ridge(
     predictor: Callable[[FloatArray], Predictor],
     held_out: HeldOut,
 ) -> float:
-    """Return the penalty of `grid` whose closed loop follows the held-out windows longest.
+    """Return the penalty in `grid` whose closed loop follows the held-out windows longest.
 
-    One set of normal equations serves every penalty; `predictor` makes a predictor of a readout.
+    The same normal equations serve every penalty. `predictor` makes a predictor from a readout.
     """
     return grid[held_out.best([predictor(equations.solve(ridge)) for ridge in grid])]

@@ -1,4 +1,4 @@
-"""Choosing a setting by closed-loop forecasts of training data that were held out."""
+"""Choice of settings by closed-loop forecasts of held-out training data."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ if TYPE_CHECKING:
 
 __all__ = ["FREE_RUN", "HeldOut", "hold_out", "lasting"]
 
-# Steps of the free run that a candidate has to stay finite for.
+# Length in steps of the free run in which a candidate has to stay finite.
 FREE_RUN = 1000
 
-# A chaotic error grows exponentially, so the steps below several thresholds measure the same rate
-# as one valid prediction time, with less scatter, and still rank near-perfect candidates.
+# A chaotic error grows exponentially. The times at which it passes several thresholds measure the
+# same rate as one valid prediction time, scatter less, and still rank near-perfect candidates.
 _THRESHOLDS = (0.4, 0.04, 0.004, 0.0004)
 
 
 @dataclass(frozen=True, eq=False)
 class HeldOut:
-    """Windows cut from the tail of the training trajectories.
+    """Windows cut from the end of the training trajectories.
 
     Attributes:
-        split: training points ``[0, split)`` of each trajectory may be fitted on.
+        split: candidates are fitted to the training points ``[0, split)`` of each trajectory.
         context: ``(n, C, d)``.
-        truth: ``(n, H, d)``, what followed.
-        scale: ``(d,)`` training standard deviation.
+        truth: ``(n, H, d)``, the states that followed.
+        scale: training standard deviation ``(d,)``.
 
     """
 
@@ -41,11 +41,15 @@ class HeldOut:
     scale: FloatArray
 
     def score(self, forecast: FloatArray) -> float:
-        """Return the mean fraction of the horizon before the error passes each threshold."""
+        """Return the mean fraction of the horizon before the error exceeds a threshold.
+
+        The mean is over the windows and over four thresholds from 0.4 down to 0.0004 standard
+        deviations.
+        """
         return float(self.scores(forecast).mean())
 
     def scores(self, forecast: FloatArray) -> FloatArray:
-        """Return the same of each window, ``(n,)``."""
+        """Return the score of each window, ``(n,)``."""
         with np.errstate(over="ignore", invalid="ignore"):
             error = np.sqrt((((forecast - self.truth) / self.scale) ** 2).mean(axis=2))
         error = np.where(np.isfinite(error), error, np.inf)
@@ -54,7 +58,7 @@ class HeldOut:
         return np.asarray(np.mean(shares, axis=0))
 
     def bounded(self, candidate: Predictor) -> float:
-        """Return the share of the windows from which a free run of 1,000 steps stays finite."""
+        """Return the fraction of windows whose free run of 1,000 steps stays finite."""
         values = candidate.predict(self.context, FREE_RUN).values
         return float(np.isfinite(values[:, -1]).all(axis=1).mean())
 
@@ -66,18 +70,19 @@ class HeldOut:
 
 
 def lasting(scores: Sequence[float], share: Callable[[int], float]) -> tuple[int, float]:
-    """Return the best candidate, a score counting half where free runs escape, and its share.
+    """Return the index of the best candidate and the fraction of its free runs that stay finite.
 
-    Of two that follow the held-out windows about equally long, the one whose free run then leaves
-    for infinity is the worse; one that follows twice as long is the better all the same. Free runs
-    are long: one that could not win any more is not made. The earliest wins a tie.
+    A candidate is ranked by its score times (1 + fraction)/2: one whose free runs all escape keeps
+    half of its score. Of two that follow the held-out windows about equally long, the bounded one
+    wins; one that follows twice as long wins in any case. Free runs are expensive and are skipped
+    for candidates that can no longer win. The earliest wins a tie.
 
     Args:
-        scores: one a candidate.
-        share: of a candidate's free runs, how many stay finite.
+        scores: score of each candidate.
+        share: returns the fraction of a candidate's free runs that stay finite.
 
     """
-    # Of candidates that follow nothing at all, too, one that stays finite is the better.
+    # A positive score lets a bounded candidate win where none follows the truth at all.
     scores = [score + 1e-6 for score in scores]
     ranked = sorted(range(len(scores)), key=lambda i: -scores[i])
     best, greatest, bounded = ranked[0], 0.0, 0.0
@@ -101,10 +106,10 @@ def hold_out(
     horizon: int = 300,
     least: int = 20,
 ) -> HeldOut | None:
-    """Cut windows from the last `fraction` of each trajectory ``(n, T, d)``.
+    """Cut windows from the tail of each trajectory ``(n, T, d)``, its last `fraction`.
 
-    The contexts, `warmup` points long, may reach into the fitted part; what has to be forecast
-    never does. None when the tail is shorter than `least` points: nothing could be measured.
+    The contexts have `warmup` points and may reach back before the tail; the states to be forecast
+    never do. Returns None when the tail has fewer than `least` points, too few to measure anything.
     """
     n, length, _ = values.shape
     tail = int(length * fraction)

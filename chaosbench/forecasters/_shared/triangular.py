@@ -1,4 +1,4 @@
-"""Least squares from triangular factors, for features too nearly dependent for normal equations."""
+"""Least squares by QR, for features too nearly dependent for normal equations."""
 
 from __future__ import annotations
 
@@ -15,10 +15,11 @@ __all__ = ["TriangularEquations"]
 
 
 class TriangularEquations:
-    """Accumulate R of the QR factorisation of [Φ Y], which is all that least squares need.
+    """Accumulate R of the QR factorisation of [Φ Y], which determines the least-squares solution.
 
-    Twice the work of normal equations, for twice the digits. The leading part of R is that of the
-    leading features alone, so that one factor serves every nested dictionary. Memory O((p + d)²).
+    This takes twice the work of normal equations and keeps twice as many digits. The leading block
+    of R belongs to the leading features alone, so that one factor serves every nested dictionary.
+    Memory is O((p + d)²).
     """
 
     def __init__(self) -> None:
@@ -31,7 +32,7 @@ class TriangularEquations:
         """Add the rows of `features` ``(rows, p)`` and `targets` ``(rows, d)``.
 
         Raises:
-            DivergedError: a number is not finite.
+            DivergedError: a feature or a target is not finite.
 
         """
         both = np.concatenate([features, targets], axis=1)
@@ -47,12 +48,12 @@ class TriangularEquations:
     def solve(
         self, ridge: float, *, size: int | None = None, columns: int | None = None
     ) -> FloatArray:
-        """Return W minimising |ΦW - Y|²/samples + ridge |W|², of least norm within rounding.
+        """Return W that minimises |ΦW - Y|²/samples + ridge |W|²; W has least norm within rounding.
 
         Args:
             ridge: penalty.
-            size: leading features to use, by default all.
-            columns: leading targets to fit, by default all.
+            size: number of leading features to use, all by default.
+            columns: number of leading targets to fit, all by default.
 
         Raises:
             DivergedError: the solution is not finite.
@@ -69,5 +70,5 @@ class TriangularEquations:
         shrink = values[keep] / (values[keep] ** 2 + ridge * self._samples)
         solution = right[keep].T @ (shrink[:, np.newaxis] * projected[keep, :columns])
         if not np.isfinite(solution).all():
-            raise DivergedError("the regression has no finite solution")
+            raise DivergedError("the regression has no finite solution; raise the penalty")
         return np.asarray(solution)

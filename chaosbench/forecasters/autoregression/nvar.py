@@ -15,17 +15,13 @@ from chaosbench.errors import ParameterError
 from chaosbench.forecasters._protocol import Forecast
 from chaosbench.forecasters._shared.arrays import (
     Scaler,
-    checked_context,
     checked_training,
-    closed_loop,
     delay_embedding,
-    output_bounds,
-    require_integer,
-    require_real,
-    single_threaded,
 )
 from chaosbench.forecasters._shared.ridge import NormalEquations
+from chaosbench.forecasters._shared.rollout import delay_rollout, output_bounds
 from chaosbench.forecasters._shared.selection import hold_out, lasting
+from chaosbench.forecasters._shared.settings import require_integer, require_real, single_threaded
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -35,10 +31,10 @@ if TYPE_CHECKING:
 __all__ = ["NVAR"]
 
 _CHUNK_BYTES = 32_000_000
-# Two decades apart: on Lorenz at 0.02 the best is 1e-10, on Rössler at 30 points a period 1e-4.
+# The best is 1e-10 on Lorenz at a step of 0.02, and 1e-4 on Rössler at 30 points per period.
 _RIDGES = (1e-2, 1e-4, 1e-6, 1e-8, 1e-10, 1e-12)
 _DEFAULT_RIDGE = 1e-6
-# Features beyond the authors' own are tried while they are no more than this many.
+# Other choices than the authors' are tried up to this many features.
 _FEW = 400
 
 
@@ -46,36 +42,37 @@ _FEW = 400
 class NVAR:
     """Nonlinear vector autoregression (NG-RC) [gauthier2021].
 
-    The features of the standardised series z at time t are a constant, the linear part and all
-    unique monomials of degree `order` in it,
+    The features of the standardised series z at time t are a constant, the linear part L, and all
+    unique monomials of degree `order` in L,
 
         L = z(t) ⊕ z(t-s) ⊕ … ⊕ z(t-(k-1)s),    Φ = 1 ⊕ L ⊕ {L_i L_j …},
         z(t+1) = z(t) + W Φ(t),
 
-    which reservoirpy's `NVAR` node defines (a test holds the two equal), with k = `delay`,
-    s = `stride`, and W from ridge regression on the increments. The node itself is not called: it
-    makes features one step at a time in Python.
+    with k = `delay`, s = `stride`, and W from ridge regression on the increments. These are the
+    features of reservoirpy's `NVAR` node (a test compares the two). Only the indices of the
+    monomials are taken from the node, because it computes features one step at a time in Python.
 
-    What is not set is chosen by closed-loop forecasts of the last 15% of the training data: the
-    features among k = 1 … 8, s = 1, 2 or 5 and order 2 or 3, the range of the literature, and the
-    penalty among 1e-2 … 1e-12; a score counts half where a free run of 1,000 steps leaves for
-    infinity. The readout is then refitted to all data. k = 2, s = 1 and order 2 are the authors'
-    for Lorenz at a step of 0.025, and too little for flows sampled coarser. A context has to hold
-    the states that were chosen: 36 samples at most.
+    Settings that are None are chosen by closed-loop forecasts of the last 15% of the training data:
+    the features from k = 1 … 8, s = 1, 2 or 5 and order 2 or 3, the range of the literature, and
+    the penalty from 1e-2 … 1e-12. A score is halved where all free runs of 1,000 steps diverge. The
+    readout is then refitted to all data. k = 2, s = 1 and order 2 are the authors' settings for
+    Lorenz at a time step of 0.025; they are too few for flows that are sampled more coarsely. A
+    context has to hold all delayed states, 36 samples at most.
 
     Cost: with p = 1 + kd + C(kd + order - 1, order) features, O(nT p²) time and O(p²) memory to
-    fit, for each of up to 20 choices of features, and O(p d) a step and window. Choices of more
-    than 400 features are left out, but for the authors' and a single state. It fails where the
-    flow over one step is not near a polynomial of this degree in the delayed values (coarse
-    sampling): then the polynomial map leaves the attractor, and the output is held within the
-    training range, widened by half of it on either side.
+    fit, for each of up to 20 choices of features, and O(p d) per step and window. Choices of more
+    than 400 features are not tried, except the authors' and the smallest. It fails where the flow
+    over one step is far from a polynomial of this degree in the delayed values (coarse sampling):
+    the polynomial map then leaves the attractor, and the output is clipped to the training range,
+    widened by half of it on either side.
 
     Attributes:
-        delay: number of states in the linear part, or None to choose.
-        order: degree of the monomials; 1 leaves the linear part only; None to choose.
-        stride: steps between delayed states, or None to choose.
-        ridge: penalty per sample, on standardised data, or None to choose it by held-out rollout.
-        max_features: `fit` raises `ParameterError` beyond this many features.
+        delay: number k of states in the linear part, or None to choose it.
+        order: degree of the monomials, or None to choose it; 1 keeps the linear part only.
+        stride: steps s between delayed states, or None to choose it.
+        ridge: penalty per sample, on standardised data, or None to choose it.
+        max_features: largest number of features; `fit` raises `ParameterError` where the settings
+            need more.
 
     """
 
@@ -102,15 +99,15 @@ class NVAR:
         """Solve for the readout.
 
         Raises:
-            DivergedError: non-finite training data.
-            InvalidForecastError: training trajectories shorter than the delays.
-            ParameterError: more than `max_features` features for this many variables.
+            DivergedError: the training data are not finite.
+            InvalidForecastError: the training trajectories are too short for the delays.
+            ParameterError: the settings need more than `max_features` features for these variables.
 
         """
         shapes = self._shapes(train.values.shape[2])
         shortest = min(shape.reach for shape in shapes)
         values = checked_training(train, minimum=shortest + 2, who="NVAR")
-        # Delays that cost more than a tenth of a trajectory are not worth trying.
+        # Delays longer than a tenth of a trajectory would cost too much of the data.
         longest = max(shortest, values.shape[1] // 10)
         shapes = [shape for shape in shapes if shape.reach <= longest]
         scaler = Scaler.of(values)
@@ -130,17 +127,17 @@ class NVAR:
         scores = [held_out.score(p.predict(held_out.context, horizon).values) for p in predictors]
         best, _ = lasting(scores, lambda i: held_out.bounded(predictors[i]))
         trained, ridge = candidates[best]
-        # The first increment of the tail starts from the last states before it.
+        # The first increment of the tail starts from the last states before the tail.
         trained.add(z[:, held_out.split - trained.shape.reach - 1 :])
         return trained.predictor(ridge, output_bounds(z))
 
     def _shapes(self, d: int) -> list[_Shape]:
-        """Return the features in question for `d` variables, the authors' own first."""
+        """Return the choices of features to try for `d` variables, the authors' own first."""
         shapes = []
         for default in _SHAPES:
             delay = self.delay or default.delay
             order = self.order or default.order
-            # The stride of a single state means nothing.
+            # The stride has no meaning for a single state.
             stride = self.stride or (default.stride if delay > 1 else 1)
             shapes.append(_Shape(delay, stride, order))
         shapes = list(dict.fromkeys(shapes))
@@ -148,10 +145,10 @@ class NVAR:
         if smallest.count(d) > self.max_features:
             raise ParameterError(
                 f"NVAR with delay={smallest.delay}, order={smallest.order} has "
-                f"{smallest.count(d)} features on {d} variables; lower them or raise "
+                f"{smallest.count(d)} features on {d} variables; lower delay or order, or raise "
                 f"max_features={self.max_features}"
             )
-        # What has few features is tried; the authors' own and the smallest whatever they cost.
+        # The authors' choice and the smallest are always tried, others if they have few features.
         always = (shapes[0], smallest)
         return [
             shape
@@ -162,7 +159,7 @@ class NVAR:
 
 @dataclass(frozen=True)
 class _Shape:
-    """Which features there are."""
+    """A choice of features."""
 
     delay: int
     stride: int
@@ -198,7 +195,7 @@ _SHAPES = tuple(
 
 
 class _Trained:
-    """The normal equations of one choice of features."""
+    """The normal equations for one choice of features."""
 
     def __init__(self, scaler: Scaler, shape: _Shape, z: FloatArray) -> None:
         d = z.shape[2]
@@ -217,14 +214,14 @@ class _Trained:
         self._untrained.gather(self._equations, z)
 
     def predictor(self, ridge: float, bounds: FloatArray | None = None) -> _NVARPredictor:
-        """Solve with a penalty; outputs are held between the bounds ``(2, d)``."""
+        """Solve with this penalty; outputs are clipped to the bounds ``(2, d)``."""
         return replace(self._untrained, readout=self._equations.solve(ridge), bounds=bounds)
 
 
 def _monomials(d: int, delay: int, order: int, stride: int) -> NDArray[np.intp]:
-    """Take from reservoirpy's node the factors of each of its monomials, ``(order, M)``.
+    """Return the factors of each monomial of reservoirpy's node, ``(order, M)``.
 
-    The node itself computes them one sample at a time in Python; `features` does so in batches.
+    The node computes the monomials one sample at a time in Python; `features` does so in batches.
     """
     if order == 1:
         return np.empty((1, 0), dtype=np.intp)
@@ -238,7 +235,7 @@ def _monomials(d: int, delay: int, order: int, stride: int) -> NDArray[np.intp]:
 
 
 def features(linear: FloatArray, monomials: NDArray[np.intp]) -> FloatArray:
-    """Return constant, linear part and monomials, ``(rows, p)``."""
+    """Return the constant, the linear part and the monomials, ``(rows, p)``."""
     rows, width = linear.shape
     phi = np.empty((rows, 1 + width + monomials.shape[1]))
     phi[:, 0] = 1.0
@@ -270,24 +267,13 @@ class _NVARPredictor:
 
     @single_threaded
     def predict(self, context: FloatArray, horizon: int) -> Forecast:
-        needed = max(self.lags) + 1
-        rows, alive = checked_context(
+        values = delay_rollout(
+            lambda states: np.asarray(features(states, self.monomials) @ self.readout),
             context,
             horizon,
-            d=self.readout.shape[1],
-            minimum=needed,
-            used=needed,
+            scaler=self.scaler,
+            lags=self.lags,
             who="NVAR",
+            box=self.bounds,
         )
-        memory = self.scaler.apply(rows)
-
-        def step(latest: FloatArray) -> FloatArray:
-            memory[:, :-1] = memory[:, 1:]
-            memory[:, -1] = latest
-            phi = features(delay_embedding(memory, self.lags)[:, 0], self.monomials)
-            new = latest + phi @ self.readout
-            return new if self.bounds is None else np.clip(new, *self.bounds)
-
-        start = memory[:, -1].copy()
-        memory[:, 1:] = memory[:, :-1].copy()  # the first step shifts the context back in place
-        return Forecast(self.scaler.undo(closed_loop(step, start, horizon, alive)))
+        return Forecast(values[0])

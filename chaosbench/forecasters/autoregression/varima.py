@@ -1,4 +1,4 @@
-"""Vector autoregression with moving average, by two least-squares regressions."""
+"""Vector autoregression with a moving average, fitted by two least-squares regressions."""
 
 from __future__ import annotations
 
@@ -15,21 +15,20 @@ from chaosbench.forecasters._shared.arrays import (
     Scaler,
     checked_context,
     checked_training,
-    closed_loop,
     covariance_root,
     delay_embedding,
-    require_integer,
-    single_threaded,
 )
+from chaosbench.forecasters._shared.rollout import closed_loop
+from chaosbench.forecasters._shared.settings import require_integer, single_threaded
 
 if TYPE_CHECKING:
     from chaosbench.trajectories import FloatArray, Trajectories
 
 __all__ = ["VARIMA"]
 
-_INVERTIBLE = 0.98  # bound of the roots of the moving average
-_RESOLVED = 1e-8  # least singular value that is fitted, of the largest
-_LONG = 10  # least order of the autoregression that finds the innovations
+_INVERTIBLE = 0.98  # largest root of the moving average
+_RESOLVED = 1e-8  # smallest singular value that is fitted, relative to the largest
+_LONG = 10  # lowest order of the autoregression that finds the innovations
 
 
 @dataclass(frozen=True)
@@ -38,32 +37,35 @@ class VARIMA:
 
         w(t) = c + Σ_{i=1}^p A_i w(t-i) + e(t) + Σ_{j=1}^q M_j e(t-j)
 
-    with w the standardised variables, all together, or for ``differences=1`` their differences, and
-    then without c. The coefficients are found after Hannan and Rissanen: a long autoregression
-    gives the innovations e, and least squares on lagged w and e the rest [hannan1982]. darts leaves
-    them to the maximum likelihood of statsmodels, which needed 9 s for 1,000 points of Lorenz at p
-    = 3, stopped before it converged, and is out of reach for 40 variables; with q = 0 the two are
-    the same estimate but for the first p points. Moving averages that are not invertible are shrunk
-    until their largest root is 0.98. On each context the innovations are computed from e = 0 on;
-    then the recursion goes on with e = 0, for all windows together (a test holds it equal to
-    statsmodels' filter with the same coefficients).
+    where w are the standardised variables, all together. With ``differences=1``, w are their first
+    differences and there is no c.
 
-    The recursion must not explode, which the likelihood rules out and least squares do not. What
-    varies by less than 1e-8 of the whole is not fitted: lags of data without noise nearly depend on
-    each other, and coefficients of 1e7 magnify every error however small the roots. Nor do such
-    data tell autoregression and moving average apart: a fit with a root beyond 1 is made again
-    without the moving average, and shrunk until no root exceeds 1 where that does not help.
+    The coefficients are estimated by the method of Hannan and Rissanen [hannan1982]: a long
+    autoregression gives the innovations e, and least squares on lagged w and e gives the
+    coefficients. darts uses the maximum likelihood of statsmodels instead, which needed 9 s for
+    1,000 points of Lorenz at p = 3, stopped before it converged, and is too slow for 40 variables.
+    With q = 0 both estimates are the same except for the first p points. Moving averages that are
+    not invertible are shrunk until their largest root is 0.98. On each context the innovations are
+    computed starting from e = 0. The forecast continues the recursion with e = 0, for all windows
+    together (a test compares it with statsmodels' filter at the same coefficients).
+
+    The recursion must not explode. Maximum likelihood rules this out, least squares do not.
+    Therefore directions whose variation is below 1e-8 of the largest are not fitted: lags of
+    noise-free data are nearly dependent, and coefficients of 1e7 magnify every error, however small
+    the roots. Nor can such data tell autoregression and moving average apart: a fit with a root
+    beyond 1 is repeated without the moving average, and if that does not help, it is shrunk until
+    no root exceeds 1.
 
     The samples are paths in which e is drawn from the normal distribution with the covariance of
-    the residuals; all windows see the same draws.
+    the residuals; all windows use the same draws.
 
-    Cost: O(nT (max(10, p+q) d)²) time and O(nT max(10, p+q) d) memory to fit, O(C (p+q) d²) a
-    window and O((p+q) d²) a step. It fails on chaos by construction: a linear map has no chaotic
-    attractor, so its forecast turns into a decaying or growing oscillation within about a period.
+    Cost: O(nT (max(10, p+q) d)²) time and O(nT max(10, p+q) d) memory to fit, O(C (p+q) d²) per
+    window and O((p+q) d²) per step. It fails on chaos by construction: a linear map has no chaotic
+    attractor, so its forecast turns into a decaying or growing oscillation within about one period.
 
     Attributes:
         p: order of the autoregression.
-        differences: d, 0 or 1.
+        differences: order d of differencing, 0 or 1.
         q: order of the moving average, 0 for none.
         samples: number of sampled paths, 0 for none.
 
@@ -92,8 +94,9 @@ class VARIMA:
         """Fit by least squares.
 
         Raises:
-            DivergedError: non-finite training data.
-            InvalidForecastError: training trajectories too short for the long autoregression.
+            DivergedError: the training data are not finite.
+            InvalidForecastError: the training trajectories are too short for the long
+                autoregression.
 
         """
         long = max(_LONG, self.p + self.q) if self.q else 0
@@ -135,7 +138,7 @@ class VARIMA:
 
 
 def _lagged(w: FloatArray, order: int) -> tuple[FloatArray, FloatArray]:
-    """Return w(t) and [w(t-1), …, w(t-order)] for every t that has them all."""
+    """Return w(t) and [w(t-1), …, w(t-order)] for every t that has all of these lags."""
     embedded = delay_embedding(w, tuple(range(order + 1)))
     d = w.shape[2]
     return embedded[..., :d], embedded[..., d:]
@@ -144,7 +147,7 @@ def _lagged(w: FloatArray, order: int) -> tuple[FloatArray, FloatArray]:
 def _least_squares(
     target: FloatArray, past: FloatArray, constant: bool
 ) -> tuple[FloatArray, FloatArray]:
-    """Return slope ``(k, d)`` and intercept ``(d,)``; the slope of least norm where it is free."""
+    """Return slope ``(k, d)`` of least norm and intercept ``(d,)``."""
     y, x = target.reshape(-1, target.shape[2]), past.reshape(-1, past.shape[2])
     shift = (x.mean(axis=0), y.mean(axis=0)) if constant else (np.zeros(x.shape[1]), 0.0 * y[0])
     slope = np.linalg.lstsq(x - shift[0], y - shift[1], rcond=_RESOLVED)[0]
@@ -152,12 +155,12 @@ def _least_squares(
 
 
 def _invertible(moving_average: FloatArray, d: int) -> FloatArray:
-    """Shrink ``(q d, d)`` until the innovations forget how they began."""
+    """Shrink ``(q d, d)`` until the innovations forget their initial values."""
     return -_shrunk(-moving_average, d, _INVERTIBLE)
 
 
 def _radius(coefficients: FloatArray, d: int) -> float:
-    """Return the size of the largest root of a recursion ``(k d, d)``, newest lag first."""
+    """Return the modulus of the largest root of a recursion ``(k d, d)``, newest lag first."""
     if not len(coefficients):
         return 0.0
     companion = np.eye(len(coefficients), k=-d)
@@ -166,7 +169,7 @@ def _radius(coefficients: FloatArray, d: int) -> float:
 
 
 def _shrunk(coefficients: FloatArray, d: int, limit: float) -> FloatArray:
-    """Shrink all roots of a recursion alike until none exceeds the limit."""
+    """Shrink all roots of a recursion by one factor until none exceeds the limit."""
     radius = _radius(coefficients, d)
     if radius <= limit:
         return coefficients
@@ -179,7 +182,7 @@ class _VARIMAPredictor:
     config: VARIMA
     scaler: Scaler
     seed: int
-    root: FloatArray  # (d, d), of the innovations' covariance
+    root: FloatArray  # (d, d), a square root of the covariance of the innovations
     intercept: FloatArray  # (d,)
     autoregression: FloatArray  # (p d, d), newest lag first
     moving_average: FloatArray  # (q d, d), newest lag first
@@ -232,7 +235,7 @@ class _VARIMAPredictor:
             return Forecast(values)
         samples = []
         for k in range(config.samples):
-            # Of the same draws for every window, so that a batch does not matter.
+            # The same draws for every window: a forecast does not depend on its batch.
             rng = np.random.default_rng([self.seed, k])
             samples.append(path(rng.standard_normal((horizon, d)) @ self.root.T))
         return Forecast(values, np.stack(samples))

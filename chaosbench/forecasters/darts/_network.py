@@ -1,4 +1,4 @@
-"""Training and rolling out darts' networks, all windows together."""
+"""Training and rollout of darts' networks, for all windows together."""
 
 from __future__ import annotations
 
@@ -14,15 +14,9 @@ import numpy as np
 
 from chaosbench.errors import DivergedError
 from chaosbench.forecasters._protocol import Forecast
-from chaosbench.forecasters._shared.arrays import (
-    Scaler,
-    checked_context,
-    checked_training,
-    closed_loop,
-    output_bounds,
-    require_integer,
-    require_real,
-)
+from chaosbench.forecasters._shared.arrays import Scaler, checked_context, checked_training
+from chaosbench.forecasters._shared.rollout import closed_loop, output_bounds
+from chaosbench.forecasters._shared.settings import require_integer, require_real
 from chaosbench.forecasters.darts._series import series, silence
 
 if TYPE_CHECKING:
@@ -31,39 +25,40 @@ if TYPE_CHECKING:
 __all__ = ["ChunkNetwork", "DartsNetwork"]
 
 _VALIDATION_WINDOWS = 512
-_FINAL_RATE = 0.01  # of the initial learning rate, at the end of the cosine
+_FINAL_RATE = 0.01  # learning rate at the end of the cosine, relative to the initial one
 
 
 @dataclass(frozen=True)
 class DartsNetwork(ABC):
-    """What darts' networks have in common; each subclass names its darts model and its layers.
+    """Settings and training of darts' networks; a subclass names its darts model and its layers.
 
     darts builds the network f for chunks of the standardised series z,
 
         z(t+1), …, z(t+O) = f(z(t-I+1), …, z(t)),
 
-    all variables together, and its weights minimise darts' own loss with darts' own optimiser, the
-    mean squared error with Adam [kingma2015], over windows drawn at random. The loop is ours:
-    through Lightning a step of a small network took 7.5 ms where the network itself took 1 ms. The
-    learning rate falls along half a cosine, and the gradient is clipped to a norm of 1. The last
-    `validation` of each trajectory is only validated on, after every epoch; the weights that were
-    best there are kept, and training stops after `patience` epochs without a better one. Training
-    is in single precision, forecasting in double: a window is then forecast alike alone and among
-    others. The rollout is darts' autoregression by whole chunks, for all windows at once (a test
-    holds it equal to darts' predict); nothing in it keeps a closed loop on the attractor, so
-    outputs are held within half a range of the training data. It runs on a GPU where torch finds
-    one, and there the last bits of two fits may differ.
+    all variables together. Training minimises darts' own loss, the mean squared error, with darts'
+    own optimiser, Adam [kingma2015], over randomly drawn windows. The training loop is our own:
+    through Lightning, a step of a small network took 7.5 ms, of which the network itself took 1 ms.
+    The learning rate falls along half a cosine, and the gradient is clipped to a norm of 1. The
+    last part of each trajectory, a fraction `validation`, is held out and evaluated after every
+    epoch. The weights with the best validation are kept, and training stops after `patience` epochs
+    without improvement. Training is in single precision and forecasting in double, so that a window
+    has the same forecast alone and in a batch. The rollout is darts' autoregression by whole
+    chunks, for all windows at once (a test compares it with darts' predict). Nothing in it keeps a
+    closed loop on the attractor, so outputs are clipped to the training range, widened by half of
+    it on either side. It runs on a GPU where torch finds one; there, the last bits of two fits may
+    differ.
 
     Attributes:
-        input_length: steps I that the network sees.
-        epochs: number of epochs at most.
-        steps: batches an epoch; fewer where the training data have fewer windows than that.
-        batch: windows a batch.
-        learning_rate: of Adam, at the start.
-        validation: fraction of the training data that is only validated on, in [0, 0.5].
-        patience: epochs without a better validation before training stops.
-        seconds: wall time after which training stops with the best weights so far; a guard, since
-            such a stop cannot be reproduced.
+        input_length: number of steps I that the network sees.
+        epochs: largest number of epochs.
+        steps: batches per epoch; fewer where the training data have fewer windows.
+        batch: windows per batch.
+        learning_rate: initial learning rate of Adam.
+        validation: fraction of the training data that is held out for validation, in [0, 0.5].
+        patience: epochs without a better validation after which training stops.
+        seconds: wall time after which training stops with the best weights so far. This is a
+            safeguard: a run that it stops cannot be reproduced.
 
     """
 
@@ -91,18 +86,19 @@ class DartsNetwork(ABC):
     @property
     @abstractmethod
     def window(self) -> int:
-        """Points of a training trajectory that the network needs at least."""
+        """Points that a training trajectory needs at least."""
 
     @abstractmethod
     def arguments(self) -> dict[str, Any]:
-        """Return darts' own arguments for the layers."""
+        """Return darts' arguments for the layers."""
 
     def fit(self, train: Trajectories, *, seed: int) -> _NetworkPredictor:
         """Train the network.
 
         Raises:
-            DivergedError: non-finite training data, or a training that leaves the finite numbers.
-            InvalidForecastError: training trajectories shorter than one window.
+            DivergedError: the training data are not finite, or training produces non-finite
+                weights.
+            InvalidForecastError: the training trajectories are shorter than one window.
 
         """
         return _fit(self, train, seed=seed)
@@ -113,8 +109,8 @@ class ChunkNetwork(DartsNetwork):
     """A network that forecasts a chunk of several steps at once.
 
     Attributes:
-        output_length: steps O of a chunk. Short chunks are easier to learn, long ones are fed back
-            less often; on chaos the short ones win.
+        output_length: number of steps O of a chunk. Short chunks are easier to learn, long ones are
+            fed back less often; on chaos the short ones win.
 
     """
 
@@ -130,7 +126,7 @@ class ChunkNetwork(DartsNetwork):
 
     @property
     def window(self) -> int:
-        """One chunk of input and one of output."""
+        """One chunk of input and one chunk of output."""
         return self.input_length + self.output_length
 
 
@@ -158,7 +154,7 @@ def _fit(config: DartsNetwork, train: Trajectories, *, seed: int) -> _NetworkPre
 
 
 def _untrained(config: DartsNetwork, z: Any, seed: int) -> Any:
-    """Let darts draw the network: a fit of no epochs, which writes and prints nothing."""
+    """Let darts initialise the network by a fit of no epochs, without files or output."""
     import darts.models
 
     model = getattr(darts.models, config.network)(
@@ -180,7 +176,7 @@ def _untrained(config: DartsNetwork, z: Any, seed: int) -> Any:
 
 @dataclass(frozen=True, eq=False)
 class _Windows:
-    """Pairs of past and future, drawn from trajectories ``(n, T, d)``."""
+    """Pairs of past and future in trajectories ``(n, T, d)``."""
 
     pieces: Any  # (n, windows, d, past + shift), a view
     past: int
@@ -190,14 +186,14 @@ class _Windows:
         return int(self.pieces.shape[0] * self.pieces.shape[1])
 
     def take(self, rows: Any) -> tuple[Any, Any]:
-        """Return past ``(b, I, d)`` and future ``(b, O, d)`` of some windows."""
+        """Return past ``(b, I, d)`` and future ``(b, O, d)`` of the given windows."""
         count = self.pieces.shape[1]
         window = self.pieces[rows // count, rows % count].transpose(1, 2)
         return window[:, : self.past], window[:, -self.future :]
 
 
 def _windows(module: Any, config: DartsNetwork, data: Any) -> tuple[_Windows, _Windows | None]:
-    """Cut the training windows, and those whose future lies in the tail held out."""
+    """Cut the training windows, and the windows whose future lies in the held-out tail."""
     shape = module.train_sample_shape
     past, future = shape["past_target"][0], shape["future_target"][0]
     shift = module.output_chunk_length
@@ -260,10 +256,10 @@ def _train(config: DartsNetwork, module: Any, data: Any) -> None:
             break
     if kept is not None:
         module.load_state_dict(kept)
-    exploded = every is not None and kept is None  # no score was a number
+    exploded = every is not None and kept is None  # every score was NaN
     if exploded or not all(bool(p.isfinite().all()) for p in module.parameters()):
         raise DivergedError(
-            f"{type(config).__name__}: training left the finite numbers; lower learning_rate, "
+            f"{type(config).__name__}: training produced non-finite weights; lower learning_rate, "
             f"now {config.learning_rate:g}"
         )
 
@@ -271,7 +267,7 @@ def _train(config: DartsNetwork, module: Any, data: Any) -> None:
 def _call(
     module: Any, past: Any, stage: Any, future: Any = None, state: Any = None
 ) -> tuple[Any, Any]:
-    """Run the network, ``(b, I, d)`` to ``(b, O, d)`` and its recurrent state."""
+    """Apply the network, ``(b, I, d)`` to ``(b, O, d)``, and return its recurrent state too."""
     from darts.utils.data.torch_datasets.utils import PLModuleInput
 
     output = module(PLModuleInput(past_target=past, future_target=future, state=state, stage=stage))
@@ -282,7 +278,7 @@ def _call(
 class _NetworkPredictor:
     config: DartsNetwork
     scaler: Scaler
-    bounds: FloatArray  # least and greatest outputs (2, d), standardised
+    bounds: FloatArray  # lowest and highest outputs (2, d), standardised
     model: Any  # the darts model; `model.model` is the torch module
     device: str
 

@@ -1,4 +1,4 @@
-"""What the adapters of darts share: silence, and arrays as darts' series."""
+"""What the adapters of darts share: silenced output, and arrays as darts' series."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["series", "silence"]
 
 @contextmanager
 def silence() -> Iterator[None]:
-    """Keep the warnings and log lines of darts and of what it stands on to themselves."""
+    """Suppress warnings and log lines of darts and of the libraries that it uses."""
     previous = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:
@@ -29,7 +29,7 @@ def silence() -> Iterator[None]:
 
 
 def series(z: FloatArray) -> list[Any]:
-    """Turn ``(n, T, d)`` into one darts series a trajectory."""
+    """Turn ``(n, T, d)`` into a list of darts series, one per trajectory."""
     from darts import TimeSeries
 
     return [TimeSeries.from_values(trajectory) for trajectory in z]

@@ -9,13 +9,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from chaosbench.forecasters._shared.arrays import (
-    Scaler,
-    checked_training,
-    require_integer,
-    require_real,
-    single_threaded,
-)
+from chaosbench.forecasters._shared.arrays import Scaler, checked_training
+from chaosbench.forecasters._shared.settings import require_integer, require_real, single_threaded
 from chaosbench.forecasters.darts._series import series, silence
 from chaosbench.forecasters.darts.regression import LagPredictor
 
@@ -37,26 +32,27 @@ class LightGBM:
 
         z_i(t+1) = Σ_b ν tree_{i,b}(z(t), …, z(t-lags+1))
 
-    on the standardised variables z: one ensemble a variable, each tree fitted to what the ones
-    before it left over, shrunk by ν. darts and LightGBM grow the trees; the rollout asks LightGBM
-    for all windows at once, on darts' own lag columns (a test holds it equal to darts' predict).
+    on the standardised variables z. Each variable has its own ensemble, in which each tree is
+    fitted to the residual of the previous ones and shrunk by ν. darts and LightGBM grow the trees.
+    The rollout calls LightGBM for all windows at once, on darts' own lag columns (a test compares
+    it with darts' predict).
 
-    Cost: O(d trees · nT min(lags d, max_columns)) time to fit and O(nT lags d) memory, O(d trees ·
-    depth) a step and window, and half a millisecond a step and variable for the call. It fails by
-    quantisation
-    as the random forest does: the forecast is a step function of the state, and nothing much
-    outside the training range can be predicted.
+    Cost: O(d trees · nT min(lags d, max_columns)) time and O(nT lags d) memory to fit, O(d trees ·
+    depth) per step and window, and half a millisecond per step and variable for the call. It fails
+    by quantisation, as the random forest does: the forecast is a step function of the state, and it
+    hardly leaves the training range.
 
     Attributes:
-        lags: number of past steps, or None for 20, and fewer beyond 6 variables: 120 lagged values
-            in all, at least 3 steps.
-        trees: number of trees a variable, or None for 300, and fewer beyond 20 variables: 6,000
+        lags: number of past steps, or None for 20, reduced beyond 6 variables to 120 lagged values
+            in all, and at least 3 steps.
+        trees: number of trees per variable, or None for 300, reduced beyond 20 variables to 6,000
             in all.
-        leaves: of a tree.
+        leaves: largest number of leaves of a tree.
         learning_rate: shrinkage ν, in (0, 1].
-        min_samples: training rows a leaf holds at least.
-        max_columns: bound on the lagged values that a tree may use, drawn anew for each; all of
-            three variables at the default lags, and what keeps 40 variables affordable.
+        min_samples: smallest number of training rows in a leaf.
+        max_columns: largest number of lagged values that a tree may use, drawn anew for each tree.
+            At the default lags it allows all lagged values of three variables; it keeps 40
+            variables affordable.
 
     """
 
@@ -83,7 +79,7 @@ class LightGBM:
 
     @single_threaded
     def fit(self, train: Trajectories, *, seed: int) -> LagPredictor:
-        """Grow the trees; raise `DivergedError` on non-finite training."""
+        """Grow the trees; raise `DivergedError` on non-finite training data."""
         d = train.values.shape[2]
         lags = max(_LEAST_LAGS, min(_LAGS, _COLUMNS // d)) if self.lags is None else self.lags
         values = checked_training(train, minimum=lags + 1, who="LightGBM")
@@ -107,7 +103,7 @@ class LightGBM:
                 verbose=-1,
             )
             model.fit(series(scaler.apply(values)))
-        # darts wraps the regressors of several variables into one of scikit-learn's.
+        # For several variables, darts wraps the regressors in one of scikit-learn's.
         regressors = getattr(model.model, "estimators_", [model.model])
         boosters = [regressor.booster_ for regressor in regressors]
 

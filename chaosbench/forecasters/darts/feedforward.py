@@ -1,11 +1,11 @@
-"""darts' networks without recurrence or attention: stacks of perceptrons, mixers, linear maps."""
+"""darts' networks without recurrence or attention: perceptron stacks, mixers, linear maps."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from chaosbench.forecasters._shared.arrays import require_real
+from chaosbench.forecasters._shared.settings import require_real
 from chaosbench.forecasters.darts._network import ChunkNetwork
 
 __all__ = ["NBEATS", "DLinear", "NHiTS", "NLinear", "TSMixer", "TiDE"]
@@ -17,20 +17,21 @@ class NBEATS(ChunkNetwork):
 
         r_0 = z,    (b_s, f_s) = MLP_s(r_{s-1}),    r_s = r_{s-1} - b_s,    ẑ = Σ_s f_s
 
-    over the flattened chunk of all variables: each stack explains away what it can of its input and
-    hands on the rest. The generic stacks, of one block each; darts' default of 30 stacks of width
-    256 has 6.6 million weights, too many for one core. Training, rollout and the
-    other settings: `ChunkNetwork`.
+    on the flattened chunk of all variables: each stack explains what it can of its input and passes
+    on the rest. The stacks are generic, with one block each. darts' default of 30 stacks of width
+    256 has 6.6 million weights, too many for one core. Training, rollout and the other settings are
+    those of `ChunkNetwork`.
 
-    Cost: O(P) time a window and training step with P = O(stacks (layers width² + (I + O) d width))
-    weights, O(batch P) in all; O(n P / O) a step of the rollout; P numbers of memory. Of darts'
-    networks the best on chaos (published and measured here). It fails by drift: nothing keeps the
-    closed loop on the attractor, and after its valid prediction time it may settle on a cycle.
+    Cost: with P = O(stacks (layers width² + (I + O) d width)) weights, O(P) time per window of a
+    training step, so O(batch P) per training step, and O(n P / O) per step of the rollout; memory
+    for P numbers. It is the best of darts' networks on chaos, both in published comparisons and as
+    measured here. It fails by drift: nothing keeps the closed loop on the attractor, and after its
+    valid prediction time it may settle on a cycle.
 
     Attributes:
-        stacks: number of stacks, each of one block.
-        layers: of the perceptron of a block.
-        width: of these layers.
+        stacks: number of stacks, each with one block.
+        layers: number of layers in the perceptron of a block.
+        width: width of these layers.
 
     """
 
@@ -42,7 +43,7 @@ class NBEATS(ChunkNetwork):
     width: int = 128
 
     def arguments(self) -> dict[str, Any]:
-        """Return darts' own arguments for the layers."""
+        """Return darts' arguments for the layers."""
         return {
             "output_chunk_length": self.output_length,
             "num_stacks": self.stacks,
@@ -59,18 +60,19 @@ class NHiTS(ChunkNetwork):
         (b_s, f_s) = MLP_s(maxpool_s(r_{s-1})),    r_s = r_{s-1} - interpolate(b_s),
         ẑ = Σ_s interpolate_s(f_s)
 
-    N-BEATS whose stacks see the past at several resolutions and forecast at several, interpolated.
-    darts chooses pooling and interpolation from the chunk lengths. No dropout: the data are not
-    noisy. Training, rollout and the other settings: `ChunkNetwork`.
+    N-BEATS whose stacks see the past at several resolutions and forecast at several resolutions,
+    joined by interpolation. darts chooses pooling and interpolation from the chunk lengths. There
+    is no dropout by default, because the data are not noisy. Training, rollout and the other
+    settings are those of `ChunkNetwork`.
 
-    Cost: as `NBEATS`. It fails as it does, and where the pooling takes the detail that chaos
+    Cost: as for `NBEATS`. It fails as `NBEATS` does, and where pooling removes details that chaos
     amplifies.
 
     Attributes:
-        stacks: number of stacks, each of one block.
-        layers: of the perceptron of a block.
-        width: of these layers.
-        dropout: in these layers, in [0, 0.9].
+        stacks: number of stacks, each with one block.
+        layers: number of layers in the perceptron of a block.
+        width: width of these layers.
+        dropout: dropout rate in these layers, in [0, 0.9].
 
     """
 
@@ -87,7 +89,7 @@ class NHiTS(ChunkNetwork):
         require_real(self, "dropout", high=0.9)
 
     def arguments(self) -> dict[str, Any]:
-        """Return darts' own arguments for the layers."""
+        """Return darts' arguments for the layers."""
         return {
             "output_chunk_length": self.output_length,
             "num_stacks": self.stacks,
@@ -100,22 +102,22 @@ class NHiTS(ChunkNetwork):
 
 @dataclass(frozen=True)
 class TiDE(ChunkNetwork):
-    """TiDE, the dense encoder–decoder, darts' `TiDEModel` [das2023], [herzen2022].
+    """TiDE, a dense encoder and decoder, darts' `TiDEModel` [das2023], [herzen2022].
 
         e = encoder(z),    g_1, …, g_O = decoder(e),    ẑ_h = MLP(g_h) + (L z)_h
 
-    over the flattened chunk of all variables, from residual blocks of two layers with a linear
-    bypass; L is a linear map from the past to the future of each variable. Training, rollout and
-    the other settings: `ChunkNetwork`.
+    on the flattened chunk of all variables. Encoder and decoder consist of residual blocks of two
+    layers with a linear bypass; L is a linear map from the past to the future of each variable.
+    Training, rollout and the other settings are those of `ChunkNetwork`.
 
-    Cost: with P = O(layers width² + (I + O) d width) weights, O(batch P) a training step, O(n P /
-    O) a step of the rollout. It fails as `NBEATS` does, somewhat sooner.
+    Cost: with P = O(layers width² + (I + O) d width) weights, O(batch P) per training step and O(n
+    P / O) per step of the rollout. It fails as `NBEATS` does, somewhat sooner.
 
     Attributes:
-        layers: residual blocks of the encoder, and of the decoder.
-        width: of their hidden layers.
-        decoder_width: numbers g that the decoder gives a step of the output.
-        dropout: in the blocks, in [0, 0.9].
+        layers: number of residual blocks in the encoder, and in the decoder.
+        width: width of their hidden layers.
+        decoder_width: length of the vector g_h that the decoder gives for each step of the output.
+        dropout: dropout rate in the blocks, in [0, 0.9].
 
     """
 
@@ -132,7 +134,7 @@ class TiDE(ChunkNetwork):
         require_real(self, "dropout", high=0.9)
 
     def arguments(self) -> dict[str, Any]:
-        """Return darts' own arguments for the layers."""
+        """Return darts' arguments for the layers."""
         return {
             "output_chunk_length": self.output_length,
             "num_encoder_layers": self.layers,
@@ -152,16 +154,16 @@ class TSMixer(ChunkNetwork):
 
         u = norm(z + relu(W_time z)),    z' = norm(u + MLP_features(u)).
 
-    Training, rollout and the other settings: `ChunkNetwork`.
+    Training, rollout and the other settings are those of `ChunkNetwork`.
 
-    Cost: O(batch blocks O width (O + width)) a training step; O(n blocks width (O + width)) a step
-    of the rollout. It fails as `NBEATS` does; the norm within every step hides amplitudes, and
-    these decide on chaos.
+    Cost: O(batch blocks O width (O + width)) per training step and O(n blocks width (O + width))
+    per step of the rollout. It fails as `NBEATS` does. In addition, the norm within every step
+    hides amplitudes, which are decisive on chaos.
 
     Attributes:
         blocks: number of mixing blocks.
-        width: features, and width of the perceptron that mixes them.
-        dropout: in the blocks, in [0, 0.9].
+        width: number of features, and width of the perceptron that mixes them.
+        dropout: dropout rate in the blocks, in [0, 0.9].
 
     """
 
@@ -177,7 +179,7 @@ class TSMixer(ChunkNetwork):
         require_real(self, "dropout", high=0.9)
 
     def arguments(self) -> dict[str, Any]:
-        """Return darts' own arguments for the layers."""
+        """Return darts' arguments for the layers."""
         return {
             "output_chunk_length": self.output_length,
             "num_blocks": self.blocks,
@@ -193,12 +195,12 @@ class DLinear(ChunkNetwork):
 
         ẑ = W_s (z - m) + W_t m,    m = moving average of z over `kernel` steps
 
-    over the flattened chunk of all variables: a vector autoregression by chunks, split into trend
-    and remainder, which makes it no more general than one matrix. Training, rollout and the other
-    settings: `ChunkNetwork`; the learning rate is ten times that of the networks.
+    on the flattened chunk of all variables. This is a vector autoregression by chunks. The split
+    into trend and remainder makes it no more general than one matrix. Training, rollout and the
+    other settings are those of `ChunkNetwork`. The learning rate is ten times that of the networks.
 
-    Cost: O(batch I O d²) a training step, O(n I d²) a step of the rollout. It fails on chaos by
-    construction: a linear map has no chaotic attractor.
+    Cost: O(batch I O d²) per training step and O(n I d²) per step of the rollout. It fails on chaos
+    by construction: a linear map has no chaotic attractor.
 
     Attributes:
         kernel: steps of the moving average.
@@ -213,7 +215,7 @@ class DLinear(ChunkNetwork):
     kernel: int = 5
 
     def arguments(self) -> dict[str, Any]:
-        """Return darts' own arguments for the layers."""
+        """Return darts' arguments for the layers."""
         return {"output_chunk_length": self.output_length, "kernel_size": self.kernel}
 
 
@@ -223,14 +225,13 @@ class NLinear(ChunkNetwork):
 
         ẑ = z(t) + W (z - z(t)) + b
 
-    over the flattened chunk of all variables: a vector autoregression by chunks of what differs
-    from the newest value. Training, rollout and the other settings: `ChunkNetwork`; the learning
-    rate is ten times that of the networks.
+    on the flattened chunk of all variables: a vector autoregression by chunks of the differences
+    from the newest value. Training, rollout and the other settings are those of `ChunkNetwork`. The
+    learning rate is ten times that of the networks.
 
-    Cost: O(batch I O d²) a training step, O(n I d²) a step of the rollout. It fails on chaos by
-    construction: a linear map has no chaotic attractor, and one that is blind to the place on the
-    attractor has no mean to return to either.
-
+    Cost: O(batch I O d²) per training step and O(n I d²) per step of the rollout. It fails on chaos
+    by construction: a linear map has no chaotic attractor. This one depends only on differences and
+    does not know where on the attractor it is, so it has no mean to return to either.
     """
 
     network: ClassVar[str] = "NLinearModel"
@@ -240,5 +241,5 @@ class NLinear(ChunkNetwork):
     learning_rate: float = 1e-2
 
     def arguments(self) -> dict[str, Any]:
-        """Return darts' own arguments for the layers."""
+        """Return darts' arguments for the layers."""
         return {"output_chunk_length": self.output_length}

@@ -1,4 +1,4 @@
-"""Kalman filter of a linear state space, identified by darts."""
+"""Kalman filter of a linear state-space model that darts identifies."""
 
 from __future__ import annotations
 
@@ -14,11 +14,10 @@ from chaosbench.forecasters._shared.arrays import (
     Scaler,
     checked_context,
     checked_training,
-    closed_loop,
     covariance_root,
-    require_integer,
-    single_threaded,
 )
+from chaosbench.forecasters._shared.rollout import closed_loop
+from chaosbench.forecasters._shared.settings import require_integer, single_threaded
 from chaosbench.forecasters.darts._series import series, silence
 
 if TYPE_CHECKING:
@@ -28,35 +27,38 @@ if TYPE_CHECKING:
 
 __all__ = ["Kalman"]
 
-# Least variance of the observation noise: without one a constant variable would have no gain.
+# Smallest variance of the observation noise: without noise, a constant variable has no gain.
 _NOISE = 1e-8
 
 
 @dataclass(frozen=True)
 class Kalman:
-    """Linear state space and its Kalman filter, darts' `KalmanForecaster` [vanoverschee1994].
+    """Linear state-space model with Kalman filter, darts' `KalmanForecaster` [vanoverschee1994].
 
         x(t+1) = A x(t) + v(t),    z(t) = C x(t) + w(t)
 
-    on the standardised variables z, all together [herzen2022]. darts identifies A, C and the
-    covariances of v and w by the subspace method N4SID; on each context the filter starts from x =
-    0 with unit covariance, and then runs on without data. The gains do not depend on the data, so
-    one recursion serves all windows. It is darts' (a test holds the two equal for small N) but for
-    keeping the covariance symmetric: without that its rounding errors grow, and darts' own filter
-    diverged on noise-free Lorenz from N = 6 on.
+    for the standardised variables z, all together [herzen2022]. darts identifies A, C and the
+    covariances of v and w by the subspace method N4SID. On each context the filter starts from x =
+    0 with unit covariance; the forecast continues it without data. The gains do not depend on the
+    data, so that one recursion serves all windows. It is darts' recursion (a test compares the two
+    for small N), but it keeps the covariance symmetric: otherwise rounding errors grow, and darts'
+    own filter diverged on noise-free Lorenz from N = 6 on.
 
-    The samples are paths of the model: the state drawn from what the filter leaves open, then noise
-    v and w at every step; the forecast is the path without noise. All windows see the same draws.
+    The samples are paths of the model: the state is drawn from the covariance that the filter
+    leaves, and noise v and w is added at every step. The point forecast is the path without noise.
+    All windows use the same draws.
 
-    darts' identification takes a singular value decomposition of all its points at once, in time
-    and memory that grow as their cube and square, and hangs beyond some 1,200: only the last
-    `points` of the first trajectory are used. Cost: O(points³) time to fit, O(C (N + d)³) for the
-    gains, O(N (N + d)) a step and window. It fails on chaos by construction: a linear map has no
-    chaotic attractor, and identified from a short piece of the data it may even be unstable.
+    darts' identification takes a singular value decomposition of all its points at once, whose time
+    and memory grow as their cube and square; it hangs beyond some 1,200 points. Therefore only the
+    last `points` of the first trajectory are used.
+
+    Cost: O(points³) time to fit, O(C (N + d)³) for the gains, O(N (N + d)) per step and window. It
+    fails on chaos by construction: a linear map has no chaotic attractor, and when it is identified
+    from a short piece of data it may even be unstable.
 
     Attributes:
         units: dimension N of the state x.
-        points: training points used at most.
+        points: largest number of training points that are used.
         samples: number of sampled paths, 0 for none.
 
     """
@@ -77,7 +79,7 @@ class Kalman:
 
     @single_threaded
     def fit(self, train: Trajectories, *, seed: int) -> _KalmanPredictor:
-        """Identify the state space; raise `DivergedError` on non-finite training."""
+        """Identify the model; raise `DivergedError` on non-finite training data."""
         values = checked_training(train, minimum=4 * max(10, self.units), who="Kalman")
         scaler = Scaler.of(values)
         with silence():
@@ -112,7 +114,7 @@ class _KalmanPredictor:
             state = state @ a.T + (z[:, t] - state @ c.T) @ gain.T
             covariance = a @ covariance @ a.T + kalman.q - gain @ cross.T
             covariance = (covariance + covariance.T) / 2
-        # The filter's state is already that of the step ahead.
+        # The state of the filter is already one step ahead.
         path = self._path(z[:, -1], state, horizon, alive, noise=None)
         if not self.samples:
             return Forecast(path)
@@ -120,7 +122,7 @@ class _KalmanPredictor:
         root, open_root = covariance_root(joint), covariance_root(covariance)
         made = []
         for k in range(self.samples):
-            # Of the same draws for every window, so that a batch does not matter.
+            # The same draws for every window: a forecast does not depend on its batch.
             rng = np.random.default_rng([self.seed, k])
             start = state + open_root @ rng.standard_normal(len(a))
             noises = rng.standard_normal((horizon, len(root))) @ root.T
@@ -136,7 +138,7 @@ class _KalmanPredictor:
         *,
         noise: FloatArray | None,
     ) -> FloatArray:
-        """Run on from states ``(n, N)``, with noises ``(H, N + d)`` of state and observation."""
+        """Continue from states ``(n, N)``, with noise ``(H, N + d)`` of state and observation."""
         space = self.model.darts_kf.kf.state_space
         a, c = space.a, space.c
         noises = np.zeros((horizon, len(a) + len(c))) if noise is None else noise

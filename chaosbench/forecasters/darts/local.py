@@ -1,4 +1,4 @@
-"""darts' local models: each window and each variable is fitted by itself, on its context."""
+"""darts' local models: each variable of each window is fitted separately, on its context."""
 
 from __future__ import annotations
 
@@ -10,16 +10,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from chaosbench.errors import ParameterError
 from chaosbench.forecasters._protocol import Forecast
-from chaosbench.forecasters._shared.arrays import (
-    ESCAPE,
-    Scaler,
-    checked_context,
-    checked_training,
-    require_integer,
-    single_threaded,
-)
+from chaosbench.forecasters._shared.arrays import Scaler, checked_context, checked_training
+from chaosbench.forecasters._shared.rollout import ESCAPE
+from chaosbench.forecasters._shared.settings import require_flag, require_integer, single_threaded
 from chaosbench.forecasters.darts._series import series, silence
 
 if TYPE_CHECKING:
@@ -32,21 +26,21 @@ __all__ = ["FFT", "ExponentialSmoothing", "FourTheta", "Theta"]
 class _Local(ABC):
     """A univariate model that is fitted to every context anew.
 
-    That is how such models work: the training data give the number of variables and the scale,
-    nothing else. A variable that does not move within a context is repeated.
+    The training data only give the number of variables and the scale. A variable that is constant
+    within a context is repeated.
     """
 
     libraries: ClassVar[tuple[str, ...]] = ("scipy.linalg", "darts.models")
 
     def fit(self, train: Trajectories, *, seed: int) -> _LocalPredictor:  # noqa: ARG002
-        """Measure the scale; raise `DivergedError` on non-finite training."""
+        """Measure the scale; raise `DivergedError` on non-finite training data."""
         values = checked_training(train, minimum=1, who=type(self).__name__)
         return _LocalPredictor(config=self, scaler=Scaler.of(values))
 
     @property
     @abstractmethod
     def minimum(self) -> int:
-        """Points of a context that the model needs at least."""
+        """Points that a context needs at least."""
 
     @abstractmethod
     def model(self, variable: Any) -> Any:
@@ -59,16 +53,17 @@ class Theta(_Local):
 
         ŷ(C+h) = ℓ(C) + b (1 - 1/θ) (h - 1 + (1 - (1-α)^C) / α)
 
-    the level ℓ(t) = α y(t) + (1-α) ℓ(t-1) of simple exponential smoothing, and half the slope b of
-    the least-squares line through the context. Fitted per variable on each context; the training
-    data are not used. With a `season`, its additive pattern is removed before and added back; the
-    other modes fail on data that are not positive.
+    with the level ℓ(t) = α y(t) + (1-α) ℓ(t-1) of simple exponential smoothing (SES) and half the
+    slope b of the least-squares line through the context. The model is fitted per variable on each
+    context; the training data are not used. With a `season`, its additive pattern is removed first
+    and added back afterwards; multiplicative seasons fail on data that are not positive.
 
-    Cost: O(C) for each of the n d fits times the steps of the optimiser, about 5 ms for C = 512. It
-    fails on chaos as persistence does: on finely sampled data α is 1, and the level the last value.
+    Cost: O(C) for each step of the optimiser in each of the n d fits, about 5 ms for C = 512. It
+    fails on chaos as persistence does: on finely sampled data α is 1, and the level is the last
+    value.
 
     Attributes:
-        theta: coefficient θ of the theta line, at least 1; 2 is the method's own, 1 is SES.
+        theta: coefficient θ of the theta line, at least 1; 2 is the original method, 1 is SES.
         season: steps of a season that is removed first; 1 for none.
 
     """
@@ -84,7 +79,7 @@ class Theta(_Local):
 
     @property
     def minimum(self) -> int:
-        """Two seasons."""
+        """Two seasons, and at least 10 points."""
         return max(10, 2 * self.season)
 
     def model(self, variable: Any) -> Any:  # noqa: ARG002
@@ -102,20 +97,20 @@ class FourTheta(_Local):
 
         ŷ(C+h) = SES[θ y + (1-θ) l](C) / θ + (1 - 1/θ) l(C+h)
 
-    with l the least-squares line through the context and SES simple exponential smoothing: the
-    theta method with smoothing and line weighted by θ. At θ = 2 without a season it is `Theta`
-    itself. What makes 4Theta another method is its selection: θ is the one of 1, 2, 3 that fits the
-    context with the least mean absolute error, darts' `FourTheta.select_best_model`, and a season
-    is found by the autocorrelation of the context. The selection over multiplicative models,
-    exponential trends and multiplicative seasons is for positive data only; standardised ones are
-    not, and neither darts nor its source tries these there. Fitted per variable on each context;
-    the training data are not used.
+    where l is the least-squares line through the context and SES simple exponential smoothing: the
+    theta method with smoothing and line weighted by θ. At θ = 2 without a season it is `Theta`. It
+    differs by its selection: θ is the one of 1, 2, 3 that fits the context with the least mean
+    absolute error, by darts' `FourTheta.select_best_model`, and a season is found by the
+    autocorrelation of the context. The selection among multiplicative models, exponential trends
+    and multiplicative seasons needs positive data. Standardised data are not positive, and for them
+    neither darts nor the source tries these. The model is fitted per variable on each context; the
+    training data are not used.
 
     Cost: four fits where `Theta` takes one, and the decomposition. It fails as `Theta` does; a
-    season that is found in chaos is none.
+    season that it finds in chaos is spurious.
 
     Attributes:
-        theta: coefficient θ of the theta line, at least 1, or None to choose.
+        theta: coefficient θ of the theta line, at least 1, or None to choose it.
         season: steps of a season that is removed first, additively; 1 for none, None to look for
             one.
 
@@ -132,7 +127,7 @@ class FourTheta(_Local):
 
     @property
     def minimum(self) -> int:
-        """Two seasons."""
+        """Two seasons, and at least 10 points."""
         return max(10, 2 * (self.season or 1))
 
     def model(self, variable: Any) -> Any:
@@ -157,15 +152,17 @@ class FourTheta(_Local):
 class FFT(_Local):
     """Fourier extrapolation, darts' `FFT` [herzen2022].
 
-        ŷ(C+h) = y_K(1 + (h-1) mod C),    y_K = Σ over the K largest of Fourier's coefficients of y
+        ŷ(C+h) = y_K(1 + (h-1) mod C),    y_K = the sum of the K largest Fourier components of y
 
-    the context, reduced to its strongest frequencies, begins again. Fitted per variable on each
-    context; the training data are not used. Cost: O(n d C log C). It fails already at the first
-    step: the frequencies are multiples of 1/C, so the forecast continues the beginning of the
-    context and not its end, which it joins only where the context is one whole period.
+    The context, reduced to its strongest frequencies, is repeated. The model is fitted per variable
+    on each context; the training data are not used.
+
+    Cost: O(n d C log C). It fails at the first step: the frequencies are multiples of 1/C, so the
+    forecast continues the beginning of the context and not its end. The two join only where the
+    context is one whole period.
 
     Attributes:
-        frequencies: number K of coefficients that are kept; a real oscillation takes two.
+        frequencies: number K of Fourier coefficients that are kept; a real oscillation takes two.
 
     """
 
@@ -180,35 +177,36 @@ class FFT(_Local):
 
     @property
     def minimum(self) -> int:
-        """Enough for two turns."""
+        """10 points."""
         return 10
 
     def model(self, variable: Any) -> Any:  # noqa: ARG002
         """Return the darts model, not yet fitted."""
         from darts.models import FFT as Model
 
-        # Nothing here has a calendar, in which darts would look for seasons.
+        # The data have no calendar, in which darts would look for seasons.
         return Model(nr_freqs_to_keep=self.frequencies, required_matches=set())
 
 
 @dataclass(frozen=True)
 class ExponentialSmoothing(_Local):
-    """Holt's damped trend, with Winters' season, darts' `ExponentialSmoothing` [winters1960].
+    """Holt's damped trend with Winters' season, darts' `ExponentialSmoothing` [winters1960].
 
         ℓ(t) = α (y(t) - s(t-P)) + (1-α) (ℓ(t-1) + φ b(t-1)),
         b(t) = β (ℓ(t) - ℓ(t-1)) + (1-β) φ b(t-1),
         ŷ(C+h) = ℓ(C) + (φ + … + φ^h) b(C) + s
 
-    with a level ℓ, a trend b that fades by φ, and where `season` is given an additive season s of P
-    steps [hyndman2021], [herzen2022]. statsmodels finds α, β, φ and the initial values by maximum
-    likelihood. Fitted per variable on each context; the training data are not used.
+    with a level ℓ, a trend b that fades by the factor φ, and, where `season` is given, an additive
+    season s of P steps [hyndman2021], [herzen2022]. statsmodels finds α, β, φ and the initial
+    values by maximum likelihood. The model is fitted per variable on each context; the training
+    data are not used.
 
-    Cost: O(C) for each of the n d fits times the steps of the optimiser, about 25 ms for C = 512; a
-    season adds P unknowns, and half a second. It fails on chaos because the trend is a straight
+    Cost: O(C) for each step of the optimiser in each of the n d fits, about 25 ms for C = 512; a
+    season adds P unknowns and half a second. It fails on chaos because the trend is a straight
     line, which the state leaves within a fraction of a period.
 
     Attributes:
-        damped: let the trend fade.
+        damped: whether the trend fades.
         season: steps P of a season; 1 for none.
 
     """
@@ -221,15 +219,12 @@ class ExponentialSmoothing(_Local):
     season: int = 1
 
     def __post_init__(self) -> None:
-        if not isinstance(self.damped, bool):
-            raise ParameterError(
-                f"ExponentialSmoothing: damped must be True or False, not {self.damped!r}"
-            )
+        require_flag(self, "damped")
         require_integer(self, "season", minimum=1)
 
     @property
     def minimum(self) -> int:
-        """Two seasons and what the trend takes."""
+        """Two seasons and two points for the trend, and at least 12 points."""
         return max(12, 2 * self.season + 2)
 
     def model(self, variable: Any) -> Any:  # noqa: ARG002

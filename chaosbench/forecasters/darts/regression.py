@@ -10,15 +10,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from chaosbench.forecasters._protocol import Forecast
-from chaosbench.forecasters._shared.arrays import (
-    Scaler,
-    checked_context,
-    checked_training,
-    closed_loop,
-    require_integer,
-    require_real,
-    single_threaded,
-)
+from chaosbench.forecasters._shared.arrays import Scaler, checked_context, checked_training
+from chaosbench.forecasters._shared.rollout import closed_loop
+from chaosbench.forecasters._shared.settings import require_integer, require_real, single_threaded
 from chaosbench.forecasters.darts._series import series, silence
 
 if TYPE_CHECKING:
@@ -35,16 +29,16 @@ class LinearRegression:
 
         z(t+1) = c + Σ_{i=0}^{lags-1} A_i z(t-i)
 
-    on the standardised variables z, all of them at once. darts fits it; the rollout is the same
-    recursion on darts' own lag columns for all windows together, because darts' loop copies the
-    whole history at every step (a test holds the two equal).
+    on the standardised variables z, all together. darts fits it. The rollout is the same recursion
+    on darts' own lag columns, for all windows together, because darts' loop copies the whole
+    history at every step (a test compares the two).
 
-    Cost: O(nT (lags d)²) time and O(nT lags d) memory to fit, O(lags d²) a step and window. It
+    Cost: O(nT (lags d)²) time and O(nT lags d) memory to fit, O(lags d²) per step and window. It
     fails on chaos by construction: a linear map has no chaotic attractor, so its forecast turns
-    into a decaying or growing oscillation within about a period.
+    into a decaying or growing oscillation within about one period.
 
     Attributes:
-        lags: number of past steps p.
+        lags: number of past steps.
 
     """
 
@@ -60,7 +54,7 @@ class LinearRegression:
 
     @single_threaded
     def fit(self, train: Trajectories, *, seed: int) -> LagPredictor:  # noqa: ARG002
-        """Fit by least squares; raise `DivergedError` on non-finite training."""
+        """Fit by least squares; raise `DivergedError` on non-finite training data."""
         values = checked_training(train, minimum=self.lags + 1, who="LinearRegression")
         scaler = Scaler.of(values)
         with silence():
@@ -87,23 +81,24 @@ class RandomForest:
 
         z(t+1) = mean over trees of tree_b(z(t), …, z(t-lags+1))
 
-    on the standardised variables z; every tree predicts all variables together. darts and
-    scikit-learn grow the forest; the rollout walks all trees of all windows at once, on darts' own
-    lag columns (a test holds it equal to darts' predict).
+    on the standardised variables z; every tree predicts all variables together. Each tree is grown
+    on a bootstrap sample, a fraction `max_samples` of the rows, and tries a fraction `max_features`
+    of the columns at each split. darts and scikit-learn grow the forest. The rollout walks through
+    all trees for all windows at once, on darts' own lag columns (a test compares it with darts'
+    predict).
 
-    Each tree sees a bootstrap of `max_samples` of the rows and tries `max_features` of the columns
-    at a split. Cost: O(trees · nT log(nT) · max_samples · max_features · lags d) time to fit,
-    O(trees · depth) a step and window. It fails by quantisation: a forecast is a mean of training
-    values, so a step smaller than the leaves is rounded away, the rollout falls onto a periodic
-    orbit, and nothing outside the training range can be predicted.
+    Cost: O(trees · nT log(nT) · max_samples · max_features · lags d) time to fit, O(trees · depth)
+    per step and window. It fails by quantisation: a forecast is a mean of training values, so
+    changes smaller than the leaves are lost, the rollout falls onto a periodic orbit, and it never
+    leaves the training range.
 
     Attributes:
         lags: number of past steps.
         trees: number of trees.
-        max_depth: of a tree, or None to grow until the leaves are pure.
-        max_samples: fraction of the rows each tree is grown on, in (0, 1].
+        max_depth: largest depth of a tree, or None to grow it until the leaves are pure.
+        max_samples: fraction of the rows on which each tree is grown, in (0, 1].
         max_features: fraction of the columns tried at a split, in (0, 1].
-        max_columns: bound on the columns tried at a split, which keeps 40 variables affordable.
+        max_columns: largest number of columns tried at a split; it keeps 40 variables affordable.
 
     """
 
@@ -126,7 +121,7 @@ class RandomForest:
 
     @single_threaded
     def fit(self, train: Trajectories, *, seed: int) -> LagPredictor:
-        """Grow the forest; raise `DivergedError` on non-finite training."""
+        """Grow the forest; raise `DivergedError` on non-finite training data."""
         values = checked_training(train, minimum=self.lags + 1, who="RandomForest")
         scaler = Scaler.of(values)
         columns = self.lags * values.shape[2]
@@ -153,7 +148,7 @@ class RandomForest:
 
 @dataclass(frozen=True, eq=False)
 class LagPredictor:
-    """Rolls a regression on lagged values out, all windows together."""
+    """Iterates a regression on lagged values for all windows together."""
 
     who: str
     lags: int
@@ -212,7 +207,7 @@ class _Forest:
         )
 
     def predict(self, rows: FloatArray) -> FloatArray:
-        """Return the mean of the trees, ``(n, lags d)`` to ``(n, d)``."""
+        """Return the mean over the trees, ``(n, lags d)`` to ``(n, d)``."""
         # scikit-learn compares in single precision.
         x = rows.astype(np.float32)
         window = np.arange(len(rows))[:, np.newaxis]

@@ -1,4 +1,4 @@
-"""darts' networks that go along the sequence: recurrent, convolutional, attentive."""
+"""darts' networks for sequences: recurrent, convolutional and attention networks."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any, ClassVar
 
 from chaosbench.errors import ParameterError
-from chaosbench.forecasters._shared.arrays import require_real
+from chaosbench.forecasters._shared.settings import require_real
 from chaosbench.forecasters.darts._network import ChunkNetwork, DartsNetwork
 
 __all__ = ["GRU", "LSTM", "TCN", "TemporalFusionTransformer", "Transformer"]
@@ -16,12 +16,12 @@ __all__ = ["GRU", "LSTM", "TCN", "TemporalFusionTransformer", "Transformer"]
 
 @dataclass(frozen=True)
 class _Recurrent(DartsNetwork):
-    """darts' `RNNModel`: it forecasts one step, and its state carries what it has seen.
+    """darts' `RNNModel`, which forecasts one step and carries the past in its state.
 
     Attributes:
         width: number of units N.
-        layers: of units.
-        training_length: steps of a training sequence, longer than `input_length`.
+        layers: number of layers of units.
+        training_length: steps of a training sequence, more than `input_length`.
 
     """
 
@@ -49,11 +49,11 @@ class _Recurrent(DartsNetwork):
 
     @property
     def window(self) -> int:
-        """One training sequence and the step behind it."""
+        """One training sequence and the step after it."""
         return self.training_length + 1
 
     def arguments(self) -> dict[str, Any]:
-        """Return darts' own arguments for the layers."""
+        """Return darts' arguments for the layers."""
         return {
             "model": self.cell,
             "hidden_dim": self.width,
@@ -68,20 +68,20 @@ class LSTM(_Recurrent):
 
         (h, c)(t) = LSTM(z(t), (h, c)(t-1)),    ẑ(t+1) = V h(t) + b
 
-    with gates i, f, o and candidate g, c ← f∘c + i∘g, h = o∘tanh(c). `RNNModel` and not
-    `BlockRNNModel`: it is trained to forecast every next step of a sequence (teacher forcing), and
-    fed its own forecasts it keeps its state, which is the recurrent network of the literature
-    [vlachas2020]. The state starts from zero `input_length` steps before the forecast. Training,
-    rollout and the other settings: `DartsNetwork`, with chunks of one step.
+    with gates i, f, o and candidate g: c ← f∘c + i∘g, h = o∘tanh(c). The model is `RNNModel` and
+    not `BlockRNNModel`. It is trained to forecast every next step of a sequence (teacher forcing),
+    and it keeps its state when it is fed its own forecasts: this is the recurrent network of the
+    literature [vlachas2020]. The state starts from zero `input_length` steps before the forecast.
+    Training, rollout and the other settings are those of `DartsNetwork`, with chunks of one step.
 
-    Cost: O(batch training_length layers N (N + d)) a training step, O(n layers N (N + d)) a step of
-    the rollout. It fails by exposure: it has learnt on true inputs only, and errors of its own make
-    it drift off the attractor.
+    Cost: O(batch training_length layers N (N + d)) per training step and O(n layers N (N + d)) per
+    step of the rollout. It fails by exposure bias: it is trained on true inputs only, and its own
+    errors make it drift off the attractor.
 
     Attributes:
         width: number of units N.
-        layers: of units.
-        training_length: steps of a training sequence, longer than `input_length`.
+        layers: number of layers of units.
+        training_length: steps of a training sequence, more than `input_length`.
 
     """
 
@@ -94,12 +94,13 @@ class GRU(_Recurrent):
 
         h(t) = u∘h(t-1) + (1-u)∘tanh(W z(t) + r∘(U h(t-1)) + b),    ẑ(t+1) = V h(t) + b_o
 
-    with gates u and r from z(t) and h(t-1). Otherwise as `LSTM`, at three quarters of its weights.
+    with gates u and r from z(t) and h(t-1). Everything else is as for `LSTM`, with three quarters
+    of its weights.
 
     Attributes:
         width: number of units N.
-        layers: of units.
-        training_length: steps of a training sequence, longer than `input_length`.
+        layers: number of layers of units.
+        training_length: steps of a training sequence, more than `input_length`.
 
     """
 
@@ -110,18 +111,18 @@ class GRU(_Recurrent):
 class TCN(ChunkNetwork):
     """Temporal convolutional network, darts' `TCNModel` [bai2018], [herzen2022].
 
-    Residual blocks of causal convolutions whose dilation doubles from block to block until the
-    output sees the whole input; it is trained to give, at every step of the input, the value
-    `output_length` later. Training, rollout and the other settings: `ChunkNetwork`.
+    Residual blocks of causal convolutions, whose dilation doubles from block to block until the
+    output sees the whole input. At every step of the input it is trained to give the value
+    `output_length` later. Training, rollout and the other settings are those of `ChunkNetwork`.
 
-    Cost: O(batch I blocks kernel filters²) a training step, O(n I blocks kernel filters² / O) a
-    step of the rollout, with blocks = O(log(I / kernel)). It fails sooner than the perceptrons
-    of its cost: its first output within a chunk has seen as little as its last.
+    Cost: O(batch I blocks kernel filters²) per training step and O(n I blocks kernel filters² / O)
+    per step of the rollout, with blocks = O(log(I / kernel)). It fails sooner than perceptrons of
+    the same cost: its first output within a chunk has seen as little as its last.
 
     Attributes:
         kernel: taps of a convolution, fewer than `input_length`.
-        filters: channels.
-        dropout: in the blocks, in [0, 0.9].
+        filters: number of channels.
+        dropout: dropout rate in the blocks, in [0, 0.9].
 
     """
 
@@ -143,7 +144,7 @@ class TCN(ChunkNetwork):
                 )
 
     def arguments(self) -> dict[str, Any]:
-        """Return darts' own arguments for the layers."""
+        """Return darts' arguments for the layers."""
         return {
             "output_chunk_length": self.output_length,
             "kernel_size": self.kernel,
@@ -156,20 +157,20 @@ class TCN(ChunkNetwork):
 class Transformer(ChunkNetwork):
     """Encoder–decoder transformer, darts' `TransformerModel` [vaswani2017], [herzen2022].
 
-    Every step is a token; the encoder attends to the past, the decoder to it and to what it has
-    forecast of the chunk so far, softmax(Q Kᵀ/√width) V in `heads` parts. It is trained with the
-    true chunk shifted by one (teacher forcing), and forecasts token by token. Training, rollout
-    and the other settings: `ChunkNetwork`.
+    Every step is a token. The encoder attends to the past; the decoder attends to the encoder's
+    output and to the part of the chunk that it has already forecast, softmax(Q Kᵀ/√width) V in
+    `heads` parts. It is trained with the true chunk shifted by one step (teacher forcing) and
+    forecasts token by token. Training, rollout and the other settings are those of `ChunkNetwork`.
 
-    Cost: O(batch layers (I + O) width (I + O + width)) a training step; the rollout decodes a chunk
-    anew for each of its steps, O(n layers (I/O + O) width²) a step. It fails by blurring: attention
-    averages over similar pasts, and normalised tokens keep small differences badly.
+    Cost: O(batch layers (I + O) width (I + O + width)) per training step. The rollout decodes a
+    chunk anew for each of its steps, O(n layers (I/O + O) width²) per step. It fails by blurring:
+    attention averages over similar pasts, and normalised tokens lose small differences.
 
     Attributes:
-        layers: of the encoder, and of the decoder.
-        width: of a token, even and a multiple of `heads`.
-        heads: of the attention.
-        dropout: in every layer, in [0, 0.9].
+        layers: number of layers of the encoder, and of the decoder.
+        width: length of a token, even and a multiple of `heads`.
+        heads: number of attention heads.
+        dropout: dropout rate in every layer, in [0, 0.9].
 
     """
 
@@ -188,7 +189,7 @@ class Transformer(ChunkNetwork):
         _require_heads(self)
 
     def arguments(self) -> dict[str, Any]:
-        """Return darts' own arguments for the layers."""
+        """Return darts' arguments for the layers."""
         return {
             "output_chunk_length": self.output_length,
             "num_encoder_layers": self.layers,
@@ -204,20 +205,20 @@ class Transformer(ChunkNetwork):
 class TemporalFusionTransformer(ChunkNetwork):
     """Temporal fusion transformer, darts' `TFTModel` [lim2021], [herzen2022].
 
-    A learnt selection of variables, an LSTM over the chunk, attention over all its steps, and gated
-    residual layers between them. The point forecast with the squared error in place of its
-    quantiles, and the position in the chunk in place of covariates, of which there are none.
-    Training, rollout and the other settings: `ChunkNetwork`.
+    A learned selection of variables, an LSTM over the chunk, attention over all steps of the chunk,
+    and gated residual layers between them. It makes point forecasts with the squared error instead
+    of quantiles, and the position in the chunk takes the place of covariates, of which there are
+    none. Training, rollout and the other settings are those of `ChunkNetwork`.
 
-    Cost: O(batch (I + O) (d + layers) width²) a training step, O(n (I/O + 1) (d + layers) width²) a
-    step of the rollout: the most expensive of darts' networks at a given width. It fails as
-    `Transformer` does.
+    Cost: O(batch (I + O) (d + layers) width²) per training step and O(n (I/O + 1) (d + layers)
+    width²) per step of the rollout: the most expensive of darts' networks at a given width. It
+    fails as `Transformer` does.
 
     Attributes:
-        layers: of the LSTM.
-        width: of the hidden states, even and a multiple of `heads`.
-        heads: of the attention.
-        dropout: in every layer, in [0, 0.9].
+        layers: number of layers of the LSTM.
+        width: width of the hidden states, even and a multiple of `heads`.
+        heads: number of attention heads.
+        dropout: dropout rate in every layer, in [0, 0.9].
 
     """
 
@@ -236,7 +237,7 @@ class TemporalFusionTransformer(ChunkNetwork):
         _require_heads(self)
 
     def arguments(self) -> dict[str, Any]:
-        """Return darts' own arguments for the layers."""
+        """Return darts' arguments for the layers."""
         from torch import nn
 
         return {

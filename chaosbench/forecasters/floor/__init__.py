@@ -1,1 +1,1 @@
-"""The floor: forecasts that any method must beat."""
+"""Baselines: simple forecasts that any method must beat."""

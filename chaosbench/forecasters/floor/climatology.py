@@ -20,14 +20,16 @@ __all__ = ["Climatology"]
 class Climatology:
     """Climatology: ŷ_i(C+h) = mean of the training values of variable i.
 
-    The floor for long horizons: beyond predictability the mean has the least squared error of all
-    constants, one training standard deviation [murphy1992]. Every variable gets its own mean over
-    all trajectories and times. Cost: O(n T d) to fit, O(n H d) to write the answer. It ignores the
-    context and fails wherever the state is away from the mean, that is, nearly always.
+    The baseline for long horizons: beyond the limit of predictability, the mean has the least
+    squared error of all constants, one training standard deviation [murphy1992]. The mean of each
+    variable is taken over all trajectories and times.
+
+    Cost: O(n T d) to fit, O(n H d) to write the answer. It ignores the context and fails wherever
+    the state is away from the mean, which is nearly always.
     """
 
     def fit(self, train: Trajectories, *, seed: int) -> _ClimatologyPredictor:  # noqa: ARG002
-        """Take the mean of each variable; raise `DivergedError` on non-finite training."""
+        """Take the mean of each variable; raise `DivergedError` on non-finite training data."""
         values = checked_training(train, minimum=1, who="Climatology")
         return _ClimatologyPredictor(mean=Scaler.of(values).mean)
 

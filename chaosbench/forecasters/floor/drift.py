@@ -20,14 +20,15 @@ __all__ = ["Drift"]
 class Drift:
     """Drift: ŷ(C+h) = y(C) + h (y(C) - y(1)) / (C-1) for every step h of the horizon.
 
-    Persistence that goes on at the mean slope of the context [hyndman2021]; every variable has its
-    own line. Nothing is learnt from the training data (only their number of variables). Cost: O(n H
-    d) to write the answer. It fails as soon as the state turns: what it adds to persistence is
-    noise on a bounded attractor, and over long horizons it leaves every bound.
+    Persistence that continues with the mean slope of the context [hyndman2021]. Each variable has
+    its own line. Only the number of variables is taken from the training data.
+
+    Cost: O(n H d) to write the answer. It fails as soon as the state turns: on a bounded attractor
+    the slope adds only noise to persistence, and over long horizons the line leaves every bound.
     """
 
     def fit(self, train: Trajectories, *, seed: int) -> _DriftPredictor:  # noqa: ARG002
-        """Remember the number of variables; raise `DivergedError` on non-finite training."""
+        """Store the number of variables; raise `DivergedError` on non-finite training data."""
         values = checked_training(train, minimum=1, who="Drift")
         return _DriftPredictor(d=values.shape[2])
 

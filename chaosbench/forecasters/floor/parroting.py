@@ -8,12 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from chaosbench.forecasters._protocol import Forecast
-from chaosbench.forecasters._shared.arrays import (
-    Scaler,
-    checked_context,
-    checked_training,
-    require_integer,
-)
+from chaosbench.forecasters._shared.arrays import Scaler, checked_context, checked_training
+from chaosbench.forecasters._shared.settings import require_integer
 
 if TYPE_CHECKING:
     from chaosbench.trajectories import FloatArray, Trajectories
@@ -25,21 +21,23 @@ __all__ = ["ContextParroting"]
 class ContextParroting:
     """Nearest-neighbour copying within the context [zhang2025], after Lorenz's analogues.
 
-    With z the context, each variable z-scored over the context so that all count alike, the last
-    `window` steps are compared with every earlier stretch of the same length,
+    Let z be the context with each variable z-scored over the context, so that all variables count
+    alike. The last `window` steps are compared with every earlier stretch of the same length,
 
         m = argmin_j Σ_{i<window} |z(C-1-i) - z(j-i)|²,    ŷ(C-1+h) = y(m + 1 + (h-1) mod P),
 
-    where P = C-1-m: the copy runs from the match to the end of the context, and then starts again
-    behind the match, which is what copying from one's own output gives. Stretches that overlap the
-    last `window` steps are left out: on finely sampled data the step before is always the best
-    match, and the copy would be persistence [theiler1986]. Of equally good matches the latest wins.
+    where P = C-1-m. The copy runs from the match to the end of the context and then starts again
+    after the match, as if it continued from its own output. Stretches that overlap the last
+    `window` steps are excluded: on finely sampled data the step before is always the best match,
+    and the copy would be persistence [theiler1986]. Of equally good matches the latest wins.
 
-    Nothing is learnt from the training data (only its number of variables), and all variables are
-    matched and copied together. Cost: O(n C window d) time and O(n C d) memory, independent of T.
-    A context shorter than two windows shrinks the window to half of it; one of a single point is
-    repeated. It fails when the context holds no close recurrence: the expected distance of the
-    best match grows as C^(-1/D) with the dimension D of the attractor.
+    Only the number of variables is taken from the training data. All variables are matched and
+    copied together. In a context shorter than two windows, the window shrinks to half of the
+    context; a context of one point is repeated.
+
+    Cost: O(n C window d) time and O(n C d) memory, independent of T. It fails when the context
+    holds no close recurrence: the expected distance of the best match falls only as C^(-1/D), where
+    D is the dimension of the attractor.
 
     Attributes:
         window: length of the stretch that is matched, in steps.
@@ -52,7 +50,7 @@ class ContextParroting:
         require_integer(self, "window", minimum=1)
 
     def fit(self, train: Trajectories, *, seed: int) -> _ParrotingPredictor:  # noqa: ARG002
-        """Remember the number of variables; raise `DivergedError` on non-finite training."""
+        """Store the number of variables; raise `DivergedError` on non-finite training data."""
         values = checked_training(train, minimum=1, who="ContextParroting")
         return _ParrotingPredictor(config=self, d=values.shape[2])
 
@@ -76,7 +74,7 @@ class _ParrotingPredictor:
         if window == 0:
             return np.repeat(values, horizon, axis=0)
         z = Scaler.of(values[np.newaxis]).apply(values)
-        # Candidate j ends at j; the last one whose stretch does not overlap the query's ends at
+        # Candidate j ends at j. The last one that does not overlap the query ends at
         # length - 1 - window.
         ends = np.arange(window - 1, length - window)
         distance = np.zeros(len(ends))

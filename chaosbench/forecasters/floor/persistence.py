@@ -20,14 +20,15 @@ __all__ = ["Persistence"]
 class Persistence:
     """Persistence: ŷ(C+h) = y(C) for every step h of the horizon.
 
-    The floor that every forecaster has to clear, and the best constant forecast over a horizon
-    much shorter than the correlation time [hyndman2021]. All variables are forecast at once. Cost:
-    nothing to fit, O(n H d) to write the answer. It fails as soon as the state moves: on Lorenz
-    the error passes 0.4 standard deviations after about 0.06 Lyapunov times.
+    The baseline that every forecaster has to beat, and the best constant forecast over a horizon
+    much shorter than the correlation time [hyndman2021]. All variables are forecast at once.
+
+    Cost: nothing to fit, O(n H d) to write the answer. It fails as soon as the state moves: on
+    Lorenz the error exceeds 0.4 standard deviations after about 0.06 Lyapunov times.
     """
 
     def fit(self, train: Trajectories, *, seed: int) -> _PersistencePredictor:  # noqa: ARG002
-        """Remember the number of variables; raise `DivergedError` on non-finite training."""
+        """Store the number of variables; raise `DivergedError` on non-finite training data."""
         values = checked_training(train, minimum=1, who="Persistence")
         return _PersistencePredictor(d=values.shape[2])
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import combinations_with_replacement
 from math import comb
 from typing import TYPE_CHECKING, Protocol
 
@@ -14,28 +13,28 @@ if TYPE_CHECKING:
 
     from chaosbench.trajectories import FloatArray
 
-__all__ = ["POLYNOMIALS", "Dictionary", "Polynomials", "Radial", "degree_within", "exponents"]
+__all__ = ["POLYNOMIALS", "Dictionary", "Polynomials", "Radial", "degree_within"]
 
 POLYNOMIALS = ("legendre", "chebyshev", "monomials")
 
 
 class Dictionary(Protocol):
-    """Functions of a scaled state, sorted so that leading ones form smaller dictionaries.
+    """Functions of a scaled state, sorted so that the leading ones form smaller dictionaries.
 
-    The first is the constant, the next `d` are affine in one variable each.
+    The first function is the constant; the next `d` are affine, each in one variable.
     """
 
     @property
     def sizes(self) -> tuple[int, ...]:
-        """Numbers of leading functions that are dictionaries of their own, ascending."""
+        """Sizes of the leading parts that are dictionaries themselves, ascending."""
         ...
 
     def first(self, size: int) -> Dictionary:
-        """Return the dictionary of the leading functions."""
+        """Return the dictionary of the first `size` functions."""
         ...
 
     def __call__(self, x: FloatArray) -> FloatArray:
-        """Evaluate at states ``(rows, d)``: ``(rows, p)``."""
+        """Evaluate the functions at states ``(rows, d)``, giving ``(rows, p)``."""
         ...
 
 
@@ -49,19 +48,9 @@ def degree_within(d: int, degree: int, most: int) -> int:
     return degree
 
 
-def exponents(d: int, degree: int) -> NDArray[np.int64]:
-    """Return the exponents ``(p, d)`` of all monomials up to a total degree, sorted by it."""
-    rows = [
-        np.bincount(np.array(chosen, dtype=np.int64), minlength=d)
-        for total in range(degree + 1)
-        for chosen in combinations_with_replacement(range(d), total)
-    ]
-    return np.array(rows, dtype=np.int64)
-
-
 @dataclass(frozen=True, eq=False)
 class Polynomials:
-    """Products of orthogonal polynomials, one factor a variable.
+    """Products of univariate polynomials, one factor per variable.
 
     Attributes:
         kind: ``"legendre"``, ``"chebyshev"`` or ``"monomials"``.
@@ -75,7 +64,7 @@ class Polynomials:
     def __post_init__(self) -> None:
         p, d = self.powers.shape
         degree = int(self.powers.max(initial=0))
-        # Only the factors that are not 1: no more of them than the degree, however large d is.
+        # Only factors other than 1 count: there are at most `degree` of them, however large d is.
         factors = max(1, int((self.powers > 0).sum(axis=1).max(initial=0)))
         index = np.zeros((factors, p), dtype=np.intp)  # column 0 holds a constant 1
         for term, row in enumerate(self.powers):
@@ -115,8 +104,8 @@ class Polynomials:
     def expanded(self, mean: FloatArray, scale: FloatArray) -> FloatArray:
         """Return the coefficients ``(p, p)`` of each function in monomials of the data.
 
-        The functions are those of x = (u - mean) / scale, the monomials those of u in the same
-        order of exponents.
+        The functions take x = (u - mean) / scale. The monomials are those of u, in the same order
+        of exponents.
         """
         degree: int = self._degree  # type: ignore[attr-defined]
         place = {tuple(row): k for k, row in enumerate(self.powers.tolist())}

@@ -1,16 +1,16 @@
-"""Residual dynamic mode decomposition: which Koopman eigenvalues of a fit are to be believed.
+"""Residual dynamic mode decomposition: which Koopman eigenvalues of a fit can be trusted.
 
-A finite matrix always has eigenvalues, whether the Koopman operator has any near them or not. With
-the dictionary's values at states, Ψ_X, and one step later, Ψ_Y, the residual of a candidate
+A finite matrix always has eigenvalues, whether or not the Koopman operator has any near them. Let
+Ψ_X be the dictionary at states and Ψ_Y the dictionary one step later. The residual of a candidate
 eigenpair (λ, Ψv) of the operator itself,
 
     res(λ, v) = |Ψ_Y v - λ Ψ_X v| / |Ψ_X v|,
 
-can be computed from the same data: it converges to |(K - λ) g| / |g| for the function g = Ψv as
-the data grow, with no further assumption. Eigenvalues with a small one are verified, the others
-refused. The ε-pseudospectrum, all z with min over v of res(z, v) below ε, then holds all of the
-spectrum that a dictionary can see and, other than the eigenvalues of a matrix, nothing that is not
-there [colbrook2024].
+can be computed from the same data. As the amount of data grows, it converges to |(K - λ) g| / |g|
+for the function g = Ψv, without further assumptions. Eigenvalues with a small residual are
+verified, the others are refused. The ε-pseudospectrum consists of all z for which the minimum over
+v of res(z, v) is below ε. It contains all of the spectrum that the dictionary can resolve and,
+unlike the eigenvalues of a matrix, nothing spurious [colbrook2024].
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from chaosbench.errors import InputError
-from chaosbench.forecasters._shared.arrays import single_threaded
+from chaosbench.forecasters._shared.settings import single_threaded
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -40,11 +40,12 @@ class Audit:
     """Eigenvalues of a fitted Koopman matrix with their residuals, and a pseudospectrum.
 
     Attributes:
-        eigenvalues: ``(N,)``, complex, per step; the smallest residual first.
-        residuals: ``(N,)``; 0 for an eigenvalue of the operator, of the order of |λ| for none.
+        eigenvalues: ``(N,)``, complex, per step, sorted by residual, the smallest first.
+        residuals: ``(N,)``; 0 for an eigenvalue of the operator, of the order of |λ| for a spurious
+            one.
         tolerance: largest residual of a verified eigenvalue.
-        real, imaginary: axes of the grid ``(nx,)`` and ``(ny,)``.
-        pseudospectrum: smallest residual of any function at z on the grid ``(ny, nx)``.
+        real, imaginary: axes of the grid, ``(nx,)`` and ``(ny,)``.
+        pseudospectrum: smallest residual of any function at z, on the grid ``(ny, nx)``.
 
     """
 
@@ -57,17 +58,17 @@ class Audit:
 
     @property
     def verified(self) -> ComplexArray:
-        """The eigenvalues that pass."""
+        """The eigenvalues whose residual is within the tolerance."""
         return self.eigenvalues[self.residuals <= self.tolerance]
 
     @property
     def refused(self) -> ComplexArray:
-        """The eigenvalues that do not."""
+        """The eigenvalues whose residual is not within the tolerance."""
         return self.eigenvalues[~(self.residuals <= self.tolerance)]
 
     @property
     def least_nontrivial(self) -> float:
-        """The least residual beside that of λ = 1, which constants have; NaN if there is none."""
+        """The least residual away from λ = 1, the eigenvalue of constants; NaN if there is none."""
         others = self.residuals[np.abs(self.eigenvalues - 1.0) > _TRIVIAL]
         return float(others.min()) if others.size else float("nan")
 
@@ -89,20 +90,20 @@ def eigenpairs(
     Args:
         psi_x: the dictionary at M states, ``(M, N)``, real or complex.
         psi_y: the dictionary one step later, ``(M, N)``.
-        weights: of the states in the inner product, such as those of a quadrature, ``(M,)``; by
-            default all alike, as for states of a trajectory.
+        weights: weights ``(M,)`` of the states in the inner product, for example of a quadrature;
+            by default all are equal, which suits the states of a trajectory.
 
     Returns:
         Eigenvalues ``(N',)``, residuals ``(N',)`` and coefficients of the eigenfunctions in the
         dictionary ``(N, N')``, normalised in the inner product. N' is the rank of Ψ_X.
 
     Raises:
-        InputError: shapes that do not fit, or numbers that are not finite.
+        InputError: the shapes do not fit, or a number is not finite.
 
     """
     matrix, rest, back = _compressed(psi_x, psi_y, weights)
     values, vectors = np.linalg.eig(matrix)
-    # What least squares leaves over is all of the residual: within the span it is an eigenpair.
+    # Within the span this is an eigenpair: nearly all of the residual lies outside.
     left = vectors.astype(complex)
     inside = np.linalg.norm(matrix @ left - left * values, axis=0)
     residuals = np.hypot(np.linalg.norm(rest @ left, axis=0), inside)
@@ -117,8 +118,9 @@ def pseudospectrum(
 ) -> FloatArray:
     """Return the smallest residual that any function of the dictionary has at each `z`.
 
-    With Ψ_X = QR and C = Ψ_Y R⁻¹, the square root of the smallest eigenvalue of
-    C*C - z (Q*C)* - z̄ Q*C + |z|². Accurate to 1e-8, the square root of rounding. O(N³) a point.
+    With Ψ_X = QR and C = Ψ_Y R⁻¹, it is the square root of the smallest eigenvalue of C*C - z
+    (Q*C)* - z̄ Q*C + |z|². It is accurate to 1e-8, the square root of rounding, and costs O(N³) per
+    point.
 
     Args:
         psi_x, psi_y, weights: as for `eigenpairs`.
@@ -148,7 +150,7 @@ def audit(
         psi_x, psi_y, weights: as for `eigenpairs`.
         tolerance: largest residual of a verified eigenvalue.
         reach: the grid spans ±reach on both axes.
-        points: of the grid along each axis.
+        points: number of grid points along each axis.
 
     Example:
         >>> angle = np.arange(50) * 0.1
@@ -158,12 +160,15 @@ def audit(
 
     """
     if not tolerance > 0 or not reach > 0 or points < 2:
-        raise InputError("an audit needs a positive tolerance and reach and at least 2 points")
+        raise InputError(
+            "an audit needs a positive tolerance, a positive reach and at least 2 points, "
+            f"not tolerance={tolerance}, reach={reach}, points={points}"
+        )
     values, residuals, _ = eigenpairs(psi_x, psi_y, weights)
     matrix, rest, _ = _compressed(psi_x, psi_y, weights)
     axis = np.linspace(-reach, reach, points)
     z = axis + 1j * axis[:, np.newaxis]
-    if np.isrealobj(matrix):  # then conjugate numbers have the same residual
+    if np.isrealobj(matrix):  # complex conjugates then have the same residual
         upper = _smallest(matrix, rest, z[points // 2 :])
         found = np.concatenate([upper[::-1], upper[points % 2 :]])
     else:
@@ -174,31 +179,34 @@ def audit(
 def _compressed(
     psi_x: ArrayLike, psi_y: ArrayLike, weights: ArrayLike | None
 ) -> tuple[NDArray[np.inexact], NDArray[np.inexact], NDArray[np.inexact]]:
-    """Return Q*C ``(N', N')``, what of C lies outside of Q, and the way back to the dictionary.
+    """Return Q*C ``(N', N')``, the part of C outside of Q, and the map back to the dictionary.
 
-    One triangular factor of [Ψ_X Ψ_Y] holds both; the singular values of its corner tell the
-    rank, and directions that rounding leaves undetermined are dropped.
+    One triangular factor of [Ψ_X Ψ_Y] determines both. The singular values of its leading block
+    give the rank; directions that are undetermined within rounding are dropped.
     """
     x, y = np.asarray(psi_x), np.asarray(psi_y)
     if x.ndim != 2 or x.shape != y.shape or not x.size:
         raise InputError(
-            f"the dictionary at states and one step later must both be (M, N), "
+            f"the dictionary at the states and one step later must have the same shape (M, N), "
             f"not {x.shape} and {y.shape}"
         )
     if not (np.isfinite(x).all() and np.isfinite(y).all()):
-        raise InputError("the dictionary must be finite at all states and one step later")
+        raise InputError(
+            "the dictionary has non-finite values at the states or one step later; "
+            "drop these states or scale the data"
+        )
     both = np.concatenate([x, y], axis=1)
     if weights is not None:
         weight = np.asarray(weights, dtype=float)
         if weight.shape != (len(x),) or not (weight >= 0).all() or not weight.sum() > 0:
-            raise InputError(f"weights must be {len(x)} numbers of at least 0, not all 0")
+            raise InputError(f"weights must be {len(x)} non-negative numbers, not all 0")
         both = both * np.sqrt(weight)[:, np.newaxis]
     n = x.shape[1]
     factor = np.asarray(np.linalg.qr(both, mode="r"))
     left, sizes, right = np.linalg.svd(factor[:, :n], full_matrices=False)
     keep = sizes > max(x.shape) * np.finfo(float).eps * sizes[0]
     if not keep.any():
-        raise InputError("the dictionary is zero at all states")
+        raise InputError("the dictionary must have a function that is not zero at all states")
     frame, back = left[:, keep], right[keep].conj().T / sizes[keep]
     image = factor[:, n:] @ back
     matrix = frame.conj().T @ image

@@ -1,4 +1,4 @@
-"""Deep Koopman autoencoder: a learned lift in which the dynamics are linear."""
+"""Deep Koopman autoencoder: a learned lift to a space in which the dynamics are linear."""
 
 from __future__ import annotations
 
@@ -12,16 +12,10 @@ import numpy as np
 
 from chaosbench.errors import DivergedError
 from chaosbench.forecasters._protocol import Forecast
-from chaosbench.forecasters._shared.arrays import (
-    Scaler,
-    checked_context,
-    checked_training,
-    closed_loop,
-    require_integer,
-    require_real,
-    single_threaded,
-)
+from chaosbench.forecasters._shared.arrays import Scaler, checked_context, checked_training
+from chaosbench.forecasters._shared.rollout import closed_loop
 from chaosbench.forecasters._shared.selection import hold_out
+from chaosbench.forecasters._shared.settings import require_integer, require_real, single_threaded
 
 if TYPE_CHECKING:
     from chaosbench.trajectories import FloatArray, Trajectories
@@ -39,31 +33,33 @@ Layers = tuple[tuple[Any, Any], ...]
 class DeepKoopman:
     """Autoencoder with linear latent dynamics [lusch2018].
 
-    Encoder φ and decoder ψ are multilayer perceptrons beside a linear map, K is a matrix on the
+    Encoder φ and decoder ψ are multilayer perceptrons, each plus a linear map; K is a matrix on the
     latent space. Over windows of s steps of the standardised series x, training minimises
 
         |ψ(φ(x_0)) - x_0|²  +  mean_k |ψ(K^k φ(x_0)) - x_k|²  +  w mean_k |K^k φ(x_0) - φ(x_k)|²,
 
-    reconstruction, prediction and linearity, by Adam with a cosine schedule, and keeps the weights
-    with the least loss on the last 15% of each trajectory. Lusch and others let K depend on the
-    latent state through auxiliary networks; here it is one matrix. A forecast propagates
-    linearly, x_h = ψ(K^h φ(x_0)), or encodes the decoded state anew every r steps [fathi2024]:
-    r = 1 is the autoencoder as a nonlinear map. With ``reencode=None``, r is the one of never, 1,
-    4, 16 whose forecasts follow the held-out data longest.
+    the errors of reconstruction, prediction and linearity, by Adam with a cosine schedule. It keeps
+    the weights with the least loss on the last 15% of each trajectory. Lusch and others let K
+    depend on the latent state through auxiliary networks; here it is one matrix. A forecast
+    propagates linearly, x_h = ψ(K^h φ(x_0)), or encodes the decoded state again every r steps
+    [fathi2024]; r = 1 makes the autoencoder a nonlinear map. With ``reencode=None``, r is the one
+    of never, 1, 4 and 16 whose forecasts follow the held-out data longest.
 
-    Cost: O(steps · batch · horizon · (hidden² + latent²)) time whatever the length of the data:
-    about a minute on one core by default. It fails, propagated linearly, on chaos, whose continuous
-    spectrum no finite K has; encoded anew, by the error of a network trained in single precision.
+    Cost: O(steps · batch · horizon · (hidden² + latent²)) time, independent of the length of the
+    data: about a minute on one core by default. Propagated linearly it fails on chaos, because no
+    finite K has a continuous spectrum; re-encoded it fails by the error of a network trained in
+    single precision.
 
     Attributes:
         latent: dimension of the latent space.
-        hidden: width of the two hidden layers of encoder and decoder.
-        horizon: s, steps of a training window.
-        linearity: w.
-        steps: of the optimiser.
-        batch: windows in one of them.
-        learning_rate: at the start; it falls to a hundredth of that.
-        patience: evaluations, one every 100 steps, without improvement before training stops.
+        hidden: width of the two hidden layers of the encoder and of the decoder.
+        horizon: steps s of a training window.
+        linearity: weight w of the linearity error.
+        steps: number of optimiser steps.
+        batch: windows per optimiser step.
+        learning_rate: initial learning rate; it falls to a hundredth.
+        patience: number of evaluations, one every 100 steps, without improvement after which
+            training stops.
         reencode: steps between encodings, 0 for never, or None to choose it.
         seconds: wall time after which training stops with the best weights so far.
 
@@ -101,11 +97,11 @@ class DeepKoopman:
 
     @single_threaded
     def fit(self, train: Trajectories, *, seed: int) -> _DeepKoopmanPredictor:
-        """Train from weights and batches drawn from `seed`.
+        """Train from initial weights and batches drawn from `seed`.
 
         Raises:
-            DivergedError: non-finite training data, or a loss that was never finite.
-            InvalidForecastError: training trajectories of fewer than 3 points.
+            DivergedError: the training data are not finite, or the loss was never finite.
+            InvalidForecastError: the training trajectories have fewer than 3 points.
 
         """
         values = checked_training(train, minimum=3, who="DeepKoopman")
@@ -185,7 +181,10 @@ class DeepKoopman:
             if late or waited >= self.patience or not np.isfinite(value):
                 break
         if best is None:
-            raise DivergedError("DeepKoopman: the loss was not finite from the start")
+            raise DivergedError(
+                "DeepKoopman: the training loss was never finite; lower learning_rate, "
+                f"now {self.learning_rate:g}"
+            )
         arrays = [np.asarray(w.numpy(), dtype=float) for w in best]
         pairs = list(zip(arrays[1::2], arrays[2::2], strict=True))
         return _DeepKoopmanPredictor(
@@ -231,7 +230,10 @@ def _silu(x: FloatArray) -> FloatArray:
 
 @dataclass(frozen=True, eq=False)
 class _DeepKoopmanPredictor:
-    """The trained network in numpy and in double precision: no batch changes another's digits."""
+    """The trained network in numpy and in double precision.
+
+    In this precision a window has the same forecast alone and in a batch.
+    """
 
     scaler: Scaler
     encoder: Layers

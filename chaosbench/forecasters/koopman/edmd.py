@@ -9,20 +9,24 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from chaosbench.errors import ParameterError, UnsupportedError
+from chaosbench.errors import UnsupportedError
 from chaosbench.forecasters._protocol import Forecast
 from chaosbench.forecasters._shared.arrays import (
     Scaler,
     checked_context,
     checked_training,
-    closed_loop,
     delay_embedding,
-    output_bounds,
+)
+from chaosbench.forecasters._shared.polynomial import exponents
+from chaosbench.forecasters._shared.rollout import closed_loop, delay_rollout, output_bounds
+from chaosbench.forecasters._shared.selection import hold_out
+from chaosbench.forecasters._shared.settings import (
+    require_choice,
+    require_flag,
     require_integer,
     require_real,
     single_threaded,
 )
-from chaosbench.forecasters._shared.selection import hold_out
 from chaosbench.forecasters._shared.triangular import TriangularEquations
 from chaosbench.forecasters.koopman._dictionary import (
     POLYNOMIALS,
@@ -30,7 +34,6 @@ from chaosbench.forecasters.koopman._dictionary import (
     Polynomials,
     Radial,
     degree_within,
-    exponents,
 )
 from chaosbench.forecasters.koopman.audit import Audit, audit
 
@@ -40,8 +43,8 @@ if TYPE_CHECKING:
 __all__ = ["EDMD", "LinearEDMD"]
 
 _CHUNK_BYTES = 32_000_000
-# Of the mean square of the features, which are of order one. Smaller than rounding allows in normal
-# equations: a triangular factor of the features resolves the square root of that.
+# Relative to the mean square of the features, which is of order one. A triangular factor of the
+# features resolves penalties that would be lost to rounding in normal equations.
 _RIDGES = (1e-4, 1e-8, 1e-12, 1e-16, 1e-20)
 _DEFAULT_RIDGE = 1e-10
 
@@ -50,44 +53,48 @@ _DEFAULT_RIDGE = 1e-10
 class EDMD:
     """Extended dynamic mode decomposition, lifted again at every step [williams2015].
 
-    With ψ a dictionary of functions of the scaled state z, a constant and z itself among them, the
-    matrix K of least squares ψ(z(t+1)) ≈ K ψ(z(t)) approximates the Koopman operator on its span.
-    A forecast can be made in two ways, which agree after one step and not after two:
+    Let ψ be a dictionary of functions of the scaled state z that contains a constant and z itself.
+    The matrix K of the least-squares problem ψ(z(t+1)) ≈ K ψ(z(t)) approximates the Koopman
+    operator on the span of ψ. There are two ways to forecast, which agree after one step but not
+    after two:
 
         relift:      z(t+h) = B (K ψ(z(t+h-1))),    a nonlinear map, iterated,
         otherwise:   z(t+h) = B K^h ψ(z(t)),        linear in the lifted state,
 
-    with B reading z off ψ. Only the second is what the theory calls a Koopman forecast, and in
-    chaos it is poor: no finite dictionary is invariant, and what leaves it is lost
-    (`LinearEDMD` is registered beside this one to show it). The first only needs the rows of K
-    that belong to z. `audit` says which eigenvalues of K to believe [colbrook2024].
+    where B reads z off ψ. Only the second is a Koopman forecast in the sense of the theory. On
+    chaos it is poor: no finite dictionary is invariant, and what leaves its span is lost
+    (`LinearEDMD` is registered to show this). The first needs only the rows of K that belong to z.
+    `audit` says which eigenvalues of K can be trusted [colbrook2024].
 
-    Polynomials are products over variables, up to a total degree, of Legendre or Chebyshev
-    polynomials on the box of the training data, or of monomials of standardised data; ``radial``
-    are thin-plate splines about training states. The regression is on increments, by orthogonal
-    triangularisation of the features: on an attractor, which is thin, they are nearly dependent
-    (condition 10⁵ at degree 5 on Lorenz, 10⁹ at degree 8), and normal equations would square that.
-    With ``ridge=None`` the penalty, and the dictionary among the smaller ones that begin this one,
-    are those whose closed loop follows the last 15% of the training data longest: a degree higher
-    than needed costs time only. Degree 5 keeps a Lorenz orbit for 12 Lyapunov times, degree 9 all
-    of the 16 that were tried; on Thomas' cyclic attractor they are 1.6 and 5.
+    Polynomial dictionaries are products over variables, up to a total degree, of Legendre or
+    Chebyshev polynomials on the box of the training data, or of monomials of standardised data.
+    ``"radial"`` uses thin-plate splines about training states. The regression is on increments, by
+    orthogonal triangularisation of the features: on a thin attractor they are nearly dependent
+    (condition 10⁵ at degree 5 on Lorenz, 10⁹ at degree 8), and normal equations would square the
+    condition number. With ``ridge=None`` the penalty, and the leading part of the dictionary that
+    is used, are those whose closed loop follows the last 15% of the training data longest: a degree
+    higher than needed costs only time. Degree 5 follows a Lorenz orbit for 12 Lyapunov times,
+    degree 9 for all of the 16 that were tried; on Thomas' cyclic attractor the figures are 1.6 and
+    5.
 
-    Cost: p functions, C(d' + degree, degree) for d' = d·delays variables, take O(nT p²) time to
-    fit (p³ for each candidate) and O(p²) memory; O(p d) a step and window re-lifted, O(p²) linear.
-    It fails where the map over one step is far from the dictionary (coarse sampling, kinks), in
-    many variables, where only a low degree fits into `max_features`. A polynomial grows without
-    bound outside of the box; re-lifted states are held in it, widened by half on either side.
+    Cost: p functions, C(d' + degree, degree) for d' = d·delays variables, take O(nT p²) time to fit
+    (p³ for each candidate) and O(p²) memory, then per step and window O(p d) re-lifted or O(p²)
+    linear. It fails where the map over one step is far from the dictionary (coarse sampling,
+    kinks), and in many variables, where only a low degree fits into `max_features`. A polynomial
+    grows without bound outside the box; re-lifted states are clipped to the box, widened by half of
+    it on either side.
 
     Attributes:
         dictionary: ``"legendre"``, ``"chebyshev"``, ``"monomials"`` or ``"radial"``.
-        degree: highest total degree of the polynomials; the one used may be lower, see `ridge`.
-        relift: whether every step starts from a state, or the lifted state is propagated linearly.
-        delays: states stacked into one, 1 when the state is fully observed.
+        degree: highest total degree of the polynomials; a lower one may be used, see `ridge` and
+            `max_features`.
+        relift: True to lift again at every step, False to propagate the lifted state linearly.
+        delays: number of states stacked into one; 1 when the state is fully observed.
         stride: steps between stacked states.
         centres: number of thin-plate splines.
-        ridge: penalty per sample relative to features of order one, or None to choose it, and how
-            much of the dictionary to use, by held-out rollout.
-        max_features: a polynomial dictionary of more functions is cut to a lower degree.
+        ridge: penalty per sample relative to features of order one; None to choose it, and how much
+            of the dictionary to use, by held-out rollout.
+        max_features: a larger polynomial dictionary is cut to a lower degree.
 
     """
 
@@ -111,16 +118,8 @@ class EDMD:
     max_features: int = 1000
 
     def __post_init__(self) -> None:
-        known = (*POLYNOMIALS, "radial")
-        if self.dictionary not in known:
-            raise ParameterError(
-                f"{type(self).__name__}: dictionary must be one of {', '.join(known)}, "
-                f"not {self.dictionary!r}"
-            )
-        if not isinstance(self.relift, bool):
-            raise ParameterError(
-                f"{type(self).__name__}: relift must be True or False, not {self.relift!r}"
-            )
+        require_choice(self, "dictionary", (*POLYNOMIALS, "radial"))
+        require_flag(self, "relift")
         require_integer(self, "degree", minimum=1)
         require_integer(self, "delays", minimum=1)
         require_integer(self, "stride", minimum=1)
@@ -130,11 +129,11 @@ class EDMD:
 
     @single_threaded
     def fit(self, train: Trajectories, *, seed: int) -> _EDMDPredictor:
-        """Solve for K; `seed` draws the centres of splines.
+        """Solve for K; the centres of splines are drawn from `seed`.
 
         Raises:
-            DivergedError: non-finite training data.
-            InvalidForecastError: training trajectories shorter than the delays.
+            DivergedError: the training data are not finite.
+            InvalidForecastError: the training trajectories are too short for the delays.
 
         """
         lags = tuple(i * self.stride for i in range(self.delays))
@@ -163,17 +162,17 @@ class EDMD:
             return replace(lifted, matrix=equations.solve(ridge), bounds=output_bounds(z))
 
         def reduced(size: int, ridge: float) -> _EDMDPredictor:
-            columns = None if self.relift else size  # the targets are the features themselves
+            columns = None if self.relift else size  # linear: the targets are the features
             return replace(
                 lifted,
                 dictionary=lifted.dictionary.first(size),
                 matrix=equations.solve(ridge, size=size, columns=columns),
             )
 
-        # The smallest dictionary comes first: it wins ties, and then has the fewest functions.
+        # The smallest dictionary comes first and so wins ties.
         plans = [(size, ridge) for size in lifted.dictionary.sizes for ridge in _RIDGES]
         chosen = held_out.best([reduced(*plan) for plan in plans])
-        # The first increment of the tail starts from the last states before it.
+        # The first increment of the tail starts from the last states before the tail.
         lifted.gather(equations, z[:, split - max(lags) - 1 :])
         return replace(reduced(*plans[chosen]), bounds=output_bounds(z))
 
@@ -191,13 +190,13 @@ class EDMD:
 class LinearEDMD(EDMD):
     """Extended dynamic mode decomposition, propagated linearly: `EDMD` with ``relift=False``.
 
-    See there for the equations, the settings and the cost. On Lorenz it loses the truth within a
-    third of a Lyapunov time at degrees 2 to 5: the spectrum of a mixing system is continuous but
-    for the eigenvalue 1, and a finite matrix has none of it.
+    The equations, the settings and the cost are those of `EDMD`. On Lorenz it loses the truth
+    within a third of a Lyapunov time at degrees 2 to 5: except for the eigenvalue 1, the spectrum
+    of a mixing system is continuous, and a finite matrix has no continuous spectrum.
 
     Attributes:
         degree: highest total degree of the polynomials.
-        relift: False, or it would be the other one.
+        relift: False; True would make it `EDMD`.
 
     """
 
@@ -206,7 +205,7 @@ class LinearEDMD(EDMD):
 
 
 def _box(values: FloatArray, scaler: Scaler) -> Scaler:
-    """Map the range of each variable to [-1, 1]; a constant one keeps its scale."""
+    """Map the range of each variable to [-1, 1]; a constant variable keeps its scale."""
     low, high = values.min(axis=(0, 1)), values.max(axis=(0, 1))
     half = (high - low) / 2
     constant = half <= 1e-13 * np.maximum(np.abs(low), np.abs(high))
@@ -220,9 +219,9 @@ class _EDMDPredictor:
     lags: tuple[int, ...]
     dictionary: Dictionary
     relift: bool
-    matrix: FloatArray  # of increments, (p, d) or, linear, (p, p)
+    matrix: FloatArray  # of increments: of the state (p, d) or, if linear, of all functions (p, p)
     training: FloatArray  # scaled, (n, T, d)
-    bounds: FloatArray | None = None  # of re-lifted states, (2, d)
+    bounds: FloatArray | None = None  # lowest and highest re-lifted states, (2, d)
 
     def gather(self, equations: TriangularEquations, z: FloatArray) -> None:
         """Add the transitions of scaled trajectories ``(n, T, d)``."""
@@ -242,39 +241,38 @@ class _EDMDPredictor:
 
     @single_threaded
     def predict(self, context: FloatArray, horizon: int) -> Forecast:
+        if self.relift:
+            values = delay_rollout(
+                lambda states: np.asarray(self.dictionary(states) @ self.matrix),
+                context,
+                horizon,
+                scaler=self.scaler,
+                lags=self.lags,
+                who=self.who,
+                box=self.bounds,
+            )
+            return Forecast(values[0])
         d = len(self.scaler.mean)
         needed = max(self.lags) + 1
         rows, alive = checked_context(
             context, horizon, d=d, minimum=needed, used=needed, who=self.who
         )
-        memory = self.scaler.apply(rows)
-        start = memory[:, -1].copy()
-        if not self.relift:
-            lifted = self.dictionary(delay_embedding(memory, self.lags)[:, 0])
+        z = self.scaler.apply(rows)
+        lifted = self.dictionary(delay_embedding(z, self.lags)[:, 0])
 
-            def propagate(_: FloatArray) -> FloatArray:
-                nonlocal lifted
-                lifted = lifted + lifted @ self.matrix
-                return np.asarray(lifted[:, 1 : 1 + d])
+        def propagate(_: FloatArray) -> FloatArray:
+            nonlocal lifted
+            lifted = lifted + lifted @ self.matrix
+            return np.asarray(lifted[:, 1 : 1 + d])
 
-            return Forecast(self.scaler.undo(closed_loop(propagate, start, horizon, alive)))
-
-        def step(latest: FloatArray) -> FloatArray:
-            memory[:, :-1] = memory[:, 1:]
-            memory[:, -1] = latest
-            phi = self.dictionary(delay_embedding(memory, self.lags)[:, 0])
-            new = latest + phi @ self.matrix
-            return new if self.bounds is None else np.clip(new, *self.bounds)
-
-        memory[:, 1:] = memory[:, :-1].copy()  # the first step shifts the context back in place
-        return Forecast(self.scaler.undo(closed_loop(step, start, horizon, alive)))
+        return Forecast(self.scaler.undo(closed_loop(propagate, z[:, -1], horizon, alive)))
 
     @single_threaded
     def next_state(self, states: FloatArray) -> FloatArray:
         """Return the states ``(n, d)`` one step later.
 
         Raises:
-            UnsupportedError: the model is one of several delayed states.
+            UnsupportedError: the model uses several delayed states.
 
         """
         z = self.scaler.apply(np.asarray(states, dtype=float))
@@ -284,13 +282,16 @@ class _EDMDPredictor:
         """Return exponents and coefficients, each ``(p, d)``, of the map over one step.
 
         Raises:
-            UnsupportedError: the model is one of several delayed states, or of splines.
+            UnsupportedError: the model uses several delayed states, or splines.
 
         """
         d = len(self.scaler.mean)
         self._undelayed(np.zeros((1, d)))
         if not isinstance(self.dictionary, Polynomials):
-            raise UnsupportedError("thin-plate splines are no polynomials: there is none to show")
+            raise UnsupportedError(
+                "a dictionary of thin-plate splines has no polynomial to show; "
+                "choose the dictionary 'legendre', 'chebyshev' or 'monomials'"
+            )
         step = self._increments().copy()
         step[1 : 1 + d] += np.eye(d)
         step *= self.scaler.scale
@@ -300,13 +301,13 @@ class _EDMDPredictor:
 
     @single_threaded
     def audit(self, *, tolerance: float = 0.1, most: int = 300, points: int = 41) -> Audit:
-        """Verify the eigenvalues of K on the training data; see `resdmd`.
+        """Verify the eigenvalues of K on the training data; see `Audit`.
 
         Args:
             tolerance: largest residual of a verified eigenvalue.
-            most: a larger dictionary is cut to its leading functions, because every point of the
-                pseudospectrum costs their cube.
-            points: of the pseudospectrum's grid along each axis.
+            most: a dictionary of more functions is cut to its leading ones, because every point of
+                the pseudospectrum costs their cube.
+            points: number of grid points of the pseudospectrum along each axis.
 
         """
         width = len(self.dictionary(np.zeros((1, self._width)))[0])
@@ -329,14 +330,14 @@ class _EDMDPredictor:
         return len(self.lags) * len(self.scaler.mean)
 
     def _increments(self) -> FloatArray:
-        """Return the part of the matrix that moves the state, ``(p, d)``."""
+        """Return the columns of the matrix that move the state, ``(p, d)``."""
         d = len(self.scaler.mean)
         return self.matrix if self.relift else self.matrix[:, 1 : 1 + d]
 
     def _undelayed(self, z: FloatArray) -> FloatArray:
         if len(self.lags) > 1:
             raise UnsupportedError(
-                f"{self.who} with delays={len(self.lags)} has no map of one state to show; "
+                f"{self.who} with delays={len(self.lags)} has no map of a single state to show; "
                 "set delays=1"
             )
         return z

@@ -10,18 +10,17 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from chaosbench.errors import DivergedError, ParameterError
+from chaosbench.errors import DivergedError
 from chaosbench.forecasters._protocol import Forecast
 from chaosbench.forecasters._shared.arrays import (
     Scaler,
     checked_context,
     checked_training,
-    closed_loop,
     delay_embedding,
-    require_integer,
-    single_threaded,
 )
+from chaosbench.forecasters._shared.rollout import closed_loop
 from chaosbench.forecasters._shared.selection import hold_out
+from chaosbench.forecasters._shared.settings import require_flag, require_integer, single_threaded
 
 if TYPE_CHECKING:
     from chaosbench.trajectories import FloatArray, Trajectories
@@ -29,36 +28,37 @@ if TYPE_CHECKING:
 __all__ = ["HankelDMD"]
 
 _RANKS = (3, 10, 30, 100)
-_LEAST_SINGULAR = 1e-12  # of the largest singular value; what is smaller is rounding
+_LEAST_SINGULAR = 1e-12  # relative to the largest singular value; below is rounding
 
 
 @dataclass(frozen=True)
 class HankelDMD:
     """Dynamic mode decomposition of delay vectors [arbabi2017], [schmid2010].
 
-    The last `delays` standardised states are one vector h(t); a linear operator of rank r,
+    The last `delays` standardised states form one vector h(t). A linear operator of rank r,
 
         h(t+1) = Φ Λ Φ⁺ h(t),    from U = the leading left singular vectors of the h(t),
 
     has eigenvalues Λ and modes Φ that approximate those of the Koopman operator on the functions
-    which delays of the variables span. pydmd's `DMD` finds them from the pairs of delay vectors of
-    all trajectories (its `HankelDMD` stacks the delays of one trajectory in the same way: a test
-    holds the eigenvalues equal). A forecast takes the amplitudes Φ⁺h of the given context and
+    spanned by delays of the variables. pydmd's `DMD` finds them from the pairs of delay vectors of
+    all trajectories (its `HankelDMD` stacks the delays of one trajectory in the same way; a test
+    compares the eigenvalues). A forecast takes the amplitudes Φ⁺h of the given context and
     multiplies them by Λ at every step. With ``rank=None`` the rank is the one of 3, 10, 30, 100
     whose forecasts follow the last 15% of the training data longest.
 
-    Cost: O(nT (d delays)²) time, O(nT d delays) memory; O(r) a step and window. It is exact on
-    sums of periodic signals and fails on chaos: the linear forecast decays to the mean, or, with
-    `stable`, goes on as a quasi-periodic signal that is out of phase within a Lyapunov time.
+    Cost: O(nT (d delays)²) time and O(nT d delays) memory to fit, O(r) per step and window. It is
+    exact on sums of periodic signals and fails on chaos: the linear forecast decays to the mean or,
+    with `stable`, continues as a quasi-periodic signal that is out of phase within one Lyapunov
+    time.
 
     Attributes:
-        delays: states in one vector; fewer when the training trajectories are shorter than twice
-            as long, or the vector would have more than `max_features` numbers. A context has to
-            have as many.
+        delays: number of states in one vector. Fewer are used when the training trajectories are
+            shorter than twice as long, or when the vector would have more than `max_features`
+            numbers. A context needs as many states.
         rank: r, or None to choose it by held-out forecasts.
-        stable: move eigenvalues outside of the unit circle onto it. An attractor neither grows nor
+        stable: move eigenvalues outside the unit circle onto it. An attractor neither grows nor
             shrinks, so growth is an error of the estimate.
-        max_features: of a delay vector.
+        max_features: largest length of a delay vector.
 
     """
 
@@ -77,16 +77,15 @@ class HankelDMD:
         require_integer(self, "delays", minimum=1)
         require_integer(self, "rank", minimum=1, optional=True)
         require_integer(self, "max_features", minimum=1)
-        if not isinstance(self.stable, bool):
-            raise ParameterError(f"HankelDMD: stable must be True or False, not {self.stable!r}")
+        require_flag(self, "stable")
 
     @single_threaded
     def fit(self, train: Trajectories, *, seed: int) -> _HankelPredictor:  # noqa: ARG002
         """Decompose the delay vectors.
 
         Raises:
-            DivergedError: non-finite training data, or a decomposition that does not converge.
-            InvalidForecastError: training trajectories of fewer than 4 points.
+            DivergedError: the training data are not finite, or the decomposition does not converge.
+            InvalidForecastError: the training trajectories have fewer than 4 points.
 
         """
         values = checked_training(train, minimum=4, who="HankelDMD")
@@ -109,7 +108,7 @@ class HankelDMD:
         before = stacked[:, :-1].reshape(-1, stacked.shape[2]).T
         after = stacked[:, 1:].reshape(-1, stacked.shape[2]).T
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of the condition number, which the rank bounds
+            warnings.simplefilter("ignore")  # about the condition number, which the rank bounds
             from pydmd import DMD
 
             sizes = np.linalg.svd(before @ before.T, compute_uv=False) ** 0.5
@@ -117,7 +116,7 @@ class HankelDMD:
             try:
                 model.fit(before, after)
             except np.linalg.LinAlgError as error:
-                raise DivergedError(f"HankelDMD found no modes: {error}") from error
+                raise DivergedError(f"HankelDMD found no finite modes: {error}") from error
         eigenvalues = np.asarray(model.eigs, dtype=complex)
         if self.stable:
             eigenvalues = eigenvalues / np.maximum(np.abs(eigenvalues), 1.0)
@@ -136,7 +135,7 @@ class _HankelPredictor:
     scaler: Scaler
     delays: int
     eigenvalues: Any  # (r,), complex
-    modes: Any  # (d, r), of the newest state in the vector
+    modes: Any  # (d, r), the part of the newest state
     amplitudes: Any  # (r, d delays), Φ⁺
 
     @single_threaded

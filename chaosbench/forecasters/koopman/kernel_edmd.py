@@ -1,4 +1,4 @@
-"""Kernel extended dynamic mode decomposition: the dictionary is that of a Gaussian kernel."""
+"""Kernel extended dynamic mode decomposition: a dictionary of Gaussian kernel functions."""
 
 from __future__ import annotations
 
@@ -10,19 +10,22 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from chaosbench.errors import DivergedError, ParameterError
+from chaosbench.errors import DivergedError
 from chaosbench.forecasters._protocol import Forecast
 from chaosbench.forecasters._shared.arrays import (
     Scaler,
     checked_context,
     checked_training,
-    closed_loop,
     delay_embedding,
+)
+from chaosbench.forecasters._shared.rollout import closed_loop, delay_rollout
+from chaosbench.forecasters._shared.selection import HeldOut, hold_out
+from chaosbench.forecasters._shared.settings import (
+    require_flag,
     require_integer,
     require_real,
     single_threaded,
 )
-from chaosbench.forecasters._shared.selection import HeldOut, hold_out
 from chaosbench.forecasters._shared.triangular import TriangularEquations
 
 if TYPE_CHECKING:
@@ -43,34 +46,35 @@ _DEFAULT_RIDGE = 1e-12
 class KernelEDMD:
     """Koopman operator regression in the space of a Gaussian kernel [williams2015kernel].
 
-    The dictionary of EDMD are the functions k(x, x_j) = exp(-|x - x_j|²/w²) about m training
-    states, a Nyström subsample [meanti2023], where w is `width` times the mean distance of a state
-    from the mean [colbrook2024]. kooplearn's `NystroemKernelRidge` estimates the operator from all
-    pairs of successive states and gives functions φ(x) = k(x, X) U and the matrix A = Vᵀ k(Y, X) U
-    with φ(x(t+1)) ≈ Aᵀ φ(x(t)). The state is read off these functions by least squares over all of
-    the training data,
+    The dictionary consists of the functions k(x, x_j) = exp(-|x - x_j|²/w²) about m training
+    states, a Nyström subsample [meanti2023]; w is `width` times the mean distance of a state from
+    the mean [colbrook2024]. kooplearn's `NystroemKernelRidge` estimates the operator from all pairs
+    of successive states. It gives functions φ(x) = k(x, X) U and the matrix A = Vᵀ k(Y, X) U with
+    φ(x(t+1)) ≈ Aᵀ φ(x(t)). The state is read off these functions by least squares over all training
+    data,
 
         relift:      x(t+1) = x(t) + W φ(x(t)),    iterated,
         otherwise:   x(t+h) = B (Aᵀ)^h φ(x(t)).
 
-    kooplearn's own way to read off the state, from the centres alone through the inverse of their
-    Gram matrix, is not used: it loses five digits (median valid prediction time on Lorenz 2 and
-    not 13), and `predict(n_steps=h)` of release 2.0.3 returns the state after h - 1 steps. Its
-    centres are drawn here, without replacement. The width and the penalty of the regression are
-    those whose closed loop follows the last 15% of the training data longest, unless given.
+    kooplearn itself reads off the state from the centres alone, through the inverse of their Gram
+    matrix. This is not used: it loses five digits (median valid prediction time on Lorenz 2 instead
+    of 13), and `predict(n_steps=h)` of release 2.0.3 returns the state after h - 1 steps. The
+    centres are drawn here, without replacement. Unless given, the width and the penalty of the
+    regression are those whose closed loop follows the last 15% of the training data longest.
 
-    Cost: O(nT m² + m³) time for each of three widths, O(m² + chunk) memory; O(m (d + rank)) a step
-    and window. It fails in many variables, where m functions cannot cover the attractor, and on
-    noise, which the interpolation between centres follows.
+    Cost: O(nT m² + m³) time for each of three widths, O(m² + chunk) memory, then O(m (d + rank))
+    per step and window. It fails in many variables, where m functions cannot cover the attractor,
+    and under noise, which the interpolation between centres follows.
 
     Attributes:
-        centres: m.
-        rank: of the operator; the full one is the best re-lifted.
-        reduced_rank: reduced-rank instead of principal-component regression [kostic2022].
+        centres: number m of centres.
+        rank: rank of the operator; when re-lifted, the full rank is best.
+        reduced_rank: True for reduced-rank regression [kostic2022], False for principal-component
+            regression.
         width: w in mean distances from the mean, or None to choose it.
-        ridge: penalty of the state's regression per sample, or None to choose it.
-        relift: whether every step starts from a state, or the functions are propagated linearly.
-        delays: states stacked into one, 1 when the state is fully observed.
+        ridge: penalty per sample in the regression of the state, or None to choose it.
+        relift: True to start every step from a state, False to propagate the functions linearly.
+        delays: number of states stacked into one; 1 when the state is fully observed.
         stride: steps between stacked states.
 
     """
@@ -97,19 +101,16 @@ class KernelEDMD:
         require_real(self, "ridge", optional=True)
         require_integer(self, "delays", minimum=1)
         require_integer(self, "stride", minimum=1)
-        for name in ("relift", "reduced_rank"):
-            if not isinstance(getattr(self, name), bool):
-                raise ParameterError(
-                    f"KernelEDMD: {name} must be True or False, not {getattr(self, name)!r}"
-                )
+        require_flag(self, "relift")
+        require_flag(self, "reduced_rank")
 
     @single_threaded
     def fit(self, train: Trajectories, *, seed: int) -> _KernelPredictor:
         """Estimate the operator about centres drawn from `seed`.
 
         Raises:
-            DivergedError: non-finite training data, or a regression without a solution.
-            InvalidForecastError: training trajectories shorter than the delays.
+            DivergedError: the training data are not finite, or the regression has no solution.
+            InvalidForecastError: the training trajectories are too short for the delays.
 
         """
         lags = tuple(i * self.stride for i in range(self.delays))
@@ -150,7 +151,7 @@ class KernelEDMD:
     def _lift(
         self, scaler: Scaler, z: FloatArray, lags: tuple[int, ...], width: float, seed: int
     ) -> tuple[_KernelPredictor, TriangularEquations]:
-        """Estimate the operator; the state's regression is prepared and not solved."""
+        """Estimate the operator; return equations, not yet solved, for the readout of the state."""
         states = delay_embedding(z, lags)
         before = states[:, :-1].reshape(-1, states.shape[2])
         after = states[:, 1:].reshape(-1, states.shape[2])
@@ -195,7 +196,7 @@ def _estimate(
 
     given = {"_center_selection": lambda *_: chosen}
     estimator: Any = type("Estimator", (NystroemKernelRidge,), given)
-    # One series whose second half lies one lag behind its first: the pairs, and no others.
+    # In this series the second half lies one lag after the first, which makes exactly the pairs.
     model = estimator(
         n_components=rank, kernel="rbf", gamma=gamma, alpha=1e-12, lag_time=len(before),
         reduced_rank=reduced_rank, eigen_solver="dense", n_centers=len(chosen),
@@ -205,7 +206,7 @@ def _estimate(
         try:
             return model.fit(np.concatenate([before, after]))
         except np.linalg.LinAlgError as error:
-            raise DivergedError(f"KernelEDMD has no finite solution: {error}") from error
+            raise DivergedError(f"KernelEDMD found no finite solution: {error}") from error
 
 
 @dataclass(frozen=True, eq=False)
@@ -228,6 +229,16 @@ class _KernelPredictor:
 
     @single_threaded
     def predict(self, context: FloatArray, horizon: int) -> Forecast:
+        if self.relift:
+            values = delay_rollout(
+                lambda states: np.asarray(self.features(states) @ self.readout),
+                context,
+                horizon,
+                scaler=self.scaler,
+                lags=self.lags,
+                who="KernelEDMD",
+            )
+            return Forecast(values[0])
         needed = max(self.lags) + 1
         rows, alive = checked_context(
             context,
@@ -237,23 +248,12 @@ class _KernelPredictor:
             used=needed,
             who="KernelEDMD",
         )
-        memory = self.scaler.apply(rows)
-        start = memory[:, -1].copy()
-        if not self.relift:
-            lifted = self.features(delay_embedding(memory, self.lags)[:, 0])
+        z = self.scaler.apply(rows)
+        lifted = self.features(delay_embedding(z, self.lags)[:, 0])
 
-            def propagate(_: FloatArray) -> FloatArray:
-                nonlocal lifted
-                lifted = lifted @ self.operator
-                return np.asarray(lifted @ self.readout)
+        def propagate(_: FloatArray) -> FloatArray:
+            nonlocal lifted
+            lifted = lifted @ self.operator
+            return np.asarray(lifted @ self.readout)
 
-            return Forecast(self.scaler.undo(closed_loop(propagate, start, horizon, alive)))
-
-        def step(latest: FloatArray) -> FloatArray:
-            memory[:, :-1] = memory[:, 1:]
-            memory[:, -1] = latest
-            phi = self.features(delay_embedding(memory, self.lags)[:, 0])
-            return np.asarray(latest + phi @ self.readout)
-
-        memory[:, 1:] = memory[:, :-1].copy()  # the first step shifts the context back in place
-        return Forecast(self.scaler.undo(closed_loop(step, start, horizon, alive)))
+        return Forecast(self.scaler.undo(closed_loop(propagate, z[:, -1], horizon, alive)))

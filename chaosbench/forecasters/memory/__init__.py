@@ -1,1 +1,1 @@
-"""Memories: the training data are searched for states like the present one."""
+"""Memories: forecasts from the training states that are like the present one."""

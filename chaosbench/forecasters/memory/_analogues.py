@@ -1,4 +1,4 @@
-"""What the memories share: training states, the increments that followed, and the rollout."""
+"""What the memories share: training states and the increments that followed them."""
 
 from __future__ import annotations
 
@@ -9,43 +9,42 @@ import numpy as np
 
 from chaosbench.forecasters._shared.arrays import (
     Scaler,
-    checked_context,
     checked_training,
-    closed_loop,
     delay_embedding,
 )
+from chaosbench.forecasters._shared.rollout import output_bounds
 from chaosbench.forecasters._shared.selection import HeldOut, hold_out
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from numpy.typing import ArrayLike, NDArray
+    from numpy.typing import NDArray
 
     from chaosbench.forecasters._protocol import Predictor
     from chaosbench.trajectories import FloatArray, Trajectories
 
-__all__ = ["Library", "Training", "prepare", "rollout", "weighted_affine"]
+__all__ = ["Library", "Training", "prepare", "weighted_affine"]
 
 _TREE_DIMENSIONS = 12
 _MARGIN = 0.1
 
-# (delays, stride) in the order in which ties are decided: the state alone, then its past over up
-# to nine steps, a third of a Lyapunov time at the sampling of the track `forecast`.
+# (delays, stride), in the order that decides ties: first the state alone, then its past over up to
+# nine steps, a third of a Lyapunov time at the sampling of the track `forecast`.
 _EMBEDDINGS = ((1, 1), (2, 1), (2, 3), (4, 1), (4, 3), (8, 1))
 
 
 @dataclass(frozen=True, eq=False)
 class Library:
-    """Delay vectors of standardised training data and the increments that followed.
+    """Delay vectors of standardised training data and the increments that followed them.
 
     Attributes:
-        scaler: to and from the units of the data.
-        lags: steps back of the stacked states, 0 first.
-        states: ``(N, p)``.
+        scaler: standardisation of the data.
+        lags: lags of the stacked states in steps, 0 first.
+        states: delay vectors ``(N, p)``.
         increments: ``(N, d)``.
-        squares: ``(N,)``, squared lengths of the states.
-        box: lowest and highest values, widened by a tenth of their range, ``(2, d)``.
-        tree: KD-tree of the states, None where it was not asked for or would prune little.
+        squares: squared lengths of the states, ``(N,)``.
+        box: lowest and highest values ``(2, d)``, widened by a tenth of their range on either side.
+        tree: KD-tree of the states; None where none was asked for, or where it would prune little.
 
     """
 
@@ -61,7 +60,7 @@ class Library:
     def of(
         cls, values: FloatArray, scaler: Scaler, lags: tuple[int, ...], *, tree: bool = True
     ) -> Library:
-        """Collect the transitions of trajectories ``(n, T, d)``, none from one to another."""
+        """Collect the transitions within trajectories ``(n, T, d)``."""
         z = scaler.apply(values)
         states = delay_embedding(z[:, :-1], lags)
         points = states.reshape(-1, states.shape[2])
@@ -71,21 +70,20 @@ class Library:
             from scipy.spatial import cKDTree
 
             index = cKDTree(points)
-        low, high = z.min(axis=(0, 1)), z.max(axis=(0, 1))
-        box = np.stack([low - _MARGIN * (high - low), high + _MARGIN * (high - low)])
+        box = output_bounds(z, margin=_MARGIN)
         return cls(scaler, lags, points, increments, (points**2).sum(axis=1), box, index)
 
     def nearest(self, query: FloatArray, count: int) -> tuple[FloatArray, NDArray[np.intp]]:
         """Return distance and index of the nearest states of each query, each ``(n, count)``.
 
-        In ascending order from the tree, in no order without it.
+        They are in ascending order of distance with a tree, and in no order without one.
         """
         count = min(count, len(self.states))
         if self.tree is not None:
             distance, index = self.tree.query(query, k=[*range(1, count + 1)])
             return distance, index
-        # The cross term by one matrix product finds the neighbours; it loses digits where the
-        # distance is small, so that the distances of those few are then computed directly.
+        # One matrix product gives the cross terms and finds the neighbours. It loses digits where
+        # the distance is small, so the distances to the neighbours are then computed directly.
         rank = self.squares - 2 * (query @ self.states.T)
         index = np.argpartition(rank, count - 1, axis=1)[:, :count]
         offset = self.states[index] - query[:, np.newaxis]
@@ -95,13 +93,13 @@ class Library:
 def weighted_affine(
     query: FloatArray, x: FloatArray, y: FloatArray, weight: FloatArray, ridge: float
 ) -> FloatArray:
-    """Fit an affine map to weighted pairs around each query, and evaluate it there, ``(n, d)``.
+    """Fit an affine map to weighted pairs around each query and evaluate it there, ``(n, d)``.
 
     Args:
         query: ``(n, p)``.
         x: inputs of the pairs, ``(n, k, p)``.
         y: outputs of the pairs, ``(n, k, d)``.
-        weight: ``(n, k)``, summing to 1.
+        weight: ``(n, k)``, with sum 1 over k.
         ridge: penalty on the slopes relative to the mean variance of the inputs.
 
     """
@@ -113,71 +111,27 @@ def weighted_affine(
     at = a.swapaxes(1, 2)
     offset = (query - x_mean)[:, np.newaxis]
     count, p = a.shape[1:]
-    # The floor only matters where all neighbours coincide; then a and b are zero as well.
+    # The constant only matters where all neighbours coincide; then a and b are zero as well.
     penalty = ridge * np.einsum("nkp,nkp->n", a, a) / p + 1e-30
     diagonal = penalty[:, np.newaxis, np.newaxis]
     if p <= count:
         slope = np.linalg.solve(at @ a + diagonal * np.eye(p), at @ b)
         correction = offset @ slope
-    else:  # the same fit through the k-dimensional dual
+    else:  # the same fit as a k-dimensional dual problem
         dual = np.linalg.solve(a @ at + diagonal * np.eye(count), b)
         correction = (offset @ at) @ dual
     return np.asarray(y_mean + correction[:, 0])
 
 
-def rollout(
-    increment: Callable[[FloatArray], FloatArray],
-    context: ArrayLike,
-    horizon: int,
-    *,
-    scaler: Scaler,
-    lags: tuple[int, ...],
-    who: str,
-    box: FloatArray | None = None,
-    copies: int = 1,
-) -> FloatArray:
-    """Add increments to the newest state, step after step, in the units of the data.
-
-    Args:
-        increment: takes delay vectors ``(copies * n, p)`` to increments ``(copies * n, d)``, all
-            standardised; the windows of one copy lie together.
-        context: ``(n, C, d)``.
-        horizon: number of steps `H`.
-        scaler: of the training data.
-        lags: steps back of the stacked states, 0 first.
-        who: the forecaster, for what is refused.
-        box: lowest and highest standardised values ``(2, d)``, which no state leaves, or None.
-        copies: rollouts of each window.
-
-    Returns:
-        ``(copies, n, H, d)``.
-
-    """
-    needed, d = max(lags) + 1, len(scaler.mean)
-    rows, alive = checked_context(context, horizon, d=d, minimum=needed, used=needed, who=who)
-    memory = np.tile(scaler.apply(rows), (copies, 1, 1))
-
-    def step(latest: FloatArray) -> FloatArray:
-        memory[:, :-1] = memory[:, 1:]
-        memory[:, -1] = latest
-        new = latest + increment(delay_embedding(memory, lags)[:, 0])
-        return new if box is None else np.clip(new, *box)
-
-    start = memory[:, -1].copy()
-    memory[:, 1:] = memory[:, :-1].copy()  # the first step shifts the context back in place
-    values = closed_loop(step, start, horizon, np.tile(alive, copies))
-    return scaler.undo(values).reshape(copies, len(rows), horizon, d)
-
-
 @dataclass(frozen=True, eq=False)
 class Training:
-    """Checked training data, the embeddings to choose from, and what they are judged by.
+    """Checked training data, candidate embeddings, and the windows that judge them.
 
     Attributes:
         values: ``(n, T, d)``.
-        scaler: measured on all of them.
+        scaler: standardisation, measured on all of the values.
         embeddings: the lags of each candidate.
-        held_out: windows of the tail, or None where there is nothing to choose by.
+        held_out: windows of the tail, or None where no choice is needed or the data are too short.
 
     """
 
@@ -188,13 +142,13 @@ class Training:
 
     @property
     def fitted(self) -> FloatArray:
-        """The part of the values that candidates may be fitted on."""
+        """The values to which candidates are fitted."""
         return self.values if self.held_out is None else self.values[:, : self.held_out.split]
 
     def choose(self, candidates: Sequence[Any], build: Callable[[Any], Predictor]) -> Any:
         """Return the candidate whose predictor follows the held-out windows longest.
 
-        The first one, where there is nothing to choose by.
+        Without held-out windows it is the first candidate.
         """
         if self.held_out is None or len(candidates) == 1:
             return candidates[0]
@@ -211,23 +165,23 @@ def prepare(
     windows: int = 16,
     horizon: int = 200,
 ) -> Training:
-    """Check and scale the training data, and hold out what the choices are judged by.
+    """Check and scale the training data, and hold out windows for the choice of settings.
 
     Args:
         train: the training trajectories.
-        delays: number of stacked states, or None for all embeddings that the data allow.
+        delays: number of stacked states, or None to try all embeddings that the data allow.
         stride: steps between stacked states, where `delays` is given.
-        who: the forecaster, for what is refused.
-        select: whether there is anything else to choose.
-        windows: how many are held out.
-        horizon: their steps.
+        who: name of the forecaster for error messages.
+        select: whether any setting other than the embedding has to be chosen.
+        windows: number of held-out windows.
+        horizon: length of these windows in steps.
 
     """
     shortest = 1 if delays is None else delays
     minimum = (shortest - 1) * stride + 2
     values = checked_training(train, minimum=minimum, who=who)
     if delays is None:
-        # Many variables are taken for a whole state: their past would only blur the distances.
+        # Many variables are taken to be the whole state: their past would only blur distances.
         options = [(k, s) for k, s in _EMBEDDINGS if k * values.shape[2] <= _TREE_DIMENSIONS]
         options = [(k, s) for k, s in options if 10 * (k - 1) * s < values.shape[1]] or [(1, 1)]
     else:

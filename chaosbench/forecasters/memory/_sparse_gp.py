@@ -1,4 +1,4 @@
-"""Gaussian-process regression in the span of inducing points, in numbers that stay accurate."""
+"""Gaussian-process regression on inducing points, in a numerically stable form."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Hyperparameters", "SparseGP", "kernel", "marginal_likelihood", "maximise"]
 
-# Below this the pivots are rounding, and their inverse would be noise.
+# Pivots below this are rounding errors, and their inverse would be noise.
 _SMALLEST_PIVOT = 1e-12
 _ROWS = 16
 _LENGTHS = (1e-2, 1e3)
@@ -25,12 +25,12 @@ _ITERATIONS = 60
 
 @dataclass(frozen=True, eq=False)
 class Hyperparameters:
-    """Of k(x, x') = s² exp(-½ Σ_i (x_i - x'_i)²/ℓ_i²) with noise of variance s² ρ.
+    """Hyperparameters of k(x, x') = s² exp(-½ Σ_i (x_i - x'_i)²/ℓ_i²) with noise of variance s² ρ.
 
     Attributes:
         lengths: ℓ ``(p,)``.
         noise: ρ, relative to the variance of the process.
-        variance: s², one for each output ``(d,)``.
+        variance: s² of each output, ``(d,)``.
 
     """
 
@@ -54,16 +54,15 @@ def kernel(a: FloatArray, b: FloatArray, lengths: FloatArray) -> FloatArray:
 def marginal_likelihood(
     x: FloatArray, y: FloatArray, log_lengths: FloatArray, log_noise: float
 ) -> tuple[float, FloatArray, FloatArray]:
-    """Return -log p(Y | X) but for a constant, its gradient, and the variances it is taken at.
+    """Return -log p(Y | X) up to a constant, its gradient, and the variances at which it is taken.
 
-    The outputs ``(S, d)`` are independent and share lengths and noise ratio. Their variances are
-    those that maximise the likelihood given the rest, s²_j = y_jᵀ C⁻¹ y_j / S with C = R + ρI, so
-    that
+    The outputs ``(S, d)`` are independent and share lengths and noise ratio. Their variances
+    maximise the likelihood given the rest, s²_j = y_jᵀ C⁻¹ y_j / S with C = R + ρI, so that
 
         -log p = S/2 Σ_j log s²_j + d/2 log|C|,
         ∂/∂θ = ½ tr((d C⁻¹ - Σ_j α_j α_jᵀ / s²_j) ∂C/∂θ),   α_j = C⁻¹ y_j.
 
-    The gradient is by log ℓ, then by log ρ, ``(p + 1,)``.
+    The gradient ``(p + 1,)`` is with respect to log ℓ and then log ρ.
     """
     from scipy import linalg
 
@@ -96,7 +95,7 @@ def maximise(x: FloatArray, y: FloatArray) -> Hyperparameters:
     def objective(theta: FloatArray) -> tuple[float, FloatArray]:
         try:
             value, gradient, _ = marginal_likelihood(x, y, theta[:p], float(theta[p]))
-        except linalg.LinAlgError:  # rounding made C indefinite: too long, too little noise
+        except linalg.LinAlgError:  # lengths too long, noise too small: C is not definite
             return 1e30, np.zeros(p + 1)
         return value / len(x), gradient / len(x)
 
@@ -117,8 +116,8 @@ def maximise(x: FloatArray, y: FloatArray) -> Hyperparameters:
 def _pivots(x: FloatArray, lengths: FloatArray, count: int) -> tuple[NDArray[np.intp], FloatArray]:
     """Choose inducing points by pivoted Cholesky decomposition of the correlation of ``(N, p)``.
 
-    Every one is the training point whose variance, given those before it, is largest. Returns
-    their indices ``(M,)`` and F ``(N, M)`` with R ≈ FFᵀ, exact in their rows.
+    Each is the training point whose variance, given the points before it, is largest. Returns their
+    indices ``(M,)`` and F ``(N, M)`` with R ≈ FFᵀ, exact in their rows.
     """
     count = min(count, len(x))
     rest = np.ones(len(x))
@@ -143,7 +142,7 @@ class SparseGP:
     """The optimal variational posterior of inducing values [titsias2009], whitened.
 
     With φ(x) = L⁻¹ k_Z(x), R_ZZ = LLᵀ, and the features F ``(N, M)`` of the training inputs, the
-    coefficients have the posterior N(W, s²ρ A⁻¹), A = FᵀF + ρI, W = A⁻¹FᵀY; mean and variance are
+    coefficients have the posterior N(W, s²ρ A⁻¹), A = FᵀF + ρI, W = A⁻¹FᵀY. Mean and variance are
 
         m(x) = φᵀW,   v(x) = s² (1 - φᵀφ + ρ φᵀA⁻¹φ).
 
@@ -152,7 +151,7 @@ class SparseGP:
     Attributes:
         hyper: lengths, noise and variances.
         inducing: Z ``(M, p)``.
-        whitening: L⁻ᵀ ``(M, M)``: ``φᵀ = k_Z(x)ᵀ L⁻ᵀ``.
+        whitening: L⁻ᵀ ``(M, M)``; ``φᵀ = k_Z(x)ᵀ L⁻ᵀ``.
         weights: W ``(M, d)``.
         spread: ``(M, M)``, a square root of ρA⁻¹: ρA⁻¹ = ``spread @ spread.T``.
 
@@ -166,11 +165,11 @@ class SparseGP:
 
     @classmethod
     def fit(cls, x: FloatArray, y: FloatArray, hyper: Hyperparameters, count: int) -> SparseGP:
-        """Condition on inputs ``(N, p)`` and outputs ``(N, d)``."""
+        """Condition on inputs ``(N, p)`` and outputs ``(N, d)``, with `count` inducing points."""
         from scipy import linalg
 
         chosen, features = _pivots(x, hyper.lengths, count)
-        # In the order of choice, the rows of the inducing points are triangular.
+        # In the order in which they were chosen, the rows of the inducing points are triangular.
         lower = np.tril(features[chosen])
         identity = np.eye(len(chosen))
         inverse = linalg.solve_triangular(lower, identity, lower=True, check_finite=False)
@@ -187,8 +186,8 @@ class SparseGP:
         return self._features(x)[: len(x)]
 
     def _features(self, x: FloatArray) -> FloatArray:
-        # L⁻ᵀ magnifies rounding a millionfold, and BLAS sums one row otherwise than many. Whole
-        # blocks of rows make a window's forecast the same alone and in a batch.
+        # L⁻ᵀ magnifies rounding a millionfold, and BLAS sums one row in another order than many.
+        # Whole blocks of rows make a window's forecast the same alone and in a batch.
         padded = np.zeros((-(-len(x) // _ROWS) * _ROWS, x.shape[1]))
         padded[: len(x)] = x
         return np.asarray(kernel(padded, self.inducing, self.hyper.lengths) @ self.whitening)
@@ -198,7 +197,7 @@ class SparseGP:
         return np.asarray(self._features(x) @ self.weights)[: len(x)]
 
     def variance(self, x: FloatArray) -> FloatArray:
-        """Return the posterior variance of the function, without noise, ``(n, d)``."""
+        """Return the posterior variance of the function without noise, ``(n, d)``."""
         phi = self.features(x)
         share = 1.0 - (phi**2).sum(axis=1) + ((phi @ self.spread) ** 2).sum(axis=1)
         return np.asarray(np.maximum(share, 0.0)[:, np.newaxis] * self.hyper.variance)
@@ -206,14 +205,14 @@ class SparseGP:
     def draw(self, count: int, features: int, rng: np.random.Generator) -> Draws:
         """Draw functions from the posterior.
 
-        By pathwise conditioning [wilson2020]: f = g + φᵀ(v - L⁻¹ g_Z), with v from the posterior
-        of the coefficients and g from the prior, a sum of random cosines. What the inducing points
-        leave open thus keeps its prior variance.
+        Pathwise conditioning [wilson2020] gives f = g + φᵀ(v - L⁻¹ g_Z), where v is drawn from the
+        posterior of the coefficients and g, a sum of random cosines, from the prior. Where the
+        inducing points say nothing, a draw thus keeps its prior variance.
 
         Args:
             count: number of functions `m`.
             features: number of cosines.
-            rng: where all that is random comes from.
+            rng: source of all random numbers.
 
         """
         m, d, p = len(self.weights), self.weights.shape[1], self.inducing.shape[1]
@@ -232,7 +231,7 @@ class Draws:
     """Functions drawn from the posterior of a sparse Gaussian process.
 
     Attributes:
-        process: what they are drawn from.
+        process: the process from which they are drawn.
         frequencies: ``(p, features)``.
         phases: ``(features,)``.
         prior: amplitudes of the cosines, ``(m, features, d)``.

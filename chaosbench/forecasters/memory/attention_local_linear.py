@@ -1,4 +1,4 @@
-"""Attention-gated local-linear analogue: a softmax decides which neighbours the slope is from."""
+"""Local-linear analogue whose neighbours are weighted by a softmax (attention)."""
 
 from __future__ import annotations
 
@@ -10,15 +10,16 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from chaosbench.forecasters._protocol import Forecast
-from chaosbench.forecasters._shared.arrays import require_integer, require_real, single_threaded
-from chaosbench.forecasters.memory._analogues import Library, prepare, rollout, weighted_affine
+from chaosbench.forecasters._shared.rollout import delay_rollout
+from chaosbench.forecasters._shared.settings import require_integer, require_real, single_threaded
+from chaosbench.forecasters.memory._analogues import Library, prepare, weighted_affine
 
 if TYPE_CHECKING:
     from chaosbench.trajectories import FloatArray, Trajectories
 
 __all__ = ["AttentionLocalLinear"]
 
-# The first of each stands where there is nothing to choose by.
+# The first of each is used where the data are too short to choose.
 _NEIGHBOURS = (24, 12, 48)
 _BETAS = (4.0, 1.0, 2.0, 8.0)
 _RIDGES = (1e-4, 1e-6, 1e-2)
@@ -28,29 +29,32 @@ _RIDGES = (1e-4, 1e-6, 1e-2)
 class AttentionLocalLinear:
     """Weighted ridge regression of increments under attention [casdagli1989], [ramsauer2021].
 
-    The `neighbours` nearest training states x_j of the state ξ, delay-embedded and standardised,
-    at distances r_j with mean r̄, get the weights
+    The `neighbours` nearest training states x_j of the standardised, delay-embedded state ξ, at
+    distances r_j with mean r̄, get the weights
 
-        w = softmax_j(-β r_j² / r̄²),
+        w = softmax_j(-β r_j² / r̄²).
 
-    and an affine map from x_j to the next increments Δ_j, fitted with these weights, is evaluated
-    at ξ. Where `Hopfield` recalls the mean of the values under its attention, this recalls their
-    tangent plane, and its error falls with the square of the distance. A plane knows no bounds, so
-    states are kept in the box around the training data, widened by a tenth of its range. β = 0 is
-    plain least squares on the neighbourhood, β = 1 is `LocalLinear`. The forecast is iterated, all
-    windows at once. What is None is chosen by the closed loop on the last 15% of the training
-    data: first the embedding, then neighbours and β together, then the ridge.
+    An affine map from x_j to the next increments Δ_j is fitted with these weights and evaluated at
+    ξ. `Hopfield` recalls the mean of the values under its attention; this forecaster recalls their
+    tangent plane, and its error falls with the square of the distance. An affine map is unbounded,
+    so states are clipped to the box around the training data, widened by a tenth of its range on
+    either side. β = 0 is plain least squares on the neighbourhood, β = 1 is `LocalLinear`. The
+    forecast is iterated for all windows at once. Settings that are None are chosen by closed-loop
+    forecasts of the last 15% of the training data: first the embedding, then neighbours and β
+    together, then the ridge.
 
-    Cost: O(nT log(nT)) to build the KD-tree; a step and window costs one query, O(k d log(nT)),
-    and one solve of the smaller of the d- and k-dimensional systems; above 12 dimensions all
-    distances are computed, O(nT d). Memory O(nT d). It fails where neighbours are far: few data,
-    many dimensions, and under noise, which it follows as it would the truth.
+    Cost: O(nT log(nT)) to build the KD-tree. Each step of each window costs one query, O(k d
+    log(nT)), and one solve of the smaller of the d- and k-dimensional systems; above 12 dimensions
+    all distances are computed, O(nT d). Memory is O(nT d). It fails where neighbours are far (few
+    data, many dimensions) and under noise, which it follows as if it were signal.
 
     Attributes:
         neighbours: number of states attended to, or None to choose it; all when there are fewer.
-        beta: inverse temperature in units of the neighbourhood's mean distance, or None.
-        ridge: penalty relative to the variance of the neighbourhood, or None.
-        delays: states stacked into one embedding vector, or None to choose it and the stride.
+        beta: inverse temperature β, in units of the mean distance in the neighbourhood, or None to
+            choose it.
+        ridge: penalty relative to the variance of the neighbourhood, or None to choose it.
+        delays: number of states stacked into one embedding vector, or None to choose it and the
+            stride.
         stride: steps between stacked states, where `delays` is given.
 
     """
@@ -75,11 +79,11 @@ class AttentionLocalLinear:
 
     @single_threaded
     def fit(self, train: Trajectories, *, seed: int) -> _AttentionPredictor:  # noqa: ARG002
-        """Store the transitions and choose what is None.
+        """Store the transitions and choose the settings that are None.
 
         Raises:
-            DivergedError: non-finite training data.
-            InvalidForecastError: training trajectories shorter than the delays.
+            DivergedError: the training data are not finite.
+            InvalidForecastError: the training trajectories are too short for the delays.
 
         """
         training = prepare(
@@ -121,7 +125,7 @@ class _AttentionPredictor:
     @single_threaded
     def predict(self, context: FloatArray, horizon: int) -> Forecast:
         library = self.library
-        values = rollout(
+        values = delay_rollout(
             self.increment,
             context,
             horizon,

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from chaosbench.forecasters._protocol import Forecast
-from chaosbench.forecasters._shared.arrays import Scaler, require_integer, single_threaded
-from chaosbench.forecasters.memory._analogues import Library, prepare, rollout
+from chaosbench.forecasters._shared.arrays import Scaler
+from chaosbench.forecasters._shared.rollout import delay_rollout
+from chaosbench.forecasters._shared.settings import require_integer, single_threaded
+from chaosbench.forecasters.memory._analogues import Library, prepare
 from chaosbench.forecasters.memory._sparse_gp import SparseGP, maximise
 
 if TYPE_CHECKING:
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["GaussianProcess"]
 
-# What an embedding is judged by: enough to tell them apart, a fraction of the whole fit.
+# Sizes of the fits that compare embeddings: enough to tell them apart, a fraction of the cost.
 _TRIAL_SUBSET = 300
 _TRIAL_INDUCING = 300
 
@@ -28,33 +30,36 @@ _TRIAL_INDUCING = 300
 class GaussianProcess:
     """Gaussian-process regression of increments [rasmussen2006], sparse [titsias2009].
 
-    The increments Δ(x) of the standardised, delay-embedded state are independent Gaussian
-    processes with k(x, x') = s²_j exp(-½ Σ_i (x_i - x'_i)²/ℓ_i²) and noise of variance s²_j ρ.
-    The length scales ℓ_i and the noise ratio ρ are common to all outputs; with the variances s²_j
+    The increments Δ(x) of the standardised, delay-embedded state are independent Gaussian processes
+    with k(x, x') = s²_j exp(-½ Σ_i (x_i - x'_i)²/ℓ_i²) and noise of variance s²_j ρ. The length
+    scales ℓ_i and the noise ratio ρ are common to all outputs. Together with the variances s²_j
     they maximise the marginal likelihood of `subset` training points, spread evenly in time, by
     L-BFGS with analytic gradients. The posterior is the optimal variational one for `inducing`
-    points, each the training point that the ones before it leave most uncertain (pivoted
-    Cholesky), given all training points. Increments are divided by their standard deviation first.
+    points, given all training points; each inducing point is the training point that the previous
+    ones leave most uncertain (pivoted Cholesky). Increments are first divided by their standard
+    deviation.
 
     `values` is the rollout of the posterior mean. `samples` are rollouts of functions drawn from
-    the posterior by pathwise conditioning with random cosines [wilson2020]: one function a path,
-    from the first step to the last and for all windows, so that every path is one of the
-    differential equations the data allow. No noise is added to the steps, and the error of the
+    the posterior by pathwise conditioning with random cosines [wilson2020]. Each path uses one
+    function from the first step to the last, the same for all windows, so that every path is an
+    orbit of one system that the data allow. No noise is added to the steps, and the error of the
     context is not modelled: under observation noise the samples are too narrow at first. With
-    ``delays=None`` the embedding is chosen by the closed loop of small fits on the last 15% of the
-    training data.
+    ``delays=None`` the embedding is chosen by closed-loop forecasts of small fits on the last 15%
+    of the training data.
 
-    Cost: O(S³) a gradient for S = `subset`, O(nT M²) and O(nT M) memory for M = `inducing`, then
-    O(M (p + M + d)) a step and window for the mean and each sample. It fails where one length
-    scale does not fit the whole attractor (spikes, kinks), in many dimensions, and beyond the
-    data, where it falls back to standing still.
+    Cost: O(S³) per gradient with S = `subset`, O(nT M²) time and O(nT M) memory with M =
+    `inducing`, then O(M (p + M + d)) per step and window for the mean and for each sample. It fails
+    where one length scale does not suit the whole attractor (spikes, kinks), in many dimensions,
+    and outside the data, where the predicted increment falls back to zero.
 
     Attributes:
-        inducing: M, at most; fewer where more would be numerically dependent.
-        subset: S, training points for the marginal likelihood, at most.
+        inducing: largest number M of inducing points; fewer are used where more would be
+            numerically dependent.
+        subset: largest number S of training points for the marginal likelihood.
         samples: number of sampled functions; 0 for none.
-        cosines: random cosines in the prior part of a sampled function.
-        delays: states stacked into one embedding vector, or None to choose it and the stride.
+        cosines: number of random cosines in the prior part of a sampled function.
+        delays: number of states stacked into one embedding vector, or None to choose it and the
+            stride.
         stride: steps between stacked states, where `delays` is given.
 
     """
@@ -84,8 +89,8 @@ class GaussianProcess:
         """Learn the hyperparameters and condition on the training data.
 
         Raises:
-            DivergedError: non-finite training data.
-            InvalidForecastError: training trajectories shorter than the delays.
+            DivergedError: the training data are not finite.
+            InvalidForecastError: the training trajectories are too short for the delays.
 
         """
         training = prepare(
@@ -106,7 +111,10 @@ class GaussianProcess:
 def _condition(
     library: Library, inducing: int, subset: int, draws: tuple[int, int, int] | None
 ) -> _GaussianProcessPredictor:
-    """Fit to the transitions of a library; `draws` is how many, with how many cosines, a seed."""
+    """Fit to the transitions of a library.
+
+    `draws` is the number of sampled functions, their number of cosines and a seed, or None.
+    """
     unit = library.increments.std(axis=0)
     unit = np.where(unit > 0, unit, 1.0)
     targets = library.increments / unit
@@ -131,7 +139,7 @@ class _GaussianProcessPredictor:
     @single_threaded
     def predict(self, context: FloatArray, horizon: int) -> Forecast:
         def roll(increment: Any, copies: int) -> FloatArray:
-            return rollout(
+            return delay_rollout(
                 increment,
                 context,
                 horizon,

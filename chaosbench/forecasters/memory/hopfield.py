@@ -1,4 +1,4 @@
-"""Modern Hopfield analogue: a softmax over all training states recalls the next increment."""
+"""Modern Hopfield network: a softmax over all training states recalls the next increment."""
 
 from __future__ import annotations
 
@@ -10,19 +10,20 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from chaosbench.forecasters._protocol import Forecast
-from chaosbench.forecasters._shared.arrays import require_integer, require_real, single_threaded
-from chaosbench.forecasters.memory._analogues import Library, prepare, rollout
+from chaosbench.forecasters._shared.rollout import delay_rollout
+from chaosbench.forecasters._shared.settings import require_integer, require_real, single_threaded
+from chaosbench.forecasters.memory._analogues import Library, prepare
 
 if TYPE_CHECKING:
     from chaosbench.trajectories import FloatArray, Trajectories
 
 __all__ = ["Hopfield"]
 
-# Where the states left out weigh less than this altogether, they are left out.
+# States are left out where their total weight is below this.
 _NEGLIGIBLE = 1e-12
 _FIRST_COUNT = 64
-# β in units of 1/h², h the median distance between neighbouring training states. The first one
-# stands where there is nothing to choose by.
+# β in units of 1/h², where h is the median distance between neighbouring training states. The first
+# is used where the data are too short to choose.
 _BETAS = (1.0, 1 / 4, 4.0, 16.0)
 _SAMPLE = 500
 
@@ -31,29 +32,29 @@ _SAMPLE = 500
 class Hopfield:
     """Continuous Hopfield network as a memory of transitions [ramsauer2021], [nadaraya1964].
 
-    The keys x_j are the standardised, delay-embedded training states, the values Δ_j their next
-    increments; the state ξ recalls
+    The keys x_j are the standardised, delay-embedded training states and the values Δ_j their next
+    increments. The state ξ recalls
 
         Δ̂(ξ) = Σ_j Δ_j softmax_j(β x_jᵀξ - β|x_j|²/2) = Σ_j Δ_j softmax_j(-β|x_j - ξ|²/2),
 
     one update of a modern Hopfield network. The term -β|x_j|²/2 does what normalised patterns do:
-    without it long keys would win over near ones. So β = 0 gives the mean increment, β → ∞ that of
-    the nearest neighbour, and in between it is a kernel regression with bandwidth 1/√β. The
-    forecast is iterated, all windows at once. What is None is chosen by the closed loop on the
-    last 15% of the training data, first the embedding, then β between 1/4 and 16 times the
-    inverse square of the states' typical distance.
+    without it, long keys would win over near ones. β = 0 gives the mean increment and β → ∞ that of
+    the nearest neighbour; between them it is a kernel regression with bandwidth 1/√β. The forecast
+    is iterated for all windows at once. Settings that are None are chosen by closed-loop forecasts
+    of the last 15% of the training data: first the embedding, then β between 1/4 and 16 times the
+    inverse square of the typical distance between states.
 
-    Keys that together weigh less than 1e-12 are left out: a KD-tree finds the 64, 256, …
-    nearest until the rest is that light.
+    Keys whose total weight is below 1e-12 are left out: a KD-tree finds the nearest 64, 256, … keys
+    until the rest weighs less.
 
-    Cost: O(nT log(nT)) to build the tree; a step and window costs one query, O(k (d + log(nT)))
-    for the k keys that matter, and O(nT d) above 12 dimensions or where k is more than an eighth
-    of all keys. Memory O(nT d). It fails as a constant in place of a slope does: the recalled
-    increment is that of the neighbours' centre, an error linear in their distance.
+    Cost: O(nT log(nT)) to build the tree. Each step of each window costs one query, O(k (d +
+    log(nT))) for the k keys that matter, and O(nT d) above 12 dimensions or where k is more than an
+    eighth of all keys. Memory is O(nT d). It fails because it is locally constant: the recalled
+    increment is that of the centre of the neighbours, and the error is linear in their distance.
 
     Attributes:
-        beta: inverse temperature on standardised data, or None to choose it.
-        delays: states stacked into one key, or None to choose it and the stride.
+        beta: inverse temperature β on standardised data, or None to choose it.
+        delays: number of states stacked into one key, or None to choose it and the stride.
         stride: steps between stacked states, where `delays` is given.
 
     """
@@ -74,11 +75,11 @@ class Hopfield:
 
     @single_threaded
     def fit(self, train: Trajectories, *, seed: int) -> _HopfieldPredictor:  # noqa: ARG002
-        """Store the transitions and choose what is None.
+        """Store the transitions and choose the settings that are None.
 
         Raises:
-            DivergedError: non-finite training data.
-            InvalidForecastError: training trajectories shorter than the delays.
+            DivergedError: the training data are not finite.
+            InvalidForecastError: the training trajectories are too short for the delays.
 
         """
         training = prepare(
@@ -107,7 +108,7 @@ class Hopfield:
 
 
 def _natural_beta(library: Library) -> float:
-    """Return 1/h², h the median distance of a state from its nearest other one."""
+    """Return 1/h², where h is the median distance of a state from its nearest neighbour."""
     chosen = np.linspace(0, len(library.states) - 1, _SAMPLE).astype(int)
     distance, _ = library.nearest(library.states[np.unique(chosen)], 2)
     apart = distance.max(axis=1)
@@ -123,7 +124,7 @@ class _HopfieldPredictor:
     @single_threaded
     def predict(self, context: FloatArray, horizon: int) -> Forecast:
         library = self.library
-        values = rollout(
+        values = delay_rollout(
             self.recall,
             context,
             horizon,
@@ -144,7 +145,7 @@ class _HopfieldPredictor:
             distance, index = library.nearest(query[left], count)
             square = distance**2
             exponent = 0.5 * self.beta * (square.min(axis=1, keepdims=True) - square)
-            # None of the states left out is nearer than the farthest one found.
+            # No state that was left out is nearer than the farthest one found.
             enough = exponent.min(axis=1) < np.log(_NEGLIGIBLE / total)
             weight = np.exp(exponent[enough])
             weight /= weight.sum(axis=1, keepdims=True)

@@ -10,14 +10,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from chaosbench.forecasters._protocol import Forecast
-from chaosbench.forecasters._shared.arrays import (
-    Scaler,
-    checked_training,
-    require_integer,
-    require_real,
-    single_threaded,
-)
-from chaosbench.forecasters.memory._analogues import Library, rollout, weighted_affine
+from chaosbench.forecasters._shared.arrays import Scaler, checked_training
+from chaosbench.forecasters._shared.rollout import delay_rollout
+from chaosbench.forecasters._shared.settings import require_integer, require_real, single_threaded
+from chaosbench.forecasters.memory._analogues import Library, weighted_affine
 
 if TYPE_CHECKING:
     from chaosbench.trajectories import FloatArray, Trajectories
@@ -29,24 +25,26 @@ __all__ = ["LocalLinear"]
 class LocalLinear:
     """Local-linear prediction from neighbouring training states [farmer1987], [casdagli1989].
 
-    With x the standardised (and, for ``delays > 1``, delay-embedded) state, the `neighbours`
-    nearest training states x_j with their next increments Δ_j give
+    Let x be the standardised state, delay-embedded when `delays` > 1. The `neighbours` nearest
+    training states x_j and their next increments Δ_j give
 
         Δ̂(x) = Δ̄ + (x - x̄)ᵀ B,   B = argmin Σ_j w_j |Δ_j - Δ̄ - (x_j - x̄)ᵀ B|² + λ|B|²,
 
     where bars are weighted means, w_j = exp(-(r_j / r̄)²) falls with the distance r_j, and λ is
-    `ridge` times the neighbourhood's mean variance. The forecast is iterated, all windows at once,
-    in the box around the training data, widened by a tenth of its range: a plane knows no bounds.
+    `ridge` times the mean variance of the neighbourhood. The forecast is iterated for all windows
+    at once. An affine map is unbounded, so states are clipped to the box around the training data,
+    widened by a tenth of its range on either side.
 
-    Cost: O(nT log(nT)) to build the KD-tree; a step and window costs one query, O(k d log(nT)),
-    and one solve of the smaller of the d- and k-dimensional systems. A KD-tree prunes little in
-    many dimensions: above 12 all distances are computed, O(nT d). Memory O(nT d). It fails where
-    neighbours are far (few data, many dimensions) and under noise: the error of one step grows
-    with the squared distance, about as T^(-2/D) for an attractor of dimension D.
+    Cost: O(nT log(nT)) to build the KD-tree. Each step of each window costs one query, O(k d
+    log(nT)), and one solve of the smaller of the d- and k-dimensional systems. A KD-tree prunes
+    little in many dimensions: above 12, all distances are computed, O(nT d). Memory is O(nT d). It
+    fails where neighbours are far (few data, many dimensions) and under noise: the error of one
+    step grows with the squared distance, about as T^(-2/D) on an attractor of dimension D.
 
     Attributes:
         neighbours: number of nearest training states; all of them when there are fewer.
-        delays: states stacked into one embedding vector, 1 when the state is fully observed.
+        delays: number of states stacked into one embedding vector; 1 when the state is fully
+            observed.
         stride: steps between stacked states.
         ridge: λ relative to the variance of the neighbourhood.
 
@@ -70,7 +68,7 @@ class LocalLinear:
 
     @single_threaded
     def fit(self, train: Trajectories, *, seed: int) -> _LocalLinearPredictor:  # noqa: ARG002
-        """Index the training states; raise `DivergedError` on non-finite training."""
+        """Index the training states; raise `DivergedError` on non-finite training data."""
         lags = tuple(i * self.stride for i in range(self.delays))
         values = checked_training(train, minimum=max(lags) + 2, who="LocalLinear")
         return _LocalLinearPredictor(self, Library.of(values, Scaler.of(values), lags))
@@ -84,7 +82,7 @@ class _LocalLinearPredictor:
     @single_threaded
     def predict(self, context: FloatArray, horizon: int) -> Forecast:
         library = self.library
-        values = rollout(
+        values = delay_rollout(
             self._increment,
             context,
             horizon,
@@ -96,7 +94,7 @@ class _LocalLinearPredictor:
         return Forecast(values[0])
 
     def _increment(self, query: FloatArray) -> FloatArray:
-        """Return the fitted increment ``(n, d)`` at each query state ``(n, p)``."""
+        """Return the fitted increments ``(n, d)`` at delay vectors ``(n, p)``."""
         library = self.library
         distance, index = library.nearest(query, self.config.neighbours)
         mean_distance = distance.mean(axis=1, keepdims=True)

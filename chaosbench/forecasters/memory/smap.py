@@ -1,4 +1,4 @@
-"""S-map: one linear map for all training states, weighted anew around every state."""
+"""S-map: a linear map fitted to all training states, reweighted around every state."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from chaosbench.forecasters._protocol import Forecast
-from chaosbench.forecasters._shared.arrays import require_integer, require_real, single_threaded
-from chaosbench.forecasters.memory._analogues import Library, prepare, rollout
+from chaosbench.forecasters._shared.rollout import delay_rollout
+from chaosbench.forecasters._shared.settings import require_integer, require_real, single_threaded
+from chaosbench.forecasters.memory._analogues import Library, prepare
 
 if TYPE_CHECKING:
     from chaosbench.trajectories import FloatArray, Trajectories
 
 __all__ = ["SMap"]
 
-# Ecology stops at 8: its series are short and noisy.
-# In this order the more linear one wins a tie.
+# Ecologists stop at 8, because their series are short and noisy.
+# In this order the more linear map wins a tie.
 _THETAS = (0.0, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0)
 _TRIAL_THETA = 16.0
 _TRIALS = 500
-# Weights below 1e-26 of the nearest one's are left there: numbers too small for normal
-# arithmetic would slow it down.
+# No weight is below 1e-26 of the nearest one's: denormal numbers would slow the arithmetic down.
 _LARGEST_EXPONENT = 60.0
 
 
@@ -32,29 +32,30 @@ _LARGEST_EXPONENT = 60.0
 class SMap:
     """Sequentially weighted global linear map [sugihara1994].
 
-    With x_j the standardised, delay-embedded training states, Δ_j their next increments, d_j the
-    distance of x_j from the state x and d̄ the mean of the d_j over all of them,
+    Let x_j be the standardised, delay-embedded training states, Δ_j their next increments, d_j the
+    distance of x_j from the state x, and d̄ the mean of all d_j. Then
 
         Δ̂(x) = a + Bᵀx,   a, B = argmin Σ_j w_j |Δ_j - a - Bᵀx_j|² + λ|B|²,   w_j = exp(-θ d_j/d̄),
 
-    with λ `ridge` times the weighted variance. θ = 0 is global linear regression, and a θ that
-    forecasts better than 0 is Sugihara's sign of nonlinearity. The forecast is iterated. What is
-    None is chosen on the last 15% of the training data: the embedding by the closed loop at
-    θ = 16, then θ among 0, 1, 2, 4, …, 128 by the mean square of one-step forecasts, Sugihara's
-    criterion: a closed loop says little about θ under noise. All training states take part,
-    however many there are. Far from them the map knows no bounds, so states are kept in the box
-    around the training data, widened by a tenth of its range.
+    where λ is `ridge` times the weighted variance. θ = 0 is global linear regression; a θ > 0 that
+    forecasts better is Sugihara's sign of nonlinearity. The forecast is iterated. Settings that are
+    None are chosen on the last 15% of the training data: the embedding by closed-loop forecasts at
+    θ = 16, then θ among 0, 1, 2, 4, …, 128 by the mean squared error of one-step forecasts. This is
+    Sugihara's criterion; under noise a closed loop says little about θ. All training states take
+    part, however many there are. Far from them the map is unbounded, so states are clipped to the
+    box around the training data, widened by a tenth of its range on either side.
 
-    Cost: O(nT p d) a step and window with p = d · delays, and O(nT p) memory; nothing to fit but
-    the choice of θ. It fails where the slope changes within the distance that enough data need
-    (coarse sampling, few data), and the exponential's heavy tail lets the far states bend the
-    local map, for which `AttentionLocalLinear` has a cutoff.
+    Cost: O(nT p d) per step and window with p = d · delays, and O(nT p) memory; only θ has to be
+    fitted. It fails where the slope changes within the distance that holds enough data (coarse
+    sampling, few data). Its exponential weights have a heavy tail, so far states bend the local
+    map; `AttentionLocalLinear` cuts them off.
 
     Attributes:
-        theta: θ, the strength of localisation, or None to choose it; 0 where the data are too
-            short to hold anything out.
+        theta: θ, the strength of localisation, or None to choose it; 0 where the data are too short
+            to hold anything out.
         ridge: λ relative to the variance of the weighted states.
-        delays: states stacked into one embedding vector, or None to choose it and the stride.
+        delays: number of states stacked into one embedding vector, or None to choose it and the
+            stride.
         stride: steps between stacked states, where `delays` is given.
 
     """
@@ -77,11 +78,11 @@ class SMap:
 
     @single_threaded
     def fit(self, train: Trajectories, *, seed: int) -> _SMapPredictor:  # noqa: ARG002
-        """Store the transitions and choose what is None.
+        """Store the transitions and choose the settings that are None.
 
         Raises:
-            DivergedError: non-finite training data.
-            InvalidForecastError: training trajectories shorter than the delays.
+            DivergedError: the training data are not finite.
+            InvalidForecastError: the training trajectories are too short for the delays.
 
         """
         training = prepare(
@@ -106,7 +107,7 @@ class SMap:
         )
         if len(thetas) == 1 or training.held_out is None:
             return memory(lags, thetas[0], training.values)
-        # The first increment of the tail starts from the last states before it.
+        # The first increment of the tail starts from the last states before the tail.
         tail = training.values[:, training.held_out.split - max(lags) - 1 :]
         unseen = Library.of(tail, training.scaler, lags, tree=False)
         chosen = np.unique(np.linspace(0, len(unseen.states) - 1, _TRIALS).astype(int))
@@ -129,7 +130,7 @@ class _SMapPredictor:
     @single_threaded
     def predict(self, context: FloatArray, horizon: int) -> Forecast:
         library = self.library
-        values = rollout(
+        values = delay_rollout(
             self.increment,
             context,
             horizon,
@@ -142,7 +143,7 @@ class _SMapPredictor:
 
     def increment(self, query: FloatArray) -> FloatArray:
         """Return the fitted increments ``(n, d)`` at delay vectors ``(n, p)``."""
-        # One window at a time: its weights fit the cache, those of a batch would not.
+        # One window at a time: its weights fit into the cache, those of a batch would not.
         return np.stack([self._one(row) for row in query])
 
     def _one(self, query: FloatArray) -> FloatArray:

@@ -1,10 +1,9 @@
-"""Student-t head: Bayesian polynomial regression of increments, whose predictive is a Student-t."""
+"""Bayesian polynomial regression of increments, whose predictive distribution is a Student-t."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from itertools import combinations_with_replacement
 from math import comb
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -13,14 +12,16 @@ import numpy as np
 
 from chaosbench.errors import ParameterError
 from chaosbench.forecasters._protocol import Forecast
-from chaosbench.forecasters._shared.arrays import (
-    Scaler,
+from chaosbench.forecasters._shared.arrays import Scaler
+from chaosbench.forecasters._shared.polynomial import exponents, factors, terms
+from chaosbench.forecasters._shared.rollout import delay_rollout
+from chaosbench.forecasters._shared.settings import (
+    require_flag,
     require_integer,
     require_real,
     single_threaded,
 )
-from chaosbench.forecasters._shared.polynomial import factors, terms
-from chaosbench.forecasters.memory._analogues import Library, Training, prepare, rollout
+from chaosbench.forecasters.memory._analogues import Library, Training, prepare
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -34,7 +35,7 @@ _PRECISIONS = 10.0 ** np.arange(-14, 1)
 _CHUNK_BYTES = 32_000_000
 _FREEDOMS = (2.0, 2.5, 3.0, 4.0, 6.0, 10.0, 20.0, 50.0, 1e3)
 _FIXED_POINT_STEPS = 60
-# A priori the noise may be as small as this share of an increment's variance: rounding.
+# The prior allows noise as small as this fraction of the variance of an increment: rounding.
 _PRIOR_NOISE = 1e-20
 
 
@@ -42,46 +43,49 @@ _PRIOR_NOISE = 1e-20
 class StudentT:
     """Bayesian linear regression of increments on polynomials, noise unknown [bishop2006].
 
-    With φ(x) all monomials up to `degree` of the standardised, delay-embedded state x, each
-    divided by its root mean square, every variable's increment is Δ = φ(x)ᵀw + ε with the
+    Let φ(x) be all monomials up to `degree` of the standardised, delay-embedded state x, each
+    divided by its root mean square. The increment of every variable is Δ = φ(x)ᵀw + ε with the
     normal-inverse-gamma prior
 
-        ε ~ N(0, σ²),   w | σ² ~ N(0, σ²/(λN) I),   σ² ~ InvGamma(a₀, b₀),
+        ε ~ N(0, σ²),   w | σ² ~ N(0, σ²/(λN) I),   σ² ~ InvGamma(a₀, b₀).
 
-    and so the posterior, with A = ΦᵀΦ + λN I, μ = A⁻¹Φᵀy, a = a₀ + N/2 and
-    b = b₀ + (|y - Φμ|² + λN|μ|²)/2, and the predictive distribution of the next increment,
+    The posterior has A = ΦᵀΦ + λN I, μ = A⁻¹Φᵀy, a = a₀ + N/2 and b = b₀ + (|y - Φμ|² + λN|μ|²)/2.
+    It and the predictive distribution of the next increment,
 
         Δ | x ~ t with 2a degrees of freedom, location φᵀμ, scale² (b/a)(1 + φᵀA⁻¹φ),
 
-    are exact. λ maximises the marginal likelihood, which has a closed form as well. What else is
-    None is chosen by the closed loop of the means on the last 15% of the training data.
+    are exact. λ maximises the marginal likelihood, which also has a closed form. Other settings
+    that are None are chosen by closed-loop forecasts of the means on the last 15% of the training
+    data.
 
-    With thousands of points that t is nearly Gaussian, but what a polynomial cannot express is
-    large on a few parts of the attractor and small on the rest. So `calibrate` replaces the
-    degrees of freedom 2a by the ν, and multiplies the scale by the c, that give the one-step errors
-    on the held-out tail the largest likelihood; its fit has not seen them.
+    With thousands of points this t is nearly Gaussian, but the part of the flow that a polynomial
+    cannot express is large in a few places of the attractor and small elsewhere. `calibrate`
+    therefore replaces the degrees of freedom 2a by the ν, and multiplies the scale by the c, that
+    maximise the likelihood of one-step errors on held-out data, made by a fit without these data.
 
-    `values` is the rollout of the locations. A polynomial would leave for infinity wherever it left
-    the data, so every new state is kept in the box around the training data, widened by a tenth
-    of its range at each side. Each of the `samples` draws one (w, σ²) from the
-    posterior, keeps it for the whole path, and adds fresh noise at every step: N(0, σ²), so that
-    its one-step distribution is the exact Student-t, or σ c t_ν when calibrated. All windows share
-    the draws and the noise: a window's samples depend on the seed and its own context. On
-    noise-free data the errors of consecutive steps are not independent, as the noise is.
+    `values` is the rollout of the locations. Outside the data a polynomial would diverge, so every
+    new state is clipped to the box around the training data, widened by a tenth of its range on
+    either side. Each of the `samples` draws one (w, σ²) from the posterior, keeps it for the whole
+    path, and adds fresh noise at every step: N(0, σ²), so that its one-step distribution is the
+    exact Student-t, or σ c t_ν when calibrated. All windows share the draws and the noise, so that
+    the samples of a window depend only on the seed and its own context. On noise-free data the
+    errors of consecutive steps are correlated, whereas the noise is independent.
 
-    Cost: with P features, O(nT P²) time and O(nT d + P²) memory a candidate, O(P d) a step and
-    window, for the locations and each sample. It fails where the flow over a step is no polynomial
-    of a degree whose terms can be afforded, and by sticking to the walls of that box.
+    Cost: with P features, O(nT P²) time and O(nT d + P²) memory per candidate, then O(P d) per step
+    and window for the locations and for each sample. It fails where the flow over one step is not a
+    polynomial of an affordable degree, and by sticking to the walls of the box.
 
     Attributes:
-        degree: of the polynomials, or None to choose it among 1 to 6.
+        degree: degree of the polynomials, or None to choose it from 1 to 6.
         precision: λ, or None to choose it by the marginal likelihood.
-        shape: a₀; b₀ is a₀ times 1e-20 of the increments' variance.
+        shape: a₀; b₀ is a₀ times 1e-20 of the variance of the increments.
         calibrate: fit tails and scale to held-out errors, where there are enough data to hold out.
         samples: number of sampled paths; 0 for none.
-        delays: states stacked into one embedding vector, or None to choose it and the stride.
+        delays: number of states stacked into one embedding vector, or None to choose it and the
+            stride.
         stride: steps between stacked states, where `delays` is given.
-        max_features: larger P are not tried, and refused where degree and delays ask for them.
+        max_features: largest number P of features to try; `fit` raises `ParameterError` where the
+            given degree and delays need more.
 
     """
 
@@ -103,10 +107,7 @@ class StudentT:
         require_integer(self, "degree", minimum=1, optional=True)
         require_real(self, "precision", open_low=True, optional=True)
         require_real(self, "shape", open_low=True)
-        if not isinstance(self.calibrate, bool):
-            raise ParameterError(
-                f"StudentT: calibrate must be true or false, not {self.calibrate!r}"
-            )
+        require_flag(self, "calibrate")
         require_integer(self, "samples", minimum=0)
         require_integer(self, "delays", minimum=1, optional=True)
         require_integer(self, "stride", minimum=1)
@@ -114,12 +115,12 @@ class StudentT:
 
     @single_threaded
     def fit(self, train: Trajectories, *, seed: int) -> _StudentTPredictor:
-        """Choose what is None, take the posterior and draw from it.
+        """Choose the settings that are None, compute the posterior and draw from it.
 
         Raises:
-            DivergedError: non-finite training data.
-            InvalidForecastError: training trajectories shorter than the delays.
-            ParameterError: more than `max_features` features for this many variables.
+            DivergedError: the training data are not finite.
+            InvalidForecastError: the training trajectories are too short for the delays.
+            ParameterError: the settings need more than `max_features` features for these variables.
 
         """
         training = prepare(
@@ -136,7 +137,7 @@ class StudentT:
         fitted = self._posterior(training.values, training.scaler, lags, degree)
         if self.calibrate and training.held_out is not None:
             trial = self._posterior(training.fitted, training.scaler, lags, degree)
-            # The first increment of the tail starts from the last states before it.
+            # The first increment of the tail starts from the last states before the tail.
             tail = training.values[:, training.held_out.split - max(lags) - 1 :]
             library = Library.of(tail, training.scaler, lags, tree=False)
             _, location, scale = trial.posterior.predictive(library.states)
@@ -147,7 +148,7 @@ class StudentT:
         return fitted
 
     def _candidates(self, training: Training) -> list[tuple[tuple[int, ...], int]]:
-        """Return the embeddings and degrees that can be afforded."""
+        """Return the affordable pairs of embedding and degree."""
         d = training.values.shape[2]
         degrees = _DEGREES if self.degree is None else (self.degree,)
         transitions = training.fitted.shape[0] * training.fitted.shape[1]
@@ -155,14 +156,15 @@ class StudentT:
         for lags in training.embeddings:
             for degree in degrees:
                 count = comb(len(lags) * d + degree, degree)
-                # More terms than samples are no question of degree any more.
+                # A degree with more than half as many terms as samples is not tried.
                 modest = self.degree is not None or degree == 1 or 2 * count <= transitions
                 if count <= self.max_features and modest:
                     pairs.append((lags, degree))
         if not pairs:
             raise ParameterError(
-                f"StudentT has more than max_features={self.max_features} features on {d} "
-                "variables with this degree and these delays; lower them or raise max_features"
+                f"StudentT: {d} variables with this degree and these delays need more than "
+                f"max_features={self.max_features} features; lower degree or delays, or raise "
+                "max_features"
             )
         return pairs
 
@@ -170,7 +172,7 @@ class StudentT:
         self, values: FloatArray, scaler: Scaler, lags: tuple[int, ...], degree: int
     ) -> _StudentTPredictor:
         library = Library.of(values, scaler, lags, tree=False)
-        monomials = factors(_powers(library.states.shape[1], degree))
+        monomials = factors(exponents(library.states.shape[1], degree))
         posterior = Posterior.fit(
             library.states, library.increments, monomials, self.precision, self.shape
         )
@@ -178,24 +180,15 @@ class StudentT:
         return _StudentTPredictor(scaler, lags, posterior, exact, library.box)
 
 
-def _powers(p: int, degree: int) -> NDArray[np.int64]:
-    """Return the exponents of all monomials up to `degree`, the constant first."""
-    chosen = [c for k in range(degree + 1) for c in combinations_with_replacement(range(p), k)]
-    powers = np.zeros((len(chosen), p), dtype=np.int64)
-    for row, variables in zip(powers, chosen, strict=True):
-        np.add.at(row, list(variables), 1)
-    return powers
-
-
 @dataclass(frozen=True, eq=False)
 class Posterior:
     """The normal-inverse-gamma posterior of one regression for each output.
 
     Attributes:
-        monomials: which inputs to multiply, ``(degree, P)``.
+        monomials: indices of the inputs to multiply, ``(degree, P)``.
         unit: root mean squares of the monomials, ``(P,)``.
         mean: μ ``(P, d)``.
-        root: ``(P, P)``, A⁻¹ = ``root @ root.T``.
+        root: ``(P, P)``, with A⁻¹ = ``root @ root.T``.
         shape: a.
         scale: b ``(d,)``.
 
@@ -234,7 +227,7 @@ class Posterior:
             gram += phi.T @ phi
             moment += phi.T @ y[part]
         values, vectors = linalg.eigh(gram, check_finite=False)
-        # Rounding leaves eigenvalues down to -eps N P; a smaller λN would divide by noise.
+        # Rounding perturbs eigenvalues by up to eps N P; a smaller λN would divide by noise.
         floor = 4 * np.finfo(float).eps * values[-1]
         precisions = samples * (_PRECISIONS if precision is None else np.array([precision]))
         precisions = np.maximum(precisions, floor)
@@ -242,7 +235,7 @@ class Posterior:
         shrunk = values[:, np.newaxis] + precisions  # (P, candidates)
         projected = vectors.T @ moment
         means = np.einsum("pq,qc,qd->cpd", vectors, 1 / shrunk, projected, optimize=True)
-        # The residuals themselves: |y|² - … would cancel where the fit is close.
+        # From the residuals themselves: the difference |y|² - … cancels where the fit is close.
         residual = np.zeros((len(precisions), outputs))
         for part in chunks:
             phi = terms(x[part], monomials) / unit
@@ -265,7 +258,7 @@ class Posterior:
         return terms(x, self.monomials) / self.unit
 
     def predictive(self, x: FloatArray) -> tuple[float, FloatArray, FloatArray]:
-        """Return degrees of freedom, locations and scales, each ``(n, d)``, of the Student-t."""
+        """Return the Student-t's degrees of freedom, and its locations and scales ``(n, d)``."""
         phi = self.features(x)
         inflation = 1.0 + ((phi @ self.root) ** 2).sum(axis=1)
         scale = np.sqrt(inflation[:, np.newaxis] * (self.scale / self.shape))
@@ -279,10 +272,10 @@ class Posterior:
 
 
 def fit_tails(errors: FloatArray) -> FloatArray:
-    """Fit a centred Student-t to each column of ``(N, d)``: degrees of freedom and scale, (2, d).
+    """Fit a centred Student-t to each column of ``(N, d)`` and return ``(2, d)``.
 
-    The degrees of freedom come from a grid, the scale given them from the fixed point of the
-    likelihood equation.
+    The first row holds the degrees of freedom, which come from a grid. The second holds the scale,
+    the fixed point of the likelihood equation for these degrees of freedom.
     """
     from scipy import stats
 
@@ -317,7 +310,7 @@ class _StudentTPredictor:
     @single_threaded
     def predict(self, context: FloatArray, horizon: int) -> Forecast:
         def roll(increment: Any, copies: int) -> FloatArray:
-            return rollout(
+            return delay_rollout(
                 increment,
                 context,
                 horizon,
@@ -336,7 +329,7 @@ class _StudentTPredictor:
         m, p, d = weights.shape
         normal, mixing = (np.random.default_rng([self.seed, stream]) for stream in (1, 2))
         freedom, factor = self.tails
-        # The exact t comes from drawing σ² once a path; only a fitted one needs it at every step.
+        # Drawing σ² once per path gives the exact t; only a fitted t needs a draw at every step.
         mixed = freedom != 2 * posterior.shape
 
         def sampled(query: FloatArray) -> FloatArray:
@@ -349,7 +342,7 @@ class _StudentTPredictor:
         return Forecast(values, roll(sampled, m))
 
     def predictive(self, x: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """Return degrees of freedom ``(d,)``, locations and scales ``(n, d)`` of the increments."""
+        """Return the increments' degrees of freedom ``(d,)``, locations and scales ``(n, d)``."""
         freedom, factor = self.tails
         _, location, scale = self.posterior.predictive(x)
         return freedom, location, factor * scale

@@ -1,6 +1,6 @@
-"""Piecewise-linear maps and the ways they are observed, in NumPy and JAX alike.
+"""Piecewise-linear maps and their observations, in NumPy and in JAX.
 
-Every method takes the module of arrays `xp`: JAX trains with it, NumPy forecasts with it.
+Every method takes the array module `xp`: training uses JAX, forecasting uses NumPy.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ __all__ = [
 
 Parameters = dict[str, Any]
 _FEW = 8
-# Units that no observation forces run free from the first step: their map must not begin by
-# expanding, and A alone contracts.
+# Units that no observation forces run freely from the first step. A contracts, so small initial
+# weights keep the whole map from expanding at first.
 _WEAK = 0.1
 
 
 class Cell(Protocol):
     """A map of M latent units z whose Jacobian is diag(A) + U diag(g(z)) V.
 
-    `latent` is M, and `weights` names what L2 pulls to zero.
+    `latent` is M; `weights` names the parameters that the L2 penalty pulls to zero.
     """
 
     def __hash__(self) -> int: ...
@@ -53,11 +53,11 @@ class Cell(Protocol):
         ...
 
     def gate(self, p: Parameters, z: Any, xp: ModuleType) -> Any:
-        """Return g(z) ``(..., K)``; at a kink that of the side where the unit is off."""
+        """Return g(z) ``(..., K)``; at a kink, the value of the side where the unit is off."""
         ...
 
     def factors(self, p: Parameters) -> tuple[Any, Any | None]:
-        """Return U ``(M, K)`` and V ``(K, M)``; None for the identity."""
+        """Return U ``(M, K)`` and V ``(K, M)``; V is None for the identity."""
         ...
 
 
@@ -76,7 +76,7 @@ def _times(z: Any, w: Any, xp: ModuleType) -> Any:
     """Return ``z wᵀ`` for w ``(out, in)``.
 
     Inside the time loop, where states are ``(n, M)``, a product over few units is faster as a sum
-    that the compiler fuses with what comes before and after.
+    that the compiler fuses with the neighbouring operations.
     """
     if xp is np or z.ndim > 2 or w.shape[1] > _FEW:
         return z @ w.T
@@ -89,7 +89,7 @@ def _uniform(rng: np.random.Generator, shape: tuple[int, ...], fan_in: int) -> F
 
 
 def _contraction(rng: np.random.Generator, m: int) -> FloatArray:
-    """Return diag K, K = (RᵀR/M + 1)/λ_max: positive, at most 1."""
+    """Return the diagonal of K = (RᵀR/M + 1)/λ_max: positive, at most 1."""
     r = rng.standard_normal((m, m))
     k = r.T @ r / m + np.eye(m)
     return np.asarray(np.diag(k) / np.linalg.eigvalsh(k)[-1])
@@ -97,7 +97,10 @@ def _contraction(rng: np.random.Generator, m: int) -> FloatArray:
 
 @dataclass(frozen=True)
 class Shallow:
-    """z' = A⊙z + W₁ φ(z) + h₁ with φ = relu(W₂z + h₂), clipped: φ = relu(W₂z + h₂) − relu(W₂z)."""
+    """z' = A⊙z + W₁ φ(z) + h₁ with K hidden units.
+
+    φ(z) = relu(W₂z + h₂), or when clipped φ(z) = relu(W₂z + h₂) − relu(W₂z).
+    """
 
     latent: int
     hidden: int
@@ -144,7 +147,7 @@ class Dendritic:
             "A": _contraction(rng, m),
             "W": _WEAK * _uniform(rng, (m, m), m),
             "slopes": _uniform(rng, (b, 1), b),
-            # standardised data lie within: a threshold outside bends nothing
+            # Standardised data lie in this range; a threshold outside it would bend nothing.
             "thresholds": rng.uniform(-2.0, 2.0, (b, m)),
             "h": np.zeros(m),
         }
@@ -152,7 +155,7 @@ class Dendritic:
     def step(self, p: Parameters, z: Any, xp: ModuleType) -> Any:
         if xp is np:
             bent = (p["slopes"] * np.maximum(z[..., None, :] - p["thresholds"], 0)).sum(-2)
-        else:  # written out, the branches become one loop over the units
+        else:  # written out, the branches compile to one loop over the units
             pairs = zip(p["slopes"], p["thresholds"], strict=True)
             bent = sum(slope * xp.maximum(z - threshold, 0) for slope, threshold in pairs)
         return p["A"] * z + _times(bent, p["W"], xp) + p["h"]
@@ -167,7 +170,7 @@ class Dendritic:
 
 @dataclass(frozen=True)
 class AlmostLinear:
-    """z' = A⊙z + W φ(z) + h, where φ is relu on the last P units and leaves the others."""
+    """z' = A⊙z + W φ(z) + h, where φ is relu on the last P units and the identity on the others."""
 
     latent: int
     rectified: int
@@ -195,30 +198,30 @@ class AlmostLinear:
 
 
 class Observation(Protocol):
-    """How d variables x are seen in M units, and how an observation forces the units."""
+    """How d variables x are observed in M units, and how an observation forces the units."""
 
     def initial(self, rng: np.random.Generator) -> Parameters: ...
 
     def forced(self) -> FloatArray:
-        """Return which units an observation forces, ``(M,)`` of ones and zeros."""
+        """Return which units an observation forces: ones and zeros ``(M,)``."""
         ...
 
     def read(self, p: Parameters, z: Any, xp: ModuleType) -> Any:
-        """Return x ``(..., d)`` of z ``(..., M)``."""
+        """Return x ``(..., d)`` for z ``(..., M)``."""
         ...
 
     def invert(self, p: Parameters, x: Any, xp: ModuleType) -> Any:
-        """Return what x forces the units to, ``(..., M)``."""
+        """Return the values ``(..., M)`` to which x forces the units."""
         ...
 
     def start(self, p: Parameters, x: Any, xp: ModuleType) -> Any:
-        """Return the state to begin from where nothing but x is known."""
+        """Return the initial state ``(..., M)`` where only x is known."""
         ...
 
 
 @dataclass(frozen=True)
 class Identity:
-    """The first d units are the variables; a learned L guesses the others: z(0) = (x, Lx)."""
+    """The first d units are the variables; a learned L estimates the others: z(0) = (x, Lx)."""
 
     latent: int
     d: int
@@ -264,7 +267,7 @@ class Affine:
 
     def invert(self, p: Parameters, x: Any, xp: ModuleType) -> Any:
         b = p["B"]
-        if self.latent >= self.d:  # B⁺ = Bᵀ(BBᵀ)⁻¹, of full rank almost surely
+        if self.latent >= self.d:  # B⁺ = Bᵀ(BBᵀ)⁻¹; B has full rank almost surely
             inverse = b.T @ xp.linalg.inv(b @ b.T)
         else:
             inverse = xp.linalg.inv(b.T @ b) @ b.T

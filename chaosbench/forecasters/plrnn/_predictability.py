@@ -1,4 +1,4 @@
-"""How long a forecast can follow a series, told by the series."""
+"""How long a series can be forecast, estimated from the series itself."""
 
 from __future__ import annotations
 
@@ -15,25 +15,26 @@ if TYPE_CHECKING:
 
 __all__ = ["doubling_time"]
 
-# What two stretches have to have in common: a short past tells apart what one sample confuses.
+# Neighbours agree in a short past: one sample alone would confuse different stretches.
 _LAGS = (0, 1, 2, 4, 8)
 _STATES = 10_000
 _PAIRS = 500
 _NEIGHBOURS = 64
-# Samples this close in time are one stretch, not two [theiler1986].
+# Samples closer in time than this belong to the same stretch [theiler1986].
 _APART = 50
 
 
 def doubling_time(z: FloatArray, *, most: int) -> int:
-    """Return the steps in which neighbours part twice as far in the geometric mean, 1 to `most`.
+    """Return the number of steps in which the distance of neighbours doubles, from 1 to `most`.
 
-    The first step does not count: neighbours are chosen for being near, noise included, and lose
-    that at once. `most` is returned, too, where nothing doubles, because the data are too few or
-    have too many variables for neighbours to be near.
+    The distance is the geometric mean over pairs of neighbours. The first step is not counted:
+    neighbours are chosen for a small distance, noise included, which they lose at once. `most` is
+    also returned where nothing doubles because the data are too few, or have too many variables,
+    for neighbours to be near.
 
     Args:
         z: standardised trajectories ``(n, T, d)``.
-        most: the longest time of interest, in steps.
+        most: longest time of interest, in steps.
 
     """
     steps = np.arange(most + 2)

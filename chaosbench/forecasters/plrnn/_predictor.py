@@ -1,4 +1,4 @@
-"""Forecasts, Jacobians and exponents of a trained piecewise-linear network."""
+"""Forecasts, Jacobians and Lyapunov exponents of a trained piecewise-linear network."""
 
 from __future__ import annotations
 
@@ -9,8 +9,11 @@ import numpy as np
 
 from chaosbench.errors import DivergedError, InvalidForecastError
 from chaosbench.forecasters._protocol import Forecast
-from chaosbench.forecasters._shared.arrays import checked_context, closed_loop, single_threaded
+from chaosbench.forecasters._shared.arrays import checked_context
+from chaosbench.forecasters._shared.rollout import closed_loop
+from chaosbench.forecasters._shared.settings import single_threaded
 from chaosbench.forecasters.plrnn._maps import Identity, jacobian
+from chaosbench.metrics import spectral_hellinger, state_space_divergence
 
 if TYPE_CHECKING:
     from chaosbench.forecasters._shared.arrays import Scaler
@@ -20,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["PLRNNPredictor"]
 
-# Free runs by which parameters are chosen: this many, of this many steps.
+# Number and length of the free runs by which parameters are chosen.
 _RUNS = 4
 _RUN_STEPS = 10_000
 
@@ -30,9 +33,15 @@ class PLRNNPredictor:
     """A trained piecewise-linear network.
 
     Attributes:
+        who: name for error messages.
+        scaler: standardisation by the training data.
+        dt: sampling step in time units.
+        objective: the map, its observation and the forcing.
         parameters: arrays of the map and of the observation, for standardised data.
-        alpha: strength of forcing that training came to.
-        training: how it went.
+        alpha: forcing strength at the end of training.
+        warmup: number of context rows with which the latent state is synchronised.
+        last: the end of the training data, standardised, ``(1, C, d)``.
+        training: the course of the training.
 
     """
 
@@ -56,7 +65,7 @@ class PLRNNPredictor:
             return z[:, -1].copy()
         targets = observation.invert(p, z, np)
         states = observation.start(p, z[:, 0], np)
-        # A sparse forcing forces the last row, whatever the length of the context.
+        # Sparse forcing is aligned so that it forces the last row of the context.
         interval = self.objective.interval
         steps = z.shape[1] - 1
         gates = self.objective.gates(self.alpha, interval * (1 + steps // interval), np)
@@ -96,13 +105,11 @@ class PLRNNPredictor:
 
     def unlikeness(self, z: FloatArray) -> float:
         """Return D_stsp + D_H of free runs against standardised trajectories ``(n, T, d)``."""
-        from chaosbench.metrics import spectral_hellinger, state_space_divergence
-
         n, length, _ = z.shape
         n = min(n, _RUNS)
         warmup = min(self.warmup, length // 2)
         steps = min(_RUN_STEPS, length - warmup)
-        # Several starts: one free run scatters more than checkpoints differ.
+        # Several starts, because single free runs scatter more than checkpoints differ.
         ends = np.linspace(warmup, length, _RUNS // n + 1).astype(int)[:-1]
         heads = np.concatenate([z[:n, end - warmup : end] for end in ends])
         truth = np.concatenate([z[:n, warmup : warmup + steps]] * len(ends))
@@ -113,7 +120,7 @@ class PLRNNPredictor:
         return float(np.mean(both))
 
     def latent(self, context: FloatArray) -> FloatArray:
-        """Return the states ``(n, M)`` that contexts ``(n, C, d)`` lead to."""
+        """Return the latent states ``(n, M)`` at the ends of contexts ``(n, C, d)``."""
         rows, _ = checked_context(
             context, 1, d=len(self.scaler.mean), minimum=1, used=self.warmup, who=self.who
         )
@@ -122,8 +129,8 @@ class PLRNNPredictor:
     def jacobian(self, states: FloatArray) -> FloatArray:
         """Return ∂z(t+1)/∂z(t) at latent states ``(n, M)``, as ``(n, M, M)``.
 
-        Latent units are those of standardised data; where M = d and the observation is the
-        identity, ``latent(context)`` is the last row, standardised.
+        Latent units refer to standardised data. Where M = d and the observation is the identity,
+        ``latent(context)`` is the last row, standardised.
         """
         z = np.asarray(states, dtype=np.float64)
         if z.ndim != 2 or z.shape[1] != self.objective.cell.latent:
@@ -137,9 +144,10 @@ class PLRNNPredictor:
     def lyapunov_spectrum(self, *, steps: int = 20_000, transient: int = 1_000) -> FloatArray:
         """Return the Lyapunov exponents ``(M,)`` of the free run, per time unit, largest first.
 
-        The free run starts at the end of the training data; a QR decomposition after every step
-        keeps the M tangent vectors apart. With more units than variables, the exponents beyond the
-        system's are those by which the others follow, and -inf for a direction the map kills.
+        The free run starts at the end of the training data. A QR decomposition after every step
+        keeps the M tangent vectors orthogonal. With more units than variables, the spectrum also
+        has exponents of the units that only follow the system; an exponent is -inf for a direction
+        that the map collapses.
 
         Raises:
             DivergedError: the free run leaves the finite numbers.
@@ -154,8 +162,8 @@ class PLRNNPredictor:
                 state = self._step(state)
                 if not np.isfinite(state).all():
                     raise DivergedError(
-                        f"the free run of {self.who} left the finite numbers after {k} steps: it "
-                        "has no Lyapunov exponents"
+                        f"the free run of {self.who} left the finite numbers after {k} steps, so "
+                        "it has no Lyapunov exponents; fit again with other settings"
                     )
                 if k >= transient:
                     growth += np.log(np.abs(np.diag(r)))

@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
 __all__ = ["EVERY", "TeacherForcing", "forced_rollout", "geometric_norm"]
 
-# The strength is estimated at every 5th batch, from every 4th state of its sequences.
+# The strength is estimated at every 5th batch from every 4th state of its sequences.
 EVERY = 5
 _STRIDE = 4
-# Squarings of JᵀJ: the largest singular value to 0.2% at worst, and in the mean far better.
+# Squarings of JᵀJ: they give the largest singular value to 0.2% at worst, far better on average.
 _SQUARINGS = 6
-# Up to this many units the Jacobians along a sequence are cheaper to have than to apply.
+# Up to this many units it is cheaper to form the Jacobians along a sequence than to apply factors.
 _EXPLICIT = 8
 
 
@@ -29,14 +29,15 @@ _EXPLICIT = 8
 class TeacherForcing:
     """Mean squared error of one-step predictions from states forced towards the data.
 
-    With z̄ the observation inverted, over a window of L + 1 points,
+    With z̄ the inverted observation, over a window of L + 1 points,
 
         z(t) = F(z̃(t-1)),    z̃(t) = z(t) + a(t) m⊙(z̄(t) − z(t)),    z̃(0) from x(0),
 
     where m marks the units that an observation forces. `sparse` has a = 1 at every `interval`-th
-    step and 0 between, `generalized` has a = `alpha`, and `adaptive` follows max(`alpha`, 1 − 1/N),
-    N the largest geometric mean of ‖∂F/∂z‖₂ over the sequences of a batch: 1 − 1/N is the smallest
-    strength that keeps gradients from exploding. It jumps up at once and decays by `memory`.
+    step and 0 between, `generalized` has a = `alpha`, and `adaptive` follows max(`alpha`, 1 − 1/N).
+    N is the largest geometric mean of ‖∂F/∂z‖₂ along the sequences of a batch, and 1 − 1/N is the
+    smallest strength that keeps gradients from exploding. The adaptive strength rises to this value
+    at once and decays towards it by the factor `memory`.
     """
 
     cell: Cell
@@ -48,7 +49,7 @@ class TeacherForcing:
     l2: float
 
     def control(self) -> Any:
-        """Return the strength to begin with; the adaptive one begins as full forcing."""
+        """Return the initial strength; the adaptive one begins with full forcing."""
         return np.array(1.0 if self.forcing == "adaptive" else self.alpha)
 
     def gates(self, alpha: Any, length: int, xp: Any) -> Any:
@@ -60,7 +61,7 @@ class TeacherForcing:
         return xp.asarray(strength[:, None] * self.observation.forced())
 
     def loss(self, parameters: Parameters, windows: Any, control: Any) -> tuple[Any, Any]:
-        """Return the loss and the states that were forced, ``(L, batch, M)``."""
+        """Return the loss and the forced states ``(L, batch, M)``."""
         import jax.numpy as jnp
 
         first = self.observation.start(parameters, windows[0], jnp)
@@ -90,7 +91,7 @@ class TeacherForcing:
 
 
 def geometric_norm(jacobians: Any) -> Any:
-    """Return the largest over the batch of the geometric mean over time of ‖J‖₂.
+    """Return the largest value over the batch of the geometric mean over time of ‖J‖₂.
 
     Args:
         jacobians: ``(L, batch, M, M)``.
@@ -98,7 +99,7 @@ def geometric_norm(jacobians: Any) -> Any:
     """
     import jax.numpy as jnp
 
-    # A singular value decomposition of each would cost more than the step it steers.
+    # Singular value decompositions would cost more than the training step itself.
     gram = jnp.einsum("...ki,...kj->...ij", jacobians, jacobians)
     power = gram
     tiny = np.finfo(gram.dtype).tiny
@@ -112,10 +113,10 @@ def geometric_norm(jacobians: Any) -> Any:
 def forced_rollout(
     cell: Cell, parameters: Parameters, first: Any, targets: Any, gates: Any
 ) -> tuple[Any, Any]:
-    """Return predicted states z(1 … L) and forced ones z̃(0 … L-1), each ``(L, batch, M)``.
+    """Return predicted states z(1 … L) and forced states z̃(0 … L-1), each ``(L, batch, M)``.
 
-    This is the plain recursion, as automatic differentiation takes it; `TeacherForcing` uses the
-    same with a gradient of its own.
+    This is the plain recursion, for automatic differentiation. `TeacherForcing` uses the same
+    recursion with its own gradient.
     """
     import jax.numpy as jnp
     from jax import lax
@@ -134,10 +135,10 @@ def forced_rollout(
 def _rollout(cell: Cell) -> Callable[..., Any]:
     """Return `forced_rollout` of the cell with its reverse pass written out.
 
-    Differentiated as it stands, every backward step adds to the gradient of every parameter. But
-    only the adjoint of the state has to go through time: the gradient of the parameters is then one
-    product over all states at once, and so are the Jacobians that carry the adjoint. That makes a
-    training step two to three times as fast.
+    Automatic differentiation would add to the gradient of every parameter at every backward step.
+    But only the adjoint of the state has to go back through time. The gradient of the parameters is
+    then one product over all states at once, and so are the Jacobians that carry the adjoint. This
+    makes a training step two to three times as fast.
     """
     import jax
     import jax.numpy as jnp
@@ -149,7 +150,7 @@ def _rollout(cell: Cell) -> Callable[..., Any]:
 
     def backward(saved: Any, slopes: Any) -> Any:
         parameters, forced, gates = saved
-        # The forced states are handed out to be looked at, not to be descended on.
+        # No gradient flows through the forced states, which are returned for inspection only.
         given, _ = slopes
         u, v = cell.factors(parameters)
         explicit = cell.latent <= _EXPLICIT
@@ -169,7 +170,7 @@ def _rollout(cell: Cell) -> Callable[..., Any]:
         start = jnp.zeros_like(given[0])
         first, (adjoints, earlier) = lax.scan(retreat, start, (given, gates, local), reverse=True)
         (gradient,) = jax.vjp(lambda p: cell.step(p, forced, jnp), parameters)[1](adjoints)
-        # later[t] is the adjoint of z̃(t), through which a target acts; the last acts on nothing
+        # later[t] is the adjoint of z̃(t), through which a target acts. The last acts on nothing.
         later = jnp.concatenate([earlier[1:], start[None]])
         return gradient, first, gates[:, None] * later, jnp.zeros_like(gates)
 

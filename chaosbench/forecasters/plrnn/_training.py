@@ -1,9 +1,9 @@
-"""Training by gradient in JAX: schedule, device loop, deadline, choice of the best, checkpoints.
+"""Training by gradient in JAX: schedule, compiled loop, deadline, choice of the best, checkpoints.
 
-What is trained is an `Objective`; what it is trained on are random windows of the standardised
-training trajectories. All steps between two looks at the clock are one call of a compiled loop,
-which draws its windows on the device. Step `k` of a seed draws the same windows whoever asks, so
-neither the length of the calls nor a stop and a resume changes a bit.
+An `Objective` is minimised over random windows of the standardised training trajectories. All steps
+between two checks of the clock are one call of a compiled loop, which draws its windows on the
+device. Step `k` of a seed always draws the same windows, so neither the length of the calls nor a
+stop and resume changes a bit.
 """
 
 from __future__ import annotations
@@ -32,15 +32,16 @@ if TYPE_CHECKING:
 __all__ = ["Objective", "Plan", "Progress", "Trained", "precision", "train"]
 
 Parameters = dict[str, Any]
-# Long enough that entering the compiled loop costs nothing, short against any budget of time.
+# Long compared with the cost of entering the compiled loop, short compared with any time budget.
 _SECONDS_A_CALL = 1.0
 _FIRST_CALL = 16
 
 
 class Objective(Protocol):
-    """What is minimised: a hashable value, because compiled loops are kept by it.
+    """A function to minimise; it must be hashable, because compiled loops are cached by it.
 
-    `control` is what steers the loss and is not descended on, such as a forcing strength.
+    `control` is a quantity that steers the loss without being optimised, such as a forcing
+    strength.
     """
 
     def __hash__(self) -> int: ...
@@ -50,7 +51,7 @@ class Objective(Protocol):
         ...
 
     def loss(self, parameters: Parameters, windows: Any, control: Any) -> tuple[Any, Any]:
-        """Return the loss and what `update` needs; windows are ``(L + 1, batch, d)``."""
+        """Return the loss and the input of `update`; windows are ``(L + 1, batch, d)``."""
         ...
 
     def update(self, parameters: Parameters, control: Any, seen: Any, step: Any) -> Any:
@@ -60,21 +61,22 @@ class Objective(Protocol):
 
 @dataclass(frozen=True)
 class Plan:
-    """How long, how fast and how exactly.
+    """Length, rates and precision of a training.
 
     Attributes:
         steps: gradient steps.
-        batch: windows a step.
-        sequence: predicted steps in a window; shorter where the trajectories are.
+        batch: windows per step.
+        sequence: predicted steps in a window; fewer where the trajectories are shorter.
         rate: learning rate of RAdam [liu2020] at the first step.
-        final_rate: at the last step; it falls exponentially.
-        evaluations: how often the parameters are scored, at equal intervals.
+        final_rate: learning rate at the last step; it falls exponentially.
+        evaluations: number of times that the parameters are scored, at equal intervals.
         seconds: wall time after which training stops with the best parameters so far.
         precision: ``"float32"`` or ``"float64"``.
-        tolerance: scores within this fraction of the lowest are equal, and the latest is kept: a
-            score of few free runs scatters, while a falling rate makes later parameters better.
-        clip: largest norm of a gradient. The first steps of RAdam are not divided by the size of
-            the gradients, and one far out would end the training.
+        tolerance: scores within this fraction of the lowest count as equal, and the latest of them
+            is kept. A score of few free runs scatters, while the falling rate improves later
+            parameters.
+        clip: largest norm of a gradient. RAdam does not yet normalise its first steps by the size
+            of the gradients, so that one outlier would end the training.
 
     """
 
@@ -92,7 +94,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class Progress:
-    """One score on the way: mean loss since the last one, and the score itself."""
+    """One evaluation: the mean loss since the previous one, and the score."""
 
     step: int
     steps: int
@@ -106,12 +108,12 @@ class Trained:
 
     Attributes:
         parameters: float64 arrays.
-        control: what `Objective.update` had come to at that step.
-        step: when they were reached.
-        score: theirs.
-        history: every score on the way.
-        ended: ``"finished"``, ``"deadline"`` or ``"diverged"``, the loss having left the finite
-            numbers after the parameters kept here.
+        control: the control at that step.
+        step: the step at which they were reached.
+        score: their score.
+        history: all evaluations.
+        ended: ``"finished"``, ``"deadline"`` or ``"diverged"``. Diverged means that the loss left
+            the finite numbers after the parameters kept here.
 
     """
 
@@ -152,23 +154,23 @@ def train(
     """Minimise the objective over windows of `data` ``(n, T, d)``.
 
     Args:
-        objective: what to minimise.
+        objective: the function to minimise.
         start: initial parameters.
         data: standardised trajectories, T > 1.
-        plan: length, rates, budget.
-        seed: of the windows.
-        score: what the parameters are chosen by, lower is better, infinite for useless; it gets
-            them as float64 arrays, and the control.
-        checkpoint: a file that is written at every evaluation and, where it exists, resumed from,
-            with the whole of `plan.seconds` again.
+        plan: length, rates and budget.
+        seed: seed of the windows.
+        score: rates parameters, given as float64 arrays, and the control. Lower is better, infinity
+            is useless.
+        checkpoint: a file that is written at every evaluation. If it exists, training resumes from
+            it, with the whole of `plan.seconds` again.
         progress: called after every evaluation.
 
     Returns:
         The latest parameters with the lowest score, to within `plan.tolerance`.
 
     Raises:
-        DivergedError: the loss left the finite numbers before the first evaluation. After one, the
-            best so far is returned and `Trained.ended` says why.
+        DivergedError: the loss left the finite numbers before the first evaluation. If this happens
+            later, the best parameters so far are returned, and `Trained.ended` says so.
         RecipeMismatchError: the checkpoint belongs to another training.
         CorruptDataError: the checkpoint cannot be read.
 
@@ -215,8 +217,8 @@ def train(
                 break
     if state.best is None:
         raise DivergedError(
-            f"the training loss left the finite numbers within {state.step} steps; "
-            "lower the learning rate"
+            f"the training loss left the finite numbers within {state.step} steps, before the "
+            "first evaluation; lower the learning rate"
         )
     return Trained(
         parameters={k: np.asarray(v, np.float64) for k, v in state.best["parameters"].items()},
@@ -229,9 +231,9 @@ def train(
 
 
 def precision(name: str) -> AbstractContextManager[Any]:
-    """Compute in ``"float32"`` or ``"float64"`` inside, whatever JAX is set to outside.
+    """Compute in ``"float32"`` or ``"float64"`` inside the block, whatever JAX is set to outside.
 
-    JAX's own switch is global and would change other code of the process; these hold for the
+    JAX's own switch is global and would change other code of the process; this one holds for the
     block and the thread. Products of float32 stay float32 on a GPU too.
     """
     import jax
@@ -245,7 +247,7 @@ def precision(name: str) -> AbstractContextManager[Any]:
 def _advance_to(
     mark: int, state: _State, advance: Callable[..., Any], constants: Any, deadline: float
 ) -> bool:
-    """Run to step `mark` or the deadline; return whether it was the deadline."""
+    """Run to step `mark` or to the deadline; return whether it was the deadline."""
     calls = _FIRST_CALL
     while state.step < mark:
         end = min(mark, state.step + calls)
@@ -257,7 +259,7 @@ def _advance_to(
         state.live, state.step = live, end
         if not math.isfinite(state.loss):
             return False
-        # The first call compiles, and looks slower than it is: growth by doubling forgets it.
+        # The first call includes compilation. Doubling the length of the calls makes up for it.
         if now - began < _SECONDS_A_CALL / 2:
             calls *= 2
         if now >= deadline:
@@ -273,7 +275,7 @@ def _evaluate(state: _State, plan: Plan, score: Callable[[Parameters, Any], floa
     if math.isnan(value):
         value = math.inf
     if state.best is None or value <= (1 + plan.tolerance) * state.lowest:
-        # the optimiser's part is not needed to predict, but one structure makes one file format
+        # Predictions do not need the optimiser's part, but one structure makes one file format.
         state.best = jax.tree_util.tree_map(np.asarray, state.live)
         state.best_step, state.best_score = state.step, value
     state.lowest = min(state.lowest, value)
@@ -299,7 +301,7 @@ def _compiled(objective: Objective, batch: int, sequence: int) -> Callable[..., 
     """Return ``advance(live, constants, begin, end) -> live, sum of losses``.
 
     Everything that differs between fits of one configuration is an argument, so that the loop is
-    compiled once for a shape.
+    compiled once for each shape.
     """
     import jax
     import jax.numpy as jnp
@@ -340,12 +342,15 @@ def _compiled(objective: Objective, batch: int, sequence: int) -> Callable[..., 
         final, total = lax.fori_loop(begin, end, body, (live, zero))
         return final, total
 
-    # One thread: sums keep their order, and none of these products is large enough for two.
+    # One thread keeps the order of sums; none of these products is large enough for two.
     return jax.jit(advance, compiler_options={"xla_cpu_multi_thread_eigen": False})
 
 
 def _padded(rows: FloatArray) -> FloatArray:
-    """Add unused rows up to a power of two: nearby amounts of data share one compiled loop."""
+    """Add unused rows up to a power of two.
+
+    Data of similar size then share one compiled loop.
+    """
     size = 1 << max(10, (len(rows) - 1).bit_length())
     return np.concatenate([rows, np.zeros((size - len(rows), rows.shape[1]), rows.dtype)])
 
@@ -366,8 +371,8 @@ def _cast(tree: Any, real: np.dtype[Any]) -> Any:
 def _recipe(
     objective: Objective, start: Parameters, data: FloatArray, plan: Plan, seed: int
 ) -> str:
-    """Digest what has to be the same for a resumed run to be the same run."""
-    # With another budget of time it is the same run.
+    """Return a digest of everything that a resumed run must share with the original run."""
+    # Another time budget does not make it another run.
     said = (objective, replace(plan, seconds=math.inf), seed)
     digest = hashlib.sha256(repr(said).encode())
     for array in (data, *(start[name] for name in sorted(start))):
@@ -394,7 +399,7 @@ def _save(path: Path, state: _State, recipe: str) -> None:
             history=np.array(history),
             **arrays,
         )
-    partial.replace(path)  # a run that is killed here leaves the older file whole
+    partial.replace(path)  # a run that is killed before this leaves the older file intact
 
 
 def _load(path: Path, like: Any, recipe: str) -> _State:
@@ -412,7 +417,7 @@ def _load(path: Path, like: Any, recipe: str) -> _State:
     if theirs != recipe:
         raise RecipeMismatchError(
             f"the checkpoint {path} belongs to other settings, data or another seed; "
-            "give another file, or delete it to train from the start"
+            "name another file, or delete this one to train from the start"
         )
 
     def tree(name: str) -> Any:

@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from chaosbench.errors import ParameterError
-from chaosbench.forecasters._shared.arrays import (
-    Scaler,
-    checked_training,
+from chaosbench.forecasters._shared.arrays import Scaler, checked_training
+from chaosbench.forecasters._shared.settings import (
+    require_choice,
     require_integer,
     require_real,
     single_threaded,
@@ -42,39 +41,40 @@ __all__ = ["AlmostLinearRNN", "ClippedShallowPLRNN", "DendriticPLRNN", "ShallowP
 _FORCINGS = ("sparse", "generalized", "adaptive")
 _OBSERVATIONS = ("identity", "affine")
 _PRECISIONS = ("float32", "float64")
-# The score of parameters that forecast equally well scatters by about this fraction.
+# Scores of parameters that forecast equally well scatter by about this fraction.
 _TOLERANCE = 0.25
-# Gradients of longer stretches of chaos are larger and not better.
+# Over longer stretches of chaos, gradients get larger but no better.
 _LONGEST_INTERVAL = 16
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Settings(ABC):
-    """What the family shares; the members add the form of the map.
+    """Settings and training that the family shares; a subclass adds the form of the map.
 
     Attributes:
-        latent: number of units M; raised to the number of variables d where that is larger and the
-            observation is the identity; None means d.
+        latent: number of latent units M, or None for the number of variables d. With the identity
+            as observation it is raised to d where it is smaller.
         forcing: ``"sparse"`` [mikhaeil2022], ``"generalized"`` or ``"adaptive"`` [hess2023].
-        alpha: strength of forcing of ``"generalized"``, and the least of ``"adaptive"``.
-        interval: steps between two forced ones of ``"sparse"``; None for the time in which
-            neighbours in the training data part twice as far, at most 16; it stands for the
-            ln 2/λ of [mikhaeil2022], which is longer where expansion is uneven.
-        memory: what the adaptive strength keeps of itself every 5 steps while it decays.
+        alpha: forcing strength of ``"generalized"``, and the smallest strength of ``"adaptive"``.
+        interval: steps between two forced steps of ``"sparse"``. None estimates the time in which
+            the distance of neighbours in the training data doubles, at most 16. It replaces the ln
+            2/λ of [mikhaeil2022], which is longer where expansion is uneven.
+        memory: fraction of itself that the adaptive strength keeps every 5 steps while it decays.
         observation: ``"identity"`` reads the first d units, ``"affine"`` learns x = Bz + c.
         l2: penalty on the sum of squares of 1 - A and of the weights.
         steps: gradient steps.
-        batch: sequences a step.
-        sequence: length of a sequence.
+        batch: sequences per step.
+        sequence: length of a sequence in steps.
         rate: learning rate of RAdam at the first step.
-        final_rate: at the last, after an exponential decay.
-        evaluations: free runs on the way of which the best chooses the parameters.
-        seconds: wall time after which training ends with the best so far.
-        precision: ``"float32"`` or ``"float64"`` in training; forecasts are always float64.
+        final_rate: learning rate at the last step, after an exponential decay.
+        evaluations: number of evaluations by free runs during training; the best one gives the
+            parameters.
+        seconds: wall time after which training stops with the best parameters so far.
+        precision: ``"float32"`` or ``"float64"`` in training; forecasts are always in float64.
 
     """
 
-    libraries: ClassVar[tuple[str, ...]] = ("scipy.linalg", "chaosbench.metrics", "jax", "optax")
+    libraries: ClassVar[tuple[str, ...]] = ("scipy.linalg", "jax", "optax")
     extra: ClassVar[str] = "jax"
     search_space: ClassVar[Mapping[str, tuple[Any, ...]]] = MappingProxyType(
         {"forcing": ("sparse", "adaptive"), "sequence": (50, 100, 200), "l2": (0.0, 1e-6, 1e-5)}
@@ -98,9 +98,9 @@ class _Settings(ABC):
 
     def __post_init__(self) -> None:
         require_integer(self, "latent", minimum=1, optional=True)
-        _require_choice(self, "forcing", _FORCINGS)
-        _require_choice(self, "observation", _OBSERVATIONS)
-        _require_choice(self, "precision", _PRECISIONS)
+        require_choice(self, "forcing", _FORCINGS)
+        require_choice(self, "observation", _OBSERVATIONS)
+        require_choice(self, "precision", _PRECISIONS)
         require_real(self, "alpha", high=1.0)
         require_real(self, "memory", high=1.0)
         require_real(self, "l2")
@@ -126,16 +126,17 @@ class _Settings(ABC):
         """Train, and keep the parameters whose free run is most like the training data.
 
         Args:
-            train: at least 3 points a trajectory.
-            seed: of the initial parameters and of the windows.
-            checkpoint: a file written at every evaluation and resumed from where it exists; the
-                resumed run ends in the same bits.
+            train: trajectories of at least 3 points.
+            seed: seed of the initial parameters and of the windows.
+            checkpoint: a file that is written at every evaluation, and from which training resumes
+                if it exists. The resumed run gives the same bits.
             progress: called after every evaluation.
 
         Raises:
-            DivergedError: non-finite training data, or a loss that left the finite numbers before
-                the first evaluation; after one, the best so far is kept.
-            InvalidForecastError: training trajectories of fewer than 3 points.
+            DivergedError: the training data are not finite, or the loss left the finite numbers
+                before the first evaluation. If this happens later, the best parameters so far are
+                kept.
+            InvalidForecastError: the training trajectories have fewer than 3 points.
 
         """
         return _fit(self, train, seed=seed, checkpoint=checkpoint, progress=progress)
@@ -149,52 +150,55 @@ class ShallowPLRNN(_Settings):
 
     on standardised data. Training predicts one step at a time from states that are pulled towards
     the data, z̃ = (1 - a)z + a z̄, along sequences of 50 steps. The strength a is a number, or 1
-    every `interval` steps and 0 between (``"sparse"``), or, with ``forcing="adaptive"``, at least
-    `alpha` and at least what keeps the gradients of a chaotic system bounded, 1 - 1/N with N the
-    typical norm of the Jacobian along a sequence, estimated as training goes. RAdam [liu2020], its
-    rate falling exponentially. Of the evaluations on the way, the parameters are kept whose free
-    run has the lowest D_stsp + D_H against the training data.
+    every `interval` steps and 0 between (``"sparse"``). With ``forcing="adaptive"`` it is at least
+    `alpha`, and at least 1 - 1/N, which keeps the gradients of a chaotic system bounded; N is the
+    typical norm of the Jacobian along a sequence, estimated during training. The optimiser is RAdam
+    [liu2020] with an exponentially falling rate. Of the evaluations during training, the one whose
+    free run has the lowest D_stsp + D_H against the training data gives the parameters.
 
-    The defaults are for clean data; the paper's, for noisy ones, are 50 units, alpha = 0, sequences
-    of 200 and 250,000 steps with rates from 1e-3 to 1e-6. On clean Lorenz the one-step error of 50
-    units ends a forecast a third earlier than that of 200, and the weaker the forcing, the more
-    steps it takes to the same one-step error. Under noise l2 = 1e-4 gives the better Jacobians.
+    The defaults are for clean data. Those of the paper, for noisy data, are 50 units, alpha = 0,
+    sequences of 200 steps and 250,000 gradient steps with rates from 1e-3 to 1e-6. On clean Lorenz
+    the one-step error of 50 units ends a forecast a third earlier than that of 200 units, and
+    weaker forcing takes more gradient steps to reach the same one-step error. Under noise,
+    l2 = 1e-4 gives better Jacobians.
 
-    A forecast starts from the last row of the context where M = d. Where there are more units, the
-    context's last `sequence` rows are run through with the forcing of the training.
+    A forecast starts from the last row of the context where M = d. With more units, the network is
+    first driven through the last `sequence` rows of the context, with the forcing of the training.
 
-    The predictor has ``jacobian(states)`` and ``lyapunov_spectrum()``.
+    The predictor also has ``jacobian(states)`` and ``lyapunov_spectrum()``.
 
-    Cost: O(steps · batch · sequence · M hidden) time, memory O(batch · sequence · (hidden + M²));
-    O(M hidden) a step and window to forecast. JAX takes the GPU where there is one, and these
-    models are so small that the CPU is often faster: ``JAX_PLATFORMS=cpu`` chooses it. The Jacobian
-    jumps at every fold, which makes the largest exponent of a flow too low by some percent, by
-    about what the middle one is above 0. Where the data never are, as close to an unstable focus,
-    the map may have an attractor of its own that ends a long free run. It fails on data too short
-    to show the attractor, on coarse samples that no map of few pieces joins, and
-    with hidden variables unless M > d; a closed loop may diverge, the clipped form's only where
-    some |A| > 1.
+    Cost: O(steps · batch · sequence · M hidden) time and O(batch · sequence · (hidden + M²)) memory
+    to fit, O(M hidden) per step and window to forecast. JAX uses a GPU where there is one; these
+    models are so small that the CPU is often faster, and ``JAX_PLATFORMS=cpu`` selects it.
+
+    The Jacobian jumps at every fold. This makes the largest exponent of a flow too low by some
+    percent, by about the amount by which the middle one is above 0. Where there are no data, for
+    example close to an unstable focus, the map may have an attractor of its own that ends a long
+    free run. It fails on data too short to show the attractor, on coarse samples that no map of few
+    pieces connects, and with hidden variables unless M > d. A closed loop may diverge; that of the
+    clipped form can do so only where some |A| > 1.
 
     Attributes:
-        hidden: number of rectified units, each of which adds a fold of the map.
-        latent: number of units M; raised to the number of variables d where that is larger and the
-            observation is the identity; None means d.
+        hidden: number of rectified units, each of which adds a fold to the map.
+        latent: number of latent units M, or None for the number of variables d. With the identity
+            as observation it is raised to d where it is smaller.
         forcing: ``"sparse"`` [mikhaeil2022], ``"generalized"`` or ``"adaptive"`` [hess2023].
-        alpha: strength of forcing of ``"generalized"``, and the least of ``"adaptive"``.
-        interval: steps between two forced ones of ``"sparse"``; None for the time in which
-            neighbours in the training data part twice as far, at most 16; it stands for the
-            ln 2/λ of [mikhaeil2022], which is longer where expansion is uneven.
-        memory: what the adaptive strength keeps of itself every 5 steps while it decays.
+        alpha: forcing strength of ``"generalized"``, and the smallest strength of ``"adaptive"``.
+        interval: steps between two forced steps of ``"sparse"``. None estimates the time in which
+            the distance of neighbours in the training data doubles, at most 16. It replaces the ln
+            2/λ of [mikhaeil2022], which is longer where expansion is uneven.
+        memory: fraction of itself that the adaptive strength keeps every 5 steps while it decays.
         observation: ``"identity"`` reads the first d units, ``"affine"`` learns x = Bz + c.
         l2: penalty on the sum of squares of 1 - A and of the weights.
         steps: gradient steps.
-        batch: sequences a step.
-        sequence: length of a sequence.
+        batch: sequences per step.
+        sequence: length of a sequence in steps.
         rate: learning rate of RAdam at the first step.
-        final_rate: at the last, after an exponential decay.
-        evaluations: free runs on the way of which the best chooses the parameters.
-        seconds: wall time after which training ends with the best so far.
-        precision: ``"float32"`` or ``"float64"`` in training; forecasts are always float64.
+        final_rate: learning rate at the last step, after an exponential decay.
+        evaluations: number of evaluations by free runs during training; the best one gives the
+            parameters.
+        seconds: wall time after which training stops with the best parameters so far.
+        precision: ``"float32"`` or ``"float64"`` in training; forecasts are always in float64.
 
     """
 
@@ -230,8 +234,8 @@ class ClippedShallowPLRNN(ShallowPLRNN):
         z(t) = A⊙z(t-1) + W₁ [relu(W₂ z(t-1) + h₂) − relu(W₂ z(t-1))] + h₁
 
     Each unit of the bracket lies between 0 and h₂ (or h₂ and 0), so every orbit stays bounded where
-    all |A| < 1. Everything else, the settings, the cost and when it fails, is as for
-    `ShallowPLRNN`, but that two kinks for each unit need not be where the data are.
+    all |A| < 1. The settings, the cost and the failures are those of `ShallowPLRNN`. In addition,
+    the two kinks of a unit need not lie where the data are.
     """
 
     def cell(self, latent: int) -> Cell:
@@ -245,15 +249,18 @@ class DendriticPLRNN(_Settings):
 
         z(t) = A⊙z(t-1) + W Σ_b α_b relu(z(t-1) − h_b) + h
 
-    Each unit has the same B bent branches with thresholds of its own. Training, forecasting and
-    the other settings are those of `ShallowPLRNN`, but that, as in the paper, the first d units are
-    forced sparsely; the adaptive strength leaves the other units free to run away. Cost:
-    O(M (M + B)) a step and window. It fails as `ShallowPLRNN` does, and needs M well above d.
+    Each unit has the same B branches, with its own thresholds. Training, forecasting and the other
+    settings are those of `ShallowPLRNN`, except that, as in the paper, the first d units are forced
+    sparsely: under the adaptive strength the other, unforced units can diverge.
+
+    Cost: O(M (M + B)) per step and window. It fails as `ShallowPLRNN` does, and needs M well above
+    d.
 
     Attributes:
-        latent: number of units M, at least d with the identity as observation.
+        latent: number of latent units M, at least d with the identity as observation.
         bases: number of branches B.
-        steps: gradient steps; fewer by default, as one costs ten times one of the shallow form.
+        steps: gradient steps; the default is lower, because a step costs ten times one of the
+            shallow form.
 
     """
 
@@ -286,19 +293,21 @@ class DendriticPLRNN(_Settings):
 
 @dataclass(frozen=True, kw_only=True)
 class AlmostLinearRNN(_Settings):
-    """Almost-linear recurrent network, linear but for P units [brenner2024].
+    """Almost-linear recurrent network, linear except for P units [brenner2024].
 
         z(t) = A⊙z(t-1) + W φ(z(t-1)) + h,    φ = relu on the last P units, identity on the others
 
-    The map has at most 2^P linear pieces, few enough to look at each. Training, forecasting and the
-    other settings are those of `ShallowPLRNN`, but that, as in the paper, the first d units are
-    forced sparsely: with the other units left free, the adaptive strength lets the closed loop
-    diverge. The paper's P = 2 for Lorenz draws the attractor in three pieces, as crudely as that
-    sounds; it takes P near M/2 to forecast. Cost: O(M²) a step and window. It fails where few
-    pieces do not make the flow, and needs M well above d.
+    The map has at most 2^P linear pieces, few enough to inspect each. Training, forecasting and the
+    other settings are those of `ShallowPLRNN`, except that, as in the paper, the first d units are
+    forced sparsely: under the adaptive strength the other units are free, and the closed loop
+    diverges. The paper's P = 2 for Lorenz draws the attractor crudely, in three pieces; forecasts
+    need P near M/2.
+
+    Cost: O(M²) per step and window. It fails where few pieces cannot represent the flow, and needs
+    M well above d.
 
     Attributes:
-        latent: number of units M, at least d with the identity as observation.
+        latent: number of latent units M, at least d with the identity as observation.
         rectified: number of rectified units P, at most M.
 
     """
@@ -327,14 +336,6 @@ class AlmostLinearRNN(_Settings):
     def cell(self, latent: int) -> Cell:
         """Return the map of `latent` units."""
         return AlmostLinear(latent, min(self.rectified, latent))
-
-
-def _require_choice(config: Any, name: str, choices: tuple[str, ...]) -> None:
-    if getattr(config, name) not in choices:
-        raise ParameterError(
-            f"{type(config).__name__}: {name} must be one of {', '.join(map(repr, choices))}, "
-            f"not {getattr(config, name)!r}"
-        )
 
 
 # --- fitting ------------------------------------------------------------------------------------

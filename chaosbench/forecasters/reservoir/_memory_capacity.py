@@ -1,4 +1,4 @@
-"""How far back a reservoir remembers: the memory capacity."""
+"""Memory capacity: how far back a reservoir remembers its input."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from chaosbench.forecasters._shared.arrays import single_threaded
+from chaosbench.forecasters._shared.settings import single_threaded
 
 if TYPE_CHECKING:
     from chaosbench.forecasters.reservoir._reservoir import Reservoir
@@ -31,16 +31,17 @@ def memory_capacity(
 ) -> FloatArray:
     """Return how much of each past input a linear readout recovers, ``(delays,)`` [jaeger2002].
 
-    The input is white, uniform, of mean 0 and standard deviation 1. Entry k - 1 is the squared
-    correlation, on as many `points` again that were not fitted, of the input k steps ago with its
-    linear estimate from the state; their sum is the memory capacity, at most the number of units.
+    The input is white and uniform with mean 0 and standard deviation 1. Entry k - 1 is the squared
+    correlation between the input k steps ago and its linear estimate from the state, measured on
+    another `points` inputs after those of the fit. The sum of the entries is the memory capacity,
+    at most the number of units.
 
     Args:
-        forecaster: whose reservoir to draw; one that adapts does so on the fitted part.
-        seed: of the reservoir and of the input.
-        delays: longest delay.
-        points: inputs to fit on.
-        transient: inputs before these.
+        forecaster: draws the reservoir; a reservoir that adapts does so on the fitted part.
+        seed: seed of the reservoir and of the input.
+        delays: longest delay, in steps.
+        points: number of inputs to fit to.
+        transient: number of inputs that are dropped before the fit.
         ridge: penalty per sample of the linear estimate.
 
     """

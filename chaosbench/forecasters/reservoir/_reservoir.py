@@ -1,28 +1,25 @@
-"""What every reservoir does the same way: drive, gather, choose the ridge, read out, roll out."""
+"""What all reservoirs share: drive, gather features, choose the ridge, read out, roll out."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
+from typing import TYPE_CHECKING, ClassVar, Protocol, Self
 
 import numpy as np
 
-from chaosbench.errors import ParameterError
 from chaosbench.forecasters._protocol import Forecast
-from chaosbench.forecasters._shared.arrays import (
-    Scaler,
-    checked_context,
-    checked_training,
-    closed_loop,
-    output_bounds,
+from chaosbench.forecasters._shared.arrays import Scaler, checked_context, checked_training
+from chaosbench.forecasters._shared.ridge import Equations, NormalEquations, select_ridge
+from chaosbench.forecasters._shared.rollout import closed_loop, output_bounds
+from chaosbench.forecasters._shared.selection import hold_out
+from chaosbench.forecasters._shared.settings import (
+    require_choice,
     require_integer,
     require_real,
     single_threaded,
 )
-from chaosbench.forecasters._shared.ridge import Equations, NormalEquations, select_ridge
-from chaosbench.forecasters._shared.selection import hold_out
 
 if TYPE_CHECKING:
     from chaosbench.trajectories import FloatArray, Trajectories
@@ -36,7 +33,6 @@ __all__ = [
     "features",
     "input_bound",
     "member_seeds",
-    "require_choice",
 ]
 
 _CHUNK_BYTES = 16_000_000
@@ -47,7 +43,7 @@ _READOUTS = ("linear", "alternate", "squares")
 
 
 class Reservoir(Protocol):
-    """A fixed recurrent network; it keeps no state of its own."""
+    """A fixed recurrent network; the caller keeps its state."""
 
     @property
     def units(self) -> int:
@@ -55,37 +51,29 @@ class Reservoir(Protocol):
         ...
 
     def update(self, state: FloatArray, z: FloatArray) -> FloatArray:
-        """Take states ``(n, N)`` and inputs ``(n, d)`` to the next states ``(n, N)``."""
+        """Map states ``(n, N)`` and inputs ``(n, d)`` to the next states ``(n, N)``."""
         ...
 
 
-def require_choice(config: Any, name: str, choices: Sequence[str]) -> None:
-    """Raise `ParameterError` unless the setting is one of `choices`."""
-    value = getattr(config, name)
-    if value not in choices:
-        raise ParameterError(
-            f"{type(config).__name__}: {name} must be one of {', '.join(choices)}, not {value!r}"
-        )
-
-
 def member_seeds(seed: int, members: int) -> list[int]:
-    """Return `seed` itself and the seeds of further members spawned from it."""
+    """Return `seed` and the seeds of further members, spawned from it."""
     spawned = np.random.SeedSequence(seed).spawn(members - 1)
     return [seed, *(int(s.generate_state(1, np.uint64)[0]) for s in spawned)]
 
 
 @dataclass(frozen=True, kw_only=True)
 class ReservoirForecaster(ABC):
-    """Settings and training that all reservoirs share; a member says how it is drawn.
+    """Settings and training that all reservoirs share; a subclass draws the network.
 
     With z the standardised data and r the state of the reservoir, the readout is
 
         z(t+1) = f(z(t) + W_out [1, z(t), q(r(t))]),
 
-    W_out by ridge regression on the increments. The units are bounded, the path from z to itself is
-    not: once they saturate it is a linear map, and where that one grows nothing brings a closed
-    loop back. The output function f [jaeger2001] therefore holds every variable within its training
-    range, widened by half of it on either side; inside, where the attractor is, f changes nothing.
+    where W_out comes from ridge regression on the increments. The units are bounded, but the direct
+    path from z to itself is not: once the units saturate it is a linear map, and where this map
+    grows nothing brings a closed loop back. The output function f [jaeger2001] therefore clips
+    every variable to its training range, widened by half of it on either side. Inside, where the
+    attractor is, f changes nothing.
     """
 
     libraries: ClassVar[tuple[str, ...]] = ("scipy.linalg",)
@@ -107,15 +95,15 @@ class ReservoirForecaster(ABC):
 
     @abstractmethod
     def draw(self, inputs: FloatArray, *, seed: int) -> Reservoir:
-        """Draw the network; one that adapts does so on the standardised `inputs` ``(n, T, d)``."""
+        """Draw the network; it may adapt to the standardised `inputs` ``(n, T, d)``."""
 
     @single_threaded
     def fit(self, train: Trajectories, *, seed: int) -> ReservoirPredictor | EnsemblePredictor:
         """Draw each reservoir from its seed and solve for its readout.
 
         Raises:
-            DivergedError: non-finite training data.
-            InvalidForecastError: training trajectories of fewer than 3 points.
+            DivergedError: the training data are not finite.
+            InvalidForecastError: the training trajectories have fewer than 3 points.
 
         """
         values = checked_training(train, minimum=3, who=type(self).__name__)
@@ -126,7 +114,7 @@ class ReservoirForecaster(ABC):
     def _fit_one(self, values: FloatArray, scaler: Scaler, seed: int) -> ReservoirPredictor:
         z = scaler.apply(values)
         n, length, _ = z.shape
-        # The noise has its own stream: switching it on leaves the reservoir as it was.
+        # The noise has its own random stream, so that it does not change the reservoir.
         inputs = z + self.noise * np.random.default_rng([seed, 1]).standard_normal(z.shape)
         transient = min(self.transient, (length - 1) // 2)
         model = self._untrained(scaler, inputs, seed)
@@ -141,7 +129,7 @@ class ReservoirForecaster(ABC):
         state = model.gather(equations, inputs[:, transient:split], z[:, transient:split], state)
         if held_out is not None:
             ridge = select_ridge(equations, _RIDGES, model.with_readout, held_out)
-            # `gather` stops before the last input it is given: its increment is not known there.
+            # `gather` stops before the last input, whose increment it does not know.
             model.gather(equations, inputs[:, split - 1 :], z[:, split - 1 :], state)
         return model.with_readout(equations.solve(_DEFAULT_RIDGE if ridge is None else ridge))
 
@@ -161,19 +149,19 @@ class ReservoirForecaster(ABC):
 def input_bound(scaling: float, d: int) -> float:
     """Return the bound of the entries of W_in for `d` variables.
 
-    The drive of a unit is a sum over the variables: beyond three, what suits Lorenz, the bound
-    falls so that the drive keeps its size and the units their range.
+    The drive of a unit is a sum over the variables. Beyond three, which suit Lorenz, the bound
+    falls, so that the drive keeps its size and the units their range.
     """
     return scaling * min(1.0, float(np.sqrt(_FULL_INPUTS / d)))
 
 
 def feature_count(kind: str, units: int, d: int) -> int:
-    """Return the number p of features of `units` units and `d` inputs."""
+    """Return the number p of features for `units` units and `d` inputs."""
     return 1 + d + (2 if kind == "squares" else 1) * units
 
 
 def features(kind: str, state: FloatArray, z: FloatArray) -> FloatArray:
-    """Return [1, z, q(r)], ``(n, p)``, of states ``(n, N)`` and inputs ``(n, d)``."""
+    """Return [1, z, q(r)], ``(n, p)``, for states ``(n, N)`` and inputs ``(n, d)``."""
     d, units = z.shape[1], state.shape[1]
     phi = np.empty((len(z), feature_count(kind, units, d)))
     phi[:, 0] = 1.0
@@ -188,7 +176,7 @@ def features(kind: str, state: FloatArray, z: FloatArray) -> FloatArray:
 
 @dataclass(frozen=True, eq=False)
 class ReservoirPredictor:
-    """A reservoir with its trained readout ``(p, d)``."""
+    """A reservoir and its trained readout ``(p, d)``."""
 
     who: str
     scaler: Scaler
@@ -206,7 +194,7 @@ class ReservoirPredictor:
         return replace(self, readout=readout)
 
     def rest(self, n: int) -> FloatArray:
-        """Return the states that `n` windows start from."""
+        """Return the initial states of `n` windows."""
         return np.zeros((n, self.reservoir.units))
 
     def drive(self, inputs: FloatArray, state: FloatArray) -> FloatArray:
@@ -230,10 +218,10 @@ class ReservoirPredictor:
     def gather(
         self, equations: Equations, inputs: FloatArray, z: FloatArray, state: FloatArray
     ) -> FloatArray:
-        """Add features and increments, and return the states before the last input.
+        """Add features and increments to the equations; return the states before the last input.
 
-        The target is the clean next value less the (noisy) input, so that the readout learns to
-        come back to the attractor.
+        The target is the clean next value minus the (noisy) input, so that the readout learns to
+        return to the attractor.
         """
         n, length, d = z.shape
         width = self.features(state[:0], inputs[:0, 0]).shape[1]
@@ -250,7 +238,7 @@ class ReservoirPredictor:
 
     @single_threaded
     def predict(self, context: FloatArray, horizon: int) -> Forecast:
-        """Drive the reservoir with the context and feed it its own output from there."""
+        """Drive the reservoir with the context, then feed it its own output."""
         rows, alive = checked_context(
             context, horizon, d=len(self.scaler.mean), minimum=1, used=None, who=self.who
         )
@@ -269,7 +257,7 @@ class ReservoirPredictor:
 class EnsemblePredictor:
     """Members from several seeds, each in its own closed loop.
 
-    The values are the median of the members that are still finite, the samples are the members.
+    The values are the median over the members that are still finite. The samples are the members.
     """
 
     members: Sequence[ReservoirPredictor]
@@ -278,6 +266,6 @@ class EnsemblePredictor:
         """Continue each context with every member."""
         samples = np.stack([m.predict(context, horizon).values for m in self.members])
         gone = np.isnan(samples).all(axis=0)
-        # numpy warns of a median of nothing; there it is NaN anyway.
+        # numpy warns about the median of no numbers; there the result is set to NaN.
         values = np.nanmedian(np.where(gone, 0.0, samples), axis=0)
         return Forecast(np.where(gone, np.nan, values), samples)

@@ -1,6 +1,6 @@
 """Networks of leaky integrate-and-fire neurons on a grid, simulated spike by spike.
 
-The kernel below is compiled by numba on its first use, so that importing this module loads none.
+numba compiles the kernel below on its first use, so that importing this module does not load numba.
 """
 
 from __future__ import annotations
@@ -22,28 +22,28 @@ __all__ = ["Activity", "Liquid", "Plasticity", "draw_liquid", "simulate"]
 
 INPUT, EXCITATORY, INHIBITORY = 0, 1, 2
 THRESHOLD = 20.0
-LEAK = 1 / 64  # of the membrane, per ms
-REFRACTORY = 2  # ms after the one of the spike in which none can follow
-SYNAPTIC = (1.0, 2.0)  # time constants of the two sorts of neuron, ms
-_REACH = 100  # ms after which the current of a spike, e^-50 of what it was, counts as gone
+LEAK = 1 / 64  # leak of the membrane, per ms
+REFRACTORY = 2  # ms without a spike after the ms of a spike
+SYNAPTIC = (1.0, 2.0)  # time constants of fast and slow synaptic currents, ms
+_REACH = 100  # ms after which the current of a spike, fallen to e^-50 or less, is set to zero
 _TRACE_DECAY = float(np.exp(-0.1))
 _TRACE_GAIN = 0.1
 _RATE_DECAY = 0.99
 _ASTROCYTE_TIME = 100.0  # ms
-# Connection probability at no distance, from (rows) excitatory and inhibitory to the same two.
+# Connection probability at distance zero, from (rows) excitatory and inhibitory to both (columns).
 _PROBABILITY = np.array([[0.2, 0.1], [0.3, 0.05]])
-_LENGTH = 3.0  # of the fall of that probability, in grid steps
+_LENGTH = 3.0  # length over which this probability falls, in grid steps
 
 
 @dataclass(frozen=True)
 class Plasticity:
-    """Rates of STDP and of the astrocyte that sets its depression.
+    """Rates of spike-timing-dependent plasticity (STDP) and of the astrocyte that controls it.
 
     Attributes:
-        rate: of potentiation, which is also the bias of the astrocyte and its value at rest.
-        astrocyte: weight w_a of liquid less input spikes; None leaves depression at `rate`.
+        rate: rate of potentiation, which is also the bias of the astrocyte and its value at rest.
+        astrocyte: weight w_a of liquid spikes minus input spikes; None keeps depression at `rate`.
         bound: largest absolute weight.
-        fading: whether all rates fall by 1% each ms after a reset.
+        fading: whether all rates fall by 1% per ms after a reset.
         reset: whether each sample begins with the given weights and rates.
 
     """
@@ -60,10 +60,10 @@ class Liquid:
     """Neurons and synapses, stored by presynaptic neuron; input neurons come first.
 
     Attributes:
-        kind: ``(N,)``, 0 input, 1 excitatory, 2 inhibitory.
-        slow: ``(N,)``, 1 where synaptic currents decay over 2 ms and not 1 ms.
+        kind: ``(N,)``, 0 for input, 1 for excitatory, 2 for inhibitory neurons.
+        slow: ``(N,)``, 1 where synaptic currents decay over 2 ms, 0 where they decay over 1 ms.
         begin: ``(N + 1,)``; the synapses of neuron j are ``begin[j]:begin[j + 1]``.
-        target: ``(synapses,)``, postsynaptic neuron.
+        target: postsynaptic neuron of each synapse, ``(synapses,)``.
         weights: ``(synapses,)``.
 
     """
@@ -86,7 +86,7 @@ class Liquid:
 
     @functools.cached_property
     def arriving(self) -> tuple[Integers, Integers]:
-        """Where each neuron's incoming synapses begin, ``(N + 1,)``, and their numbers."""
+        """Start of each neuron's incoming synapses ``(N + 1,)``, and the synapses in this order."""
         order = np.argsort(self.target, kind="stable").astype(np.int32)
         count = np.bincount(self.target, minlength=len(self.kind))
         return np.concatenate([[0], np.cumsum(count)]).astype(np.int32), order
@@ -101,10 +101,11 @@ def draw_liquid(
     weight: float = 1.0,
     input_weight: float = 1.0,
 ) -> Liquid:
-    """Draw neurons on a cubic grid, connected by C exp(-(distance / 3)²) [ivanov2021].
+    """Draw neurons on a cubic grid, connected as in [ivanov2021].
 
-    Four of five neurons are excitatory, at random places. Each input neuron reaches a share
-    `density` of the liquid, with weights of either sign.
+    The probability of a connection is C exp(-(distance / 3)²). Four of five neurons, at random
+    places, are excitatory. Each input neuron reaches on average a fraction `density` of the liquid,
+    with weights of either sign.
     """
     size = side**3
     inhibitory = round(0.2 * size)
@@ -139,14 +140,14 @@ class Activity:
     """The state of `n` copies of a liquid, changed in place by `simulate`.
 
     Attributes:
-        potential: of the membrane, ``(n, N)``.
-        current: from synapses, ``(n, N)``.
+        potential: membrane potential, ``(n, N)``.
+        current: synaptic current, ``(n, N)``.
         age: ms since the last spike, ``(n, N)``.
-        blocked: ms for which no spike can follow, ``(n, N)``.
-        trace: of spikes, for STDP, ``(n, N)``.
+        blocked: ms until the next spike is possible, ``(n, N)``.
+        trace: trace of spikes for STDP, ``(n, N)``.
         filtered: spikes per ms through each filter, ``(n, filters, N)``.
         weights: ``(n, synapses)``, or ``(1, synapses)`` without plasticity.
-        rates: ``(n, 4)``: potentiation, depression, the astrocyte's weight, its bias.
+        rates: potentiation, depression, the weight of the astrocyte and its bias, ``(n, 4)``.
 
     """
 
@@ -163,7 +164,7 @@ class Activity:
     def rest(
         cls, liquid: Liquid, n: int, *, filters: int = 0, plasticity: Plasticity | None = None
     ) -> Activity:
-        """Return `n` liquids that have been silent for long."""
+        """Return `n` liquids that have been silent for a long time."""
         size = len(liquid.kind)
         copies = 1 if plasticity is None else n
         return cls(
@@ -202,14 +203,14 @@ def simulate(
         liquid: the network.
         activity: the state, changed in place.
         drive: current into each neuron during each sample, ``(n, S, N)``.
-        steps: ms a sample.
+        steps: duration of a sample in ms.
         filters: time constants of the filters in ms, as many as the activity has.
-        plasticity: STDP and astrocyte, or None for the weights of the activity as they are.
+        plasticity: STDP and astrocyte, or None to keep the weights of the activity.
         record: whether to return the spikes.
 
     Returns:
-        The filtered spikes at the end of each sample, ``(n, S, filters, N)``, and the spikes,
-        ``(n, S * steps, N)``, or none of them.
+        The filtered spikes at the end of each sample, ``(n, S, filters, N)``, and the spikes
+        ``(n, S * steps, N)``, empty unless recorded.
 
     """
     n, samples, size = drive.shape
@@ -239,7 +240,7 @@ def _compiled() -> Any:
     return njit(cache=True, nogil=True, error_model="numpy")(_simulate)
 
 
-# One function, because numba inlines none that was not compiled before it.
+# One function, because numba can only inline functions that were compiled before.
 def _simulate(
     drive: Any, steps: Any, kind: Any, slow: Any, begin: Any, target: Any, source: Any,
     in_begin: Any, in_synapse: Any, initial: Any, shape: Any, fall: Any, potential: Any,
@@ -275,7 +276,7 @@ def _simulate(
                         who[count] = i
                         count += 1
                         balance += 1 if kind[i] != INPUT else -1
-                # A new spike replaces what is left of the current of the last one.
+                # A new spike replaces the remaining current of the last one.
                 for k in range(count):
                     j = who[k]
                     for s in range(begin[j], begin[j + 1]):
@@ -319,7 +320,7 @@ def _simulate(
                         for s in range(begin[j], begin[j + 1]):
                             i = target[s]
                             if fired[i]:
-                                continue  # changed above, by both spikes at once
+                                continue  # changed above by both spikes together
                             change = (up if inhibitory else -down) * tr[i]
                             new = min(max(w[s] + change, low), high)
                             g[i] += (new - w[s]) * shape[slow[i], since[j]]

@@ -1,4 +1,4 @@
-"""A reservoir of one nonlinear node with delayed feedback, multiplexed in time."""
+"""Delay reservoir: one nonlinear node with delayed feedback, multiplexed in time."""
 
 from __future__ import annotations
 
@@ -9,12 +9,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from chaosbench.forecasters._shared.arrays import require_real
-from chaosbench.forecasters.reservoir._reservoir import (
-    ReservoirForecaster,
-    input_bound,
-    require_choice,
-)
+from chaosbench.forecasters._shared.settings import require_choice, require_real
+from chaosbench.forecasters.reservoir._reservoir import ReservoirForecaster, input_bound
 
 if TYPE_CHECKING:
     from chaosbench.trajectories import FloatArray
@@ -28,43 +24,44 @@ _NONLINEARITIES = ("mackey_glass", "sine")
 class DelayReservoir(ReservoirForecaster):
     """One nonlinear node with delayed feedback, read at many moments of a delay [appeltant2011].
 
-    The node obeys, in units of its own time constant,
+    In units of its own time constant, the node obeys
 
         dx/ds = -x(s) + η F(x(s - τ) + J(s)),
 
-    with F(y) = y/(1 + |y|^p), the Mackey–Glass nonlinearity, or F(y) = sin²(y + φ), that of an
-    optoelectronic node [larger2012]. One sample of the data is held for one delay τ = Nθ, during
-    which a random mask makes the input J = M_i z(t) + b_i in the i-th of N intervals of length θ.
-    The values x_i at the ends of the intervals are the virtual nodes. With F held over an interval,
-    which is how the delayed system is simulated in that literature, the next ones are
+    with the Mackey–Glass nonlinearity F(y) = y/(1 + |y|^p), or with F(y) = sin²(y + φ), that of an
+    optoelectronic node [larger2012]. One sample of the data is held for one delay τ = Nθ. During
+    this time a random mask makes the input J = M_i z(t) + b_i in the i-th of N intervals of length
+    θ. The values x_i at the ends of the intervals are the virtual nodes. With F held constant over
+    an interval, as is usual in this literature for simulating the delayed system, the next values
+    are
 
         x_i(t) = e^-θ x_(i-1)(t) + (1 - e^-θ) η F(x_i(t-1) + M_i z(t) + b_i),  x_0(t) = x_N(t-1),
 
     a linear recursion over i, computed here as one product with a triangular matrix. The readout of
     increments is that of `EchoStateNetwork`.
 
-    Cost: O(nT N²) time and O(N²) memory to fit, O(N²) a step and window, each times `ensemble`. The
-    virtual nodes form a chain and a ring, poorer than a random network, so that it needs more units
-    than an echo state network for the same horizon; it fails where the feedback is so strong that
-    the node oscillates by itself and forgets its input.
+    Cost: O(nT N²) time and O(N²) memory to fit, O(N²) per step and window, each times `ensemble`.
+    The virtual nodes form a chain and a ring, which is poorer than a random network, so that it
+    needs more units than an echo state network for the same horizon. It fails where the feedback is
+    so strong that the node oscillates by itself and forgets its input.
 
     Attributes:
         units: number of virtual nodes N.
         ridge: penalty per sample, or None to choose it by held-out rollout.
         noise: standard deviation of Gaussian noise on the training inputs, in training standard
             deviations.
-        transient: training steps dropped while the node forgets its initial state.
-        readout: "linear", "alternate" (every second unit squared) or "squares" (all units and
-            their squares).
-        ensemble: number of masks, from spawned seeds; of more than one, the forecast is the
-            median of their paths and the samples are the paths.
+        transient: number of training steps dropped while the node forgets its initial state.
+        readout: q: "linear" (r itself), "alternate" (every second unit squared) or "squares" (all
+            units and their squares).
+        ensemble: number of masks, from spawned seeds. With more than one, the forecast is the
+            median of their paths, and the samples are the paths.
         nonlinearity: "mackey_glass" or "sine".
         feedback: η.
         exponent: p of the Mackey–Glass nonlinearity.
-        phase: φ of the sine.
+        phase: φ of the sine, in radians.
         separation: θ, in time constants of the node.
-        input_scaling: bound of the entries of the mask M at up to three variables; beyond, it
-            falls as one over the root of their number, so that the drive of a unit does not.
+        input_scaling: bound of the entries of the mask M at up to three variables. Beyond, it falls
+            as one over the root of their number, so that the drive of a unit keeps its size.
         bias: bound of the entries of b.
 
     """
@@ -117,13 +114,13 @@ class DelayReservoir(ReservoirForecaster):
 
 @dataclass(frozen=True, eq=False)
 class DelayNode:
-    """The virtual nodes of one delay, from those of the delay before."""
+    """The virtual nodes of one delay, computed from those of the previous delay."""
 
     feedback: float
-    exponent: float | None  # of Mackey–Glass; None for the sine
+    exponent: float | None  # p of Mackey–Glass; None for the sine
     phase: float
-    response: FloatArray  # (N, N), lower triangular: from the drive of an interval to later nodes
-    fading: FloatArray  # (N,), what is left of the last node of the delay before
+    response: FloatArray  # (N, N), lower triangular: effect of an interval's drive on later nodes
+    fading: FloatArray  # (N,), remaining fraction of the last node of the previous delay
     mask: FloatArray  # (N, d)
     bias: FloatArray  # (N,)
 

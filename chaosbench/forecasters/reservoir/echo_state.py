@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from chaosbench.forecasters._shared.arrays import require_integer, require_real
+from chaosbench.forecasters._shared.settings import require_integer, require_real
 from chaosbench.forecasters.reservoir._reservoir import ReservoirForecaster, input_bound
 
 if TYPE_CHECKING:
@@ -23,41 +23,43 @@ __all__ = ["EchoStateNetwork", "LeakyReservoir", "draw_leaky"]
 class EchoStateNetwork(ReservoirForecaster):
     """Leaky echo state network with a ridge readout of increments [jaeger2001].
 
-    With z the standardised input and r the reservoir,
+    With z the standardised input and r the state of the reservoir,
 
         r(t) = (1-a) r(t-1) + a tanh(W r(t-1) + W_in z(t) + b),
         z(t+1) = f(z(t) + W_out [1, z(t), q(r(t))]),
 
-    where q squares every second unit, which breaks the symmetry z -> -z of tanh [pathak2017].
-    reservoirpy draws W, W_in and b from uniform distributions and scales W; the states are driven
-    here, all windows at once, and start from zero on the given context. W_out comes from ridge
-    regression in double precision: a noise-free reservoir keeps its information in directions a
-    millionth as large as the first, so the penalty has to be tiny, and how tiny depends on the
-    system. With ``ridge=None`` it is the one of 1e-5 … 1e-14 whose closed loop follows the last
-    15% of the training data longest; the readout is then refitted to all of it.
+    where q squares every second unit, which breaks the symmetry z → -z of tanh [pathak2017], and f
+    clips the output as in `ReservoirForecaster`. reservoirpy draws W, W_in and b from uniform
+    distributions and scales W. The states are driven here, for all windows at once, and start from
+    zero on the given context. W_out comes from ridge regression in double precision: a noise-free
+    reservoir keeps its information in directions a millionth as large as the first, so the penalty
+    has to be tiny, and how tiny depends on the system. With ``ridge=None`` it is the one of 1e-5 …
+    1e-14 whose closed loop follows the last 15% of the training data longest; the readout is then
+    refitted to all of the data.
 
-    Cost: with N units, O(nT (N degree + N²)) time and O(N²) memory to fit, O(N (degree + d)) a
-    step and window, each times `ensemble`. It fails by an unstable closed loop (the attractor of
-    the network is not that of the system), by too few units for the number of variables (500 units
-    do no better than persistence on Lorenz-96 with 40 variables; `ParallelEchoState` does), and on
-    contexts too short to forget the zero state, a few tens of steps at the default spectral radius.
+    Cost: with N units, O(nT (N degree + N²)) time and O(N²) memory to fit, O(N (degree + d)) per
+    step and window, each times `ensemble`. It fails where the closed loop is unstable (the
+    attractor of the network is not that of the system), where it has too few units for the number
+    of variables (500 units do no better than persistence on Lorenz-96 with 40 variables, whereas
+    `ParallelEchoState` does), and on contexts too short to forget the zero state, a few tens of
+    steps at the default spectral radius.
 
     Attributes:
         units: number of reservoir units N.
         ridge: penalty per sample, or None to choose it by held-out rollout.
         noise: standard deviation of Gaussian noise on the training inputs, in training standard
             deviations; it trades accuracy for stability.
-        transient: training steps dropped while the reservoir forgets its initial state.
+        transient: number of training steps dropped while the reservoir forgets its initial state.
         readout: q: "linear" is r itself, "alternate" squares every second unit, "squares" appends
             the squares of all units, at four times the cost of the regression.
-        ensemble: number of networks, from spawned seeds; of more than one, the forecast is the
-            median of their paths and the samples are the paths.
-        spectral_radius: of W.
-        input_scaling: bound of the entries of W_in at up to three variables; beyond, it
-            falls as one over the root of their number, so that the drive of a unit does not.
+        ensemble: number of networks, from spawned seeds. With more than one, the forecast is the
+            median of their paths, and the samples are the paths.
+        spectral_radius: spectral radius of W.
+        input_scaling: bound of the entries of W_in at up to three variables. Beyond, it falls as
+            one over the root of their number, so that the drive of a unit keeps its size.
         bias: bound of the entries of b.
         leak: a, in (0, 1].
-        degree: mean number of inputs a unit has from other units.
+        degree: mean number of inputs that a unit has from other units.
 
     """
 
@@ -104,7 +106,7 @@ class EchoStateNetwork(ReservoirForecaster):
 
 @dataclass(frozen=True, eq=False)
 class LeakyReservoir:
-    """Leaky tanh units."""
+    """A reservoir of leaky tanh units."""
 
     leak: float
     recurrent: Any  # (N, N), sparse unless the reservoir is tiny
@@ -133,7 +135,7 @@ def draw_leaky(
     seed: int,
     leak: float = 1.0,
 ) -> LeakyReservoir:
-    """Let reservoirpy draw W, W_in and b from uniform distributions, and scale W."""
+    """Let reservoirpy draw W, W_in and b from uniform distributions and scale W."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         from reservoirpy import mat_gen

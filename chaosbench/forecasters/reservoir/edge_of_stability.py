@@ -1,4 +1,4 @@
-"""Edge-of-stability echo state network: a rotation beside the nonlinear layer."""
+"""Edge-of-stability echo state network: an orthogonal map beside the nonlinear layer."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from chaosbench.forecasters._shared.arrays import require_integer, require_real
+from chaosbench.forecasters._shared.settings import require_integer, require_real
 from chaosbench.forecasters.reservoir._reservoir import ReservoirForecaster, input_bound
 
 if TYPE_CHECKING:
@@ -23,35 +23,36 @@ __all__ = ["ES2N", "EdgeOfStabilityReservoir"]
 class ES2N(ReservoirForecaster):
     """Edge-of-stability echo state network (ES²N) with a ridge readout of increments [ceni2025].
 
-    Beside the nonlinear layer goes a random orthogonal matrix O, which keeps all that it is given:
+    A random orthogonal matrix O, which preserves the norm of the state, acts beside the nonlinear
+    layer:
 
         r(t) = (1-β) O r(t-1) + β tanh(W r(t-1) + W_in z(t) + b).
 
-    The proximity β sets how far from the edge of stability the network works: at β = 1 it is an
-    echo state network without leak, for β -> 0 a pure rotation, and between them the memory fades
-    like (1-β)^t. The readout is that of `EchoStateNetwork`. reservoirpy's `ES2N` node draws the
-    matrices; the states are driven here, all windows at once (a test holds them equal).
+    The proximity β sets how far from the edge of stability the network works. At β = 1 it is an
+    echo state network without leak, for β → 0 a pure rotation; between them, memory fades like
+    (1-β)^t. The readout is that of `EchoStateNetwork`. reservoirpy's `ES2N` node draws the
+    matrices; the states are driven here, for all windows at once (a test compares the two).
 
-    Cost: O is dense, so O(nT N²) time and O(N²) memory to fit, O(N²) a step and window, each times
-    `ensemble`. It fails on contexts of fewer than some 10/β steps, which do not make it forget its
-    zero state, and otherwise as an echo state network does.
+    Cost: O is dense, so O(nT N²) time and O(N²) memory to fit, O(N²) per step and window, each
+    times `ensemble`. It fails on contexts of fewer than about 10/β steps, which are too short to
+    forget the zero state, and otherwise as an echo state network does.
 
     Attributes:
         units: number of reservoir units N.
         ridge: penalty per sample, or None to choose it by held-out rollout.
         noise: standard deviation of Gaussian noise on the training inputs, in training standard
             deviations.
-        transient: training steps dropped while the reservoir forgets its initial state.
-        readout: "linear", "alternate" (every second unit squared) or "squares" (all units and
-            their squares).
-        ensemble: number of networks, from spawned seeds; of more than one, the forecast is the
-            median of their paths and the samples are the paths.
+        transient: number of training steps dropped while the reservoir forgets its initial state.
+        readout: q: "linear" (r itself), "alternate" (every second unit squared) or "squares" (all
+            units and their squares).
+        ensemble: number of networks, from spawned seeds. With more than one, the forecast is the
+            median of their paths, and the samples are the paths.
         proximity: β, in [0, 1].
-        spectral_radius: of W.
-        input_scaling: bound of the entries of W_in at up to three variables; beyond, it
-            falls as one over the root of their number, so that the drive of a unit does not.
+        spectral_radius: spectral radius of W.
+        input_scaling: bound of the entries of W_in at up to three variables. Beyond, it falls as
+            one over the root of their number, so that the drive of a unit keeps its size.
         bias: bound of the entries of b.
-        degree: mean number of inputs a unit has through W.
+        degree: mean number of inputs that a unit has through W.
 
     """
 
@@ -110,7 +111,7 @@ class ES2N(ReservoirForecaster):
 
 @dataclass(frozen=True, eq=False)
 class EdgeOfStabilityReservoir:
-    """A convex combination of a rotation and a tanh layer."""
+    """A convex combination of an orthogonal map and a tanh layer."""
 
     proximity: float
     rotation: FloatArray  # (N, N), orthogonal

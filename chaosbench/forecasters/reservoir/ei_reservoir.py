@@ -9,12 +9,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from chaosbench.forecasters._shared.arrays import require_integer, require_real
-from chaosbench.forecasters.reservoir._reservoir import (
-    ReservoirForecaster,
-    input_bound,
-    require_choice,
-)
+from chaosbench.forecasters._shared.settings import require_choice, require_integer, require_real
+from chaosbench.forecasters.reservoir._reservoir import ReservoirForecaster, input_bound
 
 if TYPE_CHECKING:
     from chaosbench.trajectories import FloatArray
@@ -31,40 +27,41 @@ _RATES = (1e-2, 1e-3)
 class BalancedReservoir(ReservoirForecaster):
     """Reservoir of excitatory and inhibitory units that adapts its inhibition to its input.
 
-    Four of five units excite, the others inhibit, as in [srinivasan2025]; each listens to exactly
-    `degree` of them, in the same proportion, and answers with a rate between 0 and 1:
+    As in [srinivasan2025], four of five units are excitatory and the others inhibitory. Each unit
+    has inputs from exactly `degree` units, in the same proportion, and responds with a rate between
+    0 and 1:
 
         V = A^E r(t-1) - A^I r(t-1) + W_in z(t),    r(t) = 1/(1 + exp(-c (V - θ))).
 
-    The entries of A^E and A^I are uniform; the mean total of a row is `strength` for A^E, and
-    `strength` less `balance` for A^I. Driven by the training data, every unit then moves its
-    inhibition towards a target rate ρ_i of its own,
+    The entries of A^E and A^I are uniform. The mean row total is `strength` for A^E, and `strength`
+    minus `balance` for A^I. While the training data drive the network, every unit adapts its
+    inhibition towards its own target rate ρ_i,
 
         A^I_ij += δ (r_i - ρ_i),    A^I_ij >= 0,
 
-    with δ = 0.01 for the first half and 0.001 for the second. ``adaptation="one_step"`` instead
-    multiplies row i of A^I by the factor that puts a network at its targets and at the mean input
-    ū exactly there,
+    with δ = 0.01 for the first half of the data and 0.001 for the second. With
+    ``adaptation="one_step"``, row i of A^I is instead multiplied once by
 
-        Ω_i = (A^E ρ + W_in ū - θ - log(ρ/(1-ρ))/c)_i / (A^I ρ)_i.
+        Ω_i = (A^E ρ + W_in ū - θ - log(ρ/(1-ρ))/c)_i / (A^I ρ)_i,
 
-    The weights are frozen, and the readout of increments is that of `EchoStateNetwork`.
+    which puts a network at its targets and at the mean input ū exactly there. Then the weights are
+    frozen, and the readout of increments is that of `EchoStateNetwork`.
 
     Cost: O(nT N degree) time for the adaptation, then O(nT (N degree + N²)) time and O(N²) memory
-    to fit, O(N (degree + d)) a step and window, each times `ensemble`. Balance gives a long linear
-    memory, and more of it does not mean a longer forecast. It fails where excitation wins (all
-    units saturate) and otherwise as an echo state network does.
+    to fit, O(N (degree + d)) per step and window. Balance gives a long linear memory, but a longer
+    memory does not mean a longer forecast. It fails where excitation wins (all units saturate), and
+    otherwise as an echo state network does.
 
     Attributes:
         units: number of units N.
         ridge: penalty per sample, or None to choose it by held-out rollout.
         noise: standard deviation of Gaussian noise on the training inputs, in training standard
             deviations.
-        transient: training steps dropped while the reservoir forgets its initial state.
-        readout: "linear", "alternate" (every second unit squared) or "squares" (all units and
-            their squares).
-        ensemble: number of networks, from spawned seeds; of more than one, the forecast is the
-            median of their paths and the samples are the paths.
+        transient: number of training steps dropped while the reservoir forgets its initial state.
+        readout: q: "linear" (r itself), "alternate" (every second unit squared) or "squares" (all
+            units and their squares).
+        ensemble: number of networks, from spawned seeds. With more than one, the forecast is the
+            median of their paths, and the samples are the paths.
         adaptation: "two_phases", "one_step" or "none".
         targets: "homogeneous" (all ρ_i = `rate`) or "beta" (ρ_i from the Beta(2, 2) distribution).
         rate: homogeneous target ρ.
@@ -72,9 +69,9 @@ class BalancedReservoir(ReservoirForecaster):
         strength: mean row total of A^E.
         gain: c.
         threshold: θ.
-        input_scaling: bound of the entries of W_in at up to three variables; beyond, it
-            falls as one over the root of their number, so that the drive of a unit does not.
-        degree: number of units that a unit listens to.
+        input_scaling: bound of the entries of W_in at up to three variables. Beyond, it falls as
+            one over the root of their number, so that the drive of a unit keeps its size.
+        degree: number of units from which a unit has inputs.
 
     """
 
@@ -142,7 +139,7 @@ class BalancedReservoir(ReservoirForecaster):
         target = np.full(self.units, self.rate)
         if self.targets == "beta":
             target = rng.beta(2, 2, self.units)
-        # A view: what adapts are the entries of the matrix itself.
+        # A view, so that the adaptation changes the entries of the matrix itself.
         rows: FloatArray = np.asarray(inhibition.data, dtype=np.float64).reshape(self.units, -1)
         if self.adaptation == "one_step":
             mean = network.weights @ inputs.mean(axis=(0, 1))
@@ -162,7 +159,7 @@ def _adapt(
     target: FloatArray,
     inputs: FloatArray,
 ) -> None:
-    """Move the inhibitory weights, `rows` ``(N, k)`` of the matrix `inhibition`, in place."""
+    """Adapt the inhibitory weights in place; `rows` ``(N, k)`` is a view of `inhibition`."""
     n, length, _ = inputs.shape
     state = np.zeros((n, len(target)))
     for t in range(length):
@@ -190,7 +187,7 @@ class BalancedNetwork:
     def respond(self, current: FloatArray, z: FloatArray) -> FloatArray:
         """Return the rates for recurrent currents ``(n, N)`` and inputs ``(n, d)``."""
         excess = current + z @ self.weights.T - self.threshold
-        # The logistic function, without an overflow where it vanishes.
+        # The logistic function, without overflow where it vanishes.
         return np.asarray(0.5 + 0.5 * np.tanh(0.5 * self.gain * excess))
 
     def update(self, state: FloatArray, z: FloatArray) -> FloatArray:

@@ -1,4 +1,4 @@
-"""Echo state network whose units first adapt how they respond: intrinsic plasticity."""
+"""Echo state network whose units first adapt their responses: intrinsic plasticity."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from chaosbench.forecasters._shared.arrays import require_integer, require_real
+from chaosbench.forecasters._shared.settings import require_integer, require_real
 from chaosbench.forecasters.reservoir._reservoir import ReservoirForecaster, input_bound
 from chaosbench.forecasters.reservoir.echo_state import LeakyReservoir, draw_leaky
 
@@ -23,44 +23,46 @@ __all__ = ["IntrinsicPlasticity", "adapt"]
 class IntrinsicPlasticity(ReservoirForecaster):
     """Echo state network with intrinsic plasticity [schrauwen2008].
 
-    Each unit has a gain g and a shift h of its own,
+    Each unit has its own gain g and shift h,
 
-        x(t) = W r(t-1) + W_in z(t) + b,    r(t) = tanh(g x(t) + h),
+        x(t) = W r(t-1) + W_in z(t) + b,    r(t) = tanh(g x(t) + h).
 
-    which follow the gradient of the Kullback–Leibler divergence between the distribution of r over
-    time and a normal distribution of mean μ and standard deviation σ, one step a sample:
+    They follow the gradient of the Kullback–Leibler divergence between the distribution of r over
+    time and a normal distribution of mean μ and standard deviation σ, one step per sample:
 
         δ = μ/σ² - r (2σ² + 1 - r² + μ r)/σ²,    Δh = η δ,    Δg = η (1/g + x δ).
 
     Then they are frozen and folded into W, W_in and b, and a readout of increments is trained as
     for `EchoStateNetwork`. reservoirpy's `IPReservoir` computes the same on one trajectory (a test
-    holds the two equal); of several it takes one after the other and carries the state over from
-    each to the next, where this one takes the mean gradient of all at the same time.
+    compares the two). It processes several trajectories one after the other and carries the state
+    from each to the next; this forecaster uses the mean gradient of all trajectories at the same
+    time.
 
-    Cost: `epochs` passes of O(nT N (degree + d)) before what an echo state network costs. It fails
-    as an echo state network does; the rule knows nothing of the forecast, so that a good σ has to
-    be found by tuning; and a `rate` much above σ² makes the shifts overshoot and units saturate.
+    Cost: `epochs` passes of O(nT N (degree + d)) in addition to that of an echo state network. It
+    fails as an echo state network does. The rule does not know about the forecast, so that a good σ
+    has to be found by tuning, and a `rate` much above σ² makes the shifts overshoot and the units
+    saturate.
 
     Attributes:
         units: number of reservoir units N.
         ridge: penalty per sample, or None to choose it by held-out rollout.
         noise: standard deviation of Gaussian noise on the training inputs, in training standard
             deviations.
-        transient: training steps dropped while the reservoir forgets its initial state.
-        readout: "linear", "alternate" (every second unit squared) or "squares" (all units and
-            their squares).
-        ensemble: number of networks, from spawned seeds; of more than one, the forecast is the
-            median of their paths and the samples are the paths.
+        transient: number of training steps dropped while the reservoir forgets its initial state.
+        readout: q: "linear" (r itself), "alternate" (every second unit squared) or "squares" (all
+            units and their squares).
+        ensemble: number of networks, from spawned seeds. With more than one, the forecast is the
+            median of their paths, and the samples are the paths.
         mean: μ of the target distribution.
         deviation: σ of the target distribution.
-        rate: η.
-        epochs: passes over the training data.
-        spectral_radius: of W before the adaptation.
-        input_scaling: bound of the entries of W_in before the adaptation at up to three variables;
-            beyond, it falls as one over the root of their number, so that the drive of a unit does
-            not.
+        rate: learning rate η.
+        epochs: number of passes over the training data.
+        spectral_radius: spectral radius of W before the adaptation.
+        input_scaling: bound of the entries of W_in before the adaptation at up to three variables.
+            Beyond, it falls as one over the root of their number, so that the drive of a unit keeps
+            its size.
         bias: bound of the entries of b before the adaptation.
-        degree: mean number of inputs a unit has from other units.
+        degree: mean number of inputs that a unit has from other units.
 
     """
 
@@ -146,7 +148,7 @@ def adapt(
             x += inputs[:, t] @ reservoir.weights.T + reservoir.bias
             state = np.tanh(gain * x + shift)
             slope = (mean - state * (2 * variance + 1 - state**2 + mean * state)) / variance
-            # The gradient of the gain uses the gain of before the step.
+            # The gradient uses the gain before the step.
             gain = gain + rate * (1 / gain + (slope * x).mean(axis=0))
             shift = shift + rate * slope.mean(axis=0)
     return gain, shift

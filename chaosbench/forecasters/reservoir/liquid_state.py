@@ -11,18 +11,11 @@ import numpy as np
 
 from chaosbench.errors import InvalidForecastError
 from chaosbench.forecasters._protocol import Forecast
-from chaosbench.forecasters._shared.arrays import (
-    Scaler,
-    checked_context,
-    checked_training,
-    closed_loop,
-    output_bounds,
-    require_integer,
-    require_real,
-    single_threaded,
-)
+from chaosbench.forecasters._shared.arrays import Scaler, checked_context, checked_training
 from chaosbench.forecasters._shared.ridge import NormalEquations, select_ridge
+from chaosbench.forecasters._shared.rollout import closed_loop, output_bounds
 from chaosbench.forecasters._shared.selection import hold_out
+from chaosbench.forecasters._shared.settings import require_integer, require_real, single_threaded
 from chaosbench.forecasters.reservoir._spiking import (
     Activity,
     Liquid,
@@ -41,8 +34,8 @@ __all__ = ["LiquidStateMachine", "NeuronAstrocyteLiquid", "branching_factor"]
 _CHUNK_BYTES = 32_000_000
 _RIDGES = (1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8)
 _DEFAULT_RIDGE = 1e-5
-# Spikes are a noise that the closed loop amplifies: it is lost within a few Lyapunov times, and
-# nothing further on can tell the penalties apart.
+# The closed loop amplifies the noise of the spikes and is lost within a few Lyapunov times. Later
+# steps cannot tell the penalties apart.
 _HELD_OUT_HORIZON = 100
 
 
@@ -50,43 +43,44 @@ _HELD_OUT_HORIZON = 100
 class LiquidStateMachine:
     """Liquid state machine with a ridge readout of increments [maass2002], [ivanov2021].
 
-    Leaky integrate-and-fire neurons on a cubic grid, one step a millisecond,
+    Leaky integrate-and-fire neurons on a cubic grid follow, in steps of 1 ms,
 
         V_i ← V_i (1 - 1/64) + Σ_j w_ij exp(-t_j/τ_i)/τ_i + I_i,
 
-    with t_j the time since neuron j fired last and τ_i 1 or 2 ms, fire at V ≥ 20, fall to 0 and
-    keep silent for 2 ms. Four of five are excitatory; two are connected with probability
-    C exp(-(distance/3)²), so that with N = 1,000 each reaches about 17. The standardised value z
-    is held for `steps` ms as a direct current I = b + B z into every neuron, with B and b drawn at
-    random: it is the input that makes each neuron selective for a direction of the state space.
-    The spikes pass two exponential filters, x, and
+    where t_j is the time since neuron j last fired and τ_i is 1 or 2 ms. They fire at V ≥ 20, are
+    reset to 0 and stay silent for 2 ms. Four of five are excitatory. Two neurons are connected with
+    probability C exp(-(distance/3)²), so that with N = 1,000 each reaches about 17. The
+    standardised value z is held for `steps` ms as a direct current I = b + B z into every neuron,
+    with B and b drawn at random, which makes each neuron selective for a direction of the state
+    space. The spikes pass two exponential filters with outputs x, and
 
         z(t+1) = f(z(t) + W_out [1, z(t), x(t)])
 
-    comes from ridge regression, with f the output function of `ReservoirForecaster`, which holds
-    every variable within its training range and half of it more on either side. With
-    ``ridge=None`` the penalty is the one of 1e-3 … 1e-8 whose
-    closed loop follows the last 15% of the training data longest.
+    comes from ridge regression, where f is the output function of `ReservoirForecaster`: it clips
+    every variable to its training range, widened by half of it on either side. With ``ridge=None``
+    the penalty is the one of 1e-3 … 1e-8 whose closed loop follows the last 15% of the training
+    data longest. Only the last `transient` points of a context are used.
 
-    Cost: to fit O(nT) times `steps` passes over N neurons and the synapses of those that fire (0.02
-    ms each at N = 1,000) and O(nT N²) for the normal equations; O(N²) memory; `steps` passes a
-    step and window to predict. It fails by the noise of the spikes: a few in each filter are a
-    coarse measure of a rate, no penalty averages that away, and the closed loop leaves a chaotic
-    orbit after about one Lyapunov time. More neurons or longer samples are what helps. Of the
-    context the last `transient` points are used.
+    Cost: to fit, O(nT) times `steps` passes over N neurons and the synapses of those that fire
+    (0.02 ms each at N = 1,000) and O(nT N²) for the normal equations, with O(N²) memory; to
+    predict, `steps` passes per step and window. It fails by the noise of the spikes: a few spikes
+    in each filter are a coarse measure of a rate, no penalty averages this noise away, and the
+    closed loop leaves a chaotic orbit after about one Lyapunov time. More neurons or longer samples
+    help.
 
     Attributes:
-        side: neurons along each edge of the grid, N = side³.
-        weight: of all synapses; at 0.8 the liquid of the source has a branching factor of 1.
+        side: number of neurons along each edge of the grid, N = side³.
+        weight: absolute weight of all synapses; at 0.8 the liquid of the source has a branching
+            factor of 1.
         gain: standard deviation of the current that the input makes.
-        bias: mean of b; without input a current of 20/64 is the least that makes a neuron fire.
+        bias: mean of b; without input, a neuron fires from a current of 20/64 on.
         spread: standard deviation of b.
-        density: share of the entries of B that are not zero.
-        steps: ms a sample.
-        fast: time constant of one filter in ms.
-        slow: time constant of the other.
+        density: fraction of the entries of B that are not zero.
+        steps: duration of a sample in ms.
+        fast: time constant of the first filter in ms.
+        slow: time constant of the second filter in ms.
         ridge: penalty per sample, or None to choose it by held-out rollout.
-        transient: training steps dropped while the liquid forgets its initial state.
+        transient: number of training steps dropped while the liquid forgets its initial state.
 
     """
 
@@ -130,8 +124,8 @@ class LiquidStateMachine:
         """Draw the liquid from `seed` and solve for the readout.
 
         Raises:
-            DivergedError: non-finite training data.
-            InvalidForecastError: training trajectories of fewer than 3 points.
+            DivergedError: the training data are not finite.
+            InvalidForecastError: the training trajectories have fewer than 3 points.
 
         """
         values = checked_training(train, minimum=3, who=type(self).__name__)
@@ -156,7 +150,7 @@ class LiquidStateMachine:
             ridge = select_ridge(
                 equations, _RIDGES, lambda readout: replace(network, readout=readout), held_out
             )
-            # `gather` stops before the last sample it is given: its increment is not known there.
+            # `gather` stops before the last sample, whose increment it does not know.
             network.gather(equations, z[:, split - 1 :], activity)
         readout = equations.solve(_DEFAULT_RIDGE if ridge is None else ridge)
         return replace(network, readout=readout)
@@ -165,12 +159,12 @@ class LiquidStateMachine:
         return None
 
     def _draw(self, scaler: Scaler, z: FloatArray, seed: int) -> _LiquidPredictor:
-        """Draw the network and its input; the readout is still zero."""
+        """Draw the network and its input; the readout is zero."""
         rng = np.random.default_rng([seed, 0])
         d, size = len(scaler.mean), self.side**3
         plasticity = self._plasticity()
-        # What the astrocyte compares the liquid's spikes with: twins of its neurons without
-        # synapses, which fire as the input alone makes them.
+        # The astrocyte compares the liquid's spikes with those of twins of its neurons. The twins
+        # have no synapses and are driven by the input alone.
         twins = 0 if plasticity is None else size
         liquid = draw_liquid(rng, side=self.side, inputs=twins, density=0.0, weight=self.weight)
         coupling = rng.standard_normal((size, d)) * (rng.random((size, d)) < self.density)
@@ -197,42 +191,42 @@ class LiquidStateMachine:
 
 @dataclass(frozen=True)
 class NeuronAstrocyteLiquid(LiquidStateMachine):
-    """NALSM: a liquid whose plasticity an astrocyte holds near criticality [ivanov2021].
+    """NALSM: a liquid whose plasticity an astrocyte keeps near criticality [ivanov2021].
 
-    The neurons, the input and the readout of `LiquidStateMachine`. The weights follow the times of
-    the spikes: with traces tr ← e^(-0.1) (tr + 0.1 s) of the spikes s, each ms
+    The neurons, the input and the readout are those of `LiquidStateMachine`. The weights follow the
+    times of the spikes. With traces tr ← e^(-0.1) (tr + 0.1 s) of the spikes s, each ms
 
         Δw_ij = rate tr_j s_i - A tr_i s_j     (j excitatory; for inhibitory j the signs swap),
 
-    within [0, 3], or [-3, 0]. The astrocyte sets depression by how much more the liquid fires than
-    its input does,
+    within [0, 3], or [-3, 0]. The astrocyte sets the depression A by how much more the liquid fires
+    than its input,
 
         A ← A + (w_a (Σ s_liquid - Σ s_input) + rate - A) / 100,
 
     and so weakens excitation and strengthens inhibition where activity grows. A direct current has
-    no spikes; they are counted on twins of the neurons with the same current and no synapses.
-    As in the source, weights first settle from their largest values, here while the first
-    `settling` samples of the training data play; from then on every sample begins with the settled
-    weights, and all rates fall by 1% each ms of it.
+    no spikes; the input spikes are counted on twins of the neurons, with the same current and no
+    synapses. As in the source, the weights first settle from their largest values, here during the
+    first `settling` samples of the training data. From then on every sample begins with the settled
+    weights, and all rates fall by 1% per ms within a sample.
 
-    Cost: that of the liquid with twice as many neurons and, for each spike, all synapses of the
-    neuron that fired (about 0.05 ms a step in all at N = 1,000). It fails where the liquid does.
+    Cost: that of the liquid with twice as many neurons, plus all synapses of a neuron for each of
+    its spikes (in all about 0.05 ms per step at N = 1,000). It fails where the liquid does.
 
     Attributes:
-        side: neurons along each edge of the grid, N = side³.
-        weight: of all synapses when settling begins, at most 3.
+        side: number of neurons along each edge of the grid, N = side³.
+        weight: absolute weight of all synapses when settling begins, at most 3.
         gain: standard deviation of the current that the input makes.
-        bias: mean of b; without input a current of 20/64 is the least that makes a neuron fire.
+        bias: mean of b; without input, a neuron fires from a current of 20/64 on.
         spread: standard deviation of b.
-        density: share of the entries of B that are not zero.
-        steps: ms a sample.
-        fast: time constant of one filter in ms.
-        slow: time constant of the other.
+        density: fraction of the entries of B that are not zero.
+        steps: duration of a sample in ms.
+        fast: time constant of the first filter in ms.
+        slow: time constant of the second filter in ms.
         ridge: penalty per sample, or None to choose it by held-out rollout.
-        transient: training steps dropped while the liquid forgets its initial state.
-        astrocyte: w_a.
-        rate: of potentiation, the astrocyte's bias and its value at rest.
-        settling: training samples during which the weights settle.
+        transient: number of training steps dropped while the liquid forgets its initial state.
+        astrocyte: weight w_a of liquid spikes minus input spikes.
+        rate: rate of potentiation, which is also the bias of the astrocyte and its value at rest.
+        settling: number of training samples during which the weights settle.
 
     """
 
@@ -288,9 +282,9 @@ class _LiquidPredictor:
         return Activity.rest(self.liquid, n, filters=len(self.filters), plasticity=self.plasticity)
 
     def drive(self, z: FloatArray, activity: Activity) -> FloatArray:
-        """Play the samples ``(n, T, d)`` and return what the readout sees, ``(n, T, 1 + d + 2N)``.
+        """Play the samples ``(n, T, d)``; return the inputs of the readout, ``(n, T, 1 + d + 2N)``.
 
-        `activity` becomes that after the last of them.
+        `activity` is advanced to the end of the last sample.
         """
         n, length, d = z.shape
         phi = np.empty((n, length, len(self.readout)))
@@ -312,7 +306,7 @@ class _LiquidPredictor:
         return phi
 
     def gather(self, equations: NormalEquations, z: FloatArray, activity: Activity) -> None:
-        """Add features and increments of all samples ``(n, T, d)`` but the last."""
+        """Add features and increments of all samples ``(n, T, d)`` except the last."""
         n, length, d = z.shape
         chunk = max(1, _CHUNK_BYTES // (8 * n * len(self.readout)))
         for begin in range(0, length - 1, chunk):
@@ -322,8 +316,8 @@ class _LiquidPredictor:
             equations.add(phi.reshape(-1, phi.shape[2]), target.reshape(-1, d))
 
     def _currents(self, z: FloatArray) -> FloatArray:
-        # Not by BLAS, whose sums may depend on how many windows there are: a single spike more or
-        # less is no rounding error.
+        # Not by BLAS, whose sums may depend on the number of windows: a rounding error can add or
+        # remove a spike.
         return np.asarray(np.einsum("ntd,Nd->ntN", z, self.coupling) + self.current)
 
     @single_threaded
@@ -340,9 +334,10 @@ class _LiquidPredictor:
         return Forecast(self.scaler.undo(closed_loop(step, z[:, -1], horizon, alive)))
 
     def spikes(self, context: FloatArray) -> NDArray[np.bool_]:
-        """Return the liquid's spikes while each context plays, ``(n, C * steps, N)``.
+        """Return the liquid's spikes while each context is played, ``(n, C * steps, N)``.
 
-        The liquid is silent at first. Contexts with non-finite numbers play as their mean.
+        The liquid is silent at first. A context with non-finite numbers is played as the training
+        mean.
         """
         z, _ = self._standardised(context, 1, used=None)
         _, spikes = simulate(
@@ -357,10 +352,11 @@ class _LiquidPredictor:
         return np.asarray(spikes[..., self.liquid.inputs :] > 0)
 
     def branching_factor(self, context: FloatArray) -> float:
-        """Return the branching factor of the liquid while each context ``(n, C, d)`` plays.
+        """Return the branching factor of the liquid while each context ``(n, C, d)`` is played.
 
-        A current into all neurons at once makes them fire together, whatever their synapses: on
-        Lorenz a liquid with weights of 0 has 1.5 as well. Compare with that, rather than with 1.
+        A current into all neurons makes them fire together, whatever their synapses: on Lorenz a
+        liquid with all weights 0 also has a branching factor of 1.5. Compare with this value rather
+        than with 1.
         """
         inside = self.liquid.source >= self.liquid.inputs
         first = self.liquid.inputs
@@ -389,25 +385,27 @@ def branching_factor(
     window: int = 4,
     edge: int = 25,
 ) -> float:
-    """Return how many spikes follow a spike for each that came before it [ivanov2021].
+    """Return how many spikes follow a spike, relative to those that came before it [ivanov2021].
 
-    For every spike, the spikes of the neurons it reaches in the next `window` ms, over those of the
-    neurons that reach it in the last `window` ms, or over 1 where there were none. The mean is
-    taken over the spikes of a neuron, then over the neurons that fired, then over the runs. About 1
-    marks the edge between activity that dies out and activity that grows.
+    For every spike, take the number of spikes that the neurons it reaches emit in the next `window`
+    ms. Divide it by the number of spikes that the neurons that reach it have emitted in the last
+    `window` ms, or by 1 where there were none. The mean is taken over the spikes of a neuron, then
+    over the neurons that fired, then over the runs. A value of about 1 marks the edge between
+    activity that dies out and activity that grows.
 
     Args:
-        spikes: ``(n, T, N)`` or ``(T, N)``, true or 1 where a neuron fires, one row a ms.
+        spikes: ``(n, T, N)`` or ``(T, N)``, true or 1 where a neuron fires, one row per ms.
         source: presynaptic neuron of each synapse.
         target: postsynaptic neuron of each synapse.
         window: ms before and after each spike.
         edge: ms dropped at each end of a run.
 
     Returns:
-        The mean, NaN where no neuron fired.
+        The mean; NaN where no neuron fired.
 
     Raises:
-        InvalidForecastError: spikes of another shape, or runs too short for the windows.
+        InvalidForecastError: the spikes have another shape, or the runs are too short for the
+            windows.
 
     Example:
         Neuron 0 fires, then both of the neurons that it reaches.

@@ -1,4 +1,4 @@
-"""Echo state networks side by side, each for a neighbourhood of a spatially extended system."""
+"""Parallel echo state networks, one per neighbourhood of a spatially extended system."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from chaosbench.errors import ParameterError
-from chaosbench.forecasters._shared.arrays import Scaler, output_bounds, require_integer
+from chaosbench.forecasters._shared.arrays import Scaler
 from chaosbench.forecasters._shared.ridge import NormalEquations
+from chaosbench.forecasters._shared.rollout import output_bounds
+from chaosbench.forecasters._shared.settings import require_flag, require_integer
 from chaosbench.forecasters.reservoir._reservoir import (
     ReservoirPredictor,
     feature_count,
@@ -31,18 +32,18 @@ __all__ = ["ParallelEchoState"]
 class ParallelEchoState(EchoStateNetwork):
     """Parallel echo state networks for spatially extended systems [pathak2018].
 
-    The d variables lie on a ring in their order. They are cut into `groups` blocks of neighbours;
-    a network for each block forecasts it from the block and `overlap` further variables on either
-    side, and after each step all take over what their neighbours forecast. Where influence travels
-    at a finite speed this replaces one problem in d variables by many small ones. All groups have
-    the same random reservoir, driven by their own inputs; with ``shared=True`` they have the
-    same readout too, which suits systems that look alike everywhere and gives `groups` times the
-    training data. Everything else is as for `EchoStateNetwork`.
+    The d variables, in their order, form a ring that is cut into `groups` blocks of neighbours. The
+    network of each block forecasts it from the block and `overlap` further variables on either
+    side; after each step, all networks receive the forecasts of their neighbours. Where influence
+    travels at a finite speed, this replaces one problem in d variables by many small ones. All
+    groups have the same random reservoir, driven by their own inputs. With ``shared=True`` they
+    also have the same readout, which suits systems that look alike everywhere and gives `groups`
+    times the training data. Everything else is as for `EchoStateNetwork`.
 
-    Cost: with G groups of N units, O(nT G N²) time to fit and O(G N²) memory, O(G N degree) a step
-    and window; with a shared readout the memory is O(N²). It fails where variables that are far
-    apart in their order depend on each other directly (with `overlap` large enough each group sees
-    all variables, and it works as any echo state network), and without `noise` the closed loop is
+    Cost: with G groups of N units, O(nT G N²) time and O(G N²) memory to fit, O(N²) memory with a
+    shared readout, and O(G N degree) per step and window. It fails where variables that are far
+    apart in their order depend on each other directly (with an `overlap` so large that each group
+    sees all variables, it works as any echo state network). Without `noise` the closed loop is
     unstable on smooth fields such as that of Kuramoto and Sivashinsky.
 
     Attributes:
@@ -50,19 +51,19 @@ class ParallelEchoState(EchoStateNetwork):
         ridge: penalty per sample, or None to choose it by held-out rollout.
         noise: standard deviation of Gaussian noise on the training inputs, in training standard
             deviations.
-        transient: training steps dropped while the reservoir forgets its initial state.
-        readout: "linear", "alternate" (every second unit squared) or "squares" (all units and
-            their squares).
-        ensemble: number of forecasts, from spawned seeds; of more than one, the forecast is the
-            median of their paths and the samples are the paths.
-        spectral_radius: of W.
+        transient: number of training steps dropped while the reservoir forgets its initial state.
+        readout: q: "linear" (r itself), "alternate" (every second unit squared) or "squares" (all
+            units and their squares).
+        ensemble: number of forecasts, from spawned seeds. With more than one, the forecast is the
+            median of their paths, and the samples are the paths.
+        spectral_radius: spectral radius of W.
         input_scaling: bound of the entries of W_in.
         bias: bound of the entries of b.
         leak: a, in (0, 1].
-        degree: mean number of inputs a unit has from other units.
-        groups: number of blocks G; at most one a variable is used.
+        degree: mean number of inputs that a unit has from other units.
+        groups: number of blocks G, at most one per variable.
         overlap: number of neighbours on either side that a block sees.
-        shared: one readout for all blocks.
+        shared: whether all blocks share one readout.
 
     """
 
@@ -75,10 +76,10 @@ class ParallelEchoState(EchoStateNetwork):
         }
     )
 
-    # A group sees several variables, an echo state network of Lorenz three: less of each keeps the
+    # A group sees more variables than an echo state network on Lorenz. A smaller scaling keeps the
     # units away from saturation.
     input_scaling: float = 0.1
-    # Without noise no group learns to damp the jumps between the forecasts of its neighbours.
+    # Only with noise do the groups learn to damp the jumps between the forecasts of neighbours.
     noise: float = 3e-3
     groups: int = 20
     overlap: int = 4
@@ -88,13 +89,10 @@ class ParallelEchoState(EchoStateNetwork):
         super().__post_init__()
         require_integer(self, "groups", minimum=1)
         require_integer(self, "overlap", minimum=0)
-        if not isinstance(self.shared, bool):
-            raise ParameterError(
-                f"ParallelEchoState: shared must be True or False, not {self.shared!r}"
-            )
+        require_flag(self, "shared")
 
     def _input_bound(self, d: int) -> float:  # noqa: ARG002
-        return self.input_scaling  # the default is made for the several variables of a group
+        return self.input_scaling  # the default is chosen for the variables of a group
 
     def _untrained(self, scaler: Scaler, inputs: FloatArray, seed: int) -> _ParallelPredictor:
         d = inputs.shape[2]
@@ -121,11 +119,11 @@ class ParallelEchoState(EchoStateNetwork):
 
 @dataclass(frozen=True, eq=False)
 class _ParallelPredictor(ReservoirPredictor):
-    """States are ``(n G, N)``, the readout is ``(G, p, size)``, or ``(1, p, size)`` if shared."""
+    """States are ``(n G, N)``; the readout is ``(G, p, size)``, or ``(1, p, size)`` if shared."""
 
-    seen: NDArray[np.intp]  # (G, width), the variables that drive a group
-    forecast: NDArray[np.intp]  # (G, size), the variables it forecasts
-    owner: NDArray[np.intp]  # (d,), where in the forecasts of all groups a variable is taken from
+    seen: NDArray[np.intp]  # (G, width), the variables that drive each group
+    forecast: NDArray[np.intp]  # (G, size), the variables that each group forecasts
+    owner: NDArray[np.intp]  # (d,), place of each variable in the forecasts of all groups
 
     def normal_equations(self) -> _GroupEquations:
         return _GroupEquations(self.readout.shape, self.forecast)
@@ -140,7 +138,7 @@ class _ParallelPredictor(ReservoirPredictor):
         return z[:, self.seen].reshape(-1, self.seen.shape[1])
 
     def features(self, state: FloatArray, z: FloatArray) -> FloatArray:
-        """Return ``(n, G p)``: the features of all groups, one after the other."""
+        """Return the features of all groups, one group after the other, ``(n, G p)``."""
         return features(self.kind, state, self._local(z)).reshape(
             len(z), len(self.seen) * self.readout.shape[1]
         )
@@ -153,7 +151,7 @@ class _ParallelPredictor(ReservoirPredictor):
 
 
 class _GroupEquations:
-    """Normal equations of each group, or of all groups as one."""
+    """Normal equations of each group, or of all groups together."""
 
     def __init__(self, shape: tuple[int, ...], forecast: NDArray[np.intp]) -> None:
         self._forecast = forecast
@@ -167,5 +165,5 @@ class _GroupEquations:
             part.add(np.ascontiguousarray(grouped[:, g]), targets[:, variables])
 
     def solve(self, ridge: float) -> FloatArray:
-        """Return ``(G, p, size)``, or ``(1, p, size)`` if all groups are one."""
+        """Return ``(G, p, size)``, or ``(1, p, size)`` for all groups together."""
         return np.stack([part.solve(ridge) for part in self._parts])

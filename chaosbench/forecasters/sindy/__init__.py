@@ -1,1 +1,1 @@
-"""Sparse identification of the equation itself."""
+"""Sparse identification of the governing equation."""

@@ -1,4 +1,4 @@
-"""Equations as a reader writes them."""
+"""Equations as text."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ __all__ = ["written"]
 def written(
     powers: NDArray[np.int64], coefficients: FloatArray, waves: Waves | None, *, discrete: bool
 ) -> list[str]:
-    """Write each variable's equation in one line, ``x0' = -10 x0 + 10 x1``, of five digits.
+    """Write the equation of each variable in one line, ``x0' = -10 x0 + 10 x1``, to five digits.
 
     Args:
         powers: exponents of the terms ``(p, D)``.
         coefficients: ``(p, d)``.
-        waves: the variables beyond `d`, sines and then cosines.
-        discrete: the lines give ``x0[t+1]`` and not ``x0'``.
+        waves: the variables after the first `d`: all sines, then all cosines.
+        discrete: write ``x0[t+1]`` instead of ``x0'``.
 
     """
     d = coefficients.shape[1]

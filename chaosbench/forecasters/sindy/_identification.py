@@ -8,18 +8,17 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from chaosbench.errors import DivergedError, ParameterError, UnsupportedError
+from chaosbench.errors import DivergedError, UnsupportedError
 from chaosbench.forecasters._protocol import Forecast
-from chaosbench.forecasters._shared.arrays import (
-    Scaler,
-    checked_context,
-    checked_training,
-    closed_loop,
+from chaosbench.forecasters._shared.arrays import Scaler, checked_context, checked_training
+from chaosbench.forecasters._shared.rollout import closed_loop
+from chaosbench.forecasters._shared.selection import HeldOut, hold_out, lasting
+from chaosbench.forecasters._shared.settings import (
+    require_flag,
     require_integer,
     require_real,
     single_threaded,
 )
-from chaosbench.forecasters._shared.selection import HeldOut, hold_out, lasting
 from chaosbench.forecasters.sindy._equation_text import written
 from chaosbench.forecasters.sindy._refine import refine
 from chaosbench.forecasters.sindy._settle import settled
@@ -36,28 +35,28 @@ if TYPE_CHECKING:
 __all__ = ["EquationPredictor", "Library", "PolynomialPredictor", "SparseIdentification"]
 
 Library = tuple["NDArray[np.int64]", "Waves | None"]
-"""Exponents ``(p, D)`` of the terms, and the waves that the variables beyond `d` are."""
+"""Exponents ``(p, D)`` of the terms, and the waves that are the variables after the first `d`."""
 
 _THRESHOLDS = (0.1, 0.03, 0.01, 0.001)
 _HALF_WIDTHS = (4, 8, 12, 18)
-# A candidate whose one-step error on held-out data is this many times the least is not rolled out.
+# A candidate whose one-step error on held-out data exceeds the least this many times is dropped.
 _HOPELESS = 100.0
 _ROLLED_OUT = 6
 _FINALISTS = 3
-# One step of the integrator may be wrong by this many standard deviations.
+# Largest error of the integrator over one sampling step, in standard deviations.
 _STEP_TOLERANCE = 1e-9
 
 
 @dataclass(frozen=True)
 class SparseIdentification:
-    """The settings and the fit that the variants share; see `SINDy` for what they mean."""
+    """Settings and training that the variants share; `SINDy` explains the settings."""
 
     libraries: ClassVar[tuple[str, ...]] = ("scipy.integrate", "pysindy")
-    # Samples of a context that a held-out rollout may take.
+    # Context samples that a held-out rollout may use.
     _warmup: ClassVar[int] = 1
-    # Held-out rollouts start from a state estimated from so many samples (0: the last one).
+    # Context samples from which held-out rollouts estimate their start (0: the last one itself).
     _settle: ClassVar[int] = 0
-    # The sparsest of those that held-out rollouts cannot tell from the best.
+    # Whether to take the sparsest candidate that held-out rollouts cannot tell from the best.
     _parsimonious: ClassVar[bool] = False
     _least_degree: ClassVar[int] = 1
 
@@ -73,10 +72,8 @@ class SparseIdentification:
         require_real(self, "threshold", optional=True)
         require_integer(self, "half_width", minimum=1, optional=True)
         require_integer(self, "max_terms", minimum=2)
-        for name, allowed in (("discrete", (None, True, False)), ("refine", (True, False))):
-            value = getattr(self, name)
-            if not any(value is choice for choice in allowed):
-                raise ParameterError(f"{self._who}: {name} must be one of {allowed}, not {value!r}")
+        require_flag(self, "discrete", optional=True)
+        require_flag(self, "refine")
 
     @property
     def _who(self) -> str:
@@ -93,7 +90,7 @@ class SparseIdentification:
         *,
         discrete: bool,
         half_width: int,
-        seed: int,  # noqa: ARG002  # of use to an ensemble
+        seed: int,  # noqa: ARG002  # used by an ensemble
     ) -> SparseRegression:
         powers, waves = library
         rows = gather(u, powers, discrete=discrete, half_width=half_width, waves=waves)
@@ -102,12 +99,12 @@ class SparseIdentification:
     def _predictor(
         self,
         chosen: Candidate,
-        u: FloatArray,  # noqa: ARG002  # of use to the variants
+        u: FloatArray,  # noqa: ARG002  # used by the variants
         held_out: HeldOut | None,  # noqa: ARG002
         shown: dict[str, Any],
         seed: int,  # noqa: ARG002
     ) -> EquationPredictor:
-        """Make the predictor of the equation found; `shown` has the units of the data."""
+        """Make the predictor of the chosen equation; `shown` converts to the units of the data."""
         return PolynomialPredictor(model=chosen.model, who=self._who, **shown)
 
     @single_threaded
@@ -115,9 +112,10 @@ class SparseIdentification:
         """Find the equation.
 
         Raises:
-            DivergedError: non-finite training data, or no finite equation.
-            InvalidForecastError: training trajectories of fewer than 8 points.
-            ParameterError: more variables than `max_terms` allows for.
+            DivergedError: the training data are not finite, or no equation with finite coefficients
+                is found.
+            InvalidForecastError: the training trajectories have fewer than 8 points.
+            ParameterError: `max_terms` is too small for these variables.
 
         """
         values = checked_training(train, minimum=8, who=self._who)
@@ -135,7 +133,7 @@ class SparseIdentification:
             return self._predictor(chosen, u, held_out, shown, seed)
 
     def _candidates(self, u: FloatArray, seed: int) -> list[Candidate]:
-        """Fit every kind, library, window and threshold in question; equal models appear once."""
+        """Fit every kind, library, window and threshold; equal models appear once."""
         longest = (u.shape[1] - 2) // 4
         widths = _HALF_WIDTHS if self.half_width is None else (self.half_width,)
         widths = tuple(dict.fromkeys(min(width, longest) for width in widths))
@@ -160,8 +158,8 @@ class SparseIdentification:
     def _choose(
         self, candidates: list[Candidate], u: FloatArray, held_out: HeldOut | None
     ) -> Candidate:
-        """Return the best candidate, refined if that helps."""
-        if held_out is None:  # too few data for a rollout: what fits one step, in sample
+        """Return the best candidate, refined where refinement helps."""
+        if held_out is None:  # too few data for rollouts: compare one-step errors in sample
             errors = [_one_step_error(c.model, u[:, :-1], u[:, 1:]) for c in candidates]
             return candidates[int(np.argmin(errors))]
         states = np.concatenate([held_out.context[:, -1:], held_out.truth], axis=1)
@@ -191,7 +189,7 @@ class SparseIdentification:
 
     @property
     def _rolled_out(self) -> int:
-        """How many candidates are worth a rollout: more where windows differ, too."""
+        """Number of candidates to roll out; more where half widths have to be compared too."""
         return _ROLLED_OUT * (1 if self.half_width is not None else 3)
 
     def _scores(self, candidate: Candidate, held_out: HeldOut) -> FloatArray:
@@ -199,7 +197,7 @@ class SparseIdentification:
         return rollout_scores(candidate.model, held_out, settle=samples)
 
     def _again(self, chosen: Candidate, u: FloatArray, seed: int) -> Candidate:
-        """Fit the coefficients of what was chosen to all of the data."""
+        """Fit the coefficients of the chosen equation to all of the data."""
         old = chosen.model
         regression = self._regression(
             u,
@@ -216,7 +214,7 @@ class SparseIdentification:
 
 @dataclass(frozen=True, eq=False)
 class Candidate:
-    """An equation in question and where it comes from."""
+    """A candidate equation and how it was found."""
 
     model: Polynomial
     regression: SparseRegression
@@ -230,7 +228,7 @@ class Candidate:
         return int(np.count_nonzero(self.model.coefficients))
 
     def after_refinement(self, u: FloatArray) -> Candidate:
-        """Refine, drop the terms that the refinement made negligible, refine what is left."""
+        """Refine, drop the terms that became negligible, and refine the rest."""
         model = refine(self.model, u)
         negligible = np.abs(self.regression.shares(model)) < self.threshold
         if (negligible & (model.coefficients != 0)).any() and not negligible.all():
@@ -242,13 +240,13 @@ class Candidate:
 
 
 def prepared(model: Polynomial, u: FloatArray) -> Polynomial:
-    """Choose the substeps on about 200 of the training states."""
+    """Choose the number of substeps on about 200 of the training states."""
     states = u.reshape(-1, u.shape[2])
     return model.with_substeps(states[:: max(1, len(states) // 200)], _STEP_TOLERANCE)
 
 
 def rollout_scores(model: Polynomial, held_out: HeldOut, *, settle: int) -> FloatArray:
-    """Score rollouts ``(n,)`` from states that were estimated from `settle` samples."""
+    """Score rollouts ``(n,)`` from states that are estimated from `settle` samples."""
     one = np.ones(len(held_out.scale))
     predictor = EquationPredictor(scale=one, dt=1.0, model=model, who="", settle=settle)
     return held_out.scores(predictor.predict(held_out.context, held_out.truth.shape[1]).values)
@@ -260,14 +258,15 @@ def _bounded(model: Polynomial, held_out: HeldOut) -> float:
 
 
 def _merit(scored: tuple[FloatArray, Candidate]) -> tuple[float, int]:
-    """Rank by score, and among equals by sparsity."""
+    """Rank by score, and equal scores by sparsity."""
     return round(float(scored[0].mean()), 3), -scored[1].size
 
 
 def _equal(scores: FloatArray, best: FloatArray) -> bool:
-    """Say whether the mean falls behind by less than the windows can tell.
+    """Return whether the mean score falls short of the best by less than the windows can resolve.
 
-    Two standard errors of the difference as if the windows were independent: they overlap.
+    The limit is two standard errors of the difference, as if the windows were independent; in fact
+    they overlap.
     """
     behind = best - scores
     return bool(behind.mean() <= 2 * behind.std() / np.sqrt(len(behind)) + 5e-4)
@@ -283,14 +282,15 @@ def _one_step_error(model: Polynomial, before: FloatArray, after: FloatArray) ->
 
 @dataclass(frozen=True, eq=False)
 class EquationPredictor:
-    """The equation that was found.
+    """The identified equation and its rollout.
 
     Attributes:
-        scale: the variables are measured in these ``(d,)`` while integrating.
+        scale: units ``(d,)`` of the variables during integration.
         dt: sampling step in time units.
         model: the scaled equation, with time in sampling steps.
-        who: name for messages.
-        settle: samples of a context that its last state is estimated from; 0 takes it as it is.
+        who: name for error messages.
+        settle: number of context samples from which the last state is estimated; 0 takes the last
+            sample itself.
         members: an ensemble of equations, whose rollouts are the samples.
 
     """
@@ -309,13 +309,13 @@ class EquationPredictor:
 
     @property
     def coefficients(self) -> FloatArray:
-        """C ``(p, d)`` in the units of the data: per unit time, or per iteration for a map."""
+        """C ``(p, d)`` in the units of the data: per time unit, or per iteration for a map."""
         sizes = np.prod(self.scale ** self.powers[:, : len(self.scale)], axis=1)
         step = 1.0 if self.model.discrete else self.dt
         return np.asarray(self.model.coefficients * self.scale / sizes[:, np.newaxis] / step)
 
     def equations(self) -> list[str]:
-        """Return one line a variable, ``x0' = -10 x0 + 10 x1``, in the units of the data."""
+        """Return one line per variable, ``x0' = -10 x0 + 10 x1``, in the units of the data."""
         waves = self.model.waves
         if waves is not None:
             waves = replace(waves, fundamental=waves.fundamental / self.scale)
@@ -325,12 +325,13 @@ class EquationPredictor:
         """Return du/dt at states ``(n, d)``, per time unit.
 
         Raises:
-            UnsupportedError: what was found is a map.
+            UnsupportedError: the identified equation is a map.
 
         """
         if self.model.discrete:
             raise UnsupportedError(
-                f"{self.who} took these data for those of a map: there is no du/dt"
+                f"{self.who} identified a map from these data, which has no du/dt; "
+                "use next_state, or fit with discrete=False"
             )
         return np.asarray(self.model.rate(states / self.scale) * self.scale / self.dt)
 
@@ -364,5 +365,5 @@ class PolynomialPredictor(EquationPredictor):
     """An equation whose terms are monomials."""
 
     def polynomial(self) -> tuple[NDArray[np.int64], FloatArray]:
-        """Return the exponents and the coefficients of the equation, in the units of the data."""
+        """Return exponents and coefficients of the equation, in the units of the data."""
         return self.powers, self.coefficients

@@ -1,4 +1,4 @@
-"""Refining the coefficients of a sparse equation on its own flow."""
+"""Refinement of the coefficients of a sparse equation on its own flow."""
 
 from __future__ import annotations
 
@@ -26,16 +26,18 @@ def refine(
 ) -> Polynomial:
     """Fit the coefficients to u(t+1) = flow over one step of u(t), by Gauss–Newton.
 
-    A derivative estimated from samples carries the error of its stencil or quadrature; the flow
-    itself does not, so on clean data this converges to the accuracy of the data. The fundamental
-    frequencies of waves that are used are fitted along. A model with too many terms, or that does
-    not improve, is returned as it is; so is a map without waves, which least squares have fitted.
+    A derivative estimated from samples carries the error of its stencil or quadrature. The flow
+    itself has no such error, so on clean data this converges to the accuracy of the data. The
+    fundamental frequencies of active waves are fitted as well. The model is returned unchanged if
+    it has too many terms or does not improve, and if it is a map without waves, which least squares
+    have already fitted.
 
     Args:
         model: a vector field, or a map with waves.
         u: trajectories ``(n, T, d)``.
-        iterations: at most this many; each halves the residual, or is the last.
-        rng: draws the transitions to fit, a tenth as many, with replacement; by default they are
+        iterations: largest number of iterations. They stop after one that does not halve the
+            residual.
+        rng: if given, a tenth as many transitions are drawn with replacement; by default they are
             spread evenly over the data.
 
     """
@@ -91,7 +93,7 @@ def refine(
 
 
 def _swinging(model: Polynomial) -> list[int]:
-    """Return the variables of which a wave is used."""
+    """Return the variables of which a wave is active."""
     if model.waves is None:
         return []
     d = model.coefficients.shape[1]

@@ -1,4 +1,4 @@
-"""The state at the end of a context, estimated from several samples through the equation."""
+"""Estimation of the state at the end of a context from several samples through the equation."""
 
 from __future__ import annotations
 
@@ -14,16 +14,17 @@ __all__ = ["settled"]
 
 _ITERATIONS = 6
 _NUDGE = 1e-6
-# The normal equations square it, and have no digit left beyond.
+# Normal equations square the sensitivity; beyond this limit they have no digits left.
 _MOST_SENSITIVE = 1e7
 
 
 def settled(model: Polynomial, rows: FloatArray) -> FloatArray:
-    """Return the last state ``(n, d)`` of the orbit that passes the samples ``(n, L, d)`` closest.
+    """Return the last state ``(n, d)`` of the orbit closest to the samples ``(n, L, d)``.
 
-    Least squares over the state at the first sample by Gauss–Newton, each window by itself, with
-    derivatives by differences of orbits. A window whose orbit comes no closer than its first
-    sample's, or is too sensitive to be steered, keeps its last sample as it is.
+    The state at the first sample is found by least squares with Gauss–Newton, separately for each
+    window, with derivatives from differences of orbits. A window keeps its last sample where no
+    orbit comes closer than the one from its first sample, or where orbits are too sensitive to the
+    initial state.
     """
     n, length, d = rows.shape
     if length == 1:
@@ -43,7 +44,7 @@ def settled(model: Polynomial, rows: FloatArray) -> FloatArray:
             sound = going & (np.abs(slopes) < _MOST_SENSITIVE).all(axis=(1, 2))
             slopes = np.where(sound[:, np.newaxis, np.newaxis], slopes, 0.0)
             missed = np.where(sound[:, np.newaxis], (rows - orbit).reshape(n, -1), 0.0)
-            # The first sample is among those to be met: the matrix is the identity or more.
+            # The first sample is one of the residuals, so this matrix is at least the identity.
             gram = slopes.transpose(0, 2, 1) @ slopes + 1e-9 * np.eye(d)
             step = np.linalg.solve(gram, slopes.transpose(0, 2, 1) @ missed[..., np.newaxis])
             trial = start + step[..., 0]
@@ -58,7 +59,7 @@ def settled(model: Polynomial, rows: FloatArray) -> FloatArray:
 
 
 def _orbit(model: Polynomial, start: FloatArray, length: int) -> FloatArray:
-    """Return `length` states ``(n, length, d)`` from `start` on."""
+    """Return `length` states ``(n, length, d)``, beginning with `start`."""
     states = np.empty((len(start), length, start.shape[1]))
     states[:, 0] = start
     for k in range(1, length):

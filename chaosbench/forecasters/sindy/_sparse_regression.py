@@ -1,4 +1,4 @@
-"""Sparse regression for SINDy: the rows of the problem, and thresholded least squares on them."""
+"""Sparse regression for SINDy: the rows of the problem, and thresholded least squares."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ __all__ = [
 ]
 
 Rows = tuple["FloatArray", int]
-"""Rows [Θ, Y] reduced to their triangular factor, and how many they were."""
+"""The triangular factor of rows [Θ, Y], and the number of these rows."""
 
 _LEAST_ROWS = 5000
-# Rows are reduced once they are so many times the columns.
+# Rows are reduced when they outnumber the columns this many times.
 _WAITING = 8
-# An equation with more terms than this is not sparse, and costs STLSQ seconds.
+# An equation with more terms than this is not sparse and would take STLSQ seconds.
 _MOST_TERMS_PER_EQUATION = 100
 
 
@@ -53,10 +53,10 @@ def polynomial_powers(d: int, degree: int) -> NDArray[np.int64]:
 class SparseRegression:
     """Least squares Y ≈ Θ C through its triangular factor, with columns of unit size.
 
-    The orthogonal factor of a QR decomposition changes no residual, so everything that follows
-    works on p rows instead of on the data. Columns of Θ and Y are divided by their root mean
-    squares: an entry of the scaled C is the share of a term in its equation, and one threshold
-    means the same in every variable, unit of time and degree.
+    The orthogonal factor of a QR decomposition leaves residuals unchanged, so all further work is
+    on p rows instead of the data. Columns of Θ and Y are divided by their root mean squares. An
+    entry of the scaled C is then the share of a term in its equation, and a threshold means the
+    same for every variable, unit of time and degree.
 
     Attributes:
         powers: exponents ``(p, d)``.
@@ -64,8 +64,8 @@ class SparseRegression:
         targets: ``(rows, d)``, scaled.
         unit: root mean square of each term ``(p,)``.
         target_unit: root mean square of each target ``(d,)``.
-        discrete: the targets are next values; otherwise time derivatives.
-        waves: further variables that the terms are made of.
+        discrete: True when the targets are the next values, False when they are time derivatives.
+        waves: additional variables from which terms are built.
 
     """
 
@@ -86,7 +86,7 @@ class SparseRegression:
         discrete: bool,
         waves: Waves | None = None,
     ) -> SparseRegression:
-        """Put together what `gather` found, or a resample of it."""
+        """Combine the rows from `gather`, or a resample of them."""
         p = len(powers)
         factor, count = _stacked(pieces)
         factor = factor / np.sqrt(count)
@@ -106,11 +106,11 @@ class SparseRegression:
     def sparse(self, threshold: float) -> Polynomial:
         """Run sequentially thresholded least squares [brunton2016], pysindy's `STLSQ`.
 
-        The first round, which uses all terms, is one solve for all equations. STLSQ continues with
-        what each equation has left, at most the 100 terms of the largest shares.
+        The first round uses all terms and is one solve for all equations. STLSQ continues with the
+        remaining terms of each equation, at most the 100 with the largest shares.
         """
         with warnings.catch_warnings():
-            # STLSQ warns when an equation loses all its terms, which is an answer: du/dt = 0.
+            # STLSQ warns when an equation loses all its terms, a valid result: du/dt = 0.
             warnings.simplefilter("ignore")
             from pysindy.optimizers import STLSQ
 
@@ -125,7 +125,7 @@ class SparseRegression:
         return self.restricted(support)
 
     def restricted(self, support: NDArray[np.bool_]) -> Polynomial:
-        """Solve with only the terms of `support` ``(p, d)``."""
+        """Solve with only the terms in `support` ``(p, d)``."""
         scaled = np.zeros(support.shape)
         for i in range(support.shape[1]):
             kept = support[:, i]
@@ -134,11 +134,11 @@ class SparseRegression:
         coefficients = scaled * self.target_unit / self.unit[:, np.newaxis]
         used = np.flatnonzero(support.any(axis=1))
         if not used.size:
-            used = np.array([0])  # a polynomial needs a term, if only with coefficient zero
+            used = np.array([0])  # a polynomial needs a term, even with coefficient zero
         return Polynomial(self.powers[used], coefficients[used], self.discrete, waves=self.waves)
 
     def shares(self, model: Polynomial) -> FloatArray:
-        """Return the scaled coefficients of a polynomial made of this regression's terms."""
+        """Return the scaled coefficients of a polynomial in this regression's terms."""
         place = {tuple(row): k for k, row in enumerate(self.powers.tolist())}
         unit = self.unit[[place[tuple(row)] for row in model.powers.tolist()]]
         return np.asarray(model.coefficients * unit[:, np.newaxis] / self.target_unit)
@@ -150,17 +150,17 @@ def solved(a: FloatArray, b: FloatArray) -> FloatArray:
 
 
 def surviving(shares: FloatArray, threshold: float) -> NDArray[np.intp]:
-    """Return which terms of shares ``(p,)`` reach the threshold, the 100 largest at most."""
+    """Return the terms whose shares ``(p,)`` reach the threshold, at most the 100 largest."""
     share = np.abs(shares)
     largest = np.argsort(share)[-_MOST_TERMS_PER_EQUATION:]
     return np.sort(largest[share[largest] >= threshold])
 
 
 def thresholded(triangle: FloatArray, target: FloatArray, threshold: float) -> NDArray[np.bool_]:
-    """Say which terms ``(p,)`` the sequentially thresholded least squares of one equation keep.
+    """Return which terms ``(p,)`` sequentially thresholded least squares keep in one equation.
 
-    What pysindy's `STLSQ` keeps (a test holds the two equal), without the third of a millisecond
-    a round that its checks take: an ensemble is thousands of rounds.
+    The result is that of pysindy's `STLSQ` (a test compares the two), without its checks, which
+    take a third of a millisecond per round: an ensemble needs thousands of rounds.
     """
     kept = np.ones(triangle.shape[1], dtype=np.bool_)
     while kept.any():
@@ -181,15 +181,16 @@ def gather(
     waves: Waves | None = None,
     pieces: int = 1,
 ) -> list[Rows]:
-    """Reduce the rows of trajectories ``(n, T, d)``, a block at a time.
+    """Reduce the rows of trajectories ``(n, T, d)`` to triangular factors, one block at a time.
 
     Args:
         u: trajectories.
         powers: exponents of the terms ``(p, D)``.
-        discrete: a map rather than a vector field.
+        discrete: True for a map, False for a vector field.
         half_width: samples on each side of the centre of a weak-form window.
-        waves: further variables that the terms are made of.
-        pieces: consecutive parts of the data to keep apart, or as many as there are trajectories.
+        waves: additional variables from which terms are built.
+        pieces: number of consecutive parts of the data to keep separate; at least one per
+            trajectory if more than 1.
 
     """
     n, length, _ = u.shape
@@ -211,8 +212,8 @@ def _stacked(pieces: Iterable[Rows]) -> Rows:
     for block, number in pieces:
         count += number
         waiting.append(block)
-        # An ensemble has pieces of fewer rows than columns: one by one, most of the work would be
-        # to reduce again what is a triangle already.
+        # The pieces of an ensemble have fewer rows than columns. Adding each by itself would reduce
+        # the same triangle again and again.
         if sum(map(len, waiting)) >= _WAITING * block.shape[1]:
             waiting = [_triangular(waiting)]
     assert waiting, "there is at least one row"
@@ -240,14 +241,15 @@ def _rows(
     *,
     of: int,
 ) -> Iterator[FloatArray]:
-    """Yield blocks of rows [Θ, Y] of consecutive states ``(T, d)``, their share of those of all.
+    """Yield blocks of rows [Θ, Y] from consecutive states ``(T, d)``.
 
-    A map has rows Θ(u(t)), u(t+1). A vector field has the weak form [messenger2021]: with the bump
+    A map has rows Θ(u(t)), u(t+1). A vector field has the weak form [messenger2021]. With the bump
     φ on windows of ``2 half_width + 1`` samples,
 
         ∫ φ Θ(u) dt C = -∫ φ' u dt,
 
-    which differentiates φ instead of the data, so that noise is averaged and not amplified.
+    where φ is differentiated instead of the data, so that noise is averaged instead of amplified.
+    Where all data together have more rows (`of`) than are needed, the rows are thinned out evenly.
     """
     index = factors(powers)
     reach = 1 if discrete else 2 * half_width

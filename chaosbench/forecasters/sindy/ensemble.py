@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from chaosbench.forecasters._shared.arrays import require_integer, require_real
 from chaosbench.forecasters._shared.polynomial import Polynomial
+from chaosbench.forecasters._shared.settings import require_integer, require_real
 from chaosbench.forecasters.sindy._identification import (
     Candidate,
     EquationPredictor,
@@ -46,27 +46,27 @@ class EnsembleSINDy(SINDy):
 
     The rows of `SINDy`'s regression are cut into 40 consecutive pieces. Each of `members` equations
     is found by thresholded least squares on pieces drawn with replacement, without a random tenth
-    of the terms. A term stays if at least `inclusion` of the members that were offered it keep it;
-    each member's coefficients are then solved anew for the terms that stay. Their median is the
-    equation, chosen among thresholds, degrees and kinds, refined and shown as `SINDy`'s is. Its
-    rollout is the forecast; the samples are the rollouts of the members (refined, where the
-    equation is, on transitions that each draws for itself).
+    of the terms. A term is kept if at least a fraction `inclusion` of the members that were offered
+    it keep it. The coefficients of each member are then solved again for the kept terms. Their
+    median is the equation, which is chosen among thresholds, degrees and kinds, refined and shown
+    as for `SINDy`. Its rollout is the forecast. The samples are the rollouts of the members; where
+    the equation is refined, each member is refined too, on transitions of its own.
 
-    The samples spread as the coefficients do from one piece of the data to the next. They know
-    nothing of the noise in the last sample of the context, nor of a term that is missing from the
-    library, so that on clean data of a polynomial flow they are all but equal.
+    The samples spread as the coefficients vary from one piece of the data to the next. They contain
+    neither the noise in the last sample of the context nor terms that are missing from the library,
+    so that on clean data of a polynomial flow they are almost equal.
 
-    Cost: `SINDy`'s for each of four half widths, and `members` times its thresholded regressions on
-    40 p rows, O(40 p³) each, and 40 p² numbers; the forecast takes `members` + 1 rollouts, all at
-    once. It fails where `SINDy` does.
+    Cost: that of `SINDy` for each of four half widths, plus `members` times its thresholded
+    regressions on 40 p rows, O(40 p³) each, and memory for 40 p² numbers. The forecast takes
+    `members` + 1 rollouts, all at once. It fails where `SINDy` does.
 
     Attributes:
         degree, threshold, discrete, refine, max_terms: as in `SINDy`.
-        half_width: samples on each side of the centre of a test function, or None to choose: under
-            noise the narrow ones keep terms that are not there.
+        half_width: samples on each side of the centre of a test function, or None to choose it:
+            under noise, narrow test functions keep spurious terms.
         members: number of equations.
-        inclusion: least share of the members for a term to stay.
-        dropped: share of the terms that a member is not offered.
+        inclusion: smallest fraction of the members that keep a term for it to stay.
+        dropped: fraction of the terms that a member is not offered.
 
     """
 
@@ -104,14 +104,15 @@ class EnsembleSINDy(SINDy):
         for _ in range(self.members):
             drawn = rng.integers(0, len(rows), size=len(rows))
             found, times = np.unique(drawn, return_counts=True)
-            # a piece that is drawn twice counts twice in the sums of squares
+            # A piece that is drawn twice counts twice in the sums of squares.
             chosen = [
                 (np.sqrt(count) * rows[i][0], int(count) * rows[i][1])
                 for i, count in zip(found, times, strict=True)
             ]
             bags.append(SparseRegression.of(chosen, powers, discrete=discrete))
         offered = rng.random((self.members, len(powers))) >= self.dropped
-        offered[:, ~offered.any(axis=0)] = True  # of few members, nobody may have been offered it
+        # With few members, a term may have been offered to none of them.
+        offered[:, ~offered.any(axis=0)] = True
         return _Bagged(
             powers=powers,
             triangle=whole.triangle,
@@ -137,7 +138,7 @@ class EnsembleSINDy(SINDy):
         support = _placed(chosen.regression.powers, model)
         several = chosen.regression.members(support)
         if chosen.refined:
-            # Each starts next to where it ends; of many unknowns an iteration takes a second.
+            # Members start close to their solution; with many unknowns an iteration takes a second.
             iterations = 3 if chosen.size <= _MANY_UNKNOWNS else 1
             made = []
             for k, coefficients in enumerate(several):
@@ -158,7 +159,7 @@ def _placed(powers: NDArray[np.int64], model: Polynomial) -> NDArray[np.bool_]:
 
 
 def _taken(regression: SparseRegression, model: Polynomial, full: FloatArray) -> FloatArray:
-    """Return the rows of full coefficients ``(p, d)`` that are terms of the model."""
+    """Return the rows of full coefficients ``(p, d)`` that belong to the terms of the model."""
     return np.asarray(full[_rows_of(regression.powers, model)])
 
 
@@ -169,12 +170,12 @@ def _rows_of(powers: NDArray[np.int64], model: Polynomial) -> list[int]:
 
 @dataclass(frozen=True, eq=False)
 class _Bagged(SparseRegression):
-    """A regression on all rows, and those of the members on their resamples of it.
+    """A regression on all rows, and the regressions of the members on resampled rows.
 
     Attributes:
-        bags: one regression a member.
+        bags: the regression of each member.
         offered: the terms that each member may use, ``(m, p)``.
-        inclusion: least share of the members for a term to stay.
+        inclusion: smallest fraction of the members that keep a term for it to stay.
 
     """
 
@@ -184,10 +185,10 @@ class _Bagged(SparseRegression):
 
     @cached_property
     def _dense(self) -> list[FloatArray]:
-        """Each member's coefficients ``(p, d)`` of all terms that it is offered.
+        """Coefficients ``(p, d)`` of each member for all terms that it is offered.
 
-        The first round of thresholded least squares is one solve for all equations, and the same
-        for every threshold: with 40 variables it is where the time goes.
+        The first round of thresholded least squares is one solve for all equations and the same for
+        every threshold. With 40 variables it dominates the cost.
         """
         made = []
         for bag, offered in zip(self.bags, self.offered, strict=True):
@@ -210,7 +211,7 @@ class _Bagged(SparseRegression):
         return self.restricted(kept >= self.inclusion * np.maximum(asked, 1))
 
     def restricted(self, support: NDArray[np.bool_]) -> Polynomial:
-        """Take the median of the members' coefficients of the terms of `support` ``(p, d)``."""
+        """Return the median of the members' coefficients for the terms in `support` ``(p, d)``."""
         whole = super().restricted(support)
         middle = np.median(self.members(support), axis=0)
         return replace(whole, coefficients=_taken(self, whole, middle))

@@ -1,4 +1,4 @@
-"""Fourier SINDy: sines and cosines of the variables, of a frequency that is found."""
+"""Fourier SINDy: terms are sines and cosines of the variables, with fitted frequencies."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from chaosbench.errors import ParameterError
-from chaosbench.forecasters._shared.arrays import require_integer, require_real
 from chaosbench.forecasters._shared.polynomial import Waves
+from chaosbench.forecasters._shared.settings import require_integer, require_real
 from chaosbench.forecasters.sindy._identification import (
     Candidate,
     EquationPredictor,
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 
 __all__ = ["FourierSINDy"]
 
-# Radians per standard deviation, eight an octave: from a quarter of a wave across an attractor of
-# four standard deviations, less of which is a parabola, to sixteen waves.
+# Radians per standard deviation, eight per octave: from a quarter of a wave across an attractor of
+# four standard deviations (less would be a parabola) to sixteen waves.
 _GRID = 0.4 * 2.0 ** (np.arange(49) / 8)
 _ROWS = 800
 _SWEEPS = 2
@@ -40,32 +40,33 @@ _MOST_SWEPT = 8
 
 @dataclass(frozen=True)
 class FourierSINDy(SparseIdentification):
-    """SINDy with trigonometric terms [brunton2016], as pysindy's `FourierLibrary` has them.
+    """SINDy with trigonometric terms [brunton2016], as in pysindy's `FourierLibrary`.
 
-    As `SINDy`, with the terms
+    Everything is as for `SINDy`, with the terms
 
         1, monomials up to `degree`, sin(k ω_i u_i), cos(k ω_i u_i),   k = 1 … `harmonics`,
 
-    without products of waves. pysindy's waves have ω = 1 in whatever units the data are; here each
-    variable's ω is found. One for all, then each in turn, takes the value of 0.4 … 26 radians per
-    standard deviation that leaves the least residual of the weak form; the refinement on the flow
-    fits the frequencies together with the coefficients.
+    without products of waves. pysindy's waves have ω = 1 in whatever units the data have; here the
+    ω of each variable is fitted. First one ω for all variables, then the ω of each in turn, takes
+    the value from 0.4 … 26 radians per standard deviation that leaves the smallest residual of the
+    weak form. The refinement on the flow then fits the frequencies together with the coefficients.
 
-    The default has no product of two variables: it finds pendulums, phase oscillators, and Thomas'
-    system, and no quadratic flow. Where the equation has such products (Lorenz' x z) sums of waves
-    of single variables cannot make them, whatever their number, and forecasts are bounded
-    accordingly; `degree` 2 adds them, at the price of a library in which waves and monomials
-    resemble each other.
+    The default has no product of two variables. It identifies pendulums, phase oscillators and
+    Thomas' system, but no quadratic flow. Where the equation has a product of two variables (x z in
+    Lorenz' equations), no sum of waves of single variables can represent it, which limits the
+    forecasts. A `degree` of 2 adds the products, at the price of a library in which waves and
+    monomials resemble each other.
 
-    Cost: as `SINDy`, and O(100 d) small regressions to find the frequencies (up to 8 variables; one
-    ω for all beyond). It fails as `SINDy` does, and where frequencies below 0.4 or above 26 radians
-    per standard deviation matter, as for an angle that is not taken modulo a turn.
+    Cost: that of `SINDy`, plus O(100 d) small regressions to find the frequencies (up to 8
+    variables; beyond, one ω for all). It fails as `SINDy` does, and where frequencies below 0.4 or
+    above 26 radians per standard deviation matter, for example for an angle that is not reduced
+    modulo a turn.
 
     Attributes:
         degree: highest degree of a monomial; 0 leaves waves and a constant.
         threshold, discrete, half_width, refine, max_terms: as in `SINDy`.
         harmonics: highest multiple k of a fundamental frequency.
-        frequency: ω in radians per standard deviation of each variable, or None to find.
+        frequency: ω in radians per standard deviation of each variable, or None to fit it.
 
     """
 
@@ -123,9 +124,9 @@ class FourierSINDy(SparseIdentification):
 def _fundamental(
     u: FloatArray, monomials: NDArray[np.int64], harmonics: int, half_width: int
 ) -> FloatArray:
-    """Return ω ``(d,)`` of the waves that leave the least of du/dt unexplained.
+    """Return the ω ``(d,)`` whose waves leave the least of du/dt unexplained.
 
-    A `half_width` of 0 stands for a map, of which the next states are to be explained.
+    A `half_width` of 0 means a map: the next states are to be explained.
     """
     d = u.shape[2]
     windows = _Windows(u, half_width)
@@ -140,7 +141,7 @@ def _fundamental(
     def residual(columns: list[FloatArray]) -> float:
         theta = np.concatenate([fixed, *columns], axis=1)
         theta = theta / np.maximum(np.sqrt((theta**2).sum(axis=0)), 1e-300)
-        # Normal equations are exact enough to compare, and five times as fast.
+        # Normal equations are accurate enough for a comparison, and five times as fast.
         moment = theta.T @ y
         solution = np.linalg.lstsq(theta.T @ theta, moment, rcond=1e-12)[0]
         return -float((solution * moment).sum())
@@ -165,7 +166,7 @@ def _fundamental(
 
 
 def _sharpened(error: Any, omega: float) -> float:
-    """Golden-section search about a point of the grid."""
+    """Minimise the error around a grid point by golden-section search."""
     ratio = (5**0.5 - 1) / 2
     low, high = omega * 2 ** (-1 / 8), omega * 2 ** (1 / 8)
     a, b = high - ratio * (high - low), low + ratio * (high - low)
@@ -199,7 +200,7 @@ class _Windows:
         return self._sum(values, self._phi)
 
     def targets(self, values: FloatArray) -> FloatArray:
-        """Return -∫ φ' values dt, or the next values, ``(n, T, p)`` to ``(rows, p)``."""
+        """Return -∫ φ' values dt, or the next values for a map, ``(n, T, p)`` to ``(rows, p)``."""
         if self._discrete:
             return np.asarray(values.reshape(-1, values.shape[2])[self._index[:, 0] + 1])
         return -self._sum(values, self._slope)

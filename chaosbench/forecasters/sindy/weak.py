@@ -1,4 +1,4 @@
-"""Weak SINDy: test functions as wide as the noise asks for, and a start that is estimated."""
+"""Weak SINDy: test functions as wide as the noise requires, and an estimated initial state."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from chaosbench.forecasters._shared.arrays import require_integer
+from chaosbench.forecasters._shared.settings import require_integer
 from chaosbench.forecasters.sindy._identification import (
     Candidate,
     EquationPredictor,
@@ -33,32 +33,32 @@ class WeakSINDy(SINDy):
 
     With test functions φ that vanish at both ends of a window, integration by parts gives
 
-        ∫ φ Θ(u) dt C = -∫ φ' u dt,
+        ∫ φ Θ(u) dt C = -∫ φ' u dt.
 
-    rows for the same thresholded least squares as in `SINDy`, in which no datum is differentiated.
-    The wider φ, the more noise is averaged away and the less motion is left to fit: on Lorenz with
-    5% noise, 38 samples a turn, the coefficients are best at half widths of 8 to 12
-    and several times worse at 24. Half widths of 4, 8, 12 and 18 samples are tried, and everything
-    that `SINDy` tries with each; of what held-out rollouts cannot tell from the best, the sparsest
-    wins.
+    These are the rows of the thresholded least squares of `SINDy`, and they need no derivative of
+    the data. A wider φ averages away more noise and leaves less of the motion to fit: on Lorenz
+    with 5% noise and 38 samples per turn, the coefficients are best at half widths of 8 to 12 and
+    several times worse at 24. Half widths of 4, 8, 12 and 18 samples are tried, each with
+    everything that `SINDy` tries. Of the candidates that held-out rollouts cannot tell from the
+    best, the sparsest wins.
 
-    The noise of the last sample would limit any forecast. Where that helps on held-out data, the
-    last state is therefore the end of the orbit of the equation found that passes the last 4, 12 or
-    24 samples of the context closest.
+    The noise of the last sample would limit any forecast. Therefore, where this helps on held-out
+    data, the initial state is the end of that orbit of the identified equation which passes closest
+    to the last 4, 12 or 24 samples of the context.
 
-    The integrals are sums over the samples at all window positions; pysindy's `WeakPDELibrary`
-    draws windows at random, a tenth of the whole record long unless told otherwise, and takes half
-    a second for 500 of them. On noise-free data both find the same coefficients (a test).
+    The integrals are sums over the samples, at all window positions. pysindy's `WeakPDELibrary`
+    draws windows at random, by default a tenth as long as the whole record, and takes half a second
+    for 500 of them. On noise-free data both find the same coefficients (a test compares them).
 
-    Cost: four times `SINDy`'s regressions and three times its rollouts, and per window of the
-    forecast 6 (d + 1) orbits of `settle` samples. It fails where `SINDy` does, but for the noise:
-    noise inside nonlinear terms still biases the coefficients, strongly so from 20% of σ on.
+    Cost: four times the regressions of `SINDy` and three times its rollouts; per window of the
+    forecast, 6 (d + 1) orbits of `settle` samples. Apart from noise, it fails where `SINDy` does.
+    Noise inside nonlinear terms still biases the coefficients, strongly from 20% of σ on.
 
     Attributes:
         degree, threshold, discrete, refine, max_terms: as in `SINDy`.
-        half_width: samples on each side of the centre of a test function, or None to choose.
-        settle: samples that the last state of a context is estimated from, 0 to take the last one
-            as it is, or None to choose.
+        half_width: samples on each side of the centre of a test function, or None to choose it.
+        settle: number of samples from which the last state of a context is estimated; 0 to take the
+            last sample itself, None to choose it.
 
     """
 
