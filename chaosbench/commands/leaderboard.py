@@ -23,8 +23,7 @@ app = group("Rank records.")
 
 def show_board(records: Any, format: Format, track: str | None = None) -> None:  # noqa: A002
     """Print one leaderboard a track."""
-    from chaosbench.leaderboard import build, show
-    from chaosbench.leaderboard._pool import track_of
+    from chaosbench.leaderboard import build, show, track_of
 
     tracks = [track] if track else sorted({track_of(record) for record in records})
     boards = [build(records, track=name) for name in tracks]

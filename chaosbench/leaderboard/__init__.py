@@ -19,6 +19,7 @@ import sys
 from types import ModuleType
 from typing import Any
 
+from chaosbench.leaderboard._admission import track_of
 from chaosbench.leaderboard._board import Leaderboard, build
 from chaosbench.leaderboard.page import render_page, write_page
 from chaosbench.leaderboard.ranking import Standing, rank
@@ -34,6 +35,7 @@ __all__ = [
     "render_page",
     "render_report",
     "show",
+    "track_of",
     "write_page",
     "write_report",
     "write_site",

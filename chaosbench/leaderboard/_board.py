@@ -8,16 +8,18 @@ import math
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from chaosbench.leaderboard._admission import prepare, track_of
 from chaosbench.leaderboard._columns import columns
-from chaosbench.leaderboard._pool import Exam, prepare, track_of
+from chaosbench.leaderboard._pool import Pool
 from chaosbench.leaderboard.ranking import Standing, standings
+from chaosbench.leaderboard.terminal import render
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     import pandas as pd
 
-    from chaosbench.evaluation._record import Record
+    from chaosbench.evaluation import Record
     from chaosbench.tasks import Published
 
 __all__ = ["Leaderboard", "build"]
@@ -49,23 +51,23 @@ class Leaderboard:
     failures: int
 
     @classmethod
-    def of(cls, exam: Exam, lines: tuple[Standing, ...]) -> Leaderboard:
-        """Summarise `exam` beside its standings."""
+    def of(cls, pool: Pool, lines: tuple[Standing, ...]) -> Leaderboard:
+        """Summarise `pool` beside its standings."""
         return cls(
             standings=lines,
-            metric=exam.metric,
-            exam_seed=exam.exam_seed,
-            track=track_of(exam.records[0]),
-            tasks=exam.tasks,
-            systems=tuple(sorted(set(exam.systems))),
-            cells=len(exam.records),
-            failures=sum(record.status != "ok" for record in exam.records),
+            metric=pool.metric,
+            exam_seed=pool.exam_seed,
+            track=track_of(pool.records[0]),
+            tasks=pool.tasks,
+            systems=tuple(sorted(set(pool.systems))),
+            cells=len(pool.records),
+            failures=sum(record.status != "ok" for record in pool.records),
         )
 
     @property
     def published(self) -> tuple[Published, ...]:
         """What others published for the protocol that the track follows; usually nothing."""
-        from chaosbench.tasks import published_for
+        from chaosbench.tasks import published_for  # loads the catalogue
 
         return published_for(self.track)
 
@@ -95,8 +97,6 @@ class Leaderboard:
         )
 
     def __repr__(self) -> str:
-        from chaosbench.leaderboard.terminal import render
-
         return render(self).rstrip()
 
     def _repr_html_(self) -> str:
@@ -162,5 +162,5 @@ def build(
     track: str | None = None,
 ) -> Leaderboard:
     """Rank `records` and return the `Leaderboard`; the settings are those of `rank`."""
-    exam = prepare(records, metric, exam_seed, track)
-    return Leaderboard.of(exam, standings(exam, bootstrap=bootstrap, seed=seed))
+    pool = prepare(records, metric, exam_seed, track)
+    return Leaderboard.of(pool, standings(pool, bootstrap=bootstrap, seed=seed))

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from chaosbench.evaluation._record import Record
-    from chaosbench.leaderboard._pool import Exam
+    from chaosbench.evaluation import Record
+    from chaosbench.leaderboard._pool import Pool
 
 __all__ = ["commands", "equations", "provenance", "settings"]
 
@@ -19,24 +19,24 @@ _ALWAYS_RUN = ("persistence", "climatology", "parroting")
 _USUAL_BUDGET = {"seconds": 600.0, "memory_mib": 8192.0}
 
 
-def settings(exam: Exam) -> list[tuple[str, str, str]]:
+def settings(pool: Pool) -> list[tuple[str, str, str]]:
     """Return each forecaster's label, its seeds and its settings as JSON."""
-    configs: dict[str, set[str]] = {name: set() for name in exam.forecasters}
-    seeds: dict[str, set[int]] = {name: set() for name in exam.forecasters}
-    for record in exam.records:
+    configs: dict[str, set[str]] = {name: set() for name in pool.forecasters}
+    seeds: dict[str, set[int]] = {name: set() for name in pool.forecasters}
+    for record in pool.records:
         config = json.dumps(dict(record.config), sort_keys=True, default=str, ensure_ascii=False)
         configs[record.forecaster].add(config)
         seeds[record.forecaster].add(record.seed)
     return [
         (name, ", ".join(map(str, sorted(seeds[name]))), "; ".join(sorted(configs[name])))
-        for name in exam.forecasters
+        for name in pool.forecasters
     ]
 
 
-def equations(exam: Exam) -> list[tuple[str, str, tuple[str, ...]]]:
+def equations(pool: Pool) -> list[tuple[str, str, tuple[str, ...]]]:
     """Return forecaster, task and equations of the records that have some, the least seed's."""
     found: dict[tuple[str, str], Record] = {}
-    for record in sorted(exam.records, key=lambda record: record.seed):
+    for record in sorted(pool.records, key=lambda record: record.seed):
         if record.equations:
             found.setdefault((record.forecaster, record.task), record)
     return [(*key, found[key].equations) for key in sorted(found)]

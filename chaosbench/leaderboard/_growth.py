@@ -11,20 +11,20 @@ import numpy as np
 from chaosbench.leaderboard._svg import NAMED, NARROW, WIDE, Curve, error_growth
 
 if TYPE_CHECKING:
-    from chaosbench.leaderboard._pool import Exam
+    from chaosbench.leaderboard._pool import Pool
     from chaosbench.leaderboard.ranking import Standing
 
 __all__ = ["growth"]
 
 
-def growth(exam: Exam, lines: tuple[Standing, ...], threshold: float) -> str:
+def growth(pool: Pool, lines: tuple[Standing, ...], threshold: float) -> str:
     """Draw error growth, from the scores ``nrmse@<Lyapunov time>``; nothing where there are none.
 
     All points of a line are over the same tasks, or it would bend where some drop out: those that
     reach every time that at least half of the tasks reach.
     """
     reach: dict[str, set[str]] = {}
-    for record in exam.records:
+    for record in pool.records:
         for name in record.scores:
             if re.fullmatch(r"nrmse@\d+(\.\d+)?", name):
                 reach.setdefault(name, set()).add(record.task)
@@ -37,7 +37,7 @@ def growth(exam: Exam, lines: tuple[Standing, ...], threshold: float) -> str:
     common = set.intersection(*(reach[name] for _, name in times)) if times else set()
     curves = []
     for line in lines:
-        found = [(t, exam.task_scores(line.forecaster, name)) for t, name in times]
+        found = [(t, pool.task_scores(line.forecaster, name)) for t, name in times]
         known = [
             (t, float(np.median([scores[task] for task in common])))
             for t, scores in found

@@ -15,11 +15,12 @@ from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING
 
+from chaosbench.leaderboard._admission import prepare
 from chaosbench.leaderboard._board import Leaderboard
 from chaosbench.leaderboard._columns import Column, columns
 from chaosbench.leaderboard._facts import equations, provenance, settings
 from chaosbench.leaderboard._growth import growth
-from chaosbench.leaderboard._pool import Exam, base, prepare
+from chaosbench.leaderboard._pool import Pool, base
 from chaosbench.leaderboard._svg import NARROW, WIDE, forest
 from chaosbench.leaderboard._wording import Wording, is_time, wording
 from chaosbench.leaderboard.ranking import Standing, group_medians, standings
@@ -28,7 +29,7 @@ from chaosbench.metrics import registry as metrics
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from chaosbench.evaluation._record import Record
+    from chaosbench.evaluation import Record
 
 __all__ = ["render_page", "write_page"]
 
@@ -95,11 +96,11 @@ def render_page(
         InputError: records that may not be pooled, or none.
 
     """
-    exam = prepare(records, metric, exam_seed, track)
-    board = Leaderboard.of(exam, standings(exam, bootstrap=bootstrap, seed=seed))
+    pool = prepare(records, metric, exam_seed, track)
+    board = Leaderboard.of(pool, standings(pool, bootstrap=bootstrap, seed=seed))
     lines = board.standings
-    shown = columns(lines, exam.metric)
-    words = wording(exam.metric)
+    shown = columns(lines, pool.metric)
+    words = wording(pool.metric)
     template = resources.files("chaosbench.leaderboard").joinpath("_page.html")
     return Template(template.read_text(encoding="utf-8")).substitute(
         title=_escape(title),
@@ -122,10 +123,10 @@ def render_page(
             if any(line.privileged for line in lines)
             else ""
         ),
-        heat=_heat_map(exam, lines),
-        growth=growth(exam, lines, float(_threshold(exam.metric))),
-        failures=_failures(exam),
-        equations=_equations(exam),
+        heat=_heat_map(pool, lines),
+        growth=growth(pool, lines, float(_threshold(pool.metric))),
+        failures=_failures(pool),
+        equations=_equations(pool),
         interval=(
             f"From {bootstrap:,} bootstrap replicates with seed {seed}: systems are drawn with "
             f"replacement, then windows within each; the seeds of a run are pooled. An upper end "
@@ -138,9 +139,9 @@ def render_page(
             for column in shown
             if column.key not in ("rank", "score")
         ),
-        recompute=_escape(_recompute(exam, title, exam.metric)),
-        settings=_settings(exam),
-        provenance=_provenance(exam),
+        recompute=_escape(_recompute(pool, title, pool.metric)),
+        settings=_settings(pool),
+        provenance=_provenance(pool),
         footer="Made by chaosbench from the records alone."
         + (f" {_escape(generated)}" if generated else ""),
     )
@@ -261,32 +262,32 @@ def _incomplete(lines: tuple[Standing, ...]) -> str:
     )
 
 
-def _heat_map(exam: Exam, lines: tuple[Standing, ...]) -> str:
-    systems = sorted(set(exam.systems))
-    table = {line.forecaster: group_medians(exam, line.forecaster, by="system") for line in lines}
+def _heat_map(pool: Pool, lines: tuple[Standing, ...]) -> str:
+    systems = sorted(set(pool.systems))
+    table = {line.forecaster: group_medians(pool, line.forecaster, by="system") for line in lines}
     finite = [value for medians, _ in table.values() for value in medians if math.isfinite(value)]
     top = max([*finite, 1e-9])
-    words, metric = wording(exam.metric), metrics[base(exam.metric)]
+    words, metric = wording(pool.metric), metrics[base(pool.metric)]
     failed = {
         (record.forecaster, record.system): record.status
-        for record in exam.records
+        for record in pool.records
         if record.status != "ok"
     }
-    system_of = dict(zip(exam.tasks, exam.systems, strict=True))
+    system_of = dict(zip(pool.tasks, pool.systems, strict=True))
     rows = []
     for line in lines:
         cells = []
-        absent = {system_of[task] for task in exam.missing(line.forecaster)}
+        absent = {system_of[task] for task in pool.missing(line.forecaster)}
         for system, value, bounded in zip(systems, *table[line.forecaster], strict=True):
             if math.isnan(value):
                 cells.append('<td class="missing" title="not run">–</td>')
                 continue
             part = min(max(value / top, 0.0), 1.0)  # a score may be negative, or infinite
             share = 100 * part**0.6  # lifts the small values, where most systems are
-            if exam.sign < 0:
+            if pool.sign < 0:
                 share = 100 - share
             status = failed.get((line.forecaster, system))
-            number = f"{value:.1f}" if is_time(exam.metric) else metric.format(value)
+            number = f"{value:.1f}" if is_time(pool.metric) else metric.format(value)
             text = f"{'≥' if bounded else ''}{number}"
             title = f"{line.forecaster} on {system}: {text} {words.unit}".rstrip()
             title += f"; {status.replace('_', ' ')}" if status else ""
@@ -309,12 +310,12 @@ def _heat_map(exam: Exam, lines: tuple[Standing, ...]) -> str:
     )
 
 
-def _failures(exam: Exam) -> str:
+def _failures(pool: Pool) -> str:
     rows = [
         f'<tr><th scope="row">{_name(record.forecaster)}</th><td>{_escape(record.task)}</td>'
         f"<td>{record.seed}</td><td>{_escape(record.status.replace('_', ' '))}</td>"
         f'<td class="message">{_escape(record.message or "no message")}</td></tr>'
-        for record in sorted(exam.records, key=lambda r: (r.forecaster, r.task, r.seed))
+        for record in sorted(pool.records, key=lambda r: (r.forecaster, r.task, r.seed))
         if record.status != "ok"
     ]
     if not rows:
@@ -327,23 +328,23 @@ def _failures(exam: Exam) -> str:
     )
 
 
-def _recompute(exam: Exam, title: str, metric: str) -> str:
-    names = [name for name in exam.forecasters if name not in exam.privileged]
-    example = json.dumps(names[0] if names else exam.forecasters[0])
+def _recompute(pool: Pool, title: str, metric: str) -> str:
+    names = [name for name in pool.forecasters if name not in pool.privileged]
+    example = json.dumps(names[0] if names else pool.forecasters[0])
     return (
         "import chaosbench as cb\n\n"
-        f"records = cb.evaluate({example}, {json.dumps(exam.tasks[0])}, seed=0)\n"
+        f"records = cb.evaluate({example}, {json.dumps(pool.tasks[0])}, seed=0)\n"
         "cb.leaderboard(records)                     # the standings\n"
         f'cb.leaderboard.write_page(records, "page.html", title={json.dumps(title)}, '
         f"metric={json.dumps(metric)})"
     )
 
 
-def _settings(exam: Exam) -> str:
+def _settings(pool: Pool) -> str:
     rows = "".join(
         f'<tr><th scope="row">{_name(name)}</th><td>{_escape(seeds)}</td>'
         f'<td class="value"><code>{_escape(config)}</code></td></tr>'
-        for name, seeds, config in settings(exam)
+        for name, seeds, config in settings(pool)
     )
     return (
         "<details><summary>Settings and seeds of every forecaster</summary>"
@@ -352,13 +353,13 @@ def _settings(exam: Exam) -> str:
     )
 
 
-def _equations(exam: Exam) -> str:
+def _equations(pool: Pool) -> str:
     """Equations that were found, folded away; nothing where there are none."""
     rows = "".join(
         f'<tr><th scope="row">{_name(name)}</th><td>{_escape(task)}</td>'
         f'<td class="value">{"<br>".join(f"<code>{_escape(line)}</code>" for line in lines)}</td>'
         "</tr>"
-        for name, task, lines in equations(exam)
+        for name, task, lines in equations(pool)
     )
     if not rows:
         return ""
@@ -373,10 +374,10 @@ def _equations(exam: Exam) -> str:
     )
 
 
-def _provenance(exam: Exam) -> str:
+def _provenance(pool: Pool) -> str:
     rows = [
         f'<tr><th scope="row">{_name(key)}</th><td class="value">{_escape(text)}</td></tr>'
-        for key, text in provenance(exam.records)
+        for key, text in provenance(pool.records)
     ]
     if not rows:
         return "<p>The records carry no provenance.</p>"

@@ -11,7 +11,8 @@ import numpy as np
 
 from chaosbench.errors import InputError
 from chaosbench.leaderboard import _survival
-from chaosbench.leaderboard._pool import Exam, Windows, prepare
+from chaosbench.leaderboard._admission import prepare
+from chaosbench.leaderboard._pool import Pool, Windows
 from chaosbench.leaderboard._wording import is_time
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from chaosbench.evaluation._record import Record
+    from chaosbench.evaluation import Record
     from chaosbench.trajectories import FloatArray
 
 __all__ = ["Standing", "group_medians", "rank", "standings"]
@@ -132,19 +133,19 @@ def rank(
     return standings(prepare(records, metric, exam_seed, track), bootstrap=bootstrap, seed=seed)
 
 
-def standings(exam: Exam, *, bootstrap: int = 1000, seed: int = 0) -> tuple[Standing, ...]:
+def standings(pool: Pool, *, bootstrap: int = 1000, seed: int = 0) -> tuple[Standing, ...]:
     """Rank a prepared exam; see `rank`."""
     if isinstance(bootstrap, bool) or not isinstance(bootstrap, int) or bootstrap < 0:
         raise InputError(f"bootstrap must be a number of replicates, not {bootstrap!r}")
-    lines = [_standing(exam, name, bootstrap, seed) for name in exam.forecasters]
-    ranked = _compare(exam, [line for line in lines if not line.privileged])
+    lines = [_standing(pool, name, bootstrap, seed) for name in pool.forecasters]
+    ranked = _compare(pool, [line for line in lines if not line.privileged])
     ceilings = [line for line in lines if line.privileged]
-    ranked = sorted(ranked, key=lambda line: (*_merit(line, exam.sign), line.forecaster))
-    ceilings = sorted(ceilings, key=lambda line: (*_merit(line, exam.sign), line.forecaster))
-    merits = [_merit(line, exam.sign) for line in ranked]
+    ranked = sorted(ranked, key=lambda line: (*_merit(line, pool.sign), line.forecaster))
+    ceilings = sorted(ceilings, key=lambda line: (*_merit(line, pool.sign), line.forecaster))
+    merits = [_merit(line, pool.sign) for line in ranked]
     ranked = [replace(line, rank=1 + merits.index(merits[i])) for i, line in enumerate(ranked)]
     top = next((line.score for line in ceilings if not line.incomplete), math.nan)
-    if top > 0 and is_time(exam.metric):
+    if top > 0 and is_time(pool.metric):
         ranked = [replace(line, percent_of_ceiling=100 * line.score / top) for line in ranked]
     return (*ranked, *ceilings)
 
@@ -156,10 +157,10 @@ def _merit(line: Standing, sign: int) -> tuple[float, float]:
     return -sign * round(line.score, 12), -sign * round(line.restricted_mean, 12)
 
 
-def _standing(exam: Exam, forecaster: str, bootstrap: int, seed: int) -> Standing:
+def _standing(pool: Pool, forecaster: str, bootstrap: int, seed: int) -> Standing:
     """Compute everything about one forecaster that needs no other."""
-    runs = [record for record in exam.records if record.forecaster == forecaster]
-    windows = exam.windows(forecaster)
+    runs = [record for record in pool.records if record.forecaster == forecaster]
+    windows = pool.windows(forecaster)
     score, bounded, mean, share = math.nan, False, math.nan, math.nan
     low, high, high_bounded = math.nan, math.nan, False
     if len(windows.values):
@@ -170,12 +171,12 @@ def _standing(exam: Exam, forecaster: str, bootstrap: int, seed: int) -> Standin
         share = float(np.average(windows.censored, weights=windows.weights))
         if bootstrap:
             low, high, high_bounded = _interval(windows, bootstrap, seed)
-    names = sorted({name for record in exam.records for name in record.scores})
-    medians = {name: list(exam.task_scores(forecaster, name).values()) for name in names}
+    names = sorted({name for record in pool.records for name in record.scores})
+    medians = {name: list(pool.task_scores(forecaster, name).values()) for name in names}
     failures = Counter(record.status for record in runs if record.status != "ok")
     return Standing(
         forecaster=forecaster,
-        privileged=forecaster in exam.privileged,
+        privileged=forecaster in pool.privileged,
         rank=None,
         score=score,
         score_is_lower_bound=bounded,
@@ -187,7 +188,7 @@ def _standing(exam: Exam, forecaster: str, bootstrap: int, seed: int) -> Standin
         mean_rank=math.nan,
         win_rate=math.nan,
         cells=len(runs),
-        missing=len(exam.missing(forecaster)),
+        missing=len(pool.missing(forecaster)),
         failures=sum(failures.values()),
         failures_by_status=dict(sorted(failures.items())),
         scores={name: _median(values) for name, values in medians.items()},
@@ -230,18 +231,18 @@ def _interval(windows: Windows, replicates: int, seed: int) -> tuple[float, floa
 
 
 def group_medians(
-    exam: Exam, forecaster: str, *, by: Literal["task", "system"] = "task"
+    pool: Pool, forecaster: str, *, by: Literal["task", "system"] = "task"
 ) -> tuple[FloatArray, NDArray[np.bool_]]:
     """Kaplan–Meier (of no time, plain) median of each ranked task or system; is it a lower bound?
 
-    In the order of `Exam.tasks`, or of the sorted names of its systems. NaN where a privileged
+    In the order of `Pool.tasks`, or of the sorted names of its systems. NaN where a privileged
     forecaster was not run.
     """
-    windows = exam.windows(forecaster)
+    windows = pool.windows(forecaster)
     if by == "task":
-        groups, total = windows.tasks, len(exam.tasks)
+        groups, total = windows.tasks, len(pool.tasks)
     else:
-        groups, total = windows.unit_systems[windows.units], len(set(exam.systems))
+        groups, total = windows.unit_systems[windows.units], len(set(pool.systems))
     medians = np.full(total, np.nan)
     bounded = np.zeros(total, dtype=np.bool_)
     for number in range(total):
@@ -255,11 +256,11 @@ def group_medians(
     return medians, bounded
 
 
-def _compare(exam: Exam, lines: list[Standing]) -> list[Standing]:
+def _compare(pool: Pool, lines: list[Standing]) -> list[Standing]:
     """Fill in what compares the ranked forecasters with one another, task by task."""
     if not lines:
         return []
-    table = np.round([group_medians(exam, line.forecaster)[0] for line in lines], 12) * exam.sign
+    table = np.round([group_medians(pool, line.forecaster)[0] for line in lines], 12) * pool.sign
     wins = (table[:, np.newaxis] > table[np.newaxis]).sum(axis=1)
     ties = (table[:, np.newaxis] == table[np.newaxis]).sum(axis=1) - 1  # not with itself
     others = len(lines) - 1

@@ -15,10 +15,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from chaosbench.errors import InputError
+from chaosbench.leaderboard._admission import prepare, track_of
 from chaosbench.leaderboard._board import Leaderboard
 from chaosbench.leaderboard._columns import Column, columns
 from chaosbench.leaderboard._facts import commands, equations, provenance, settings
-from chaosbench.leaderboard._pool import Exam, base, prepare, track_of
+from chaosbench.leaderboard._pool import Pool, base
 from chaosbench.leaderboard._wording import is_time, wording
 from chaosbench.leaderboard.page import write_page
 from chaosbench.leaderboard.ranking import Standing, group_medians, standings
@@ -27,7 +28,7 @@ from chaosbench.metrics import registry as metrics
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from chaosbench.evaluation._record import Record
+    from chaosbench.evaluation import Record
 
 __all__ = ["render_report", "write_report", "write_site"]
 
@@ -55,7 +56,7 @@ class _Track:
     """One track's exam and its ranking."""
 
     name: str
-    exam: Exam
+    pool: Pool
     board: Leaderboard
 
 
@@ -139,18 +140,18 @@ def render_report(
     kept = dict(remarks or {})
     made = []
     for name in _tracks(chosen):
-        exam = prepare(chosen, None, exam_seed, name)
-        board = Leaderboard.of(exam, standings(exam, bootstrap=bootstrap, seed=seed))
-        made.append(_Track(name, exam, board))
+        pool = prepare(chosen, None, exam_seed, name)
+        board = Leaderboard.of(pool, standings(pool, bootstrap=bootstrap, seed=seed))
+        made.append(_Track(name, pool, board))
     if not made:
         raise InputError("there are no records to report on")
-    ranked = [record for track in made for record in track.exam.records]
+    ranked = [record for track in made for record in track.pool.records]
     failed = sum(record.status != "ok" for record in ranked)
     parts = [
         FIRST_LINE,
         "# Results",
         f"Computed from {len(ranked):,} records, {failed:,} of them failures, of exam seed "
-        f"{made[0].exam.exam_seed}. No run is left out: a failed one counts, with the scores of "
+        f"{made[0].pool.exam_seed}. No run is left out: a failed one counts, with the scores of "
         "climatology or the worst value there is. Intervals are of 95%"
         + (f", from {bootstrap:,} bootstrap replicates" if bootstrap else ", and were not computed")
         + ". ↑ higher is better, ↓ lower.",
@@ -199,10 +200,10 @@ def _remark(name: str, kept: dict[str, str]) -> str:
 
 
 def _section(track: _Track, kept: dict[str, str]) -> list[str]:
-    lines, words = track.board.standings, wording(track.exam.metric)
-    shown = [column for column in columns(lines, track.exam.metric) if column.key not in _LEFT_OUT]
+    lines, words = track.board.standings, wording(track.pool.metric)
+    shown = [column for column in columns(lines, track.pool.metric) if column.key not in _LEFT_OUT]
     shown.sort(key=lambda column: column.key == "failures")  # the longest comes last
-    if is_time(track.exam.metric):
+    if is_time(track.pool.metric):
         place = next(k for k, column in enumerate(shown) if column.key == "score")
         shown.insert(place + 1, RESTRICTED_MEAN)
     unit = f" in {words.unit}" if words.unit else ""
@@ -226,9 +227,9 @@ def _section(track: _Track, kept: dict[str, str]) -> list[str]:
         "### System by system",
         f"Median {_text(words.noun)}{unit} on each system. ✗: a run failed there; †: not run, "
         "counted as failed.",
-        _systems(track.exam, lines),
+        _systems(track.pool, lines),
     ]
-    failures = [record for record in track.exam.records if record.status != "ok"]
+    failures = [record for record in track.pool.records if record.status != "ok"]
     if not failures:
         return parts
     rows = [
@@ -261,21 +262,21 @@ def _standings(lines: Sequence[Standing], shown: Sequence[Column]) -> str:
     return _table([_text(head) for head in heads], rows, "r" * at + "l" + "r" * (len(shown) - at))
 
 
-def _systems(exam: Exam, lines: Sequence[Standing]) -> str:
-    names = sorted(set(exam.systems))
-    metric = metrics[base(exam.metric)]
-    failed = {(r.forecaster, r.system) for r in exam.records if r.status != "ok"}
-    system_of = dict(zip(exam.tasks, exam.systems, strict=True))
+def _systems(pool: Pool, lines: Sequence[Standing]) -> str:
+    names = sorted(set(pool.systems))
+    metric = metrics[base(pool.metric)]
+    failed = {(r.forecaster, r.system) for r in pool.records if r.status != "ok"}
+    system_of = dict(zip(pool.tasks, pool.systems, strict=True))
     rows = []
     for line in lines:
-        absent = {system_of[task] for task in exam.missing(line.forecaster)}
+        absent = {system_of[task] for task in pool.missing(line.forecaster)}
         cells = [_text(line.forecaster)]
-        medians, bounded = group_medians(exam, line.forecaster, by="system")
+        medians, bounded = group_medians(pool, line.forecaster, by="system")
         for name, value, bound in zip(names, medians, bounded, strict=True):
             if math.isnan(value):
                 cells.append("–")
                 continue
-            number = f"{value:.1f}" if is_time(exam.metric) else metric.format(value)
+            number = f"{value:.1f}" if is_time(pool.metric) else metric.format(value)
             mark = " ✗" if (line.forecaster, name) in failed else " †" if name in absent else ""
             cells.append(f"{'≥' if bound else ''}{number}{mark}")
         rows.append(cells)
@@ -285,7 +286,7 @@ def _systems(exam: Exam, lines: Sequence[Standing]) -> str:
 def _equations(made: Sequence[_Track]) -> list[str]:
     blocks: dict[str, list[str]] = {}
     for track in made:
-        for forecaster, task, lines in equations(track.exam):
+        for forecaster, task, lines in equations(track.pool):
             blocks.setdefault(forecaster, []).append("\n".join([task, *(f"  {x}" for x in lines)]))
     if not blocks:
         return []
@@ -304,7 +305,7 @@ def _settings(made: Sequence[_Track]) -> list[str]:
     rows = dict.fromkeys(
         (_text(name), _text(seeds), _text(config))
         for track in made
-        for name, seeds, config in settings(track.exam)
+        for name, seeds, config in settings(track.pool)
     )
     table = _table(("forecaster", "seeds", "settings"), sorted(rows), "lll")
     return [_folded("Settings and seeds of every forecaster", table)]
@@ -313,7 +314,7 @@ def _settings(made: Sequence[_Track]) -> list[str]:
 def _again(ranked: Sequence[Record], made: Sequence[_Track]) -> str:
     return "\n".join([
         *commands(ranked),
-        f"chaosbench leaderboard report RUN --exam-seed {made[0].exam.exam_seed}",
+        f"chaosbench leaderboard report RUN --exam-seed {made[0].pool.exam_seed}",
     ])  # fmt: skip
 
 

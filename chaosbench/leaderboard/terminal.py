@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from chaosbench.leaderboard._columns import columns
 from chaosbench.leaderboard._wording import wording
@@ -12,20 +12,46 @@ if TYPE_CHECKING:
     from rich.console import Console, Group
     from rich.table import Table
 
-    from chaosbench.leaderboard._board import Leaderboard
     from chaosbench.leaderboard._columns import Column
     from chaosbench.leaderboard.ranking import Standing
+    from chaosbench.tasks import Published
 
 __all__ = ["render", "show"]
 
 NAME_WIDTH = 24
+"""Characters that a forecaster's name may take beside the columns."""
+
 UNBOUNDED = 1000
-GAP = 2  # one character of padding and one that the box draws between columns
-# For terminals that cannot print them.
+"""Width of what is no terminal."""
+
+GAP = 2
+"""One character of padding and one that the box draws between columns."""
+
 PLAIN = str.maketrans({"≥": ">=", "↑": "^", "↓": "v", "–": "-", "†": "+", "—": "-", "…": "..."})
+"""For terminals that cannot print them."""
 
 
-def show(board: Leaderboard, console: Console | None = None) -> None:
+class Board(Protocol):
+    """What is shown of a leaderboard."""
+
+    @property
+    def standings(self) -> tuple[Standing, ...]:
+        """Its lines, best first and ceilings last."""
+
+    @property
+    def metric(self) -> str:
+        """The score that ranks."""
+
+    @property
+    def summary(self) -> str:
+        """One sentence on what was pooled."""
+
+    @property
+    def published(self) -> tuple[Published, ...]:
+        """Numbers of others, to stand below."""
+
+
+def show(board: Board, console: Console | None = None) -> None:
     """Print `board` to `console`, by default standard output as wide as the terminal.
 
     Into a pipe or a file goes all of it, a line a forecaster.
@@ -39,7 +65,7 @@ def show(board: Leaderboard, console: Console | None = None) -> None:
     console.print(_layout(board, console.width, plain=not console.encoding.startswith("utf")))
 
 
-def render(board: Leaderboard, *, width: int = 100, color: bool = False) -> str:
+def render(board: Board, *, width: int = 100, color: bool = False) -> str:
     """Return `board` as text at most `width` characters wide, with ANSI colours if `color`."""
     from rich.console import Console
 
@@ -56,7 +82,7 @@ def render(board: Leaderboard, *, width: int = 100, color: bool = False) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _layout(board: Leaderboard, width: int, *, plain: bool) -> Group:
+def _layout(board: Board, width: int, *, plain: bool) -> Group:
     from rich.console import Group
     from rich.text import Text
 
@@ -73,10 +99,10 @@ def _layout(board: Leaderboard, width: int, *, plain: bool) -> Group:
             else "Failed runs count, with the worst value."
         ),
     ]
-    missing = [line for line in board if line.incomplete and not line.privileged]
+    missing = [line for line in board.standings if line.incomplete and not line.privileged]
     if missing:
         notes.append("† tasks not run count as failed, so the line is incomplete.")
-    if any(line.privileged for line in board):
+    if any(line.privileged for line in board.standings):
         notes.append("— given the equation: a ceiling, shown and never ranked.")
     notes += [f"published ({t.source}), {t.what}: {t.numbers()}." for t in board.published]
     text = "\n".join(notes)

@@ -89,7 +89,7 @@ def record(forecaster: str, system: str, *, seed: int = 0, exam_seed: int = 0) -
     )
 
 
-def exam(**changes: int) -> list[Record]:
+def pool(**changes: int) -> list[Record]:
     """Make every record of one exam, ceiling included."""
     return [
         record(forecaster, system, **changes)
@@ -100,12 +100,12 @@ def exam(**changes: int) -> list[Record]:
 
 @pytest.fixture(scope="session")
 def records() -> tuple[Record, ...]:
-    return tuple(exam())
+    return tuple(pool())
 
 
 @pytest.fixture(scope="session")
 def make_exam() -> Callable[..., list[Record]]:
-    return exam
+    return pool
 
 
 @pytest.fixture(scope="session")

@@ -292,8 +292,8 @@ def test_the_page_fits_its_screen_and_is_readable(opened: Page, width: int, sche
 
 def test_lines_of_error_growth_are_over_the_same_tasks() -> None:
     """Ten Lyapunov times are reached by one task only, and there by the best of all errors."""
+    from chaosbench.leaderboard._admission import prepare
     from chaosbench.leaderboard._growth import growth
-    from chaosbench.leaderboard._pool import prepare
     from chaosbench.leaderboard.ranking import standings
 
     def record(system: str, scores: dict[str, float]) -> Record:

@@ -83,13 +83,13 @@ def test_the_numbers_are_those_of_the_ranking(text: str, records: tuple[Record, 
 
 
 def test_the_systems_table_holds_the_medians(text: str, records: tuple[Record, ...]) -> None:
-    from chaosbench.leaderboard._pool import prepare
+    from chaosbench.leaderboard._admission import prepare
 
     (head, *rows) = tables(text)[1]
     assert head[1:] == sorted({record.system for record in records})
-    exam = prepare(records)
+    pool = prepare(records)
     for name, *cells in rows:
-        medians, bounded = group_medians(exam, name, by="system")
+        medians, bounded = group_medians(pool, name, by="system")
         for cell, value, bound in zip(cells, medians, bounded, strict=True):
             assert float(cell.strip("≥✗ ")) == pytest.approx(value, abs=0.051)
             assert cell.startswith("≥") == bool(bound)

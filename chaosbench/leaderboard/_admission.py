@@ -1,0 +1,175 @@
+"""Admission: which records may be pooled and ranked together."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+from chaosbench.errors import InputError
+from chaosbench.leaderboard._pool import Pool, base
+from chaosbench.metrics import registry as metrics
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from chaosbench.evaluation import Record
+
+__all__ = ["prepare", "track_of"]
+
+USUAL = "vpt@0.4"
+"""Ranks where neither the caller nor the records name another score."""
+
+
+def prepare(
+    records: Iterable[Record],
+    metric: str | None = None,
+    exam_seed: int | None = None,
+    track: str | None = None,
+) -> Pool:
+    """Check that the records belong together and put them in order.
+
+    Raises:
+        InputError: no records, several exam seeds, tracks or task versions, two unlike records of
+            one cell, or none that has the metric.
+
+    """
+    chosen = list(records)
+    if not chosen:
+        raise InputError("there are no records to rank")
+    seeds = sorted({record.exam_seed for record in chosen})
+    if exam_seed is None and len(seeds) > 1:
+        raise InputError(
+            f"the records hold several exam seeds, {', '.join(map(str, seeds))}, which are "
+            f"different exams; choose one with exam_seed="
+        )
+    seed = seeds[0] if exam_seed is None else exam_seed
+    chosen = [record for record in chosen if record.exam_seed == seed]
+    if not chosen:
+        raise InputError(f"no record has exam seed {seed}; there are {', '.join(map(str, seeds))}")
+    chosen = _one_track(chosen, track)
+    _check_versions({record.task for record in chosen})
+    _check_data(chosen)
+    chosen = _distinct(chosen)
+    metric = metric or _named(chosen)
+    if base(metric) not in metrics:
+        raise InputError(f"a leaderboard ranks by a window score such as vpt@0.4, not {metric!r}")
+    ranked = _ranked(chosen, metric)
+    cells: dict[tuple[str, str], list[Record]] = defaultdict(list)
+    for record in chosen:
+        cells[record.forecaster, record.task].append(record)
+    tasks = sorted(ranked, key=lambda task: (ranked[task], task))
+    return Pool(
+        metric=metric,
+        exam_seed=seed,
+        records=tuple(chosen),
+        cells={key: tuple(runs) for key, runs in cells.items()},
+        forecasters=tuple(sorted({record.forecaster for record in chosen})),
+        privileged=frozenset(record.forecaster for record in chosen if record.privileged),
+        tasks=tuple(tasks),
+        systems=tuple(ranked[task] for task in tasks),
+    )
+
+
+def _one_track(records: list[Record], track: str | None) -> list[Record]:
+    """Keep the records of one track: different questions have no common answer."""
+    tracks = sorted({track_of(record) for record in records})
+    if track is None and len(tracks) > 1:
+        raise InputError(
+            f"the records belong to several tracks, {', '.join(tracks)}, which ask different "
+            f"questions; choose one with track="
+        )
+    if track is not None and track not in tracks:
+        raise InputError(f"no record is of the track {track!r}; there are {', '.join(tracks)}")
+    return [record for record in records if track in (None, track_of(record))]
+
+
+def track_of(record: Record) -> str:
+    """Return the question behind a record: ``forecast`` of ``forecast/lorenz-v1``."""
+    return record.task.partition("/")[0]
+
+
+def _named(records: list[Record]) -> str:
+    """Return the score by which the records' tasks say that they rank."""
+    named = sorted({str(record.provenance.get("ranked", USUAL)) for record in records})
+    if len(named) > 1:
+        raise InputError(f"the records rank by {' and '.join(named)}; choose one with metric=")
+    return named[0]
+
+
+def _ranked(records: list[Record], metric: str) -> dict[str, str]:
+    """Map each task that ranks to its system.
+
+    A task whose every cell failed has no window scores to be known by; it ranks if its track
+    does, so that no failure can take a task off the exam.
+    """
+    scored = {record.task for record in records if record.window_scores.get(metric)}
+    tracks = {task.partition("/")[0] for task in scored}
+    if not scored and any(record.status == "ok" for record in records):
+        known = sorted({name for record in records for name in record.window_scores})
+        raise InputError(
+            f"no record has the window score {metric!r}; there are {', '.join(known) or 'none'}"
+        )
+    return {
+        record.task: record.system
+        for record in records
+        if not scored or record.task in scored or record.task.partition("/")[0] in tracks
+    }
+
+
+def _check_versions(tasks: set[str]) -> None:
+    versions: dict[str, set[str]] = defaultdict(set)
+    for task in tasks:
+        match = re.fullmatch(r"(.+)-(v\d+)", task)
+        if match:
+            versions[match[1]].add(match[2])
+    for name, found in sorted(versions.items()):
+        if len(found) > 1:
+            raise InputError(
+                f"the records hold several versions of the task {name}, "
+                f"{', '.join(sorted(found))}, which cannot be compared; keep one"
+            )
+
+
+def _check_data(records: list[Record]) -> None:
+    """One task and exam seed must mean one dataset and one equation, as far as records say."""
+    for key in ("dataset", "fingerprint"):
+        seen: dict[str, str] = {}
+        for record in records:
+            value = record.provenance.get(key)
+            if value is not None and seen.setdefault(record.task, str(value)) != str(value):
+                raise InputError(
+                    f"the records of {record.task} come from different data (their {key} "
+                    f"differs); rank those of one version of chaosbench"
+                )
+
+
+def _distinct(records: list[Record]) -> list[Record]:
+    """Keep one record a cell and seed; two that disagree on the outcome are an error."""
+    kept: dict[tuple[str, str, int], Record] = {}
+    for record in sorted(records, key=_order):
+        key = (record.forecaster, record.task, record.seed)
+        if key in kept and _outcome(kept[key]) != _outcome(record):
+            raise InputError(
+                f"two records of {record.forecaster!r} on {record.task} with seed {record.seed} "
+                f"disagree; keep one of them"
+            )
+        kept.setdefault(key, record)
+    return list(kept.values())
+
+
+def _order(record: Record) -> tuple[str, str, int, str]:
+    return record.task, record.forecaster, record.seed, repr(record)
+
+
+def _outcome(record: Record) -> str:
+    """Everything that running the cell again must reproduce; times and memory vary."""
+    return repr(
+        (
+            record.system,
+            record.status,
+            record.privileged,
+            sorted((name, float(value)) for name, value in record.scores.items()),
+            sorted((k, tuple(map(float, values))) for k, values in record.window_scores.items()),
+        )
+    )
