@@ -81,16 +81,16 @@ def tasks_show(
     """Say what a task trains on, shows, asks and scores; or what a suite holds."""
     from dataclasses import asdict
 
-    from chaosbench.tasks import select, suites
+    from chaosbench.tasks import describe, describe_suite, select, suites
 
     if name in suites:
         suite = suites[name]
         if format is Format.json:
             return print_json(asdict(suite))
-        prose(f"{suite.id}: {suite.describe()}")
+        prose(f"{suite.id}: {describe_suite(suite)}")
         return say("\n".join(f"  {task}" for task in suite.tasks))
     (task,) = select([name])
     if format is Format.json:
         pace = asdict(task.dataset.pace(task.system))
-        return print_json(asdict(task) | pace | {"description": task.describe()})
-    return prose(f"{task.id}: {task.describe()}")
+        return print_json(asdict(task) | pace | {"description": describe(task)})
+    return prose(f"{task.id}: {describe(task)}")

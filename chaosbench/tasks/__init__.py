@@ -1,6 +1,7 @@
 """Tasks and suites, as data with versioned ids.
 
-``chaosbench.tasks["forecast/lorenz-v1"]`` is a `Task`; `suites` holds the named lists of them.
+``chaosbench.tasks["forecast/lorenz-v1"]`` is a `Task`; `suites` holds the named lists of them;
+`describe` and `describe_suite` say in words what they ask.
 """
 
 from __future__ import annotations
@@ -11,8 +12,12 @@ from chaosbench.errors import UnknownNameError
 from chaosbench.registry import Registry, RegistryModule
 from chaosbench.tasks._catalogue import published_for, suites, tasks
 from chaosbench.tasks._task import Published, Suite, Task
+from chaosbench.tasks._words import describe, describe_suite
 
-__all__ = ["Published", "Suite", "Task", "published_for", "registry", "select", "suites"]
+__all__ = [
+    "Published", "Suite", "Task", "describe", "describe_suite", "published_for", "registry",
+    "select", "suites",
+]  # fmt: skip
 
 registry: Registry[Task] = tasks
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from chaosbench.datasets import Dataset
 from chaosbench.systems import System
 from chaosbench.tasks._task import Published, Task
-from chaosbench.tasks._tracks import FORECAST_METRICS, all_of_it
+from chaosbench.tasks._tracks import FORECAST_METRICS, TRACKS, all_of_it
 
 __all__ = ["PROTOCOLS", "Protocol"]
 
@@ -86,8 +86,6 @@ def _gilpin_2023(system: System) -> list[Task]:
 
 
 def _zero_shot_2024(system: System) -> list[Task]:
-    from chaosbench.tasks._tracks import TRACKS
-
     found = TRACKS["zero-shot"][0](system)
     return [] if found is None else [found]
 

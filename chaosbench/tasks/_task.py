@@ -74,12 +74,6 @@ class Task:
         """Return the same task as a fresh exam, from other starting points."""
         return replace(self, dataset=replace(self.dataset, seed=seed))
 
-    def describe(self) -> str:
-        """Say in words what is trained on, seen, forecast and scored."""
-        from chaosbench.tasks._words import describe
-
-        return describe(self)
-
 
 @dataclass(frozen=True)
 class Published:
@@ -120,9 +114,3 @@ class Suite:
     description: str
     tasks: tuple[str, ...]
     published: tuple[Published, ...] = field(default=())
-
-    def describe(self) -> str:
-        """Say in words what the suite holds, track by track, and what others measured."""
-        from chaosbench.tasks._words import describe_suite
-
-        return describe_suite(self)

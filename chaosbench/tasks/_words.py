@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from chaosbench.datasets import Pace
+from chaosbench.metrics import registry as metrics
 from chaosbench.systems import registry as systems
+from chaosbench.tasks._catalogue import tasks
 from chaosbench.tasks._task import Suite, Task
 
 __all__ = ["describe", "describe_suite"]
@@ -109,8 +111,6 @@ def _scored(task: Task) -> str:
             f"Scored by valid prediction time at ε = {thresholds} (the first is ranked), in "
             f"Lyapunov times{beside}."
         )
-    from chaosbench.metrics import registry as metrics
-
     known = metrics[task.ranked.partition("@")[0]]
     better = _LOWER if known.direction == "lower" else _LOWER.replace("lower", "higher")
     return f"Ranked by {known.label} ({better}){beside and ', reported beside ' + beside[9:]}."
@@ -118,8 +118,6 @@ def _scored(task: Task) -> str:
 
 def describe_suite(suite: Suite) -> str:
     """Say what a suite holds, and what its tasks ask, by the first task of each track."""
-    from chaosbench.tasks._catalogue import tasks
-
     tracks: dict[str, list[str]] = {}
     for name in suite.tasks:
         tracks.setdefault(tasks[name].track, []).append(name)

@@ -14,7 +14,7 @@ from chaosbench.errors import InputError, UnknownNameError
 from chaosbench.evaluation import Budget, plan, run, spec_of
 from chaosbench.evaluation.exam._ceiling import perfect_forecast
 from chaosbench.evaluation.scoring._score import Exam, score
-from chaosbench.tasks import registry
+from chaosbench.tasks import describe, registry
 
 FAULTY = Path(__file__).parent / "faulty.py"
 HENON = "forecast/henon-v1"
@@ -359,7 +359,7 @@ def test_zero_shot_learns_from_each_context_alone():
     "track", ["few", "noisy-5", "noisy-20", "gaps", "partial", "zero-shot", "forecast"]
 )
 def test_every_track_says_in_words_what_it_is(track):
-    words = registry[f"{track}/lorenz-v1"].describe()
+    words = describe(registry[f"{track}/lorenz-v1"])
     telling = {
         "few": "1,000 samples", "noisy-5": "noise of 5%", "noisy-20": "noise of 20%",
         "gaps": "30% of what is seen is lost", "partial": "of x.", "zero-shot": "Not trained",

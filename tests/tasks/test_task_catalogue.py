@@ -11,7 +11,15 @@ import chaosbench as cb
 from chaosbench.datasets import Dataset
 from chaosbench.dynamics.stored import known_constants
 from chaosbench.errors import ParameterError
-from chaosbench.tasks import Task, published_for, registry, select, suites
+from chaosbench.tasks import (
+    Task,
+    describe,
+    describe_suite,
+    published_for,
+    registry,
+    select,
+    suites,
+)
 from chaosbench.tasks._compatibility import PROTOCOLS
 from chaosbench.tasks._shifts import SHIFTS
 from chaosbench.tasks._tracks import TRACKS
@@ -101,14 +109,14 @@ def test_the_field_track_is_whatever_is_extended_in_space():
     ],
 )
 def test_a_task_says_in_words_what_its_data_say(name, facts):
-    words = registry[name].describe()
+    words = describe(registry[name])
     for fact in facts:
         assert re.search(fact, words), (fact, words)
 
 
 def test_every_description_is_made():
     for name in registry:
-        words = registry[name].describe()
+        words = describe(registry[name])
         assert words.endswith(".")
         assert "  " not in words
 
@@ -118,7 +126,7 @@ def test_a_compatibility_suite_says_what_differs(name):
     suite = suites[name]
     for part in ("As published:", "Different:"):
         assert part in suite.description
-    words = suite.describe()
+    words = describe_suite(suite)
     assert {registry[task].track for task in suite.tasks} <= {
         line.partition(":")[0] for line in words.splitlines()
     }
