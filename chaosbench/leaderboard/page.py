@@ -15,6 +15,7 @@ from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING
 
+from chaosbench.files import write_text
 from chaosbench.leaderboard._board import Leaderboard
 from chaosbench.leaderboard._columns import Column, columns
 from chaosbench.leaderboard._facts import equations, provenance, settings
@@ -60,9 +61,8 @@ def write_page(
         generated=generated,
         others=others,
     )
-    target = Path(path)
-    target.write_text(text, encoding="utf-8", newline="\n")
-    return target
+    write_text(path, text)
+    return Path(path)
 
 
 def render_page(

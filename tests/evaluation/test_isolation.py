@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from chaosbench.datasets._files import read_trajectories
+from chaosbench.datasets import read_trajectories
 from chaosbench.evaluation import run, spec_of
 from chaosbench.evaluation._runner import Cell
 from chaosbench.isolation.process import Budget, WorkerProcess

@@ -74,8 +74,7 @@ def test_the_same_seed_gives_the_same_scores_and_another_exam_others():
 
 def test_scores_are_those_of_the_stored_forecast(tmp_path):
     """Recompute a Record from the forecast on disk and the truth on disk."""
-    from chaosbench.datasets import open_dataset
-    from chaosbench.datasets._files import read_trajectories
+    from chaosbench.datasets import open_dataset, read_trajectories
     from chaosbench.evaluation._runner import load_exam
 
     task = registry[HENON]
