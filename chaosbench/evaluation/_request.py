@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from chaosbench.evaluation._spec import ForecasterSpec
 from chaosbench.evaluation.exam._seal import SealedExam
 from chaosbench.evaluation.scoring._score import Exam
-from chaosbench.isolation.process import Outcome
+from chaosbench.isolation.outcome import Outcome
 from chaosbench.systems import registry as systems
 from chaosbench.trajectories import FloatArray
 

@@ -21,7 +21,8 @@ from chaosbench.evaluation.scoring._equation import monomials_of
 from chaosbench.evaluation.scoring._score import Exam, score
 from chaosbench.forecasters import registry as forecasters
 from chaosbench.isolation.cluster import Cluster, RemoteProcess
-from chaosbench.isolation.process import Budget, Outcome, WorkerProcess
+from chaosbench.isolation.outcome import Budget, Outcome
+from chaosbench.isolation.process import WorkerProcess
 from chaosbench.isolation.sandbox import confinement
 from chaosbench.provenance import digest, environment, versions
 from chaosbench.systems import registry as systems

@@ -13,8 +13,9 @@ import numpy as np
 
 from chaosbench.datasets import read_trajectories, write_trajectories
 from chaosbench.errors import CorruptDataError
-from chaosbench.evaluation._record import STATUSES, Record
+from chaosbench.evaluation._record import Record
 from chaosbench.files import claim, read_json, whole, write_json
+from chaosbench.isolation.outcome import STATUSES
 from chaosbench.trajectories import FloatArray, Trajectories
 
 __all__ = ["Answer", "Records", "RunDirectory", "read_records"]

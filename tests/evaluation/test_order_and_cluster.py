@@ -19,7 +19,7 @@ from chaosbench.evaluation._runner import Cell
 from chaosbench.isolation.cluster import Cluster
 from chaosbench.tasks import registry
 
-FAULTY = Path(__file__).parent / "faulty.py"
+FAULTY = Path(__file__).parents[1] / "isolation" / "faulty.py"
 
 
 @pytest.fixture(autouse=True)

@@ -15,8 +15,9 @@ from chaosbench.evaluation import Budget, plan, run, spec_of
 from chaosbench.evaluation.exam._ceiling import perfect_forecast
 from chaosbench.evaluation.scoring._score import Exam, score
 from chaosbench.tasks import registry
+from chaosbench.trajectories import fill_gaps
 
-FAULTY = Path(__file__).parent / "faulty.py"
+FAULTY = Path(__file__).parents[1] / "isolation" / "faulty.py"
 HENON = "forecast/henon-v1"
 
 
@@ -316,7 +317,6 @@ def test_noise_is_on_what_is_seen_and_not_on_the_truth(tmp_path):
 
 def test_gaps_are_lost_and_filled_for_those_who_cannot_take_them(tmp_path):
     from chaosbench.datasets import open_dataset
-    from chaosbench.datasets._corruption import fill_gaps
     from chaosbench.evaluation._runner import load_exam
 
     task = small("gaps/henon-v1")

@@ -17,7 +17,7 @@ from chaosbench.evaluation._runner import Cell
 from chaosbench.evaluation.exam._seal import SealedExam
 from chaosbench.evaluation.scoring._score import Exam
 from chaosbench.isolation.inside._tuning import Question, search, tune
-from chaosbench.isolation.process import Outcome
+from chaosbench.isolation.outcome import Outcome
 from chaosbench.tasks import registry
 
 SEEN: list[float] = []

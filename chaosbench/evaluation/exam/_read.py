@@ -14,7 +14,7 @@ from chaosbench.dynamics.constants import constants
 from chaosbench.evaluation.exam._ceiling import perfect_forecast
 from chaosbench.evaluation.scoring._equation import arrays_of, held_out
 from chaosbench.evaluation.scoring._score import Exam
-from chaosbench.isolation.process import Outcome
+from chaosbench.isolation.outcome import Outcome
 from chaosbench.systems import registry as systems
 from chaosbench.tasks import Task
 from chaosbench.trajectories import FloatArray
