@@ -17,9 +17,7 @@ from chaosbench.dynamics.simulate import simulate
 from chaosbench.errors import ChaosbenchError, InputError
 from chaosbench.evaluation._request import request
 from chaosbench.evaluation._spec import spec_of
-from chaosbench.evaluation.exam._ceiling import LABEL
-from chaosbench.evaluation.exam._read import cache_directory, load_exam
-from chaosbench.evaluation.scoring._score import Exam
+from chaosbench.evaluation.exam import LABEL, Exam, cache_directory, load_exam
 from chaosbench.forecasters.koopman.audit import Audit
 from chaosbench.isolation.outcome import Budget, Outcome
 from chaosbench.isolation.process import WorkerProcess

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from chaosbench.evaluation._record import Record
+    from chaosbench.evaluation import Record
     from chaosbench.tasks import Published
 
 __all__ = ["Leaderboard", "build"]

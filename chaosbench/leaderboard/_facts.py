@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from chaosbench.evaluation._record import Record
+    from chaosbench.evaluation import Record
     from chaosbench.leaderboard._pool import Exam
 
 __all__ = ["commands", "equations", "provenance", "settings"]

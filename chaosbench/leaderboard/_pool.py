@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from chaosbench.evaluation._record import Record
+    from chaosbench.evaluation import Record
     from chaosbench.trajectories import FloatArray
 
 __all__ = ["FALLBACK", "Exam", "Windows", "base", "prepare", "track_of"]

@@ -29,7 +29,7 @@ from chaosbench.metrics import registry as metrics
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from chaosbench.evaluation._record import Record
+    from chaosbench.evaluation import Record
 
 __all__ = ["render_page", "write_page"]
 

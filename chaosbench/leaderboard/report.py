@@ -28,7 +28,7 @@ from chaosbench.metrics import registry as metrics
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from chaosbench.evaluation._record import Record
+    from chaosbench.evaluation import Record
 
 __all__ = ["render_report", "write_report", "write_site"]
 

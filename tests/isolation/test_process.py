@@ -14,7 +14,7 @@ import pytest
 
 from chaosbench.datasets import read_trajectories
 from chaosbench.evaluation import run, spec_of
-from chaosbench.evaluation._runner import Cell
+from chaosbench.evaluation._cell import Cell
 from chaosbench.isolation.outcome import Budget
 from chaosbench.isolation.process import WorkerProcess
 from chaosbench.isolation.sandbox import confinement, readable
@@ -345,7 +345,7 @@ def test_the_truth_is_not_in_the_address_space(tmp_path):
     """Search the worker's memory for a marker that only the truth contains."""
     from chaosbench.datasets import open_dataset
     from chaosbench.evaluation import plan, run, spec_of
-    from chaosbench.evaluation.exam._read import load_exam
+    from chaosbench.evaluation.exam import load_exam
     from chaosbench.tasks import registry
 
     task = registry["forecast/henon-v1"]

@@ -16,7 +16,7 @@ import numpy as np
 
 from chaosbench.dynamics.orbits._orbit import BOUND, MAX_STEPS, Orbit
 from chaosbench.errors import IntegrationError
-from chaosbench.systems._system import System
+from chaosbench.systems import System
 from chaosbench.trajectories import FloatArray
 
 __all__ = ["assimilate", "follow"]

@@ -19,7 +19,7 @@ from chaosbench.dynamics.constants import constants
 from chaosbench.dynamics.orbits._orbit import Orbit
 from chaosbench.errors import IntegrationError
 from chaosbench.evaluation.exam._assimilation import assimilate, follow
-from chaosbench.systems._system import System
+from chaosbench.systems import System
 from chaosbench.trajectories import FloatArray
 
 __all__ = ["LABEL", "perfect_forecast"]
