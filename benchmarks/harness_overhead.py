@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from chaosbench.commands.run import DEMO
-from chaosbench.evaluation import _runner, plan, run, spec_of
+from chaosbench.evaluation import _crew, plan, run, spec_of
 from chaosbench.tasks import select
 
 
@@ -56,7 +56,7 @@ def main(names: tuple[str, ...]) -> None:
 def _watch_scores() -> list[float]:
     """Collect the thread time of every call of `score`."""
     taken: list[float] = []
-    original = _runner.score
+    original = _crew.score
 
     def watched(*arguments: Any) -> Any:
         start = time.thread_time()
@@ -64,7 +64,7 @@ def _watch_scores() -> list[float]:
         taken.append(time.thread_time() - start)
         return result
 
-    _runner.score = watched
+    _crew.score = watched
     return taken
 
 

@@ -66,6 +66,23 @@ class Registry(Mapping[str, T], Generic[T]):
             return primary
         raise UnknownNameError(self.what, name, [*self._values, *self._lazy, *self._aliases])
 
+    def origin(self, name: str) -> str:
+        """Return where the value behind `name` is defined, ``module:name``; nothing is imported."""
+        primary = self.resolve(name)
+        if primary in self._lazy:
+            return self._lazy[primary].value
+        return _place(self._values[primary])
+
+    def name_of(self, value: object) -> str | None:
+        """Return the name under which a class, or another value, is registered, if it is."""
+        self._fill()
+        for name in self:
+            if self._values.get(name) is value:
+                return name
+            if name in self._lazy and self._lazy[name].value == _place(value):
+                return name
+        return None
+
     def __getitem__(self, name: str) -> T:
         primary = self.resolve(name)
         if primary not in self._values:
@@ -100,6 +117,10 @@ class Registry(Mapping[str, T], Generic[T]):
             except InputError as error:
                 warnings.warn(str(error), PluginWarning, stacklevel=2)
         return loaded
+
+
+def _place(value: object) -> str:
+    return f"{getattr(value, '__module__', '')}:{getattr(value, '__qualname__', '')}"
 
 
 class RegistryModule(ModuleType):

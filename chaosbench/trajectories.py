@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from chaosbench.errors import InputError
 
-__all__ = ["FloatArray", "Trajectories"]
+__all__ = ["FloatArray", "Trajectories", "fill_gaps"]
 
 FloatArray = NDArray[np.float64]
 
@@ -109,3 +109,20 @@ class Trajectories:
     def __repr__(self) -> str:
         n, t, d = self.values.shape
         return f"Trajectories(n={n}, T={t}, d={d}, dt={self.dt:.6g}, variables={self.variables})"
+
+
+def fill_gaps(values: FloatArray) -> FloatArray:
+    """Return ``(n, T, d)`` with lost samples interpolated linearly in time.
+
+    Forecasters get this, unless they say ``handles_gaps = True``.
+    """
+    if np.isfinite(values).all():
+        return values
+    filled = values.copy()
+    for trajectory in filled:
+        for column in trajectory.T:
+            known = np.isfinite(column)
+            if not known.all():
+                index = np.arange(len(column))
+                column[~known] = np.interp(index[~known], index[known], column[known])
+    return filled

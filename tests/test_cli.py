@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-FAULTY = Path(__file__).parent / "evaluation" / "faulty.py"
+FAULTY = Path(__file__).parent / "isolation" / "faulty.py"
 
 
 def chaosbench(*args, cwd=None, **environment):

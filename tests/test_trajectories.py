@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from chaosbench.errors import InputError
-from chaosbench.trajectories import Trajectories
+from chaosbench.trajectories import Trajectories, fill_gaps
 
 
 def test_a_single_trajectory_gains_an_axis():
@@ -62,3 +62,12 @@ def test_a_certificate_has_one_time_for_each_trajectory():
             Trajectories(np.zeros((2, 5, 1)), 0.1, certified_until=wrong)
     with pytest.raises(InputError, match="certified_from"):
         Trajectories(np.zeros((2, 5, 1)), 0.1, certified_from=5)
+
+
+def test_filling_is_linear():
+    line = np.arange(10.0)[None, :, None] * [1.0, -2.0]
+    gappy = line.copy()
+    gappy[0, [2, 3, 7]] = np.nan
+    np.testing.assert_allclose(fill_gaps(gappy), line, rtol=1e-15)
+    assert np.isnan(gappy).any(), "the input was written to"
+    assert fill_gaps(line) is line

@@ -18,6 +18,7 @@ from chaosbench.commands._output import (
     table,
 )
 from chaosbench.errors import InputError
+from chaosbench.files import write_text
 
 __all__ = ["analyse_command"]
 
@@ -75,8 +76,7 @@ def analyse_command(
     )  # fmt: skip
     if json_file is not None:
         text = json.dumps(found.to_dict(), indent=1, ensure_ascii=False, allow_nan=False)
-        json_file.parent.mkdir(parents=True, exist_ok=True)
-        json_file.write_text(text + "\n", "utf-8")
+        write_text(json_file, text + "\n")
     written = []
     if out is not None:
         from chaosbench.plotting import plot_analysis, save

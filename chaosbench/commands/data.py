@@ -42,8 +42,7 @@ def data_generate(
     """Make Parquet files from a recipe."""
     from typing import cast
 
-    from chaosbench.datasets import Dataset, generate
-    from chaosbench.datasets._recipe import Clock
+    from chaosbench.datasets import Clock, Dataset, generate
     from chaosbench.tasks import registry, suites
 
     chosen: list[str] = []

@@ -28,7 +28,7 @@ def forecasters_list(
     format: FormatOption = Format.table,  # noqa: A002
 ) -> None:
     """List the forecasters, built in and from plugins."""
-    from chaosbench.evaluation._spec import missing_library
+    from chaosbench.evaluation import missing_library
     from chaosbench.forecasters import registry
 
     load_plugins(plugins)

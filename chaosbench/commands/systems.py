@@ -19,6 +19,7 @@ from chaosbench.commands._output import (
     table,
 )
 from chaosbench.errors import ChaosbenchError, InputError
+from chaosbench.files import write_text
 
 __all__ = ["app"]
 
@@ -187,7 +188,7 @@ def systems_simulate(
         certify=certify,
     )  # fmt: skip
     if out is not None:
-        from chaosbench.datasets._files import write_trajectories
+        from chaosbench.datasets import write_trajectories
 
         write_trajectories(out, made)
     flat = made.values.reshape(-1, made.values.shape[2])
@@ -268,8 +269,7 @@ def systems_characterise(
                 troubles += [f"{name}: {trouble}"] if trouble else []
             else:
                 path = out / f"{name}.json" if out else constants_path(name)
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_text(measured.to_json(), "utf-8")
+                write_text(path, measured.to_json())
     if format is Format.json:
         print_json([asdict(c) for c in found])
     else:

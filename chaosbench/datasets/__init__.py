@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from chaosbench.datasets._files import read_trajectories, write_trajectories
 from chaosbench.datasets._generate import (
     StoredDataset,
     generate,
     open_dataset,
     verify,
 )
-from chaosbench.datasets._recipe import Dataset, Pace
+from chaosbench.datasets._recipe import Clock, Dataset, Pace
 
-__all__ = ["Dataset", "Pace", "StoredDataset", "generate", "open_dataset", "verify"]
+__all__ = [
+    "Clock", "Dataset", "Pace", "StoredDataset", "generate", "open_dataset", "read_trajectories",
+    "verify", "write_trajectories",
+]  # fmt: skip

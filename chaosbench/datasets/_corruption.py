@@ -6,7 +6,7 @@ import numpy as np
 
 from chaosbench.trajectories import FloatArray
 
-__all__ = ["corrupt", "fill_gaps"]
+__all__ = ["corrupt"]
 
 
 def corrupt(
@@ -36,20 +36,3 @@ def corrupt(
         lost[[0, -1]] = False
         trajectory[lost] = np.nan
     return seen
-
-
-def fill_gaps(values: FloatArray) -> FloatArray:
-    """Return ``(n, T, d)`` with lost samples interpolated linearly in time.
-
-    What a forecaster gets that does not say ``handles_gaps = True``.
-    """
-    if np.isfinite(values).all():
-        return values
-    filled = values.copy()
-    for trajectory in filled:
-        for column in trajectory.T:
-            known = np.isfinite(column)
-            if not known.all():
-                index = np.arange(len(column))
-                column[~known] = np.interp(index[~known], index[known], column[known])
-    return filled

@@ -1,19 +1,17 @@
-"""Parquet files and manifests: the only place where trajectories meet the disk."""
+"""Trajectories in Parquet files."""
 
 from __future__ import annotations
 
-import hashlib
-import json
-import os
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from chaosbench.errors import CorruptDataError, InputError
+from chaosbench.files import whole
 from chaosbench.trajectories import Trajectories
 
-__all__ = ["read_json", "read_trajectories", "sha256", "write_json", "write_trajectories"]
+__all__ = ["read_trajectories", "write_trajectories"]
 
 INDEX = ("trajectory", "step", "time")
 
@@ -42,10 +40,8 @@ def write_trajectories(path: Path, trajectories: Trajectories) -> None:
     flat = trajectories.values.reshape(n * steps, d)
     for j, name in enumerate(trajectories.variables):
         columns[name] = pa.array(flat[:, j])
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    pq.write_table(pa.table(columns), temporary, compression="zstd", use_dictionary=False)
-    temporary.replace(path)
+    with whole(path) as place:
+        pq.write_table(pa.table(columns), place, compression="zstd", use_dictionary=False)
 
 
 def read_trajectories(path: Path, *, dt: float, variables: tuple[str, ...]) -> Trajectories:
@@ -83,37 +79,3 @@ def read_trajectories(path: Path, *, dt: float, variables: tuple[str, ...]) -> T
     values = np.stack([table[name].to_numpy() for name in variables], axis=-1)
     starts = table["time"].to_numpy().reshape(n, length)[:, 0]
     return Trajectories(values.reshape(n, length, len(variables)), dt, variables, starts)
-
-
-def sha256(path: Path) -> str:
-    """Hash a file's bytes."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def write_json(path: Path, content: Any) -> None:
-    """Write indented JSON that appears whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_text(json.dumps(content, indent=1, sort_keys=True) + "\n", "utf-8")
-    temporary.replace(path)
-
-
-def _refuse(constant: str) -> None:
-    raise ValueError(f"{constant} is no JSON number")
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """Read a JSON object.
-
-    Raises:
-        CorruptDataError: the file is missing or is not a JSON object.
-
-    """
-    try:
-        content = json.loads(path.read_text("utf-8"), parse_constant=_refuse)
-    except (OSError, ValueError) as error:
-        raise CorruptDataError(f"{path} cannot be read as JSON: {error}") from error
-    if not isinstance(content, dict):
-        raise CorruptDataError(f"{path} must hold a JSON object")
-    return content

@@ -11,13 +11,7 @@ from typing import Any, Literal
 import numpy as np
 
 from chaosbench.datasets._corruption import corrupt
-from chaosbench.datasets._files import (
-    read_json,
-    read_trajectories,
-    sha256,
-    write_json,
-    write_trajectories,
-)
+from chaosbench.datasets._files import read_trajectories, write_trajectories
 from chaosbench.datasets._recipe import Dataset, Pace
 from chaosbench.dynamics.attractor import attractor_orbit, settling_time
 from chaosbench.dynamics.certify import (
@@ -29,7 +23,8 @@ from chaosbench.dynamics.certify import (
 from chaosbench.dynamics.orbits import Orbit, TaylorOrbit, can_follow
 from chaosbench.dynamics.scales import Scales, scales_of
 from chaosbench.dynamics.stored import constants
-from chaosbench.errors import CorruptDataError, IntegrationError, RecipeMismatchError
+from chaosbench.errors import CorruptDataError, IntegrationError
+from chaosbench.files import claim, read_json, sha256, write_json
 from chaosbench.provenance import digest, versions
 from chaosbench.systems import DelaySystem, FieldSystem
 from chaosbench.systems import registry as systems
@@ -114,7 +109,9 @@ def generate(
 
     """
     directory = Path(directory)
-    if _claim(dataset, directory):
+    owner = {"hash": dataset.hash, "recipe": dataset.recipe()}
+    claim(directory, RECIPE, owner, what="dataset", by=["hash"])
+    if (directory / MANIFEST).is_file():
         stored = verify(directory)
         if stored.hash != dataset.hash:
             raise CorruptDataError(
@@ -179,28 +176,6 @@ def _is_made(dataset: Dataset, split: Split) -> bool:
 def _seal(manifest: dict[str, Any]) -> str:
     """Hash everything in a manifest but its own checksum: an edited pace must be noticed."""
     return digest({key: value for key, value in manifest.items() if key != "checksum"}, 64)
-
-
-def _claim(dataset: Dataset, directory: Path) -> bool:
-    """Take a directory for a recipe; say whether it is complete already."""
-    if directory.exists() and not directory.is_dir():
-        raise RecipeMismatchError(f"{directory} is a file; give a directory")
-    if directory.is_dir() and any(directory.iterdir()):
-        claim = directory / RECIPE
-        if not claim.is_file():
-            raise RecipeMismatchError(
-                f"{directory} is not empty and holds no chaosbench dataset; "
-                "choose another directory (nothing was changed)"
-            )
-        held = read_json(claim).get("hash")
-        if held != dataset.hash:
-            raise RecipeMismatchError(
-                f"{directory} holds the dataset {held}, this recipe is {dataset.hash}; "
-                "choose another directory (nothing was changed)"
-            )
-        return (directory / MANIFEST).is_file()
-    write_json(directory / RECIPE, {"hash": dataset.hash, "recipe": dataset.recipe()})
-    return False
 
 
 def make_split(dataset: Dataset, system: str, split: Split, pace: Pace) -> Trajectories:

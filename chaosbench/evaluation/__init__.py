@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from chaosbench.evaluation._analysis import Analysis, analyse
-from chaosbench.evaluation._record import STATUSES, Record, Status
+from chaosbench.evaluation._record import Record
 from chaosbench.evaluation._rescore import Rescored, rescore
 from chaosbench.evaluation._runner import evaluate, plan, retry, run
-from chaosbench.evaluation._spec import ForecasterSpec, spec_of
+from chaosbench.evaluation._spec import ForecasterSpec, missing_library, spec_of
 from chaosbench.evaluation._store import Records, read_records
 from chaosbench.isolation.cluster import connect
-from chaosbench.isolation.process import Budget
+from chaosbench.isolation.outcome import STATUSES, Budget, Status
 
 __all__ = [
     "STATUSES", "Analysis", "Budget", "ForecasterSpec", "Record", "Records", "Rescored", "Status",
-    "analyse", "connect", "evaluate", "plan", "read_records", "rescore", "retry", "run", "spec_of",
+    "analyse", "connect", "evaluate", "missing_library", "plan", "read_records", "rescore", "retry",
+    "run", "spec_of",
 ]  # fmt: skip

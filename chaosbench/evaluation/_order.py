@@ -5,14 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from statistics import median
-from typing import TYPE_CHECKING
 
+from chaosbench.evaluation._cell import Cell
 from chaosbench.evaluation._record import Record
 from chaosbench.systems import registry as systems
-
-if TYPE_CHECKING:
-    from chaosbench.evaluation._runner import Cell
-    from chaosbench.tasks import Task
+from chaosbench.tasks import Task
 
 __all__ = ["longest_first", "numbers"]
 

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
-__all__ = ["STATUSES", "Record", "Status"]
+from chaosbench.isolation.outcome import Status
 
-Status = Literal["ok", "timeout", "out_of_memory", "crashed", "diverged", "invalid", "unsupported"]
-STATUSES: tuple[Status, ...] = (
-    "ok", "timeout", "out_of_memory", "crashed", "diverged", "invalid", "unsupported",
-)  # fmt: skip
+__all__ = ["Record"]
 
 
 @dataclass(frozen=True)

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
+from chaosbench.evaluation._cell import Cell
 from chaosbench.evaluation._spec import ForecasterSpec
-from chaosbench.evaluation.exam._seal import SealedExam
-from chaosbench.evaluation.scoring._score import Exam
-from chaosbench.isolation.process import Outcome
+from chaosbench.evaluation.exam import Exam, SealedExam
+from chaosbench.isolation.outcome import Outcome
 from chaosbench.systems import registry as systems
 from chaosbench.trajectories import FloatArray
-
-if TYPE_CHECKING:
-    from chaosbench.evaluation._runner import Cell
 
 __all__ = ["Server", "ask", "request"]
 

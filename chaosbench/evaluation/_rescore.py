@@ -16,11 +16,11 @@ from chaosbench.datasets import StoredDataset, generate, open_dataset
 from chaosbench.errors import InputError
 from chaosbench.evaluation._record import Record
 from chaosbench.evaluation._store import RunDirectory, read_records, write_file
-from chaosbench.evaluation.exam._read import load_exam
-from chaosbench.evaluation.scoring._equation import monomials_of
-from chaosbench.evaluation.scoring._score import score
+from chaosbench.evaluation.exam import load_exam
+from chaosbench.evaluation.scoring import score
 from chaosbench.provenance import versions
 from chaosbench.systems import registry as systems
+from chaosbench.systems.monomials import monomials_of
 from chaosbench.tasks import Task
 from chaosbench.tasks import registry as tasks
 

@@ -2,74 +2,27 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor, as_completed, wait
-from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from chaosbench.datasets import StoredDataset, generate
 from chaosbench.errors import InputError, ParameterError
+from chaosbench.evaluation._cell import BASELINES, CEILING, Cell
+from chaosbench.evaluation._crew import Crew
 from chaosbench.evaluation._order import longest_first
 from chaosbench.evaluation._record import Record
-from chaosbench.evaluation._request import Server, ask
 from chaosbench.evaluation._spec import ForecasterSpec, spec_of
-from chaosbench.evaluation._store import Answer, Records, RunDirectory, read_records
-from chaosbench.evaluation.exam._ceiling import LABEL
-from chaosbench.evaluation.exam._read import cache_directory, ceiling, load_exam
-from chaosbench.evaluation.scoring._equation import monomials_of
-from chaosbench.evaluation.scoring._score import Exam, score
+from chaosbench.evaluation._store import Records, RunDirectory, read_records
+from chaosbench.evaluation.exam import LABEL
 from chaosbench.forecasters import registry as forecasters
-from chaosbench.isolation.cluster import Cluster, RemoteProcess
-from chaosbench.isolation.process import Budget, Outcome, WorkerProcess
-from chaosbench.isolation.sandbox import confinement
-from chaosbench.provenance import digest, environment, versions
-from chaosbench.systems import registry as systems
+from chaosbench.isolation.cluster import Cluster
+from chaosbench.isolation.outcome import Budget
 from chaosbench.tasks import Task
 from chaosbench.tasks import registry as tasks
-from chaosbench.trajectories import FloatArray, Trajectories
 
-__all__ = ["BASELINES", "Cell", "cache_directory", "evaluate", "plan", "retry", "run"]
-
-BASELINES = ("persistence", "climatology", "parroting")
-"""In every run, because they are what a number means something against."""
-
-CEILING = ForecasterSpec(name=LABEL, config={}, label=LABEL)
+__all__ = ["evaluate", "plan", "retry", "run"]
 
 Progress = Callable[[int, int, str], None]
-
-
-@dataclass(frozen=True)
-class Cell:
-    """One forecaster on one task with one seed, its settings searched among `tune` candidates."""
-
-    task: Task
-    spec: ForecasterSpec
-    seed: int
-    privileged: bool = False
-    tune: int = 0
-
-    @property
-    def label(self) -> str:
-        """What the leaderboard calls the forecaster: tuned and default are different entries."""
-        return f"{self.spec.label} (tuned {self.tune})" if self.tune else self.spec.label
-
-    @property
-    def id(self) -> str:
-        """File name of the cell: readable, and ending in a hash of all that decides it."""
-        decides = {
-            "task": self.task.id,
-            "dataset": self.task.dataset.hash,
-            "forecaster": self.spec.name,
-            "config": dict(self.spec.config),
-            "plugins": [source for _, source in self.spec.plugins],
-            "seed": self.seed,
-            "tune": self.tune,
-        }
-        return (
-            f"{self.task.id.replace('/', '-')}--{self.spec.name.replace(' ', '-')}"
-            f"--{digest(decides, 12)}"
-        )
 
 
 def evaluate(
@@ -194,7 +147,7 @@ def run(
         [cell for cell in cells if cell.id not in finished],
         ((cell, home.get(cell.id)) for cell in cells if home is not None and cell.id in finished),
     )
-    crew = _Crew(budget, home, cluster)
+    crew = Crew(budget, home, cluster)
     at_a_time = max(1, workers) if cluster is None else cluster.slots
     pool = executor or ThreadPoolExecutor(max_workers=at_a_time)
     total = len(cells)
@@ -260,126 +213,3 @@ def _cell_of(record: Record) -> Cell:
         record.seed,
         tune=int(tuned.rstrip(")")) if tuned else 0,
     )
-
-
-class _Stopped(Exception):
-    """The run was interrupted; the cell did not happen."""
-
-
-class _Crew:
-    """The worker processes of one run, one to a thread."""
-
-    def __init__(
-        self, budget: Budget, home: RunDirectory | None, cluster: Cluster | None = None
-    ) -> None:
-        self.budget = budget
-        self.home = home
-        self.cluster = cluster
-        self._local = threading.local()
-        self._workers: list[Server] = []
-        self._stopping = threading.Event()
-        self._locks: dict[str, threading.Lock] = {}
-        self._verified: dict[tuple[str, str], StoredDataset] = {}
-        self._guard = threading.Lock()
-
-    def stop(self) -> None:
-        """End every process; cells under way are given up."""
-        self._stopping.set()
-        for worker in self._workers:
-            worker.retire()
-
-    def close(self) -> None:
-        """Clean up behind the processes, once no thread uses them any more."""
-        for worker in self._workers:
-            worker.close()
-
-    def work(self, cell: Cell) -> Record:
-        """Run one cell to its Record and keep it."""
-        if self._stopping.is_set():
-            raise _Stopped
-        with self._guard:
-            lock = self._locks.setdefault(cell.task.id, threading.Lock())
-        with lock:  # two cells of one task must not make its dataset at the same time
-            stored = self._dataset(cell.task)
-        exam = load_exam(stored, cell.task)
-        if cell.privileged:
-            outcome = ceiling(cell.task, exam)
-        else:
-            outcome = ask(self._worker(), cell, exam, self.budget.seconds)
-        if self._stopping.is_set():
-            raise _Stopped
-        record, answer = _record(cell, exam, outcome, stored, self.budget)
-        if self.home is not None:
-            self.home.put(cell.id, record, answer)
-        return record
-
-    def _worker(self) -> Server:
-        if not hasattr(self._local, "worker"):
-            self._local.worker = (
-                WorkerProcess(self.budget)
-                if self.cluster is None
-                else RemoteProcess(self.cluster.executor, self.budget)
-            )
-            with self._guard:
-                self._workers.append(self._local.worker)
-                if self._stopping.is_set():
-                    raise _Stopped
-        worker: Server = self._local.worker
-        return worker
-
-    def _dataset(self, task: Task) -> StoredDataset:
-        """Make a task's dataset, or check that it is whole, once a run."""
-        known = task.id, task.dataset.hash
-        if known not in self._verified:
-            cached = cache_directory() / task.dataset.hash
-            place = cached if self.home is None else self.home.data(task.id)
-            self._verified[known] = generate(task.dataset, place)
-        return self._verified[known]
-
-
-def _record(
-    cell: Cell, exam: Exam, outcome: Outcome, stored: StoredDataset, budget: Budget
-) -> tuple[Record, Answer | None]:
-    values: FloatArray | None = outcome.values
-    scores: dict[str, float] = {}
-    windows: dict[str, tuple[float, ...]] = {}
-    answer = None
-    if values is not None:
-        found = monomials_of(outcome.polynomial, exam.truth.shape[2])
-        scores, windows = score(cell.task, exam, values, outcome.samples, found)
-        names = systems[cell.task.system].variables
-        variables = tuple(names[i] for i in exam.observed)
-        forecast = Trajectories(values, exam.dt, variables, exam.context_end + exam.dt)
-        answer = Answer(forecast, outcome.samples, None if found is None else outcome.polynomial)
-    record = Record(
-        task=cell.task.id,
-        system=cell.task.system,
-        forecaster=cell.label,
-        config=outcome.config or cell.spec.config,
-        seed=cell.seed,
-        exam_seed=cell.task.dataset.seed,
-        status=outcome.status,
-        message=outcome.message,
-        privileged=cell.privileged,
-        scores=scores,
-        window_scores=windows,
-        **outcome.costs,
-        equations=outcome.equations,
-        provenance={
-            "dataset": stored.hash,
-            "fingerprint": systems[cell.task.system].fingerprint,
-            "ranked": cell.task.ranked,
-            "lyapunov_exponent": exam.lyapunov_exponent,
-            "horizon_lyapunov": exam.horizon * exam.clock,
-            "certified_lyapunov": None
-            if exam.certified_steps is None
-            else [float(v) for v in exam.certified_steps * exam.clock],
-            "budget": asdict(budget),
-            "tuned": {"asked": cell.tune, "tried": outcome.tried} if cell.tune else None,
-            "plugins": dict(cell.spec.plugins),
-            "versions": versions("darts", "reservoirpy", "pysindy", "scikit-learn"),
-            "environment": environment(),
-            "confinement": confinement(),
-        },
-    )
-    return record, answer

@@ -118,12 +118,9 @@ def _registered_name(forecaster: object) -> tuple[str, dict[Path, tuple[str, ...
             f"a forecaster is a name such as 'esn:units=1000' or a frozen dataclass with a fit "
             f"method, not {forecaster!r}"
         )
-    for name in forecasters:
-        point = forecasters._lazy.get(name)
-        if point is not None and point.value == f"{chosen.__module__}:{chosen.__qualname__}":
-            return name, {}
-        if name in forecasters._values and forecasters._values[name] is chosen:
-            return name, {}
+    known = forecasters.name_of(chosen)
+    if known is not None:
+        return known, {}
     module = sys.modules.get(chosen.__module__)
     source = getattr(module, "__file__", None)
     if source is None:

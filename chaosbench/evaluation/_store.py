@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -12,9 +11,11 @@ from typing import Any, overload
 
 import numpy as np
 
-from chaosbench.datasets._files import read_json, read_trajectories, write_json, write_trajectories
-from chaosbench.errors import CorruptDataError, RecipeMismatchError
-from chaosbench.evaluation._record import STATUSES, Record
+from chaosbench.datasets import read_trajectories, write_trajectories
+from chaosbench.errors import CorruptDataError
+from chaosbench.evaluation._record import Record
+from chaosbench.files import claim, read_json, whole, write_json
+from chaosbench.isolation.outcome import STATUSES
 from chaosbench.trajectories import FloatArray, Trajectories
 
 __all__ = ["Answer", "Records", "RunDirectory", "read_records"]
@@ -127,24 +128,8 @@ class RunDirectory:
 
     def __init__(self, path: Path | str, *, exam_seed: int) -> None:
         self.path = Path(path)
-        claim = {"format": FORMAT, "exam_seed": exam_seed}
-        marker = self.path / "run.json"
-        if self.path.exists() and not self.path.is_dir():
-            raise RecipeMismatchError(f"{self.path} is a file; give a directory")
-        if self.path.is_dir() and any(self.path.iterdir()):
-            if not marker.is_file():
-                raise RecipeMismatchError(
-                    f"{self.path} is not empty and holds no chaosbench run; choose another "
-                    "directory (nothing was changed)"
-                )
-            held = read_json(marker)
-            if held != claim:
-                raise RecipeMismatchError(
-                    f"{self.path} holds a run with {_words(held)}, this one has {_words(claim)}; "
-                    "choose another directory (nothing was changed)"
-                )
-        else:
-            write_json(marker, claim)
+        owner = {"format": FORMAT, "exam_seed": exam_seed}
+        claim(self.path, "run.json", owner, what="run", by=["exam_seed", "format"])
 
     def data(self, task: str) -> Path:
         """Return where the dataset of a task lies."""
@@ -225,10 +210,6 @@ class RunDirectory:
         return self.path / "records" / f"{cell}.parquet"
 
 
-def _words(claim: dict[str, Any]) -> str:
-    return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in sorted(claim.items()))
-
-
 def read_records(path: Path | str) -> Records:
     """Read the Records of a run's directory or of one Parquet file.
 
@@ -277,10 +258,9 @@ def write_file(path: Path, records: Iterable[Record]) -> None:
         for name in ("scores", "window_scores"):
             row[name] = sorted(row[name].items())
         rows.append(row)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    pq.write_table(pa.Table.from_pylist(rows, schema=_schema()), temporary, compression="zstd")
-    temporary.replace(path)
+    table = pa.Table.from_pylist(rows, schema=_schema())
+    with whole(path) as place:
+        pq.write_table(table, place, compression="zstd")
 
 
 def read_file(path: Path) -> Iterator[Record]:

@@ -11,6 +11,7 @@ import os
 import select
 import struct
 import time
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -20,27 +21,52 @@ from chaosbench.trajectories import FloatArray
 __all__ = ["MORE", "READY", "ProtocolError", "read_message", "write_message"]
 
 MORE = "more"
-"""What the forecaster's process says when it has forecast as far as the next observation."""
+"""Status by which the forecaster's process says that it has forecast up to the next observation."""
 
 READY = "ready"
-"""What it says when everything is imported and the clock of the cell may start."""
+"""Status by which it says that everything is imported and the clock of the cell may start."""
 
 _LENGTH = struct.Struct("<Q")
 HEADER_AT_MOST = 1 << 20
+ARRAYS_AT_MOST = 16
+NAME_AT_MOST = 64
+AXES_AT_MOST = 4
+SIZE_AT_MOST = 2**40
+CHUNK = 1 << 20
 
 
 class ProtocolError(Exception):
-    """The other side closed the pipe or sent something that is no message."""
+    """The other side closed the pipe or sent something that is not a message."""
 
 
-def write_message(fd: int, header: dict[str, Any], **arrays: FloatArray) -> None:
-    """Send a header and named float64 arrays."""
-    content = {name: np.ascontiguousarray(a, dtype=np.float64) for name, a in arrays.items()}
+def write_message(
+    fd: int,
+    header: dict[str, Any],
+    arrays: Mapping[str, FloatArray] | None = None,
+    *,
+    deadline: float | None = None,
+) -> None:
+    """Send a header and named float64 arrays.
+
+    Args:
+        fd: the pipe. A deadline can only be kept if it does not block.
+        header: plain data.
+        arrays: by name.
+        deadline: on the monotonic clock.
+
+    Raises:
+        TimeoutError: the deadline passed before the other side had read enough.
+        ProtocolError: the pipe closed.
+
+    """
+    content = {
+        name: np.asarray(a, dtype=np.float64, order="C") for name, a in (arrays or {}).items()
+    }
     shapes = {name: list(a.shape) for name, a in content.items()}
     text = json.dumps({**header, "arrays": shapes}).encode()
-    _write(fd, _LENGTH.pack(len(text)) + text)
+    _write(fd, _LENGTH.pack(len(text)) + text, deadline)
     for array in content.values():
-        _write(fd, array.tobytes())
+        _write(fd, array.tobytes(), deadline)
 
 
 def read_message(
@@ -55,49 +81,84 @@ def read_message(
 
     Raises:
         TimeoutError: the deadline passed.
-        ProtocolError: the pipe closed, or what came is no message.
+        ProtocolError: the pipe closed, or what came is not a message.
 
     """
     (length,) = _LENGTH.unpack(_read(fd, _LENGTH.size, deadline))
     if length > HEADER_AT_MOST:
         raise ProtocolError(f"a header of {length} bytes")
     try:
-        header = json.loads(_read(fd, length, deadline))
-        shapes = {
-            str(name): tuple(int(n) for n in shape) for name, shape in header["arrays"].items()
-        }
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        header = json.loads(_read(fd, length, deadline), parse_constant=_refuse)
+    except (ValueError, RecursionError) as error:
         raise ProtocolError(f"an unreadable header: {error}") from error
-    if any(n < 0 for shape in shapes.values() for n in shape):
-        raise ProtocolError("an array of negative size")
+    shapes = _shapes(header)
     if sum(math.prod(shape) for shape in shapes.values()) > numbers_at_most:
         raise ProtocolError("more numbers than were asked for")
-    arrays = {
-        name: np.frombuffer(_read(fd, 8 * math.prod(shape), deadline)).reshape(shape)
-        for name, shape in shapes.items()
-    }
+    arrays = {name: _read_array(fd, shape, np.float64, deadline) for name, shape in shapes.items()}
     return header, arrays
 
 
-def _write(fd: int, data: bytes | memoryview) -> None:
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is not a JSON number")
+
+
+def _shapes(header: Any) -> dict[str, tuple[int, ...]]:
+    """Return the shapes that a header announces by name, if they are shapes of arrays."""
+    announced = header.get("arrays") if isinstance(header, dict) else None
+    if not isinstance(announced, dict) or len(announced) > ARRAYS_AT_MOST:
+        raise ProtocolError("a header without a list of arrays, or with too many of them")
+    for name, shape in announced.items():
+        if len(name) > NAME_AT_MOST or not isinstance(shape, list) or len(shape) > AXES_AT_MOST:
+            raise ProtocolError("an array whose name or shape is not one")
+        if not all(type(n) is int and n >= 0 for n in shape):
+            raise ProtocolError("an array with an axis whose length is not a length")
+        if math.prod(max(n, 1) for n in shape) > SIZE_AT_MOST:  # also of an empty one
+            raise ProtocolError("an array that is too large for any memory")
+    return {name: tuple(shape) for name, shape in announced.items()}
+
+
+def _write(fd: int, data: bytes, deadline: float | None) -> None:
     view = memoryview(data)
     while view:
         try:
-            view = view[os.write(fd, view[: 1 << 20]) :]
+            view = view[os.write(fd, view[:CHUNK]) :]
+        except BlockingIOError:  # the pipe is full
+            _wait(fd, select.POLLOUT, deadline)
         except BrokenPipeError as error:
             raise ProtocolError("the other side has closed the pipe") from error
 
 
-def _read(fd: int, size: int, deadline: float | None) -> bytearray:
-    data = bytearray(size)
-    view = memoryview(data)
+def _read(fd: int, size: int, deadline: float | None) -> bytes:
+    return bytes(_read_array(fd, (size,), np.uint8, deadline))
+
+
+def _read_array(
+    fd: int, shape: tuple[int, ...], kind: type[np.generic], deadline: float | None
+) -> Any:
+    """Read an array; the system gives it memory only as its content arrives."""
+    try:
+        array = np.empty(shape, dtype=kind)
+    except MemoryError as error:
+        raise ProtocolError("an array that is too large for this memory") from error
+    view = array.reshape(-1).view(np.uint8).data
     while view:
-        if deadline is not None:
-            ready, _, _ = select.select([fd], [], [], max(0.0, deadline - time.monotonic()))
-            if not ready:
-                raise TimeoutError
-        count = os.readv(fd, [view[: 1 << 20]])
+        _wait(fd, select.POLLIN, deadline)
+        count = os.readv(fd, [view[:CHUNK]])
         if count == 0:
             raise ProtocolError("the other side has closed the pipe")
         view = view[count:]
-    return data
+    return array
+
+
+def _wait(fd: int, event: int, deadline: float | None) -> None:
+    """Wait until a pipe can be used or is closed.
+
+    Raises:
+        TimeoutError: the deadline passed.
+
+    """
+    poll = select.poll()
+    poll.register(fd, event)
+    left = None if deadline is None else 1000 * max(0.0, deadline - time.monotonic())
+    if not poll.poll(left):
+        raise TimeoutError

@@ -1,9 +1,9 @@
 """Forecasters' processes on the machines of a Dask cluster.
 
-What travels is what a forecaster may see: settings, training data, contexts; and its forecast
-back. Datasets, truth, scores and Records stay with the harness. On every thread of every Dask
-worker a process of its own serves the requests, with the budgets and the confinement that it
-would have here. Plugins are found by their path, so it has to exist on those machines.
+Only what a forecaster may see travels there, settings, training data and contexts, and its forecast
+travels back. Datasets, truth, scores and Records stay with the harness. Each thread of each Dask
+worker has a process that serves its requests, with the same budget and confinement as on this
+machine. Plugins are found by their path, which must exist on the other machines.
 """
 
 from __future__ import annotations
@@ -18,7 +18,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from chaosbench.errors import InputError
-from chaosbench.isolation.process import Budget, Outcome, WorkerProcess
+from chaosbench.isolation._text import printable
+from chaosbench.isolation.outcome import Budget, Outcome
+from chaosbench.isolation.process import WorkerProcess
 from chaosbench.trajectories import FloatArray
 
 __all__ = ["Cluster", "RemoteProcess", "connect"]
@@ -57,7 +59,7 @@ def connect(address: str) -> Iterator[Cluster]:
             "a cluster needs Dask; install it with: pip install 'chaosbench[cluster]'"
         ) from error
     advice = f"no Dask scheduler answers at {address!r}; give an address such as tcp://host:8786"
-    if not _ADDRESS.match(address):  # Dask itself would take twenty seconds to say so
+    if not _ADDRESS.match(address):  # Dask would take twenty seconds to say so
         raise InputError(advice)
     connector: Any = distributed.Client  # half of its methods lack types
     try:
@@ -86,24 +88,23 @@ class RemoteProcess:
         context: FloatArray | None = None,
         **more: FloatArray | None,
     ) -> Outcome:
-        """Serve one request there; every ending is an `Outcome`."""
+        """Have one request served there; every ending is an `Outcome`."""
         try:
             self._pending = self._executor.submit(_serve, self._budget, job, train, context, **more)
             return self._pending.result()
         except CancelledError:
             return Outcome("crashed", "the run was stopped")
-        except Exception as error:  # whatever a scheduler makes of a machine that went down
-            return Outcome(
-                "crashed", f"the cluster gave no answer: {type(error).__name__}: {error}"
-            )
+        except Exception as error:  # a machine that goes down raises many kinds of errors
+            message = f"the cluster gave no answer: {type(error).__name__}: {error}"
+            return Outcome("crashed", printable(message, 500))
 
     def retire(self) -> None:
-        """Give up the request under way."""
+        """Cancel the request that is being served."""
         if self._pending is not None:
             self._pending.cancel()
 
     def close(self) -> None:
-        """Leave the process to its thread over there, for the next run."""
+        """Do nothing: the process stays with its thread on the other machine, for the next run."""
 
 
 def _serve(
@@ -113,7 +114,7 @@ def _serve(
     context: FloatArray | None,
     **more: FloatArray | None,
 ) -> Outcome:
-    """Serve a request on a machine of the cluster, by the process of this thread."""
+    """Serve a request on a machine of the cluster, with the process of this thread."""
     process: WorkerProcess | None = getattr(_HERE, "process", None)
     if process is None or process.budget != budget:
         if process is not None:

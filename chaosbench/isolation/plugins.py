@@ -20,11 +20,11 @@ __all__ = ["load_plugin", "plugin_digest"]
 def load_plugin(path: Path) -> tuple[str, ...]:
     """Import a file and register every forecaster it defines; return their names.
 
-    A forecaster is a dataclass with a `fit` method that is defined in the file; it goes by its
-    `name` attribute or by its class name in snake case.
+    A forecaster is a dataclass with a `fit` method that is defined in the file. Its name is its
+    attribute `name`, or else its class name in snake case.
 
     Raises:
-        InputError: the file is missing, fails to import or defines no forecaster.
+        InputError: the file is missing, cannot be imported or defines no forecaster.
 
     """
     if not path.is_file():
@@ -32,7 +32,7 @@ def load_plugin(path: Path) -> tuple[str, ...]:
     module_name = f"chaosbench_plugin_{path.stem}_{plugin_digest(path)}"
     spec = importlib.util.spec_from_file_location(module_name, path)
     if spec is None or spec.loader is None:
-        raise InputError(f"{path} is no Python file; a plugin ends in .py")
+        raise InputError(f"{path} is not a Python file; a plugin ends in .py")
     module = importlib.util.module_from_spec(spec)
     sys.modules[module_name] = module  # dataclasses look their module up
     try:
@@ -54,7 +54,7 @@ def load_plugin(path: Path) -> tuple[str, ...]:
 
 
 def plugin_digest(path: Path) -> str:
-    """Hash a plugin's source, so that a changed plugin is another forecaster."""
+    """Hash a plugin's source: a changed plugin is another forecaster."""
     return hashlib.sha256(path.read_bytes()).hexdigest()[:12]
 
 

@@ -1,9 +1,9 @@
 """What a forecaster's process may open: its libraries and a folder of its own, nothing else.
 
-Linux lets a process give up rights for good, without any privilege: Landlock. The datasets, the
-runs and the harness's memory are then out of reach of a plugin, and so of everything it starts.
-Where the kernel has no Landlock (before 5.13, or another system) the process runs unconfined, and
-every Record says which of the two it was.
+With Landlock a Linux process gives up rights for good, and needs no privilege for it. The datasets,
+the runs and the harness's memory are then out of reach of a plugin and of everything it starts.
+Where the kernel has no Landlock (before 5.13, or another system), the process runs unconfined.
+Every Record says which of the two it was.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ ALLOW = "CHAOSBENCH_ALLOW"
 
 @cache
 def _version() -> int:
-    """Version of the kernel's Landlock; 0 where there is none."""
+    """Return the version of the kernel's Landlock; 0 where there is none."""
     if sys.platform != "linux":
         return 0
     return max(0, int(ctypes.CDLL(None).syscall(CREATE_RULESET, None, 0, 1)))
@@ -57,11 +57,11 @@ def confinement() -> str:
 
 
 def confine(reading: Iterable[str], writing: Iterable[str]) -> None:
-    """Give up every access to files but these, for good; nothing happens without Landlock.
+    """Give up access to all files but these, for good; without Landlock nothing happens.
 
-    The memory of processes that are not so confined becomes unreadable too, and where the kernel
-    can (version 6) they can no longer be sent signals. Threads that exist already stay free, so
-    this comes before anything that starts one.
+    The memory of processes outside the confinement becomes unreadable too, and from version 6 on
+    they can no longer be sent signals. Threads that exist already stay unconfined, so this must
+    come before anything that starts a thread.
 
     Raises:
         OSError: the kernel refused; the process must not go on.
@@ -88,7 +88,7 @@ def confine(reading: Iterable[str], writing: Iterable[str]) -> None:
         for path in paths:
             try:
                 place = os.open(path, os.O_PATH | os.O_CLOEXEC)
-            except OSError:  # it is not there, and so need not be allowed
+            except OSError:  # what does not exist need not be allowed
                 continue
             fitting = handled if stat.S_ISDIR(os.fstat(place).st_mode) else handled & ON_FILES
             rule = struct.pack("=Qi", rights & fitting, place)
@@ -101,10 +101,10 @@ def confine(reading: Iterable[str], writing: Iterable[str]) -> None:
 
 
 def readable(plugins: Iterable[str] = ()) -> list[str]:
-    """List what may be read: interpreter, libraries, plugins with the files beside them, caches.
+    """List what may be read: interpreter, libraries, caches, plugins and the files beside them.
 
-    Of a source tree (an editable installation, the current directory) only modules and packages
-    are listed, because runs and data may lie in it; of a plugin's folder only its files. The
+    In a source tree (an editable installation, the current directory) only modules and packages
+    are listed, because runs and data may lie there too; in a plugin's folder only its files. The
     variable ``CHAOSBENCH_ALLOW`` adds paths, separated as in ``PATH``.
     """
     home = Path(os.environ.get("HOME", "/"))

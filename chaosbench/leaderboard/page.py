@@ -15,6 +15,7 @@ from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING
 
+from chaosbench.files import write_text
 from chaosbench.leaderboard._admission import prepare
 from chaosbench.leaderboard._board import Leaderboard
 from chaosbench.leaderboard._columns import Column, columns
@@ -61,9 +62,8 @@ def write_page(
         generated=generated,
         others=others,
     )
-    target = Path(path)
-    target.write_text(text, encoding="utf-8", newline="\n")
-    return target
+    write_text(path, text)
+    return Path(path)
 
 
 def render_page(

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from chaosbench.errors import InputError
+from chaosbench.files import write_text
 from chaosbench.leaderboard._admission import prepare, track_of
 from chaosbench.leaderboard._board import Leaderboard
 from chaosbench.leaderboard._columns import Column, columns
@@ -80,8 +81,7 @@ def write_report(
     text = render_report(
         records, remarks=remarks, bootstrap=bootstrap, seed=seed, exam_seed=exam_seed
     )
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_text(text, encoding="utf-8", newline="\n")
+    write_text(target, text)
     return target
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from chaosbench.datasets import Dataset, generate
-from chaosbench.datasets._corruption import corrupt, fill_gaps
+from chaosbench.datasets._corruption import corrupt
 from chaosbench.dynamics.stored import constants
 
 CLEAN = Dataset(systems=("lorenz",), train_points=4000, windows=2, context=200, horizon_at_most=20)
@@ -39,15 +39,6 @@ def test_depends_on_key_and_index_only():
     assert np.array_equal(four[:2], two, equal_nan=True)
     assert not np.array_equal(four[0], four[1], equal_nan=True)
     assert not np.array_equal(four, corrupt(values, key=(1, 3), **settings), equal_nan=True)
-
-
-def test_filling_is_linear():
-    line = np.arange(10.0)[None, :, None] * [1.0, -2.0]
-    gappy = line.copy()
-    gappy[0, [2, 3, 7]] = np.nan
-    np.testing.assert_allclose(fill_gaps(gappy), line, rtol=1e-15)
-    assert np.isnan(gappy).any(), "the input was written to"
-    assert fill_gaps(line) is line
 
 
 def test_a_corrupted_dataset_keeps_its_truth(tmp_path):

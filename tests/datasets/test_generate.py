@@ -236,11 +236,11 @@ class TestMismatch:
         assert listing(directory) == before
 
     def test_another_recipe(self, copy):
-        self.refuse(copy, "holds the dataset", dataclasses.replace(RECIPE, seed=9))
+        self.refuse(copy, "holds a dataset with hash", dataclasses.replace(RECIPE, seed=9))
 
     def test_an_unfinished_one_of_another_recipe(self, copy):
         (copy / "manifest.json").unlink()
-        self.refuse(copy, "holds the dataset", dataclasses.replace(RECIPE, seed=9))
+        self.refuse(copy, "holds a dataset with hash", dataclasses.replace(RECIPE, seed=9))
 
     def test_foreign_content(self, tmp_path):
         (tmp_path / "thesis.tex").write_text("ten years of work")
@@ -252,6 +252,10 @@ class TestMismatch:
         with pytest.raises(RecipeMismatchError, match="is a file"):
             generate(RECIPE, path)
         assert path.read_text() == "text"
+
+    def test_what_a_killed_process_left_is_no_content(self, tmp_path):
+        (tmp_path / ".recipe.json.4321-1").write_text("{")
+        assert generate(RECIPE.only("henon"), tmp_path).hash == RECIPE.only("henon").hash
 
     def test_an_empty_directory_is_fine(self, tmp_path):
         assert generate(RECIPE.only("henon"), tmp_path).hash == RECIPE.only("henon").hash

@@ -19,7 +19,7 @@ from chaosbench.evaluation._analysis import departure
 from chaosbench.plotting import maxima, plot_analysis, save
 
 KNOWN = Path(__file__).parent / "known_predictors.py"
-FAULTY = Path(__file__).parent / "faulty.py"
+FAULTY = Path(__file__).parents[1] / "isolation" / "faulty.py"
 
 
 @pytest.fixture(autouse=True, scope="module")

@@ -12,14 +12,13 @@ from pathlib import Path
 import pytest
 
 from chaosbench.errors import InputError
-from chaosbench.evaluation import Budget, connect, plan, run, spec_of
+from chaosbench.evaluation import Budget, Record, connect, plan, run, spec_of
+from chaosbench.evaluation._cell import Cell
 from chaosbench.evaluation._order import longest_first, numbers
-from chaosbench.evaluation._record import Record
-from chaosbench.evaluation._runner import Cell
 from chaosbench.isolation.cluster import Cluster
 from chaosbench.tasks import registry
 
-FAULTY = Path(__file__).parent / "faulty.py"
+FAULTY = Path(__file__).parents[1] / "isolation" / "faulty.py"
 
 
 @pytest.fixture(autouse=True)

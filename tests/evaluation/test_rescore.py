@@ -12,8 +12,8 @@ import pytest
 import chaosbench as cb
 from chaosbench.errors import CorruptDataError, InputError
 from chaosbench.evaluation import plan, rescore, run, spec_of
+from chaosbench.evaluation._cell import CEILING, Cell
 from chaosbench.evaluation._rescore import _differing
-from chaosbench.evaluation._runner import CEILING, Cell
 from chaosbench.evaluation._store import RunDirectory, write_file
 from chaosbench.tasks import registry
 from chaosbench.tasks._tracks import TRACKS
@@ -42,7 +42,7 @@ def home(tmp_path_factory):
     folder = tmp_path_factory.mktemp("rescore") / "run"
     chosen = [small(f"{track}/{CHEAP.get(track, 'logistic')}-v1") for track in TRACKS]
     chosen += [small(name, context=200) for name in PROTOCOLS]
-    plugins = [HERE / "faulty.py", HERE / "oracles.py"]
+    plugins = [HERE.parent / "isolation" / "faulty.py", HERE / "oracles.py"]
     specs = [spec_of(name, plugins=plugins) for name in ("persistence", "ensemble", "blows_up")]
     cells = [*plan(chosen, specs, baselines=False)]
     cells += [Cell(task, CEILING, 0, privileged=True) for task in chosen]

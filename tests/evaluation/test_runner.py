@@ -12,11 +12,12 @@ import pytest
 import chaosbench as cb
 from chaosbench.errors import InputError, UnknownNameError
 from chaosbench.evaluation import Budget, plan, run, spec_of
-from chaosbench.evaluation.exam._ceiling import perfect_forecast
-from chaosbench.evaluation.scoring._score import Exam, score
+from chaosbench.evaluation.exam import Exam, perfect_forecast
+from chaosbench.evaluation.scoring import score
 from chaosbench.tasks import describe, registry
+from chaosbench.trajectories import fill_gaps
 
-FAULTY = Path(__file__).parent / "faulty.py"
+FAULTY = Path(__file__).parents[1] / "isolation" / "faulty.py"
 HENON = "forecast/henon-v1"
 
 
@@ -74,9 +75,8 @@ def test_the_same_seed_gives_the_same_scores_and_another_exam_others():
 
 def test_scores_are_those_of_the_stored_forecast(tmp_path):
     """Recompute a Record from the forecast on disk and the truth on disk."""
-    from chaosbench.datasets import open_dataset
-    from chaosbench.datasets._files import read_trajectories
-    from chaosbench.evaluation._runner import load_exam
+    from chaosbench.datasets import open_dataset, read_trajectories
+    from chaosbench.evaluation.exam import load_exam
 
     task = registry[HENON]
     (record,) = cb.evaluate("local_linear", HENON, directory=tmp_path / "run")
@@ -299,7 +299,7 @@ def test_horizons_are_in_lyapunov_times():
 
 def test_noise_is_on_what_is_seen_and_not_on_the_truth(tmp_path):
     from chaosbench.datasets import open_dataset
-    from chaosbench.evaluation._runner import load_exam
+    from chaosbench.evaluation.exam import load_exam
 
     for track in ("forecast", "noisy-20"):
         cb.evaluate("persistence", small(f"{track}/henon-v1"), directory=tmp_path / track)
@@ -317,8 +317,7 @@ def test_noise_is_on_what_is_seen_and_not_on_the_truth(tmp_path):
 
 def test_gaps_are_lost_and_filled_for_those_who_cannot_take_them(tmp_path):
     from chaosbench.datasets import open_dataset
-    from chaosbench.datasets._corruption import fill_gaps
-    from chaosbench.evaluation._runner import load_exam
+    from chaosbench.evaluation.exam import load_exam
 
     task = small("gaps/henon-v1")
     (record,) = cb.evaluate("local_linear", task, directory=tmp_path)

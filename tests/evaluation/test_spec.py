@@ -11,7 +11,7 @@ from chaosbench.errors import InputError, ParameterError, UnknownNameError
 from chaosbench.evaluation import spec_of
 from chaosbench.forecasters import registry
 
-FAULTY = Path(__file__).parent / "faulty.py"
+FAULTY = Path(__file__).parents[1] / "isolation" / "faulty.py"
 
 
 def test_defaults_leave_the_label_bare():

@@ -95,6 +95,13 @@ def test_a_foreign_directory_is_refused(tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["thesis.tex"]
 
 
+def test_what_a_killed_process_left_is_no_run(tmp_path):
+    (tmp_path / ".run.json.4321-1").write_text("{")
+    home = RunDirectory(tmp_path, exam_seed=3)
+    home.put("cell", RECORD, None)
+    assert RunDirectory(tmp_path, exam_seed=3).get("cell") == RECORD
+
+
 @pytest.mark.parametrize("damage", ["truncate", "foreign", "text"])
 def test_a_damaged_record_file_is_named(tmp_path, damage):
     path = tmp_path / "cell.parquet"

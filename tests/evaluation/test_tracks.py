@@ -11,8 +11,9 @@ import pytest
 import chaosbench as cb
 from chaosbench.datasets import generate
 from chaosbench.evaluation import plan, run, spec_of
-from chaosbench.evaluation._runner import CEILING, Cell, cache_directory, load_exam
-from chaosbench.evaluation.scoring._score import score
+from chaosbench.evaluation._cell import CEILING, Cell
+from chaosbench.evaluation.exam import cache_directory, load_exam
+from chaosbench.evaluation.scoring import score
 from chaosbench.isolation.process import WorkerProcess
 from chaosbench.leaderboard import rank
 from chaosbench.tasks import registry, suites
@@ -203,7 +204,7 @@ def test_forecasters_see_observations_when_their_time_has_come_and_gaps_between(
             return outcome
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("chaosbench.evaluation._runner.WorkerProcess", Spy)
+        patch.setattr("chaosbench.evaluation._crew.WorkerProcess", Spy)
         evaluate("counts_what_it_sees", task)
     (values,) = record_values
     k, seen = task.dataset.observe_every, task.dataset.context

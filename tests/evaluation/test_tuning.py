@@ -12,12 +12,11 @@ import pytest
 import chaosbench as cb
 from chaosbench.errors import DivergedError, ExamSealedError, ParameterError, UnsupportedError
 from chaosbench.evaluation import plan, run, spec_of
+from chaosbench.evaluation._cell import Cell
 from chaosbench.evaluation._request import ask
-from chaosbench.evaluation._runner import Cell
-from chaosbench.evaluation.exam._seal import SealedExam
-from chaosbench.evaluation.scoring._score import Exam
+from chaosbench.evaluation.exam import Exam, SealedExam
 from chaosbench.isolation.inside._tuning import Question, search, tune
-from chaosbench.isolation.process import Outcome
+from chaosbench.isolation.outcome import Outcome
 from chaosbench.tasks import registry
 
 SEEN: list[float] = []

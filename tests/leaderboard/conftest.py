@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from chaosbench.evaluation._record import Record
+from chaosbench.evaluation import Record
 
 if TYPE_CHECKING:
     from collections.abc import Callable

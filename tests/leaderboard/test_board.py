@@ -15,7 +15,7 @@ from rich.console import Console
 
 import chaosbench.leaderboard as leaderboard
 from chaosbench.errors import InputError
-from chaosbench.evaluation._record import Record
+from chaosbench.evaluation import Record
 from chaosbench.leaderboard import Leaderboard, render, show
 from chaosbench.leaderboard._columns import compact
 

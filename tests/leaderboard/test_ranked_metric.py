@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import chaosbench.leaderboard as leaderboard
-from chaosbench.evaluation._record import Record
+from chaosbench.evaluation import Record
 from chaosbench.leaderboard import rank, render, render_page
 from chaosbench.metrics import registry as metrics
 

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chaosbench.errors import InputError
-from chaosbench.evaluation._record import Record
+from chaosbench.evaluation import Record
 from chaosbench.leaderboard import Standing, rank
 from chaosbench.leaderboard import ranking as module
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from chaosbench.evaluation._record import Record
+    from chaosbench.evaluation import Record
 
 EVIL = "a|b](http://x)<script>`*_<!-- remarks: z -->\n# c"
 

@@ -1,4 +1,4 @@
-"""Reading a task's exam from its dataset, and what a perfect model makes of it."""
+"""Reading the exam of a task from its dataset."""
 
 from __future__ import annotations
 
@@ -11,15 +11,11 @@ import numpy as np
 
 from chaosbench.datasets import StoredDataset, open_dataset
 from chaosbench.dynamics.stored import constants
-from chaosbench.evaluation.exam._ceiling import perfect_forecast
-from chaosbench.evaluation.scoring._equation import arrays_of, held_out
-from chaosbench.evaluation.scoring._score import Exam
-from chaosbench.isolation.process import Outcome
+from chaosbench.evaluation.exam._exam import Exam, held_out
 from chaosbench.systems import registry as systems
 from chaosbench.tasks import Task
-from chaosbench.trajectories import FloatArray
 
-__all__ = ["cache_directory", "ceiling", "load_exam"]
+__all__ = ["cache_directory", "load_exam"]
 
 
 def cache_directory() -> Path:
@@ -82,28 +78,3 @@ def _read_exam(directory: str, hash_: str, system: str) -> Exam:
         observations=stored.load(system, "observations").values if followed else None,
         certified_steps=certified,
     )
-
-
-def ceiling(task: Task, exam: Exam) -> Outcome:
-    """Answer an exam with the true equation."""
-    if task.asks == "equation":
-        return Outcome("ok", values=exam.truth, polynomial=arrays_of(exam.equation))
-    values = perfect_forecast(
-        task.dataset.test_system(task.system),
-        _privileged_context(exam),
-        exam.context_end,
-        exam.dt,
-        exam.horizon,
-        noise=exam.noise,
-        observations=exam.observations,
-    )[..., list(exam.observed)]
-    return Outcome("ok" if np.isfinite(values).all() else "diverged", values=values)
-
-
-def _privileged_context(exam: Exam) -> FloatArray:
-    """What the ceiling starts from: all variables, with the noise that forecasters have.
-
-    Clean observations of one variable determine the rest (Takens), so a partial view costs the
-    true equation nothing; gaps leave the last sample, which is all that a clean state takes.
-    """
-    return exam.context if exam.noise.any() else exam.clean_context

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from chaosbench.errors import ExamSealedError
-from chaosbench.evaluation.scoring._score import Exam
+from chaosbench.evaluation.exam._exam import Exam
 from chaosbench.trajectories import FloatArray
 
 __all__ = ["SealedExam"]

@@ -1,1 +1,7 @@
-"""Scoring the answers of an exam."""
+"""Scoring the answers to an exam."""
+
+from __future__ import annotations
+
+from chaosbench.evaluation.scoring._score import score
+
+__all__ = ["score"]

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, SupportsFloat
+from typing import SupportsFloat
 
 import numpy as np
 
 from chaosbench import metrics
+from chaosbench.evaluation.exam import Exam
 from chaosbench.tasks import Task
 from chaosbench.trajectories import FloatArray
-
-if TYPE_CHECKING:
-    from chaosbench.evaluation.scoring._score import Exam
 
 __all__ = ["score_climate"]
 

@@ -2,91 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
-from numpy.typing import NDArray
 
 from chaosbench import metrics
+from chaosbench.evaluation.exam import Exam
 from chaosbench.evaluation.scoring._climate import score_climate
-from chaosbench.evaluation.scoring._equation import Monomials, score_equation
+from chaosbench.evaluation.scoring._equation import score_equation
+from chaosbench.systems.monomials import Monomials
 from chaosbench.tasks import Task
 from chaosbench.trajectories import FloatArray
 
-__all__ = ["Exam", "score"]
+__all__ = ["score"]
 
 LEVEL = 0.9
 """Level of the central interval whose coverage is reported."""
-
-
-@dataclass(frozen=True, eq=False)
-class Exam:
-    """Everything a cell needs; only `train`, `context`, `dt` and `horizon` leave this process.
-
-    Attributes:
-        train: ``(n, T, d)``, as observed: noise, and NaN where a sample was lost.
-        context: ``(w, C, d)``, as observed.
-        truth: ``(w, H, d)``, what follows the contexts, clean.
-        clean_context: ``(w, C, D)``, the true past in all `D` variables of the system.
-        observed: indices of the `d` observed variables among the `D`.
-        spread: ``(D,)`` standard deviation of each variable on the attractor.
-        noise: ``(D,)`` standard deviation of the observation noise.
-        context_end: ``(w,)`` absolute time of the last context sample.
-        dt: sampling step in time units.
-        lyapunov_exponent: per time unit; None unless the system is chaotic.
-        period: dominant period in time units.
-        observations: ``(w, H, d)``, noisy observations of the horizon, which arrive one by one
-            while it passes, NaN elsewhere; None where there are none.
-        states: ``(w, H, d)``, held-out states at which a right-hand side is asked for; `truth` is
-            then what it gives there. None where a forecast is asked for.
-        equation: the true right-hand side as a polynomial; None where it is none, or not asked for.
-        certified_steps: ``(w,)`` steps for which each truth is known to be the solution through
-            the last sample of its context; None where nobody could check, and all count.
-
-    """
-
-    train: FloatArray
-    context: FloatArray
-    truth: FloatArray
-    clean_context: FloatArray
-    observed: tuple[int, ...]
-    spread: FloatArray
-    noise: FloatArray
-    context_end: FloatArray
-    dt: float
-    lyapunov_exponent: float | None
-    period: float
-    observations: FloatArray | None = None
-    states: FloatArray | None = None
-    equation: Monomials | None = None
-    certified_steps: NDArray[np.int64] | None = None
-
-    @property
-    def scorable(self) -> NDArray[np.int64]:
-        """Steps of each window that can be scored against the truth, ``(w,)``, at most `H`."""
-        if self.certified_steps is None:
-            return np.full(len(self.truth), self.horizon)
-        return np.minimum(self.certified_steps, self.horizon)
-
-    @property
-    def horizon(self) -> int:
-        """Steps to forecast, `H`."""
-        return int(self.truth.shape[1])
-
-    @property
-    def clock(self) -> float:
-        """Steps times this are Lyapunov times (periods, for a system that is not chaotic)."""
-        rate = self.lyapunov_exponent if self.lyapunov_exponent is not None else 1 / self.period
-        return self.dt * rate
-
-    def arrivals(self, every: int) -> FloatArray | None:
-        """Return the observations ``(m, w, d)`` of every so many steps, in the order they arrive.
-
-        Nothing is forecast after the last step, so what is seen there comes too late and stays out.
-        """
-        if self.observations is None:
-            return None
-        return self.observations[:, every - 1 : self.horizon - 1 : every].swapaxes(0, 1)
 
 
 def score(

@@ -1,4 +1,4 @@
-"""What is asked of a predictor and of a forecaster, and the checks on what comes.
+"""Asking a predictor, and checking what it answers.
 
 Runs inside the forecaster's process, for the exam and while settings are chosen.
 """
@@ -12,7 +12,7 @@ import numpy as np
 
 from chaosbench.errors import InvalidForecastError, UnsupportedError
 from chaosbench.forecasters import Forecast
-from chaosbench.trajectories import FloatArray
+from chaosbench.trajectories import FloatArray, fill_gaps
 
 __all__ = ["Piece", "checked", "follow", "joined", "right_hand_side", "seen"]
 
@@ -21,15 +21,13 @@ Piece = tuple[FloatArray, FloatArray | None]
 
 
 def seen(values: FloatArray, gaps: bool) -> FloatArray:
-    """Return a copy of what came; lost samples are filled unless the forecaster takes gaps."""
-    from chaosbench.datasets._corruption import fill_gaps
-
+    """Return a copy of the samples; gaps are filled unless the forecaster handles them."""
     copy = values.copy()
     return copy if gaps else fill_gaps(copy)
 
 
 def checked(result: Any, context: FloatArray, horizon: int) -> Piece:
-    """Return a forecast's values and samples, if it is one of the right shape."""
+    """Return the values and samples of a forecast; refuse one of another type or shape."""
     if not isinstance(result, Forecast):
         raise InvalidForecastError(
             f"predict must return a chaosbench Forecast, not {type(result).__name__}"
@@ -44,7 +42,7 @@ def checked(result: Any, context: FloatArray, horizon: int) -> Piece:
 
 
 def joined(pieces: list[Piece], *, axis: int) -> dict[str, FloatArray]:
-    """Join forecasts along windows or steps; samples where every piece has as many."""
+    """Join forecasts along windows or steps; samples only if all pieces have equally many."""
     values = np.concatenate([v for v, _ in pieces], axis=axis)
     drawn = [s for _, s in pieces if s is not None]
     if len(drawn) < len(pieces) or len({len(s) for s in drawn}) > 1:
@@ -61,10 +59,10 @@ def follow(
     observe: Callable[[], FloatArray],
     gaps: bool,
 ) -> dict[str, FloatArray]:
-    """Forecast from observation to observation; what lies between two of them is never seen.
+    """Forecast from one observation to the next.
 
-    The context ``(n, C, d)`` slides along and keeps its length. Its gaps are filled for forecasters
-    that do not handle them; the forecasts themselves are not fed back.
+    The context ``(n, C, d)`` slides along and keeps its length. Between two observations it has
+    gaps, which are filled for forecasters that do not handle them; forecasts are not fed back.
     """
     pieces = []
     for begin in range(0, horizon, every):
@@ -77,7 +75,7 @@ def follow(
 
 
 def right_hand_side(predictor: Any, states: FloatArray, *, discrete: bool, name: str) -> FloatArray:
-    """Return the right-hand side that was found at states ``(w, H, d)``, next states of a map."""
+    """Return the right-hand side found, at states ``(w, H, d)``; the next states, for a map."""
     method = "next_state" if discrete else "vector_field"
     if not callable(getattr(predictor, method, None)):
         raise UnsupportedError(

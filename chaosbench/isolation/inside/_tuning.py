@@ -1,8 +1,8 @@
 """Choosing settings on the training trajectory alone.
 
-Runs inside the forecaster's process, which holds no truth: candidates are fitted to the first four
-fifths of the training data and asked about the last what the exam will ask, and the one that does
-best by the score that the task ranks by wins. Nothing of the exam enters.
+Runs inside the forecaster's process, which holds no truth. Candidates are fitted to the first four
+fifths of the training data and asked about the last fifth what the exam will ask. The candidate
+with the best score wins, by the score that ranks the task. Nothing of the exam enters.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ __all__ = ["ASKED", "Question", "search", "tune"]
 VALIDATION = 0.2
 WINDOWS = 8
 RUNS = 3
-"""Free runs of a candidate, where the climate is asked for."""
+"""Free runs of a candidate where the climate is asked for."""
 
 STENCIL = (4 / 5, -1 / 5, 4 / 105, -1 / 280)
 """Central differences of eighth order, at distances of one to four samples."""
@@ -45,16 +45,17 @@ def search(
     """Return the best settings found, and how many were tried: the defaults and `count` others.
 
     A space maps settings to the values worth trying, in order, such as ``{"units": (200, 500)}``.
-    A quarter of the candidates is drawn at random; each later one is a neighbour of the best so
-    far, one value of one setting away, or of the next best where it has none left. A space with no
-    more combinations than `count` is gone through in full. Why so: docs/adr/0011-tuning.md.
+    A quarter of the candidates is drawn at random. Each later one is a neighbour of the best so
+    far, one value of one setting away, or of the next best where the best has no neighbour left. A
+    space with no more combinations than `count` is searched in full. The reasons are in
+    docs/adr/0011-tuning.md.
 
     Args:
         space: setting to its values.
         count: candidates besides the defaults.
         seed: of the draws.
         attempt: scores settings, higher is better; the defaults are ``{}``.
-        deadline: on the monotonic clock; the candidate under way is finished.
+        deadline: on the monotonic clock; a candidate that has begun is finished.
 
     """
     names = sorted(space)
@@ -90,7 +91,7 @@ class Question:
 
     Attributes:
         context, horizon: in samples; shortened to what the training data allow.
-        ranked: window score, such as ``vpt@0.4``; its registration says which direction is better.
+        ranked: window score, such as ``vpt@0.4``; its metric says which direction is better.
         asks, learn, dropped: as in `Task`.
         observe_every: steps between the observations that arrive; 0 for none.
         discrete: the equation asked for is that of a map.
@@ -122,8 +123,8 @@ def tune(
 ) -> tuple[dict[str, Any], int]:
     """Return the settings that answer best on held-out training data, and how many were tried.
 
-    Valid prediction times are averaged over windows, because their median does not tell apart
-    settings that fail alike; of any other score the median counts, as it does on the leaderboard.
+    Valid prediction times are averaged over windows, because their median cannot tell apart
+    settings that fail alike. Any other score counts with its median, as on the leaderboard.
 
     Args:
         chosen: the forecaster's class; its ``search_space`` says what may vary.
@@ -207,7 +208,7 @@ def _exercise(train: Trajectories, question: Question) -> tuple[Answer, Judge]:
 
 
 def _worlds(train: Trajectories, question: Question) -> tuple[Answer, Judge]:
-    """Do as `_exercise`, where every context is a world of its own and all there is to learn."""
+    """Do the same as `_exercise` where each context is all that there is to learn from."""
     steps = train.values.shape[1]
     horizon = min(question.horizon, steps - question.context)
     if horizon < 1:
@@ -253,7 +254,7 @@ def _errors(
     context: FloatArray,
     scale: FloatArray,
 ) -> FloatArray:
-    """Return the score of each window, ``(w,)``; where the truth is a gap nothing is scored."""
+    """Return the score of each window, ``(w,)``; gaps in the truth count as no error."""
     made = np.where(np.isnan(truth), 0.0, made)
     truth = np.where(np.isnan(truth), 0.0, truth)
     name, _, threshold = question.ranked.partition("@")

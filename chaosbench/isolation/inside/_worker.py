@@ -1,13 +1,13 @@
 """The forecaster's process: it gets arrays, gives a forecast, and never holds the truth.
 
-Run by `_process` with two pipe descriptors; the first message says what the process may use and
-read, each further one is a request:
+Run by `isolation.process` with two pipe descriptors. The first message says what the process may
+use and read; each further one is a request:
 
     forecast  fit to ``train``, forecast from ``context``: ``values``, perhaps ``samples``
     tune      choose settings on ``train`` alone: ``config`` in the header
     analyse   fit to ``train``, run freely from ``context``, alone and as twins; see `_free_run`
 
-It lives for many cells, because importing a deep-learning library takes seconds.
+It serves many cells, because importing a deep-learning library takes seconds.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ from typing import Any
 
 import numpy as np
 
-from chaosbench.errors import ForecastFailure
+from chaosbench.errors import ForecastFailure, InvalidForecastError
 from chaosbench.forecasters import registry as forecasters
-from chaosbench.isolation._equation_lines import shortened
+from chaosbench.isolation._text import shortened
 from chaosbench.isolation._wire import MORE, READY, ProtocolError, read_message, write_message
 from chaosbench.isolation.inside._answers import (
     Piece,
@@ -40,6 +40,7 @@ from chaosbench.isolation.inside._answers import (
     right_hand_side,
     seen,
 )
+from chaosbench.isolation.inside._free_run import explore
 from chaosbench.isolation.plugins import load_plugin
 from chaosbench.isolation.sandbox import confine
 from chaosbench.trajectories import FloatArray, Trajectories
@@ -61,7 +62,7 @@ def main(source: int, sink: int) -> None:
             job, arrays = read_message(source)
             begin = partial(write_message, sink, {"status": READY})
             header, found = _serve(job, arrays, memory, begin, partial(_observe, source, sink))
-            write_message(sink, header, **found)
+            write_message(sink, header, found)
     except ProtocolError:
         return
 
@@ -79,9 +80,9 @@ def _serve(
     begin: Callable[[], None],
     observe: Callable[[], FloatArray],
 ) -> tuple[dict[str, Any], Arrays]:
-    """Do what is asked once; whatever goes wrong is a status.
+    """Serve one request; whatever goes wrong becomes a status.
 
-    Before the work begins `begin` is called: imports are no part of a cell's time.
+    `begin` is called after the imports and before the work, when the cell's clock starts.
     """
     try:
         for path in job["plugins"]:
@@ -136,18 +137,19 @@ def _forecast(
 ) -> Arrays:
     if job["learn"] == "train":
         return _arrays(*_fit_and_predict(forecaster, train, context, job, header))
-    pieces = [  # every context is a world of its own
+    pieces = [  # each context is all that there is to learn from
         _fit_and_predict(
             forecaster, Trajectories(window[np.newaxis], job["dt"]), window[np.newaxis], job, header
         )
         for window in context
     ]
-    header["equations"] = []  # the last window's would stand for all
+    header["equations"] = []  # those of the last window would stand for all
     return joined(pieces, axis=0)
 
 
 def _tune(chosen: Any, job: dict[str, Any], train: Trajectories, header: Any) -> Arrays:
     """Choose settings on the training data; this process has no context of the exam yet."""
+    # brings the metrics along, which no other request needs
     from chaosbench.isolation.inside._tuning import ASKED, Question, tune
 
     start = time.perf_counter()
@@ -163,8 +165,6 @@ def _tune(chosen: Any, job: dict[str, Any], train: Trajectories, header: Any) ->
 def _analyse(
     forecaster: Any, job: dict[str, Any], train: Trajectories, context: FloatArray, header: Any
 ) -> Arrays:
-    from chaosbench.isolation.inside._free_run import explore
-
     start = time.perf_counter()
     if job["learn"] != "train":
         train = Trajectories(context[:1], job["dt"])
@@ -182,12 +182,11 @@ def _analyse(
 
 
 def _audited(predictor: Any) -> Arrays:
-    """Return the audit of a Koopman model, of those predictors that have one."""
-    from chaosbench.errors import InvalidForecastError
-    from chaosbench.forecasters.koopman.audit import Audit
-
+    """Return the audit of a Koopman model, if the predictor has one."""
     if not callable(getattr(predictor, "audit", None)):
         return {}
+    from chaosbench.forecasters.koopman.audit import Audit
+
     made = predictor.audit()
     if not isinstance(made, Audit):
         raise InvalidForecastError(f"audit must return an Audit, not {type(made).__name__}")
@@ -202,7 +201,7 @@ def _audited(predictor: Any) -> Arrays:
 
 
 def _fit(forecaster: Any, train: Trajectories, job: dict[str, Any], header: Any) -> Any:
-    """Fit once, adding the time to the header."""
+    """Fit once and add the time to the header."""
     start = time.perf_counter()
     predictor = forecaster.fit(train, seed=job["seed"])
     header["fit_seconds"] = header.get("fit_seconds", 0.0) + time.perf_counter() - start
@@ -211,9 +210,7 @@ def _fit(forecaster: Any, train: Trajectories, job: dict[str, Any], header: Any)
 
 
 def _equations(predictor: Any) -> list[str]:
-    """Return the lines that a predictor shows its equations in, as far as they are kept."""
-    from chaosbench.errors import InvalidForecastError
-
+    """Return the lines in which a predictor shows its equations, cut to what is kept."""
     if not callable(getattr(predictor, "equations", None)):
         return []
     lines = predictor.equations()
@@ -225,7 +222,7 @@ def _equations(predictor: Any) -> list[str]:
 def _fit_and_show(
     forecaster: Any, train: Trajectories, states: FloatArray, job: dict[str, Any], header: Any
 ) -> Arrays:
-    """Return the right-hand side that was found at states ``(w, H, d)``, and its polynomial."""
+    """Return the right-hand side found, at states ``(w, H, d)``, and its polynomial."""
     predictor = _fit(forecaster, train, job, header)
     start = time.perf_counter()
     name = type(forecaster).__name__
@@ -261,7 +258,7 @@ def _fit_and_predict(
 
 
 def _predict(predictor: Any, header: Any, context: FloatArray, horizon: int) -> Piece:
-    """Predict once, adding the time to the header."""
+    """Predict once and add the time to the header."""
     start = time.perf_counter()
     result = predictor.predict(context, horizon)
     spent = time.perf_counter() - start
@@ -277,7 +274,8 @@ def _failure(status: str, error: BaseException) -> dict[str, Any]:
 def _die_with_the_harness() -> None:
     """Ask Linux to end this process with the thread that started it, even if that is killed.
 
-    And to make what its children leave behind its own: the harness counts and ends what is below.
+    Ask it also to hand over what its children leave behind, so that the harness, which counts and
+    ends the descendants of this process, misses none.
     """
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
@@ -303,8 +301,8 @@ def _limit_memory(mib: float) -> None:
 class _Memory:
     """How far the resident size rose above what it was at `reset`, in MiB.
 
-    The process lives for many cells: what an earlier one imported is no cost of this one. Linux
-    forgets the peak when asked; elsewhere it stays that of the whole life.
+    The process serves many cells, and what an earlier one imported is no cost of this one. Linux
+    forgets the peak when asked to; elsewhere the peak is that of the process's whole life.
     """
 
     def __init__(self) -> None:
@@ -322,7 +320,7 @@ class _Memory:
         self._before = _peak_mib()
 
     def peak_mib(self) -> float:
-        return _peak_mib() - self._before
+        return max(0.0, _peak_mib() - self._before)  # the kernel's count is a few pages late
 
 
 def _peak_mib() -> float:

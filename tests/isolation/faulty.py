@@ -16,6 +16,7 @@ import numpy as np
 
 from chaosbench import Forecast
 from chaosbench.errors import DivergedError
+from chaosbench.isolation import _wire
 
 
 @dataclass(frozen=True)
@@ -292,6 +293,40 @@ class Ensemble(Good):
         noise = self.spread * generator.standard_normal(shape).cumsum(axis=2)
         samples = context[None, :, -1:] + noise
         return Forecast(samples.mean(axis=0), samples)
+
+
+@dataclass(frozen=True)
+class StopsReading(Good):
+    """Never looks at the pipe again: for another request, or for an observation."""
+
+    def fit(self, train, *, seed):
+        _wire._read = lambda *_: time.sleep(3600)
+        return self
+
+
+@dataclass(frozen=True)
+class Forges(Good):
+    """Writes an answer of its own in place of the worker's."""
+
+    header: str = "{}"
+    numbers: int = 0
+
+    def fit(self, train, *, seed):
+        text = self.header.encode()
+        answer = [len(text).to_bytes(8, "little") + text + bytes(8 * self.numbers)]
+        _wire._write = lambda sink, *_: os.write(sink, answer.pop() if answer else b"")
+        return self
+
+
+@dataclass(frozen=True)
+class Looks(Good):
+    """Forecasts how many modules of the harness its process has imported."""
+
+    def predict(self, context, horizon):
+        theirs = ("systems", "dynamics", "datasets", "tasks", "evaluation")
+        found = [m for m in sys.modules if m.startswith(tuple(f"chaosbench.{t}" for t in theirs))]
+        n, _, d = context.shape
+        return Forecast(np.full((n, horizon, d), float(len(found))))
 
 
 @dataclass(frozen=True)

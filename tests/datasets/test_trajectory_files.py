@@ -11,15 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from chaosbench.datasets._files import (
-    INDEX,
-    read_json,
-    read_trajectories,
-    sha256,
-    write_json,
-    write_trajectories,
-)
+from chaosbench.datasets._files import INDEX, read_trajectories, write_trajectories
 from chaosbench.errors import CorruptDataError, InputError
+from chaosbench.files import sha256
 from chaosbench.trajectories import Trajectories
 
 names = st.text(string.ascii_letters + "_θ0123456789", min_size=1, max_size=8).filter(
@@ -134,25 +128,3 @@ class TestCorruption:
         with pytest.raises(CorruptDataError, match=message) as caught:
             read(path)
         assert str(path) in str(caught.value)
-
-
-class TestJson:
-    def test_round_trip(self, tmp_path):
-        path = tmp_path / "a" / "b.json"
-        content = {"b": [1, 2.5, None], "a": {"θ": "x"}}
-        write_json(path, content)
-        assert read_json(path) == content
-        assert [p.name for p in path.parent.iterdir()] == ["b.json"]
-
-    @pytest.mark.parametrize("text", ["", "{", "[1, 2]", '{"a": NaN}', '{"a": Infinity}', "3"])
-    def test_what_is_no_object_is_refused(self, tmp_path, text):
-        path = tmp_path / "b.json"
-        path.write_text(text)
-        with pytest.raises(CorruptDataError, match=r"b\.json"):
-            read_json(path)
-
-    def test_bytes_that_are_no_text(self, tmp_path):
-        path = tmp_path / "b.json"
-        path.write_bytes(b"\xff\xfe\x00")
-        with pytest.raises(CorruptDataError, match=r"b\.json"):
-            read_json(path)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import chaosbench as cb
-from chaosbench.evaluation.scoring._equation import arrays_of, monomials_of, polynomial
+from chaosbench.systems.monomials import arrays_of, monomials_of, polynomial
 
 
 @pytest.mark.parametrize("name", ["lorenz", "rossler", "henon", "lorenz96", "logistic", "dadras"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 import time
 from dataclasses import replace
@@ -11,10 +12,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from chaosbench.datasets._files import read_trajectories
+from chaosbench.datasets import read_trajectories
 from chaosbench.evaluation import run, spec_of
-from chaosbench.evaluation._runner import Cell
-from chaosbench.isolation.process import Budget, WorkerProcess
+from chaosbench.evaluation._cell import Cell
+from chaosbench.isolation.outcome import Budget
+from chaosbench.isolation.process import WorkerProcess
 from chaosbench.isolation.sandbox import confinement, readable
 from chaosbench.tasks import registry
 
@@ -112,6 +114,131 @@ def test_a_flood_of_output_is_swallowed(worker):
 def test_the_process_outlives_a_cell(worker):
     asked = [worker.run(job("counts"), TRAIN, CONTEXT).values[0, 0, 0] for _ in range(3)]
     assert asked == [1.0, 2.0, 3.0]
+
+
+def test_another_forecaster_gets_another_process(worker):
+    """What a plugin leaves behind in memory serves no other forecaster."""
+    pids = []
+    for name in ("good", "good", "counts", "persistence", "climatology", "good"):
+        plugins = [] if name in ("persistence", "climatology") else [FAULTY]
+        asked = job(name) | {"plugins": plugins}
+        assert worker.run(asked, TRAIN, CONTEXT).status == "ok"
+        pids.append(worker._alive.pid)
+    first, again, other, own, shared, last = pids
+    assert again == first
+    assert own == shared  # forecasters of the package share one
+    assert len({first, other, own, last}) == 4
+
+
+def test_an_installed_plugin_gets_a_process_of_its_own():
+    from chaosbench.forecasters import registry as forecasters
+    from chaosbench.isolation.process import _owner
+
+    class Plugin:
+        __module__ = "somebody_else"
+
+    assert _owner({"forecaster": "persistence", "plugins": []}) == ()
+    assert _owner({"forecaster": "not_there", "plugins": []}) == ("not_there",)
+    assert _owner({"forecaster": "persistence", "plugins": ["p.py"]}) == ("persistence", "p.py")
+    forecasters.add("installed_plugin", Plugin)
+    try:
+        assert _owner({"forecaster": "installed_plugin", "plugins": []}) == ("installed_plugin",)
+    finally:
+        del forecasters._values["installed_plugin"]
+
+
+@pytest.mark.parametrize("samples", [200, 200_000])  # as much as a pipe holds, and more
+def test_a_process_that_stops_reading_is_a_timeout(worker, monkeypatch, samples):
+    from chaosbench.isolation import process as module
+
+    train = np.zeros((1, samples, 2))
+    assert worker.run(job("stops_reading"), TRAIN, CONTEXT).status == "ok"
+    monkeypatch.setattr(module, "STARTING_SECONDS", 1.0)
+    start = time.monotonic()
+    outcome = worker.run(job("stops_reading"), train, CONTEXT)
+    assert time.monotonic() - start < 5.0
+    assert (outcome.status, outcome.message) == ("timeout", "its process was not ready after 1 s")
+    monkeypatch.undo()
+    assert worker.run(job("good"), train, CONTEXT).status == "ok"
+
+
+def test_a_process_that_is_deaf_to_observations_is_a_timeout():
+    worker = WorkerProcess(Budget(seconds=1.0))
+    arrivals = np.zeros((4, len(CONTEXT), 2))
+    try:
+        asked = job("stops_reading") | {"observe_every": 2}
+        outcome = worker.run(asked, TRAIN, CONTEXT, observations=arrivals)
+        assert outcome.status == "timeout"
+        assert "longer than 1 s" in outcome.message
+    finally:
+        worker.close()
+
+
+COSTS = {"fit_seconds": 0, "predict_seconds": 0, "cpu_seconds": 0, "peak_memory_mib": 0}
+SHAPES = {"values": [3, HORIZON, 2]}
+
+
+def forged(worker, **header):
+    header = {"status": "ok", "arrays": SHAPES} | COSTS | header
+    text, numbers = json.dumps(header), 3 * HORIZON * 2 if header["arrays"] else 0
+    return worker.run(job("forges", header=text, numbers=numbers), TRAIN, CONTEXT)
+
+
+def test_an_answer_is_believed_only_if_it_is_one(worker):
+    assert forged(worker).status == "ok"  # the forgery works: what follows is refused for a reason
+    for wrong, words in (
+        ({"arrays": SHAPES | {"samples": [0, 3, HORIZON, 2]}}, "its samples have the shape (0, "),
+        ({"arrays": {"values": [3, 2, HORIZON]}}, "expected (w, H, d) = (3, 10, 2)"),
+        ({"arrays": {"values": [0, 10**30]}}, "too large for any memory"),
+        ({"arrays": {"values": [True, 60, True]}}, "whose length is not a length"),
+        ({"status": "timeout"}, "its status is 'timeout'"),
+        ({"status": ["ok"]}, "its status is of type list"),
+        ({"status": "crashed"}, "it holds arrays although its status is 'crashed'"),
+        ({"fit_seconds": -4029}, "its fit_seconds is no number from 0"),
+        ({"fit_seconds": float("nan")}, "NaN is not a JSON number"),
+        ({"cpu_seconds": float("inf")}, "Infinity is not a JSON number"),
+        ({"cpu_seconds": 10**400}, "its cpu_seconds is no number from 0"),
+        ({"peak_memory_mib": True}, "its peak_memory_mib is of type bool"),
+        ({"message": ["a"]}, "its message is of type list"),
+        ({"equations": "x0' = 0"}, "its equations are not a list of text"),
+    ):
+        outcome = forged(worker, **wrong)
+        assert outcome.status == "invalid", wrong
+        assert words in outcome.message
+        assert outcome.values is None
+    assert worker.run(job("good"), TRAIN, CONTEXT).status == "ok"
+
+
+def test_a_message_can_be_written_down(worker):
+    message = "a\ud800b\n\x1b[31m\u202e" + "x" * 1000
+    outcome = forged(worker, status="unsupported", message=message, arrays={})
+    assert outcome.status == "unsupported"
+    assert outcome.message == "a b  [31m " + "x" * 489 + "…"
+    assert outcome.message.encode()
+
+
+def test_a_deeply_nested_header_is_no_answer(worker):
+    deep = '{"arrays": {}, "status": ' + "[" * 100_000 + "]" * 100_000 + "}"
+    outcome = worker.run(job("forges", header=deep), TRAIN, CONTEXT)
+    assert outcome.status == "invalid"
+    assert "an unreadable header" in outcome.message
+
+
+@pytest.mark.parametrize("module", ["_worker", "_tuning", "_free_run"])
+def test_the_process_imports_nothing_of_the_harness(module):
+    code = (
+        f"import sys, chaosbench.isolation.inside.{module}\n"
+        "theirs = {'systems', 'dynamics', 'datasets', 'tasks', 'evaluation'}\n"
+        "parts = {m.split('.')[1] for m in sys.modules if m.startswith('chaosbench.')}\n"
+        "assert not parts & theirs, parts & theirs\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_it_imports_nothing_of_the_harness_for_a_request_either(worker):
+    gappy = np.where(np.arange(200)[:, None] == 7, np.nan, TRAIN)
+    assert (worker.run(job("looks"), gappy, CONTEXT).values == 0.0).all()
 
 
 def test_costs_are_those_of_the_process(worker):
@@ -218,7 +345,7 @@ def test_the_truth_is_not_in_the_address_space(tmp_path):
     """Search the worker's memory for a marker that only the truth contains."""
     from chaosbench.datasets import open_dataset
     from chaosbench.evaluation import plan, run, spec_of
-    from chaosbench.evaluation.exam._read import load_exam
+    from chaosbench.evaluation.exam import load_exam
     from chaosbench.tasks import registry
 
     task = registry["forecast/henon-v1"]

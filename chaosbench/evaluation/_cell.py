@@ -1,0 +1,50 @@
+"""The Cell: one forecaster on one task with one seed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from chaosbench.evaluation._spec import ForecasterSpec
+from chaosbench.evaluation.exam import LABEL
+from chaosbench.provenance import digest
+from chaosbench.tasks import Task
+
+__all__ = ["BASELINES", "CEILING", "Cell"]
+
+BASELINES = ("persistence", "climatology", "parroting")
+"""In every run, because they are what a number means something against."""
+
+CEILING = ForecasterSpec(name=LABEL, config={}, label=LABEL)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One forecaster on one task with one seed, its settings searched among `tune` candidates."""
+
+    task: Task
+    spec: ForecasterSpec
+    seed: int
+    privileged: bool = False
+    tune: int = 0
+
+    @property
+    def label(self) -> str:
+        """What the leaderboard calls the forecaster: tuned and default are different entries."""
+        return f"{self.spec.label} (tuned {self.tune})" if self.tune else self.spec.label
+
+    @property
+    def id(self) -> str:
+        """File name of the cell: readable, and ending in a hash of all that decides it."""
+        decides = {
+            "task": self.task.id,
+            "dataset": self.task.dataset.hash,
+            "forecaster": self.spec.name,
+            "config": dict(self.spec.config),
+            "plugins": [source for _, source in self.spec.plugins],
+            "seed": self.seed,
+            "tune": self.tune,
+        }
+        return (
+            f"{self.task.id.replace('/', '-')}--{self.spec.name.replace(' ', '-')}"
+            f"--{digest(decides, 12)}"
+        )

@@ -1,0 +1,175 @@
+"""The worker processes of a run, and what they make of its cells."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import asdict
+
+import numpy as np
+
+from chaosbench.datasets import StoredDataset, generate
+from chaosbench.evaluation._cell import Cell
+from chaosbench.evaluation._record import Record
+from chaosbench.evaluation._request import Server, ask
+from chaosbench.evaluation._store import Answer, RunDirectory
+from chaosbench.evaluation.exam import Exam, cache_directory, load_exam, perfect_forecast
+from chaosbench.evaluation.scoring import score
+from chaosbench.isolation.cluster import Cluster, RemoteProcess
+from chaosbench.isolation.outcome import Budget, Outcome
+from chaosbench.isolation.process import WorkerProcess
+from chaosbench.isolation.sandbox import confinement
+from chaosbench.provenance import environment, versions
+from chaosbench.systems import registry as systems
+from chaosbench.systems.monomials import arrays_of, monomials_of
+from chaosbench.tasks import Task
+from chaosbench.trajectories import FloatArray, Trajectories
+
+__all__ = ["Crew"]
+
+
+class Stopped(Exception):
+    """The run was interrupted; the cell did not happen."""
+
+
+class Crew:
+    """The worker processes of one run, one to a thread."""
+
+    def __init__(
+        self, budget: Budget, home: RunDirectory | None, cluster: Cluster | None = None
+    ) -> None:
+        self.budget = budget
+        self.home = home
+        self.cluster = cluster
+        self._local = threading.local()
+        self._workers: list[Server] = []
+        self._stopping = threading.Event()
+        self._locks: dict[str, threading.Lock] = {}
+        self._verified: dict[tuple[str, str], StoredDataset] = {}
+        self._guard = threading.Lock()
+
+    def stop(self) -> None:
+        """End every process; cells under way are given up."""
+        self._stopping.set()
+        for worker in self._workers:
+            worker.retire()
+
+    def close(self) -> None:
+        """Clean up behind the processes, once no thread uses them any more."""
+        for worker in self._workers:
+            worker.close()
+
+    def work(self, cell: Cell) -> Record:
+        """Run one cell to its Record and keep it."""
+        if self._stopping.is_set():
+            raise Stopped
+        with self._guard:
+            lock = self._locks.setdefault(cell.task.id, threading.Lock())
+        with lock:  # two cells of one task must not make its dataset at the same time
+            stored = self._dataset(cell.task)
+        exam = load_exam(stored, cell.task)
+        if cell.privileged:
+            outcome = ceiling(cell.task, exam)
+        else:
+            outcome = ask(self._worker(), cell, exam, self.budget.seconds)
+        if self._stopping.is_set():
+            raise Stopped
+        record, answer = _record(cell, exam, outcome, stored, self.budget)
+        if self.home is not None:
+            self.home.put(cell.id, record, answer)
+        return record
+
+    def _worker(self) -> Server:
+        if not hasattr(self._local, "worker"):
+            self._local.worker = (
+                WorkerProcess(self.budget)
+                if self.cluster is None
+                else RemoteProcess(self.cluster.executor, self.budget)
+            )
+            with self._guard:
+                self._workers.append(self._local.worker)
+                if self._stopping.is_set():
+                    raise Stopped
+        worker: Server = self._local.worker
+        return worker
+
+    def _dataset(self, task: Task) -> StoredDataset:
+        """Make a task's dataset, or check that it is whole, once a run."""
+        known = task.id, task.dataset.hash
+        if known not in self._verified:
+            cached = cache_directory() / task.dataset.hash
+            place = cached if self.home is None else self.home.data(task.id)
+            self._verified[known] = generate(task.dataset, place)
+        return self._verified[known]
+
+
+def _record(
+    cell: Cell, exam: Exam, outcome: Outcome, stored: StoredDataset, budget: Budget
+) -> tuple[Record, Answer | None]:
+    values: FloatArray | None = outcome.values
+    scores: dict[str, float] = {}
+    windows: dict[str, tuple[float, ...]] = {}
+    answer = None
+    if values is not None:
+        found = monomials_of(outcome.polynomial, exam.truth.shape[2])
+        scores, windows = score(cell.task, exam, values, outcome.samples, found)
+        names = systems[cell.task.system].variables
+        variables = tuple(names[i] for i in exam.observed)
+        forecast = Trajectories(values, exam.dt, variables, exam.context_end + exam.dt)
+        answer = Answer(forecast, outcome.samples, None if found is None else outcome.polynomial)
+    record = Record(
+        task=cell.task.id,
+        system=cell.task.system,
+        forecaster=cell.label,
+        config=outcome.config or cell.spec.config,
+        seed=cell.seed,
+        exam_seed=cell.task.dataset.seed,
+        status=outcome.status,
+        message=outcome.message,
+        privileged=cell.privileged,
+        scores=scores,
+        window_scores=windows,
+        **outcome.costs,
+        equations=outcome.equations,
+        provenance={
+            "dataset": stored.hash,
+            "fingerprint": systems[cell.task.system].fingerprint,
+            "ranked": cell.task.ranked,
+            "lyapunov_exponent": exam.lyapunov_exponent,
+            "horizon_lyapunov": exam.horizon * exam.clock,
+            "certified_lyapunov": None
+            if exam.certified_steps is None
+            else [float(v) for v in exam.certified_steps * exam.clock],
+            "budget": asdict(budget),
+            "tuned": {"asked": cell.tune, "tried": outcome.tried} if cell.tune else None,
+            "plugins": dict(cell.spec.plugins),
+            "versions": versions("darts", "reservoirpy", "pysindy", "scikit-learn"),
+            "environment": environment(),
+            "confinement": confinement(),
+        },
+    )
+    return record, answer
+
+
+def ceiling(task: Task, exam: Exam) -> Outcome:
+    """Answer an exam with the true equation."""
+    if task.asks == "equation":
+        return Outcome("ok", values=exam.truth, polynomial=arrays_of(exam.equation))
+    values = perfect_forecast(
+        task.dataset.test_system(task.system),
+        _privileged_context(exam),
+        exam.context_end,
+        exam.dt,
+        exam.horizon,
+        noise=exam.noise,
+        observations=exam.observations,
+    )[..., list(exam.observed)]
+    return Outcome("ok" if np.isfinite(values).all() else "diverged", values=values)
+
+
+def _privileged_context(exam: Exam) -> FloatArray:
+    """What the ceiling starts from: all variables, with the noise that forecasters have.
+
+    Clean observations of one variable determine the rest (Takens), so a partial view costs the
+    true equation nothing; gaps leave the last sample, which is all that a clean state takes.
+    """
+    return exam.context if exam.noise.any() else exam.clean_context
