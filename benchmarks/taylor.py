@@ -90,26 +90,26 @@ def main(rounds: int) -> None:
 
 def certify(rounds: int) -> None:
     """Time the generation of each lite dataset with and without certificates."""
-    from chaosbench.datasets import _generate
+    from chaosbench.datasets import _truth
     from chaosbench.dynamics.certify import Certificate
     from chaosbench.tasks import registry, suites
 
     def unchecked(*_, **__):
         return Certificate(None)
 
-    checked = _generate.certified_until
+    checked = _truth.certified_until
     total = np.zeros((2, rounds))
     for task in suites["lite-v1"].tasks:
         data = registry[task].dataset
         system, pace = data.systems[0], data.pace(data.systems[0])
-        _generate.make_split(data, system, "train", pace)
+        _truth.make_split(data, system, "train", pace)
         seconds = np.empty((2, rounds))
         for k in range(rounds):
             for which, function in enumerate((unchecked, checked)):
-                _generate.certified_until = function
+                _truth.certified_until = function
                 start = time.perf_counter()
                 for split in ("train", "test"):
-                    made = _generate.make_split(data, system, split, pace)
+                    made = _truth.make_split(data, system, split, pace)
                 seconds[which, k] = time.perf_counter() - start
         total += seconds
         until = made.certified_until * pace.lyapunov_exponent

@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 from chaosbench.datasets._files import read_trajectories, write_trajectories
-from chaosbench.datasets._generate import (
-    StoredDataset,
-    generate,
-    open_dataset,
-    verify,
-)
+from chaosbench.datasets._generate import generate
 from chaosbench.datasets._recipe import Clock, Dataset, Pace
+from chaosbench.datasets._store import StoredDataset, open_dataset, verify
 
 __all__ = [
     "Clock", "Dataset", "Pace", "StoredDataset", "generate", "open_dataset", "read_trajectories",

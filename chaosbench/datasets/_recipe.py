@@ -13,7 +13,7 @@ from chaosbench.provenance import digest
 from chaosbench.systems import DelaySystem, FieldSystem, System
 from chaosbench.systems import registry as systems
 
-__all__ = ["FORMAT", "Clock", "Dataset", "Pace"]
+__all__ = ["FORMAT", "SPLITS", "Clock", "Dataset", "Pace", "Split"]
 
 FORMAT = 2
 """Version of what a recipe means; raised when the same recipe would make other numbers."""
@@ -22,6 +22,11 @@ FIELD_FORMAT = 3
 """The same for recipes with fields, which collocation follows now."""
 
 Clock = Literal["fastest", "period", "lyapunov"]
+
+
+Split = Literal["train", "test", "context", "observations"]
+SPLITS: tuple[Split, ...] = ("train", "test", "context", "observations")
+"""What a dataset is made of; a number in it seeds its trajectories."""
 
 
 @dataclass(frozen=True)

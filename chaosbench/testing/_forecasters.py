@@ -12,22 +12,24 @@ import numpy as np
 
 from chaosbench.errors import ForecastFailure
 from chaosbench.forecasters import Forecast, Forecaster, Predictor
+from chaosbench.testing._check import Checks, require
 from chaosbench.trajectories import FloatArray, Trajectories
 
 __all__ = ["check_forecaster", "forecaster_checks"]
 
 Check = Callable[..., None]
 
+check: Checks[Check] = Checks(lambda forecaster: type(forecaster).__name__)
+
 _DT = 0.02
 _TRAIN = 800
 _CONTEXT = 60
 _HORIZON = 12
-_CHECKS: list[Check] = []
 
 
 def forecaster_checks() -> list[Check]:
     """Return the single checks; each is called as ``check(forecaster, d=3)``."""
-    return list(_CHECKS)
+    return list(check.all)
 
 
 def check_forecaster(forecaster: Forecaster, *, d: int = 3) -> None:
@@ -46,34 +48,8 @@ def check_forecaster(forecaster: Forecaster, *, d: int = 3) -> None:
         >>> check_forecaster(Persistence())
 
     """
-    for check in _CHECKS:
-        check(forecaster, d=d)
-
-
-def _check(function: Check) -> Check:
-    """Register a check; whatever the forecaster raises inside becomes its failure."""
-
-    @functools.wraps(function)
-    def wrapped(forecaster: Forecaster, *, d: int = 3) -> None:
-        try:
-            function(forecaster, d=d)
-        except AssertionError as failure:
-            raise AssertionError(
-                f"{function.__name__}: {type(forecaster).__name__} {failure}"
-            ) from failure
-        except Exception as error:
-            raise AssertionError(
-                f"{function.__name__}: {type(forecaster).__name__} raised "
-                f"{type(error).__name__}: {error}"
-            ) from error
-
-    _CHECKS.append(wrapped)
-    return wrapped
-
-
-def _require(condition: bool, sentence: str) -> None:
-    if not condition:
-        raise AssertionError(sentence)
+    for one in check.all:
+        one(forecaster, d=d)
 
 
 # --- synthetic data -----------------------------------------------------------------------------
@@ -130,7 +106,7 @@ def _henon(steps: int) -> FloatArray:
 
 def _fit(forecaster: Forecaster, train: Trajectories, seed: int = 0) -> Predictor:
     predictor = forecaster.fit(train, seed=seed)
-    _require(
+    require(
         callable(getattr(predictor, "predict", None)),
         f"returned {type(predictor).__name__} from fit, which has no method predict",
     )
@@ -140,19 +116,19 @@ def _fit(forecaster: Forecaster, train: Trajectories, seed: int = 0) -> Predicto
 def _predict(predictor: Predictor, context: FloatArray, horizon: int) -> FloatArray:
     """Forecast and check the type and the shape of what comes back."""
     forecast = predictor.predict(context, horizon)
-    _require(
+    require(
         isinstance(forecast, Forecast),
         f"returned {type(forecast).__name__} from predict instead of a Forecast",
     )
     values = np.asarray(forecast.values)
     expected = (len(context), horizon, context.shape[2])
-    _require(
+    require(
         values.shape == expected,
         f"returned values of shape {values.shape} where (n, H, d) = {expected} was expected",
     )
-    _require(values.dtype.kind == "f", f"returned values of type {values.dtype}, not real numbers")
+    require(values.dtype.kind == "f", f"returned values of type {values.dtype}, not real numbers")
     if forecast.samples is not None:
-        _require(
+        require(
             forecast.samples.ndim == 4 and forecast.samples.shape[1:] == expected,
             f"returned samples of shape {forecast.samples.shape} where (m, n, H, d) ends in "
             f"{expected}",
@@ -172,16 +148,16 @@ def _same(a: FloatArray, b: FloatArray, *, relative: float = 0.0) -> bool:
 # --- the checks ---------------------------------------------------------------------------------
 
 
-@_check
-def check_configuration(forecaster: Forecaster, *, d: int) -> None:  # noqa: ARG001
+@check
+def check_configuration(forecaster: Forecaster, *, d: int = 3) -> None:  # noqa: ARG001
     """The configuration is a frozen dataclass that JSON can carry and that rebuilds itself."""
     kind = type(forecaster)
-    _require(
+    require(
         dataclasses.is_dataclass(forecaster) and not isinstance(forecaster, type),
         "is not an instance of a dataclass",
     )
     parameters: Any = getattr(kind, "__dataclass_params__", None)
-    _require(parameters is not None and parameters.frozen, "is not a frozen dataclass")
+    require(parameters is not None and parameters.frozen, "is not a frozen dataclass")
     settings = {
         field.name: getattr(forecaster, field.name) for field in dataclasses.fields(forecaster)
     }
@@ -195,63 +171,63 @@ def check_configuration(forecaster: Forecaster, *, d: int) -> None:  # noqa: ARG
             for name, value in carried.items()
         }
     )
-    _require(rebuilt == forecaster, "is not equal to itself after a round trip through JSON")
+    require(rebuilt == forecaster, "is not equal to itself after a round trip through JSON")
 
 
-@_check
-def check_shape(forecaster: Forecaster, *, d: int) -> None:
+@check
+def check_shape(forecaster: Forecaster, *, d: int = 3) -> None:
     """Five contexts give real values (n, H, d)."""
     train, context, _ = _flow(d)
     _predict(_fit(forecaster, train), context, _HORIZON)
 
 
-@_check
-def check_finite_on_clean_data(forecaster: Forecaster, *, d: int) -> None:
+@check
+def check_finite_on_clean_data(forecaster: Forecaster, *, d: int = 3) -> None:
     """The first step is finite on clean data from the attractor that was trained on."""
     train, context, _ = _flow(d)
     first = _predict(_fit(forecaster, train), context, _HORIZON)[:, 0]
-    _require(bool(np.isfinite(first).all()), "forecast non-finite numbers in its first step")
+    require(bool(np.isfinite(first).all()), "forecast non-finite numbers in its first step")
 
 
-@_check
-def check_horizon_of_one(forecaster: Forecaster, *, d: int) -> None:
+@check
+def check_horizon_of_one(forecaster: Forecaster, *, d: int = 3) -> None:
     """A horizon of one step works."""
     train, context, _ = _flow(d)
     _predict(_fit(forecaster, train), context, 1)
 
 
-@_check
-def check_single_context(forecaster: Forecaster, *, d: int) -> None:
+@check
+def check_single_context(forecaster: Forecaster, *, d: int = 3) -> None:
     """A batch of one context works."""
     train, context, _ = _flow(d)
     _predict(_fit(forecaster, train), context[:1], _HORIZON)
 
 
-@_check
-def check_one_variable(forecaster: Forecaster, *, d: int) -> None:  # noqa: ARG001
+@check
+def check_one_variable(forecaster: Forecaster, *, d: int = 3) -> None:  # noqa: ARG001
     """A series of one variable works."""
     train, context, _ = _flow(1)
     _predict(_fit(forecaster, train), context, _HORIZON)
 
 
-@_check
-def check_several_trajectories(forecaster: Forecaster, *, d: int) -> None:
+@check
+def check_several_trajectories(forecaster: Forecaster, *, d: int = 3) -> None:
     """Training on several trajectories works."""
     train, context, _ = _flow(d)
     pieces = train.values[0].reshape(4, _TRAIN // 4, d)
     _predict(_fit(forecaster, Trajectories(pieces, dt=_DT)), context, _HORIZON)
 
 
-@_check
-def check_map(forecaster: Forecaster, *, d: int) -> None:  # noqa: ARG001
+@check
+def check_map(forecaster: Forecaster, *, d: int = 3) -> None:  # noqa: ARG001
     """A short series of a map, sampled with dt = 1, works."""
     states = _henon(400)
     context = states[200:].reshape(2, 100, 2)[:, :_CONTEXT].copy()
     _predict(_fit(forecaster, Trajectories(states[:200], dt=1.0)), context, _HORIZON)
 
 
-@_check
-def check_constant_variable(forecaster: Forecaster, *, d: int) -> None:
+@check
+def check_constant_variable(forecaster: Forecaster, *, d: int = 3) -> None:
     """A variable that never changes does no harm to the others."""
     train, context, _ = _flow(d)
 
@@ -260,63 +236,63 @@ def check_constant_variable(forecaster: Forecaster, *, d: int) -> None:
 
     predictor = _fit(forecaster, Trajectories(with_constant(train.values), dt=_DT))
     first = _predict(predictor, with_constant(context), _HORIZON)[:, 0]
-    _require(
+    require(
         bool(np.isfinite(first).all()),
         "forecast non-finite numbers in its first step when one variable is constant",
     )
 
 
-@_check
-def check_determinism(forecaster: Forecaster, *, d: int) -> None:
+@check
+def check_determinism(forecaster: Forecaster, *, d: int = 3) -> None:
     """The same seed gives the same forecast, bit for bit; large seeds are accepted."""
     train, context, _ = _flow(d)
     seed = 2**62 + 12345
     first = _predict(_fit(forecaster, train, seed), context, _HORIZON)
     second = _predict(_fit(forecaster, train, seed), context, _HORIZON)
-    _require(_same(first, second), "gave two different forecasts with the same seed")
+    require(_same(first, second), "gave two different forecasts with the same seed")
 
 
-@_check
-def check_predict_keeps_no_state(forecaster: Forecaster, *, d: int) -> None:
+@check
+def check_predict_keeps_no_state(forecaster: Forecaster, *, d: int = 3) -> None:
     """Forecasting other contexts in between changes nothing."""
     train, context, _ = _flow(d)
     predictor = _fit(forecaster, train)
     first = _predict(predictor, context, _HORIZON)
     _predict(predictor, context[::-1].copy(), 2 * _HORIZON)
     again = _predict(predictor, context, _HORIZON)
-    _require(_same(first, again), "gave another forecast after predicting something else")
+    require(_same(first, again), "gave another forecast after predicting something else")
 
 
-@_check
-def check_inputs_unchanged(forecaster: Forecaster, *, d: int) -> None:
+@check
+def check_inputs_unchanged(forecaster: Forecaster, *, d: int = 3) -> None:
     """Training data and context are not written to, and may be read-only."""
     train, context, _ = _flow(d)
     train_before, context_before = train.values.copy(), context.copy()
     predictor = _fit(forecaster, train)
     _predict(predictor, context, _HORIZON)
-    _require(np.array_equal(train.values, train_before), "changed the training data in place")
-    _require(np.array_equal(context, context_before), "changed the context in place")
+    require(np.array_equal(train.values, train_before), "changed the training data in place")
+    require(np.array_equal(context, context_before), "changed the context in place")
     train.values.setflags(write=False)
     context.setflags(write=False)
     _predict(_fit(forecaster, train), context, _HORIZON)
 
 
-@_check
-def check_batch_independence(forecaster: Forecaster, *, d: int) -> None:
+@check
+def check_batch_independence(forecaster: Forecaster, *, d: int = 3) -> None:
     """A context is forecast the same alone as among others."""
     train, context, _ = _flow(d)
     predictor = _fit(forecaster, train)
     together = _predict(predictor, context, _HORIZON)
     for i in range(len(context)):
         alone = _predict(predictor, context[i : i + 1], _HORIZON)
-        _require(
+        require(
             _same(alone, together[i : i + 1], relative=1e-6),
             f"forecast context {i} differently alone and in a batch",
         )
 
 
-@_check
-def check_follows_the_context(forecaster: Forecaster, *, d: int) -> None:
+@check
+def check_follows_the_context(forecaster: Forecaster, *, d: int = 3) -> None:
     """The forecast continues the context and not the end of the training data.
 
     A forecast that ignores the context altogether has to be constant, as climatology is.
@@ -324,7 +300,7 @@ def check_follows_the_context(forecaster: Forecaster, *, d: int) -> None:
     train, context, truth = _flow(d)
     forecast = _predict(_fit(forecaster, train), context, _HORIZON)
     if _same(forecast, np.broadcast_to(forecast[:1], forecast.shape)):
-        _require(
+        require(
             _same(forecast, np.broadcast_to(forecast[:, :1], forecast.shape)),
             "gave the same moving forecast for different contexts",
         )
@@ -337,14 +313,14 @@ def check_follows_the_context(forecaster: Forecaster, *, d: int) -> None:
     to_truth = np.linalg.norm((first - truth[:, 0]) / scale, axis=1)
     to_end = np.linalg.norm((first - end) / scale, axis=1)
     # A weak forecaster may be far from both; one that continues the training data is near its end.
-    _require(
+    require(
         not apart.any() or float((2 * to_end < to_truth)[apart].mean()) <= 0.5,
         "began its forecasts at the end of the training data and not at that of the contexts",
     )
 
 
-@_check
-def check_equation(forecaster: Forecaster, *, d: int) -> None:
+@check
+def check_equation(forecaster: Forecaster, *, d: int = 3) -> None:
     """A predictor that shows an equation gives its derivative in the units of the data.
 
     It concerns those that have the methods of the track ``equation``, or ``equations()``, whose
@@ -355,7 +331,7 @@ def check_equation(forecaster: Forecaster, *, d: int) -> None:
     predictor: Any = _fit(forecaster, train)
     if callable(getattr(predictor, "equations", None)):
         lines = predictor.equations()
-        _require(
+        require(
             isinstance(lines, list | tuple) and all(isinstance(line, str) for line in lines),
             f"returned {type(lines).__name__} from equations, where a list of str was expected",
         )
@@ -366,7 +342,7 @@ def check_equation(forecaster: Forecaster, *, d: int) -> None:
             found = np.asarray(getattr(predictor, method)(states.copy()))
         except ForecastFailure:
             continue
-        _require(
+        require(
             found.shape == states.shape and found.dtype.kind == "f",
             f"returned {found.dtype} of shape {found.shape} from {method} where real numbers of "
             f"shape (n, d) = {states.shape} were expected",
@@ -378,7 +354,7 @@ def check_equation(forecaster: Forecaster, *, d: int) -> None:
         scale = train.values[0].std(axis=0)
         error = np.linalg.norm((found - truth) / scale, axis=1)
         size = np.linalg.norm((truth - still) / scale, axis=1)
-        _require(
+        require(
             float(np.median(error / size)) < 1.0,
             f"is further from the truth in {method} than no motion at all; it is expected in the "
             "units of the data, a derivative per time unit",
@@ -391,8 +367,8 @@ def _slopes(values: FloatArray) -> FloatArray:
     return np.asarray(slopes.reshape(-1, values.shape[2]))
 
 
-@_check
-def check_non_finite_training(forecaster: Forecaster, *, d: int) -> None:
+@check
+def check_non_finite_training(forecaster: Forecaster, *, d: int = 3) -> None:
     """Training data with NaN are handled, or refused with a `ForecastFailure`."""
     train, context, _ = _flow(d)
     values = train.values.copy()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Callable
 from dataclasses import replace
@@ -14,12 +13,15 @@ from chaosbench.errors import InputError, ParameterError
 from chaosbench.expressions import evaluate
 from chaosbench.systems import DelaySystem, FieldSystem, Map, System
 from chaosbench.systems.tracing import accepted, flatten, named_arguments
+from chaosbench.testing._check import Checks, require
 from chaosbench.testing._fields import central_differences, low_passed, plain_rhs
 from chaosbench.trajectories import FloatArray
 
 __all__ = ["check_system", "system_checks"]
 
 SystemCheck = Callable[[System], None]
+
+check: Checks[SystemCheck] = Checks(lambda system: repr(system.name))
 
 _STATES = 40
 _FIELD_STATES = 2
@@ -28,12 +30,11 @@ _ANALYTIC = frozenset({
     "const", "symbol", "add", "sub", "mul", "div", "neg", "pow", "powi", "sqrt", "exp", "log",
     "sin", "cos", "tan", "sinh", "cosh", "tanh", "asin", "acos", "atan",
 })  # fmt: skip
-_CHECKS: list[SystemCheck] = []
 
 
 def system_checks() -> list[SystemCheck]:
     """Return the single checks; each is called as ``check(system)``."""
-    return list(_CHECKS)
+    return list(check.all)
 
 
 def check_system(system: System) -> None:
@@ -50,36 +51,13 @@ def check_system(system: System) -> None:
         >>> check_system(cb.systems["lorenz"])
 
     """
-    for check in _CHECKS:
-        check(system)
-
-
-def _check(function: SystemCheck) -> SystemCheck:
-    """Register a check; whatever the system raises inside becomes its failure."""
-
-    @functools.wraps(function)
-    def wrapped(system: System) -> None:
-        try:
-            function(system)
-        except AssertionError as failure:
-            raise AssertionError(f"{function.__name__}: {system.name!r} {failure}") from failure
-        except Exception as error:
-            raise AssertionError(
-                f"{function.__name__}: {system.name!r} raised {type(error).__name__}: {error}"
-            ) from error
-
-    _CHECKS.append(wrapped)
-    return wrapped
+    for one in check.all:
+        one(system)
 
 
 def _affordable(system: System) -> System:
     large = isinstance(system, FieldSystem) and system.dimension > _LARGE
     return system.with_points(_COARSE) if large else system  # type: ignore[attr-defined]
-
-
-def _require(condition: bool, sentence: str) -> None:
-    if not condition:
-        raise AssertionError(sentence)
 
 
 def _sample(system: System) -> tuple[FloatArray, FloatArray, FloatArray | None]:
@@ -97,35 +75,35 @@ def _sample(system: System) -> tuple[FloatArray, FloatArray, FloatArray | None]:
     return times, states, delayed
 
 
-@_check
+@check
 def check_definition(system: System) -> None:
     """The definition says what the system is and where it comes from."""
-    _require(bool(system.description), "has no docstring")
-    _require(bool(system.reference.strip()), "has no reference")
+    require(bool(system.description), "has no docstring")
+    require(bool(system.reference.strip()), "has no reference")
     names = (*system.variables, *system.parameters)
-    _require(len(set(names)) == len(names), "uses a name twice among variables and parameters")
+    require(len(set(names)) == len(names), "uses a name twice among variables and parameters")
     taken = {"trajectory", "step", "time"} & set(system.variables)
-    _require(not taken, f"has a variable named {taken}, which is a column of every dataset")
+    require(not taken, f"has a variable named {taken}, which is a column of every dataset")
 
 
-@_check
+@check
 def check_fingerprint(system: System) -> None:
     """The fingerprint is stable, and every parameter and the initial state change it."""
     again = replace(system)
-    _require(again.fingerprint == system.fingerprint, "gets another fingerprint when traced again")
+    require(again.fingerprint == system.fingerprint, "gets another fingerprint when traced again")
     for name, value in system.parameters.items():
         other = system.with_params(**{name: value * 1.01 if value else 0.01})
-        _require(
+        require(
             other.fingerprint != system.fingerprint,
             f"does not depend on its parameter {name!r}: its fingerprint stays the same",
         )
     moved = system.with_ic(np.array(system.ic) + 0.01)
-    _require(
+    require(
         moved.fingerprint != system.fingerprint, "keeps its fingerprint from another initial state"
     )
 
 
-@_check
+@check
 def check_shapes(system: System) -> None:
     """Right-hand side and Jacobian take ``(d,)`` and ``(n, d)``, and nothing else."""
     system = _affordable(system)
@@ -137,10 +115,8 @@ def check_shapes(system: System) -> None:
         (states[0], times[0], None if delayed is None else delayed[0], ()),
     ):
         rhs, jacobian = system.rhs(t, u, past), system.jacobian(t, u, past)
-        _require(rhs.shape == (*leading, d), f"has a right-hand side of shape {rhs.shape}")
-        _require(
-            jacobian.shape == (*leading, d, d + m), f"has a Jacobian of shape {jacobian.shape}"
-        )
+        require(rhs.shape == (*leading, d), f"has a right-hand side of shape {rhs.shape}")
+        require(jacobian.shape == (*leading, d, d + m), f"has a Jacobian of shape {jacobian.shape}")
     for wrong in (np.zeros(d + 1), np.zeros((2, d + 1)), np.zeros((2, 2, d)), 0.5):
         try:
             system.rhs(0.0, wrong, delayed)
@@ -149,20 +125,20 @@ def check_shapes(system: System) -> None:
         raise AssertionError(f"accepts a state of shape {np.shape(wrong)}")
 
 
-@_check
+@check
 def check_rows(system: System) -> None:
     """Many states at once give what each gives alone, bit for bit."""
     times, states, delayed = _sample(system)
     together = system.rhs(times, states, delayed)
     for n in (0, 1, len(states) - 1):
         alone = system.rhs(times[n], states[n], None if delayed is None else delayed[n])
-        _require(
+        require(
             np.array_equal(alone, together[n], equal_nan=True),
             "gives another right-hand side alone than among others",
         )
 
 
-@_check
+@check
 def check_plain_function(system: System) -> None:
     """The definition called with floats equals the compiled right-hand side."""
     times, states, delayed = _sample(system)
@@ -170,7 +146,7 @@ def check_plain_function(system: System) -> None:
         states = np.stack([low_passed(system, state) for state in states])
         fields = np.stack([plain_rhs(system, state) for state in states])
         apart = np.abs(fields - system.rhs(times, states))
-        _require(
+        require(
             float(apart.max()) <= 1e-9 * max(1.0, float(np.abs(fields).max())),
             f"differs by {apart.max():.3g} from its definition, called with values on the grid",
         )
@@ -184,13 +160,13 @@ def check_plain_function(system: System) -> None:
         values = named_arguments(system.layout, states[n].tolist(), others)
         taken = accepted(system.function, system.parameters)
         plain = np.array(flatten(system.function(*values.values(), **taken)), float)
-        _require(
+        require(
             bool(np.allclose(plain, compiled[n], rtol=1e-12, atol=scale)),
             f"gives {plain} as a Python function and {compiled[n]} compiled, at {states[n]}",
         )
 
 
-@_check
+@check
 def check_jacobian(system: System) -> None:
     """The Jacobian equals complex steps where the equation is analytic, else differences."""
     system = _affordable(system)
@@ -199,7 +175,7 @@ def check_jacobian(system: System) -> None:
     if isinstance(system, FieldSystem):
         along_states = np.einsum("nij,nj->ni", exact, states)
         apart = np.abs(along_states - central_differences(system, states, states))
-        _require(
+        require(
             float(apart.max()) <= 1e-6 * max(1.0, float(np.abs(along_states).max())),
             f"has a Jacobian that differs from differences by {apart.max():.3g}",
         )
@@ -229,14 +205,14 @@ def check_jacobian(system: System) -> None:
     scale = np.abs(exact).max(axis=(1, 2), keepdims=True)
     agrees = (np.abs(exact - other) <= tolerance * np.maximum(scale, 1e-3)).all(axis=(1, 2))
     # a difference across a kink or a jump is no derivative; few states lie that near to one
-    _require(
+    require(
         float(np.mean(agrees)) >= (1.0 if analytic else 0.9),
         f"has a Jacobian that differs from {'complex steps' if analytic else 'differences'} by "
         f"{np.abs(exact - other).max():.3g}",
     )
 
 
-@_check
+@check
 def check_inverse(system: System) -> None:
     """The inverse of a map undoes it along a trajectory; what has none refuses."""
     times, states, _ = _sample(system)
@@ -253,13 +229,13 @@ def check_inverse(system: System) -> None:
     # what was rounded in the next state is stretched by the inverse of the Jacobian
     stretch = np.linalg.norm(np.linalg.inv(system.jacobian(times, states)), axis=(1, 2))
     size = np.maximum(1.0, np.abs(np.concatenate([states, after], axis=1)).max(axis=1))
-    _require(
+    require(
         bool((errors <= 1e-13 * (1 + stretch) * size).all()),
         f"has an inverse that misses the state before by {errors.max():.3g}",
     )
 
 
-@_check
+@check
 def check_angles(system: System) -> None:
     """The equation repeats with the period of every angle."""
     times, states, delayed = _sample(system)
@@ -277,25 +253,25 @@ def check_angles(system: System) -> None:
         turns = np.round((there - here)[:, i] / period) if system.discrete else 0.0
         there[:, i] -= turns * period
         apart = float(np.abs(there - here).max())
-        _require(
+        require(
             apart <= scale,
             f"changes by {apart:.3g} when {system.variables[i]} turns by {period:.6g}",
         )
 
 
-@_check
+@check
 def check_trajectory(system: System) -> None:
     """A short trajectory from the initial state moves, and stays finite and bounded."""
     _, states, _ = _sample(system)
-    _require(bool(np.isfinite(states).all()), "becomes non-finite")
-    _require(float(np.abs(states).max()) < 1e8, f"grows to {np.abs(states).max():.3g}")
-    _require(bool(np.ptp(states, axis=0).max() > 0), "rests at its initial state")
+    require(bool(np.isfinite(states).all()), "becomes non-finite")
+    require(float(np.abs(states).max()) < 1e8, f"grows to {np.abs(states).max():.3g}")
+    require(bool(np.ptp(states, axis=0).max() > 0), "rests at its initial state")
 
 
-@_check
+@check
 def check_parameters(system: System) -> None:
     """Other values make another system; unknown names and non-finite values are refused."""
-    _require(
+    require(
         system.with_params(**system.parameters) == system,
         "differs from itself with its own parameter values",
     )

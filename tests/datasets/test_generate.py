@@ -8,8 +8,8 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from chaosbench.datasets import Dataset, StoredDataset, generate, open_dataset, verify
-from chaosbench.datasets import _generate as module
+from chaosbench.datasets import Dataset, StoredDataset, _generate, generate, open_dataset, verify
+from chaosbench.datasets._truth import make_split
 from chaosbench.dynamics.simulation import simulate
 from chaosbench.dynamics.stored import constants
 from chaosbench.errors import CorruptDataError, RecipeMismatchError, UnknownNameError
@@ -48,15 +48,15 @@ def test_train_and_test_say_for_how_long_they_are_true(made):
 def test_every_window_of_a_field_is_certified_for_all_of_its_horizon():
     """Its context is integrated as tightly: what loose steps leave, no second method follows."""
     name = "kuramoto_sivashinsky"
-    recipe = module.Dataset(
+    recipe = Dataset(
         systems=(name,), train_points=40, windows=2, context=5, horizon_lyapunov=5.0, rtol=1e-6
     )
     pace = recipe.pace(name)
-    test = module.make_split(recipe, name, "test", pace)
+    test = make_split(recipe, name, "test", pace)
     np.testing.assert_allclose(test.certified_until, pace.horizon * pace.dt)
     expected = "1e-06 σ: exponential-adams at 1e-15, collocation at 3e-15"
     assert test.provenance["certificate"] == expected
-    train = module.make_split(recipe, name, "train", pace)
+    train = make_split(recipe, name, "train", pace)
     assert train.certified_until[0] < 39 * pace.dt  # ETDRK4, at 1e-6
     assert train.provenance["certificate"] == "1e-06 σ: collocation at 1e-12, etdrk4 at 1e-08"
 
@@ -65,9 +65,9 @@ def test_the_certificate_of_noisy_data_is_that_of_the_truth():
     clean = dataclasses.replace(RECIPE, systems=("lorenz",))
     noisy = dataclasses.replace(clean, noise=0.05, missing=0.1)
     for split in ("train", "test"):
-        a, b = (module.make_split(d, "lorenz", split, d.pace("lorenz")) for d in (clean, noisy))
+        a, b = (make_split(d, "lorenz", split, d.pace("lorenz")) for d in (clean, noisy))
         np.testing.assert_array_equal(a.certified_until, b.certified_until)
-    seen = module.make_split(noisy, "lorenz", "context", noisy.pace("lorenz"))
+    seen = make_split(noisy, "lorenz", "context", noisy.pace("lorenz"))
     assert seen.certified_until is None
 
 
@@ -213,7 +213,7 @@ class TestAgain:
 
     def test_an_interruption_cancels_what_has_not_begun(self, tmp_path, monkeypatch):
         started = []
-        original = module.make_split
+        original = make_split
 
         def counting(dataset, name, split, pace):
             started.append((name, split))
@@ -222,7 +222,7 @@ class TestAgain:
         def interrupt(done, total, what):
             raise KeyboardInterrupt
 
-        monkeypatch.setattr(module, "make_split", counting)
+        monkeypatch.setattr(_generate, "make_split", counting)
         with pytest.raises(KeyboardInterrupt):
             generate(RECIPE, tmp_path / "data", workers=1, progress=interrupt)
         assert len(started) < 8

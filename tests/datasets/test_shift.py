@@ -7,7 +7,7 @@ import pytest
 
 import chaosbench as cb
 from chaosbench.datasets import Dataset
-from chaosbench.datasets._generate import make_split
+from chaosbench.datasets._truth import make_split
 from chaosbench.errors import ParameterError
 
 LORENZ = {"systems": ("lorenz",), "train_points": 50, "windows": 2, "context": 40}

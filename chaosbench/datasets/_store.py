@@ -1,0 +1,140 @@
+"""Stored datasets: files, their manifest, and reading them back with proof."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from chaosbench.datasets._files import read_trajectories
+from chaosbench.datasets._recipe import Split
+from chaosbench.errors import CorruptDataError
+from chaosbench.files import read_json, sha256
+from chaosbench.provenance import digest
+from chaosbench.systems import registry as systems
+from chaosbench.trajectories import Trajectories
+
+__all__ = [
+    "MANIFEST", "RECIPE", "StoredDataset", "certificate_of", "open_dataset", "seal", "verify",
+    "with_certificate",
+]  # fmt: skip
+
+MANIFEST = "manifest.json"
+"""File that describes a finished dataset."""
+
+RECIPE = "recipe.json"
+"""File that claims a directory for a dataset before it is finished."""
+
+
+@dataclass(frozen=True)
+class StoredDataset:
+    """A generated dataset on disk; every read checks the file against the manifest.
+
+    Attributes:
+        directory: where the manifest lies.
+        manifest: recipe, hash, paces, checksums and provenance.
+
+    """
+
+    directory: Path
+    manifest: dict[str, Any]
+
+    @property
+    def hash(self) -> str:
+        """Hash of the recipe."""
+        return str(self.manifest["hash"])
+
+    def load(self, system: str, split: Split) -> Trajectories:
+        """Read one split of one system.
+
+        Raises:
+            CorruptDataError: the file is missing, edited, truncated or foreign; it is named.
+
+        """
+        name = systems.resolve(system)
+        relative = f"{name}/{split}.parquet"
+        entry = self.manifest["files"].get(relative)
+        path = self.directory / relative
+        if entry is None:
+            raise CorruptDataError(f"{self.directory / MANIFEST} lists no {relative}")
+        _check(path, entry["sha256"])
+        pace = self.manifest["paces"][name]
+        made = read_trajectories(path, dt=pace["dt"], variables=systems[name].variables)
+        return with_certificate(made, entry.get("certificate"))
+
+
+def open_dataset(directory: Path | str) -> StoredDataset:
+    """Open a generated dataset; its files are checked when they are read.
+
+    Raises:
+        CorruptDataError: no manifest, or one that does not have the checksum it states.
+
+    """
+    directory = Path(directory)
+    path = directory / MANIFEST
+    if not path.is_file():
+        raise CorruptDataError(f"{directory} holds no {MANIFEST}; it is no finished dataset")
+    manifest = read_json(path)
+    if not {"hash", "recipe", "paces", "files", "checksum"} <= manifest.keys() or (
+        seal(manifest) != manifest["checksum"] or digest(manifest["recipe"]) != manifest["hash"]
+    ):
+        raise CorruptDataError(
+            f"{path} was edited: it does not have the checksum it states; "
+            "delete its directory and generate the data again"
+        )
+    return StoredDataset(directory, manifest)
+
+
+def verify(directory: Path | str) -> StoredDataset:
+    """Check every file of a dataset against its manifest.
+
+    Raises:
+        CorruptDataError: naming the first file that is missing, edited or truncated.
+
+    """
+    stored = open_dataset(directory)
+    for relative, entry in sorted(stored.manifest["files"].items()):
+        _check(stored.directory / relative, entry["sha256"])
+    return stored
+
+
+def _check(path: Path, expected: str) -> None:
+    if not path.is_file():
+        raise CorruptDataError(f"{path} is missing; generate the data again")
+    if sha256(path) != expected:
+        raise CorruptDataError(
+            f"{path} is not the file its manifest describes (its SHA-256 differs); "
+            "it was edited or truncated: delete the directory and generate the data again"
+        )
+
+
+def seal(manifest: dict[str, Any]) -> str:
+    """Hash everything in a manifest but its own checksum: an edited pace must be noticed."""
+    return digest({key: value for key, value in manifest.items() if key != "checksum"}, 64)
+
+
+def certificate_of(made: Trajectories) -> dict[str, Any] | None:
+    """Return what a manifest says about how long trajectories are true."""
+    if "certificate" not in made.provenance:
+        return None
+    until = made.certified_until
+    return {
+        "from": made.certified_from,
+        "until": None if until is None else until.tolist(),
+        "because": made.provenance["certificate"],
+    }
+
+
+def with_certificate(made: Trajectories, certificate: dict[str, Any] | None) -> Trajectories:
+    """Return trajectories with the certificate that a manifest holds."""
+    if certificate is None:
+        return made
+    return Trajectories(
+        made.values,
+        made.dt,
+        made.variables,
+        made.start_times,
+        {**made.provenance, "certificate": certificate["because"]},
+        certified_until=certificate["until"],
+        certified_from=certificate["from"],
+    )

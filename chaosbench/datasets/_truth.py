@@ -1,0 +1,165 @@
+"""The truth of a dataset: its trajectories, as exact as the equation allows, and certified."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from chaosbench.datasets._corruption import corrupt
+from chaosbench.datasets._recipe import SPLITS, Dataset, Pace, Split
+from chaosbench.datasets._store import certificate_of, with_certificate
+from chaosbench.dynamics.attractor import attractor_orbit, settling_time
+from chaosbench.dynamics.certify import (
+    Certificate,
+    certified_until,
+    describe,
+    shared_certificate,
+)
+from chaosbench.dynamics.orbits import Orbit, TaylorOrbit, can_follow
+from chaosbench.dynamics.scales import Scales, scales_of
+from chaosbench.dynamics.stored import constants
+from chaosbench.errors import IntegrationError
+from chaosbench.systems import DelaySystem, FieldSystem
+from chaosbench.systems import registry as systems
+from chaosbench.trajectories import FloatArray, Trajectories
+
+__all__ = ["make_split"]
+
+TIGHT = 1e-13
+"""Tolerance of a window; its certificate is made with a hundredth of it."""
+
+TIGHT_DOUBLE = 1e-14
+"""The same where there is no double-double and a tenth is a Lyapunov time or two."""
+
+LONGEST_EXACT = 40.0
+"""Lyapunov times up to which windows are integrated in double-double."""
+
+EXACT_TOLERANCE = 1e-24
+"""Their tolerance: what errors grow to in that time stays below the certificate's."""
+
+
+def make_split(dataset: Dataset, system: str, split: Split, pace: Pace) -> Trajectories:
+    """Make one split of one system; its trajectories depend on seed, split and index only.
+
+    ``train`` and ``context`` are what forecasters see, noise and gaps included; ``test`` is the
+    clean truth, contexts and futures; ``observations`` are the noisy samples of the futures that
+    forecasters get to see when their time has come, and NaN elsewhere.
+
+    What ``train`` and ``test`` are certified for is that of the clean trajectories: a training
+    trajectory from its first sample, a window from the last sample of its context, where the
+    forecast starts.
+    """
+    made = _integrate(dataset, system, "train" if split == "train" else "test", pace)
+    if split == "test" or (not dataset.corrupted and split != "observations"):
+        return made
+    seen = dataset.context
+    values = {"train": made.values, "context": made.values[:, :seen]}.get(
+        split, made.values[:, seen:]
+    )
+    seen_values = corrupt(
+        values,
+        scale=np.array(constants(system).std),
+        noise=dataset.noise,
+        missing=0.0 if split == "observations" else dataset.missing,
+        key=(dataset.seed, 2 + SPLITS.index(split)),
+    )
+    starts = made.start_times
+    if split == "observations":
+        assert starts is not None
+        starts = starts + seen * made.dt
+        steps = np.arange(1, values.shape[1] + 1)
+        seen_values[:, steps % dataset.observe_every != 0] = np.nan
+    observed = Trajectories(seen_values, made.dt, made.variables, starts)
+    return with_certificate(observed, certificate_of(made)) if split == "train" else observed
+
+
+def _integrate(dataset: Dataset, system: str, split: Split, pace: Pace) -> Trajectories:
+    train = split == "train"
+    count = dataset.train_trajectories if train else dataset.windows
+    seen = 1 if train else dataset.context  # the certificate starts from the last of these
+    further = (dataset.train_points if train else dataset.context + pace.horizon) - seen
+    found = systems[system]
+    scales = scales_of(found)
+    values, starts, certificates = [], [], []
+    for k in range(count):
+        # NumPy pads short keys with zeros; the closing 1 keeps these apart from simulate's
+        key = (dataset.seed, SPLITS.index(split), k, 1)
+        rtol = dataset.rtol
+        if isinstance(found, FieldSystem) and not train:
+            # a context of looser steps would leave what no second method follows in the fast waves
+            rtol = min(rtol, TIGHT_DOUBLE)
+        orbit = attractor_orbit(scales, key=key, rtol=rtol)
+        before = np.empty((0, found.dimension))
+        if not train and dataset.shift:
+            before = _shift(orbit, dataset, scales, pace)
+        starts.append(orbit.time - len(before) * pace.dt)
+        past = np.concatenate([before, orbit.sample(seen - len(before), pace.dt)])
+        if train:
+            future, certificate = _continue(orbit, past, further, pace, dataset.rtol)
+        else:
+            future, certificate = _exact_future(orbit, past, further, pace)
+        values.append(np.concatenate([past, future]))
+        certificates.append(certificate)
+    return Trajectories(
+        np.stack(values), pace.dt, found.variables, starts,
+        provenance={"certificate": describe(certificates)},
+        certified_until=shared_certificate(certificates), certified_from=seen - 1,
+    )  # fmt: skip
+
+
+def _continue(
+    orbit: Orbit, past: FloatArray, steps: int, pace: Pace, rtol: float
+) -> tuple[FloatArray, Certificate]:
+    """Return what follows the last of the samples ``(k, d)``, and for how long it is true."""
+    # as the orbit stands now: a delay system's past is not in its samples
+    memory = orbit.memory()
+    begin = orbit.time
+    future = orbit.sample(steps + 1, pace.dt)[1:]
+    joined = np.concatenate([past[-1:], future])
+    found = certified_until(
+        orbit.system, joined, pace.dt, start_time=begin, rtol=rtol, memory=memory
+    )
+    return future, found
+
+
+def _exact_future(
+    orbit: Orbit, past: FloatArray, steps: int, pace: Pace
+) -> tuple[FloatArray, Certificate]:
+    """Like `_continue`, in double-double where the equation and the length of the future allow it.
+
+    A free run over hundreds of Lyapunov times is not compared with the truth step by step.
+    """
+    system, rate = orbit.system, pace.lyapunov_exponent
+    near = rate is None or steps * pace.dt * rate <= LONGEST_EXACT
+    if not (near and can_follow(system)):
+        return _continue(orbit, past, steps, pace, _tighten(orbit))
+    exact = TaylorOrbit(system, past[-1], orbit.time, tolerance=EXACT_TOLERANCE)
+    try:
+        future = exact.sample(steps + 1, pace.dt)[1:]
+    except IntegrationError:  # such as 0/0 on the way, which a double steps over
+        return _continue(orbit, past, steps, pace, _tighten(orbit))
+    joined = np.concatenate([past[-1:], future])
+    found = certified_until(system, joined, pace.dt, start_time=orbit.time, rtol=EXACT_TOLERANCE)
+    return future, found
+
+
+def _tighten(orbit: Orbit) -> float:
+    """Integrate from here on as exactly as a double pays for; return that tolerance."""
+    in_double = isinstance(orbit.system, (DelaySystem, FieldSystem))
+    return orbit.tighten(TIGHT_DOUBLE if in_double else TIGHT)
+
+
+def _shift(orbit: Orbit, dataset: Dataset, scales: Scales, pace: Pace) -> FloatArray:
+    """Change the parameters under way; return the samples ``(k, d)`` taken before.
+
+    Without a switch the orbit first settles on the shifted attractor, as long as it was given to
+    settle on the unshifted one, and nothing is sampled. Afterwards the orbit stands at the first
+    sample that is still to be taken.
+    """
+    count = round(dataset.switch * dataset.context)
+    before = orbit.sample(count, pace.dt) if count else np.empty((0, orbit.state.size))
+    orbit.change_to(dataset.test_system(scales.system.name))
+    if count:
+        orbit.advance(pace.dt)
+    else:
+        orbit.advance(settling_time(scales))
+    return before
