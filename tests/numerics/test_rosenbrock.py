@@ -160,7 +160,7 @@ class TestOrder:
         assert np.log2(errors[0] / errors[1]) / 2 > 4.7
 
     def test_prothero_robinson(self):
-        """The order under stiffness is at least 3, and the error does not grow with stiffness."""
+        """Stiffness reduces the order from 5, but not below 3, and does not increase the error."""
         errors = [abs(march(prothero_robinson, n, 2.0)[0][0] - np.sin(2.0)) for n in (8, 32)]
         assert np.log2(errors[0] / errors[1]) / 2 > 2.8
         assert errors[0] < 1e-6
