@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from chaosbench.systems import flow as flow
     from chaosbench.systems import map as map  # noqa: A004
     from chaosbench.systems import registry as systems
+    from chaosbench.systems import stochastic as stochastic
     from chaosbench.tasks import registry as tasks
     from chaosbench.trajectories import Trajectories as Trajectories
 
@@ -66,14 +67,15 @@ _HOMES = {
     "map": "systems",
     "read_records": "evaluation",
     "simulate": "dynamics",
+    "stochastic": "systems",
 }
 
 __all__ = [
     "Analysis", "ChaosbenchError", "Dataset", "Forecast", "Record", "Records", "System",
     "Trajectories", "analyse", "characterise", "constants", "delay", "evaluate", "field", "flow",
     "forecasters", "generate",
-    "leaderboard", "lyapunov_spectrum", "map", "metrics", "read_records", "simulate", "systems",
-    "tasks",
+    "leaderboard", "lyapunov_spectrum", "map", "metrics", "read_records", "simulate", "stochastic",
+    "systems", "tasks",
 ]  # fmt: skip
 
 

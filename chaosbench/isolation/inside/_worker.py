@@ -29,6 +29,7 @@ from typing import Any
 import numpy as np
 
 from chaosbench.errors import ForecastFailure, InvalidForecastError
+from chaosbench.forecasters import Audit
 from chaosbench.forecasters import registry as forecasters
 from chaosbench.isolation._text import shortened
 from chaosbench.isolation._wire import MORE, READY, ProtocolError, read_message, write_message
@@ -185,8 +186,6 @@ def _audited(predictor: Any) -> Arrays:
     """Return the audit of a Koopman model, if the predictor has one."""
     if not callable(getattr(predictor, "audit", None)):
         return {}
-    from chaosbench.forecasters.koopman.audit import Audit
-
     made = predictor.audit()
     if not isinstance(made, Audit):
         raise InvalidForecastError(f"audit must return an Audit, not {type(made).__name__}")
