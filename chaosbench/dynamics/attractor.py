@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from typing import Any
+
 import numpy as np
 
 from chaosbench.dynamics.orbits import Orbit, orbit_of
@@ -56,23 +59,30 @@ def settle(
     rtol: float,
     integrator: str,
     key: tuple[int, ...],
+    max_step: float = math.inf,
+    bound: float | None = None,
 ) -> Orbit:
     """Return an orbit that has been followed from a state for some time units (iterations)."""
     system = scales.system
+    limits: dict[str, Any] = {
+        "max_step": max_step,
+        "bound": scales.bound if bound is None else bound,
+        "looks": scales.looks,
+    }
     if not isinstance(system, FieldSystem):
         orbit = orbit_of(
-            system, start, rtol=rtol, integrator=integrator, stiff=scales.stiff, key=key
+            system, start, rtol=rtol, integrator=integrator, stiff=scales.stiff, key=key, **limits
         )
         orbit.advance(round(length) if system.discrete else length)
         return orbit
     # a thousand times the work of a flow, and nobody sees it
     loose = max(rtol, SETTLING_RTOL)
-    rough = orbit_of(system, start, rtol=loose)
+    rough = orbit_of(system, start, rtol=loose, **limits)
     if loose == rtol:
         rough.advance(length)
     else:  # so that nothing is left of what loose steps do to the fast waves
         rough.advance((1.0 - FIELD_SMOOTHING) * length)
-    orbit = orbit_of(system, rough.state, rough.time, rtol=rtol, integrator=integrator)
+    orbit = orbit_of(system, rough.state, rough.time, rtol=rtol, integrator=integrator, **limits)
     orbit.advance(length - rough.time)
     return orbit
 

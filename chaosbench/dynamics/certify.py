@@ -30,7 +30,7 @@ first sample is.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -46,6 +46,7 @@ from chaosbench.dynamics.orbits import (
     orbit_of,
 )
 from chaosbench.dynamics.scales import Scales, scales_of
+from chaosbench.dynamics.units import own_units
 from chaosbench.errors import InputError, IntegrationError
 from chaosbench.systems import (
     DelaySystem,
@@ -79,6 +80,9 @@ TAYLOR_TOLERANCE = 1e-20
 
 NUDGE = 1e-28
 """Relative displacement in double-double arithmetic, ten thousand times its rounding."""
+
+WITNESS_LOOKS = 64.0
+"""Times as often as usual that a witness looks for features of the driving."""
 
 CHUNK = 64
 """Samples between comparisons: a long trajectory is not integrated beyond its first failure."""
@@ -169,6 +173,8 @@ def certified_until(
         sigma = given.std(axis=0) if scales.constants is None else scales.spread
     spread = np.asarray(sigma, dtype=np.float64)
     spread = np.where(spread > 0, spread, 1.0)
+    scales, units = own_units(_at(scales, given[start]), rtol=max(rtol, FINEST))
+    system, given, spread = scales.system, given / units, spread / units
     given = given[start:]
     begin = start_time + start * dt
     if isinstance(system, DelaySystem) and memory is None:
@@ -184,6 +190,11 @@ def certified_until(
     return Certificate((agreed - 1) * dt, tuple(checks))
 
 
+def _at(scales: Scales, state: FloatArray) -> Scales:
+    """Return scales whose magnitudes are those of the orbit from a state."""
+    return scales if scales.constants else replace(scales, system=scales.system.with_ic(state))
+
+
 Maker = tuple[str, Callable[[], _Sampled]]
 
 
@@ -191,21 +202,24 @@ def _witnesses(
     scales: Scales, state: FloatArray, time: float, rtol: float, memory: Any
 ) -> list[Sequence[Maker]]:
     """List the checks; each is a list of integrations of which the first that works counts."""
-    system = scales.system
+    system, looks = scales.system, WITNESS_LOOKS * scales.looks
     if rtol < FINEST:
-        return [[_finer(system, state, time, 1000.0 * rtol)]]
+        return [[_finer(scales, state, time, 1000.0 * rtol)]]
     tight = min(rtol, max(rtol / 100.0, TIGHTEST))
 
     def own(integrator: str, tolerance: float) -> Maker:
         return (
             f"{integrator} at {tolerance:g}",
             lambda: orbit_of(
-                system, state, time, rtol=tolerance, integrator=integrator, memory=memory
+                system, state, time, rtol=tolerance, integrator=integrator, memory=memory,
+                looks=looks,
             ),
-        )
+        )  # fmt: skip
 
     def taylor(name: str) -> Maker:
-        return name, lambda: TaylorOrbit(system, state, time, tolerance=TAYLOR_TOLERANCE)
+        return name, lambda: TaylorOrbit(
+            system, state, time, tolerance=TAYLOR_TOLERANCE, looks=looks
+        )
 
     same = integrator_for(system, tight, stiff=scales.stiff)
     match system:
@@ -215,7 +229,12 @@ def _witnesses(
             collocation: Maker = (
                 f"collocation at {COLLOCATION_TOLERANCE:g}",
                 lambda: CollocationOrbit(
-                    system, state, time, rtol=COLLOCATION_TOLERANCE, memory_at_start=memory
+                    system,
+                    state,
+                    time,
+                    rtol=COLLOCATION_TOLERANCE,
+                    memory_at_start=memory,
+                    looks=looks,
                 ),
             )
             return [[collocation], [own(same, tight)]]
@@ -235,20 +254,23 @@ def _witnesses(
         case Flow() if system.switches is None:
             extrapolation: Maker = (
                 f"extrapolation at {tight:g}",
-                lambda: ExtrapolatedOrbit(system, state, time, rtol=tight),
+                lambda: ExtrapolatedOrbit(system, state, time, rtol=tight, looks=looks),
             )
             return [[taylor("taylor-dd"), extrapolation], [own(same, tight)]]
     return [[taylor("taylor-dd")], [own(same, tight)]]
 
 
-def _finer(system: System, state: FloatArray, time: float, loose: float) -> Maker:
+def _finer(scales: Scales, state: FloatArray, time: float, loose: float) -> Maker:
     """Return the check of samples in double-double, which nothing finer can follow."""
+    system, looks = scales.system, WITNESS_LOOKS * scales.looks
     if isinstance(system, Map):
         return (
             f"iteration in double-double from {NUDGE:g} away",
             lambda: TaylorOrbit(system, state, time, nudge=NUDGE),
         )
-    return f"taylor-dd at {loose:g}", lambda: TaylorOrbit(system, state, time, tolerance=loose)
+    return f"taylor-dd at {loose:g}", lambda: TaylorOrbit(
+        system, state, time, tolerance=loose, looks=looks
+    )
 
 
 def _first_that_lasts(

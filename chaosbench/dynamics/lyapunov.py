@@ -15,6 +15,7 @@ from chaosbench.dynamics.exponents import (
     twins_of,
 )
 from chaosbench.dynamics.scales import Scales, scales_of
+from chaosbench.dynamics.units import own_units
 from chaosbench.errors import ParameterError
 from chaosbench.systems import DelaySystem, FieldSystem, System, get
 
@@ -71,6 +72,7 @@ def lyapunov_spectrum(
         raise ParameterError(f"count must lie between 1 and {most} for {system.name!r}")
     if not (np.isfinite(periods) and periods >= 10):
         raise ParameterError(f"periods must be at least 10, not {periods!r}")
+    scales, _ = own_units(scales, rtol=rtol)
     orbit = attractor_orbit(scales, key=(seed, 0), rtol=rtol, transient=transient)
     plan = schedule_for(scales, periods)
     tangents = tangents_of(orbit, count, plan.segment, seed)
@@ -120,7 +122,7 @@ def twin_exponent(
 
     """
     system = get(system)
-    scales = scales or scales_of(system)
+    scales, _ = own_units(scales or scales_of(system), rtol=rtol)
     plan = schedule_for(scales, periods)
     twins = twins_of(scales, distance=distance, segment=plan.segment, rtol=rtol, seed=seed)
     logs = twins.follow(plan.warm + plan.counted)[plan.warm :]

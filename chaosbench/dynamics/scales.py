@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 
+from chaosbench.dynamics.orbits import bound_for
 from chaosbench.dynamics.period import estimate_period
 from chaosbench.dynamics.stored import Constants, known_constants
 from chaosbench.systems import System
 from chaosbench.trajectories import FloatArray
 
 __all__ = ["Scales", "scales_of"]
+
+LARGEST = 1e300
+"""Bound of what is measured in the smallest units."""
 
 
 @dataclass(frozen=True)
@@ -26,12 +30,23 @@ class Scales:
         system: whose scales these are.
         constants: what was measured about exactly this system; None where nothing was.
         given_period: the dominant period in time units, where the caller knows it.
+        units: of the variables ``(d,)``, where they are not those of the definition.
 
     """
 
     system: System
     constants: Constants | None = None
     given_period: float | None = None
+    units: tuple[float, ...] | None = None
+
+    def in_units(self, units: FloatArray) -> Scales:
+        """Return the scales of the same system with each variable in a unit of its own ``(d,)``."""
+        known = self.constants
+        if known is not None:
+            mean, std = (tuple((np.array(v) / units).tolist()) for v in (known.mean, known.std))
+            known = replace(known, mean=mean, std=std)
+        own = tuple(units.tolist())
+        return Scales(self.system.in_units(own), known, self.given_period, own)
 
     @cached_property
     def period(self) -> float:
@@ -54,6 +69,22 @@ class Scales:
         if self.constants:
             return np.array(self.constants.std)
         return np.maximum(1.0, np.abs(self.system.ic))
+
+    @property
+    def bound(self) -> float | None:
+        """Magnitude at which an orbit in these units has escaped; None for the usual one.
+
+        What starts small may grow: a bound never lies below the usual one in the definition's own
+        units.
+        """
+        if self.units is None:
+            return None
+        return min(LARGEST, bound_for(self.system) * max(1.0, 1.0 / min(self.units)))
+
+    @property
+    def looks(self) -> float:
+        """How densely orbits look for features of the driving; not at all if it was measured."""
+        return 1.0 if self.constants is None else 0.0
 
     @property
     def stiff(self) -> bool | None:

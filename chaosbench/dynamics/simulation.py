@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
 from numbers import Real
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -21,10 +23,11 @@ from chaosbench.dynamics.orbits import (
 )
 from chaosbench.dynamics.scales import Scales, scales_of
 from chaosbench.dynamics.stored import constants
+from chaosbench.dynamics.units import check_length, own_units
 from chaosbench.errors import InputError, ParameterError
 from chaosbench.provenance import versions
 from chaosbench.systems import Flow, StochasticSystem, System, get
-from chaosbench.trajectories import Trajectories
+from chaosbench.trajectories import FloatArray, Trajectories
 
 __all__ = ["sampling_step", "simulate"]
 
@@ -39,6 +42,9 @@ def simulate(
     points_per_lyapunov: float | None = None,
     dt: float | None = None,
     rtol: float = 1e-10,
+    atol: ArrayLike | None = None,
+    max_step: float | None = None,
+    bound: float | None = None,
     ic: ArrayLike | None = None,
     n: int = 1,
     seed: int = 0,
@@ -57,8 +63,14 @@ def simulate(
         points_per_lyapunov: samples per Lyapunov time.
         dt: sampling step in time units. At most one of the three; maps are sampled at every
             iteration whatever is asked.
-        rtol: relative and absolute tolerance of the local error; a stochastic system has a fixed
-            step of its own instead.
+        rtol: relative tolerance of the local error; a stochastic system has a fixed step of its own
+            instead.
+        atol: absolute tolerance of each variable, a number or ``(d,)``. By default it is `rtol`
+            times the variable's magnitude on its first steps, or `rtol` itself for a system of the
+            catalogue with its own parameters, whose constants were measured so.
+        max_step: longest step in time units.
+        bound: magnitude of a variable at which a trajectory has escaped; by default 1e9 times its
+            own magnitude (1e9, of a system that was measured).
         ic: initial state ``(d,)`` or states ``(n, d)``, sampled from there on. Without it every
             trajectory starts at a point of the attractor of its own: the system's initial state is
             perturbed by a millionth of its spread and followed for a random time.
@@ -104,6 +116,8 @@ def simulate(
         raise ParameterError(f"seed must be a non-negative integer, not {seed!r}")
     if transient is not None and not (isinstance(transient, Real) and 0 <= transient < np.inf):
         raise ParameterError(f"transient must be a finite time of at least 0, not {transient!r}")
+    check_length("max_step", max_step)
+    check_length("bound", bound)
     if precision not in ("double", "double-double"):
         raise ParameterError(f"precision is 'double' or 'double-double', not {precision!r}")
     if precision == "double-double":
@@ -117,30 +131,40 @@ def simulate(
         dt=dt,
         scales=scales,
     )
+    starts = None if ic is None else _starts(system, ic)
+    named = system
+    if starts is not None and scales.constants is None:
+        scales = replace(scales, system=system.with_ic(starts[0]))
+    scales, units = own_units(scales, rtol=rtol, atol=atol)
+    system = scales.system
     chosen = check_integrator(integrator, system, rtol, stiff=scales.stiff)
-    if ic is None:
+    if starts is None:
         count = int(n)
         placed = (place(scales, (int(seed), k), transient) for k in range(count))
     else:
-        several = np.ndim(ic[0]) > 0 if isinstance(ic, (list, tuple)) and ic else np.ndim(ic) > 1
-        starts = [system.state(start) for start in (ic if several else [ic])]  # type: ignore[union-attr]
-        if not starts:
-            raise InputError(f"ic holds no initial state; give (d,) or (n, d), not {ic!r}")
         count = len(starts)
-        placed = ((start, float(transient or 0.0)) for start in starts)
+        placed = ((start / units, float(transient or 0.0)) for start in starts)
+    limits: dict[str, Any] = {
+        "max_step": math.inf if max_step is None else float(max_step),
+        "bound": None if bound is None else float(bound / units.max()),
+    }
     orbits: list[Orbit] = []
     if chosen == LANES and isinstance(system, Flow):
         values, start_times = sample_lanes(system, placed, count, points, step, rtol)
     else:
         orbits = [
-            settle(scales, start, length, rtol=rtol, integrator=chosen, key=(int(seed), k))
+            settle(
+                scales, start, length, rtol=rtol, integrator=chosen, key=(int(seed), k), **limits
+            )
             for k, (start, length) in enumerate(placed)
         ]
         start_times = np.array([orbit.time for orbit in orbits])
     memories = [orbit.memory() for orbit in orbits] or [None] * count
     if precision == "double-double":
         chosen, rtol = "taylor-dd", TOLERANCE
-        exact = [TaylorOrbit(system, orbit.state, orbit.time) for orbit in orbits]
+        exact = [
+            TaylorOrbit(system, orbit.state, orbit.time, looks=scales.looks) for orbit in orbits
+        ]
         values = np.stack([orbit.sample(points, step) for orbit in exact])
     elif chosen != LANES:
         values = np.stack([orbit.sample(points, step) for orbit in orbits])
@@ -152,13 +176,13 @@ def simulate(
         for k, memory in enumerate(memories if certify else [])
     ]  # fmt: skip
     return Trajectories(
-        values,
+        values * units,
         step,
-        variables=system.variables,
+        variables=named.variables,
         start_times=start_times,
         provenance={
-            "system": system.name,
-            "fingerprint": system.fingerprint,
+            "system": named.name,
+            "fingerprint": named.fingerprint,
             "integrator": chosen,
             "rtol": rtol,
             **({"step": system.step} if isinstance(system, StochasticSystem) else {}),
@@ -168,6 +192,15 @@ def simulate(
         | ({"certificate": describe(certificates)} if certify else {}),
         certified_until=shared_certificate(certificates),
     )
+
+
+def _starts(system: System, ic: ArrayLike) -> list[FloatArray]:
+    """Return the initial states ``(d,)`` that a user gave."""
+    several = np.ndim(ic[0]) > 0 if isinstance(ic, (list, tuple)) and ic else np.ndim(ic) > 1
+    starts = [system.state(start) for start in (ic if several else [ic])]  # type: ignore[union-attr]
+    if not starts:
+        raise InputError(f"ic holds no initial state; give (d,) or (n, d), not {ic!r}")
+    return starts
 
 
 def sampling_step(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
@@ -64,6 +64,9 @@ class DelaySystem(System):
                 self.trace.outputs, self.trace.inputs, self.dimension, count
             ),
         )
+
+    def _other_units(self, units: Sequence[float]) -> dict[str, float]:
+        return {delay.name: units[delay.source] for delay in self.delays}
 
     def _symbols(self, graph: Graph) -> dict[str, Expr]:
         d = len(self.unknowns)

@@ -12,6 +12,7 @@ from chaosbench.errors import DefinitionError
 from chaosbench.expressions import Expr
 from chaosbench.systems._declare import Angles, InitialState, declare
 from chaosbench.systems._system import Kind, System
+from chaosbench.systems._units import rescaled
 from chaosbench.systems.tracing import called, named_arguments
 
 if TYPE_CHECKING:
@@ -92,6 +93,16 @@ class Flow(System):
         from chaosbench.compile import compile_time_derivative
 
         return compile_time_derivative(self.trace.outputs, len(self.trace.inputs))
+
+    def _more_in_units(self, units: Sequence[float]) -> Mapping[str, Any]:
+        resets = tuple(
+            (
+                rescaled(surface, self.layout, units, {}, None),
+                rescaled(image, self.layout, units, {}, units),
+            )
+            for surface, image in self.resets
+        )
+        return {**super()._more_in_units(units), "resets": resets}
 
     def _more_nodes(self) -> Sequence[Expr]:
         return [node for surface, image in self.traced_resets for node in (surface, *image)]

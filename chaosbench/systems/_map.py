@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, ClassVar
@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 from chaosbench.errors import DefinitionError, InputError
 from chaosbench.systems._declare import Angles, InitialState, declare
 from chaosbench.systems._system import Kind, System
+from chaosbench.systems._units import rescaled
 from chaosbench.systems.tracing import signature
 from chaosbench.trajectories import FloatArray
 
@@ -64,6 +65,12 @@ class Map(System):
 
         """
         return self.backwards.rhs(t, u)
+
+    def _more_in_units(self, units: Sequence[float]) -> Mapping[str, Any]:
+        if self.inverse_function is None:
+            return super()._more_in_units(units)
+        inverse = rescaled(self.inverse_function, self.layout, units, {}, units)
+        return {**super()._more_in_units(units), "inverse_function": inverse}
 
     def _variant(self) -> dict[str, Any]:
         return {**super()._variant(), "inverted": self.inverted}

@@ -13,6 +13,7 @@ from chaosbench.errors import DefinitionError
 from chaosbench.expressions import Expr, Graph, differentiate
 from chaosbench.systems._declare import Angles, InitialState, declare
 from chaosbench.systems._system import Kind, System
+from chaosbench.systems._units import rescaled
 from chaosbench.systems.tracing import accepted, called, named_arguments, signature
 
 __all__ = ["StochasticSystem", "stochastic"]
@@ -68,6 +69,10 @@ class StochasticSystem(System):
         """
         kernels: tuple[Any, ...] = self._once(("noise", count), lambda: _compiled(self, count))
         return kernels
+
+    def _more_in_units(self, units: Sequence[float]) -> Mapping[str, Any]:
+        noise = rescaled(self.noise, self.layout, units, {}, units)
+        return {**super()._more_in_units(units), "noise": noise}
 
     def _more_nodes(self) -> Sequence[Expr]:
         return self.noise_amplitudes

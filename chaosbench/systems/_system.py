@@ -20,6 +20,7 @@ from numpy.typing import ArrayLike
 from chaosbench.errors import DefinitionError, InputError, ParameterError, suggestion
 from chaosbench.expressions import Expr, Graph, reachable
 from chaosbench.systems._machine_code import Compiled
+from chaosbench.systems._units import rescaled
 from chaosbench.systems.tracing import Layout, Trace, accepted, called, named_arguments
 from chaosbench.trajectories import FloatArray
 
@@ -341,6 +342,32 @@ class System(Compiled, ABC):
     def with_ic(self, ic: ArrayLike) -> Self:
         """Return the same equation with another initial state ``(d,)``."""
         return replace(self, ic=tuple(float(v) for v in self.state(ic)))
+
+    def in_units(self, units: Sequence[float]) -> Self:
+        """Return the same system with each variable measured in a unit of its own.
+
+        Args:
+            units: powers of two ``(d,)``, so that no digit is lost.
+
+        """
+        made = replace(
+            self,
+            function=rescaled(self.function, self.layout, units, self._other_units(units), units),
+            ic=tuple(value / unit for value, unit in zip(self.ic, units, strict=True)),
+            start=None,
+        )
+        return replace(made, **self._more_in_units(units))
+
+    def _other_units(self, units: Sequence[float]) -> dict[str, float]:
+        """Return the units of the arguments that are neither state nor the time."""
+        del units
+        return {}
+
+    def _more_in_units(self, units: Sequence[float]) -> Mapping[str, Any]:
+        """Return the fields, other than the definition, that depend on the units."""
+        periods = zip(self.variables, self.periods, units, strict=True)
+        angles = {name: period / unit for name, period, unit in periods if period is not None}
+        return {"angles": MappingProxyType(angles)}
 
     def state(self, u: ArrayLike) -> FloatArray:
         """Check that `u` is a finite state ``(d,)`` and return it as an array."""

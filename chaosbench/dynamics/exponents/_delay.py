@@ -8,7 +8,7 @@ import numpy as np
 
 from chaosbench.dynamics.exponents._tangents import LoopedTangents
 from chaosbench.dynamics.exponents._twins import LoopedTwins
-from chaosbench.dynamics.orbits import BOUND, Orbit, StepsOrbit, raise_status
+from chaosbench.dynamics.orbits import Orbit, StepsOrbit, raise_status
 from chaosbench.errors import TrajectoryEscapedError
 from chaosbench.systems import DelaySystem
 from chaosbench.trajectories import FloatArray
@@ -45,8 +45,8 @@ class DelayTangents(LoopedTangents):
         orbit, y = self.orbit, self.y
         status, elapsed, self._step, attempts, self._past = integrate_delay(
             self._kernel.address, orbit.time, y, self._past, self._lags, self._sources, self._kink,
-            self.segment, self._step, np.empty((0, y.size)), 1.0, orbit.rtol, orbit.rtol, BOUND,
-            MAX_STEPS,
+            self.segment, self._step, np.empty((0, y.size)), 1.0, orbit.rtol, orbit.rtol,
+            orbit.limit, MAX_STEPS,
         )  # fmt: skip
         orbit.time += elapsed
         self.work += attempts * y.size
@@ -115,8 +115,8 @@ class DelayTwins(LoopedTwins):
         orbit, y = self.orbit, self.y
         status, elapsed, self._step, _, self._past = integrate_delay(
             self._kernel.address, orbit.time, y, self._past, self._lags, self._sources, self._kink,
-            self.segment, self._step, np.empty((0, y.size)), 1.0, orbit.rtol, orbit.rtol, BOUND,
-            MAX_STEPS,
+            self.segment, self._step, np.empty((0, y.size)), 1.0, orbit.rtol, orbit.rtol,
+            orbit.limit, MAX_STEPS,
         )  # fmt: skip
         orbit.time += elapsed
         raise_status(status, orbit.system, orbit.time)

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from chaosbench.dynamics.exponents._tangents import CompiledTangents
 from chaosbench.dynamics.orbits import (
-    BOUND,
     MAX_STEPS,
     EventsOrbit,
-    bound_for,
     raise_status,
     switches_of,
 )
@@ -25,7 +23,7 @@ class FlowTangents(CompiledTangents):
         orbit, d = self.orbit, self.orbit.state.size
         status, elapsed, attempts = flow_growth(
             orbit.system.tangent_kernel(self.count).address, orbit.time, self.y, d, self.count,
-            self.segment, 0.0, logs, orbit.rtol, orbit.rtol, bound_for(orbit.system), d,
+            self.segment, 0.0, logs, orbit.rtol, orbit.rtol, orbit.limit, d,
         )  # fmt: skip
         raise_status(status, orbit.system, orbit.time + elapsed)
         return int(attempts)
@@ -43,7 +41,7 @@ class SwitchingTangents(CompiledTangents):
         modes = switches.undecided() if orbit.modes is None else orbit.modes.copy()
         status, elapsed, attempts = flow_growth_events(
             switches.addresses(self.count), switches.kind_array, orbit.time, self.y, modes,
-            orbit.state.size, self.count, self.segment, logs, orbit.rtol, orbit.rtol, BOUND,
+            orbit.state.size, self.count, self.segment, logs, orbit.rtol, orbit.rtol, orbit.limit,
             MAX_STEPS, orbit.tally,
         )  # fmt: skip
         raise_status(status, orbit.system, orbit.time + elapsed)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from chaosbench.dynamics.exponents._tangents import CompiledTangents
-from chaosbench.dynamics.orbits import BOUND, raise_status
+from chaosbench.dynamics.orbits import raise_status
 from chaosbench.trajectories import FloatArray
 
 __all__ = ["MapTangents"]
@@ -18,7 +18,7 @@ class MapTangents(CompiledTangents):
         orbit = self.orbit
         status, elapsed = map_growth(
             orbit.system.tangent_kernel(self.count).address, orbit.time, self.y, orbit.state.size,
-            self.count, logs, BOUND,
+            self.count, logs, orbit.limit,
         )  # fmt: skip
         raise_status(status, orbit.system, orbit.time + elapsed)
         return len(logs)

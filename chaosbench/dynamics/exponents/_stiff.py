@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from chaosbench.dynamics.exponents._tangents import VectorTangents
-from chaosbench.dynamics.orbits import BOUND, Orbit, raise_status
+from chaosbench.dynamics.orbits import Orbit, raise_status
 from chaosbench.errors import InputError
 from chaosbench.trajectories import FloatArray
 
@@ -39,7 +39,7 @@ class StiffTangents(VectorTangents):
         status, elapsed, self._step, attempts = integrate_stiff(
             self._kernel.address, self._jacobian.address,
             self._slope.address if self._slope else 0, orbit.time, y, self.segment, self._step,
-            np.empty((0, y.size)), 1.0, orbit.rtol, orbit.rtol, BOUND, MAX_STEPS,
+            np.empty((0, y.size)), 1.0, orbit.rtol, orbit.rtol, orbit.limit, MAX_STEPS,
             orbit.state.size,
         )  # fmt: skip
         orbit.time += elapsed

@@ -7,10 +7,8 @@ from abc import ABC, abstractmethod
 import numpy as np
 
 from chaosbench.dynamics.orbits import (
-    BOUND,
     MAX_STEPS,
     Orbit,
-    bound_for,
     raise_status,
     switches_of,
 )
@@ -123,7 +121,7 @@ class CompiledTwins(Twins):
             return self._through_events(logs)
         status, elapsed, _ = twin_growth(
             system.pair_kernel.address, orbit.time, self.y, d, self.spread, self.distance,
-            self.segment, 0.0, logs, orbit.rtol, orbit.rtol * 1e-2, bound_for(system),
+            self.segment, 0.0, logs, orbit.rtol, orbit.rtol * 1e-2, orbit.limit,
             system.discrete,
         )  # fmt: skip
         raise_status(status, system, orbit.time + elapsed)
@@ -137,8 +135,8 @@ class CompiledTwins(Twins):
         modes = np.tile(switches.undecided(), (2, 1))
         status, elapsed = twin_growth_events(
             switches.addresses(0), switches.kind_array, orbit.time, self.y.reshape(2, d), modes, d,
-            self.spread, self.distance, self.segment, logs, orbit.rtol, orbit.rtol * 1e-2, BOUND,
-            MAX_STEPS,
+            self.spread, self.distance, self.segment, logs, orbit.rtol, orbit.rtol * 1e-2,
+            orbit.limit, MAX_STEPS,
         )  # fmt: skip
         raise_status(status, orbit.system, orbit.time + elapsed)
         return logs

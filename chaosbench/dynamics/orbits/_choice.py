@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from chaosbench.dynamics.orbits._delay import StepsOrbit
@@ -100,6 +101,9 @@ def orbit_of(
     step: float = 0.0,
     key: tuple[int, ...] = (0,),
     memory: Any = None,
+    max_step: float = math.inf,
+    bound: float | None = None,
+    looks: float = 0.0,
 ) -> Orbit:
     """Return an orbit of a system, moved by the method that suits it.
 
@@ -113,6 +117,7 @@ def orbit_of(
         step: size of the first step; 0 leaves it to the method.
         key: names the Brownian path of a stochastic system.
         memory: what an earlier orbit remembered at this place; see `Orbit.memory`.
+        max_step, bound, looks: see `Orbit`.
 
     """
     name = integrator or integrator_for(system, rtol, stiff=stiff)
@@ -120,5 +125,6 @@ def orbit_of(
         raise ParameterError(f"integrator must be one of {', '.join(METHODS)}, not {name!r}")
     more = {"key": key} if issubclass(METHODS[name], ItoOrbit) else {}
     return METHODS[name](
-        system, state, time, rtol=rtol, atol=atol, step=step, memory_at_start=memory, **more
+        system, state, time, rtol=rtol, atol=atol, step=step, memory_at_start=memory,
+        max_step=max_step, bound=bound, looks=looks, **more,
     )  # fmt: skip

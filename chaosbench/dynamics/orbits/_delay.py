@@ -5,11 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from chaosbench.dynamics.orbits._orbit import BOUND, MAX_STEPS, Orbit, refuse
+import numpy as np
+
+from chaosbench.dynamics.orbits._orbit import MAX_STEPS, Orbit, refuse
 from chaosbench.systems import DelaySystem, System
 from chaosbench.trajectories import FloatArray
 
 __all__ = ["CollocationOrbit", "History", "StepsOrbit"]
+
+PIECES = 4.0
+"""Widths of the narrowest piece of the past ahead that a step may cover."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +68,24 @@ class StepsOrbit(Orbit):
         super().change_to(system)
         self.kink = self.time
 
+    def _longest_step(self, span: float, samples: int) -> float:
+        """Return the longest step that misses neither the driving nor what the past holds."""
+        longest = super()._longest_step(span, samples)
+        if not self.looks:
+            return longest
+        starts, widths, _ = self._pieces
+        narrowest = np.inf
+        for lag in self._delay_system.lags:
+            begin = self.time - lag
+            met = (starts + widths > begin) & (starts < begin + min(span, lag))
+            narrowest = min(narrowest, widths[met].min(initial=np.inf))
+        return min(longest, PIECES * narrowest * self._caution)
+
+    @property
+    def _pieces(self) -> Any:
+        """The past: starts, widths and what describes the solution on each piece."""
+        return self.past
+
     @property
     def _delay_system(self) -> DelaySystem:
         if not isinstance(self.system, DelaySystem):
@@ -75,7 +98,7 @@ class StepsOrbit(Orbit):
         system = self._delay_system
         status, elapsed, self.step, attempts, self.past = integrate_delay(
             system.kernel.address, self.time, self.state, self.past, system.lags, system.sources,
-            self.kink, span, self.step, out, dt, self.rtol, self.atol, BOUND, MAX_STEPS,
+            self.kink, span, self.step, out, dt, self.rtol, self.atol, self.limit, MAX_STEPS,
         )  # fmt: skip
         self.attempts += attempts
         return status, elapsed
@@ -92,6 +115,11 @@ class CollocationOrbit(StepsOrbit):
 
     _values: Any = field(default=None, init=False, repr=False)
 
+    @property
+    def _pieces(self) -> Any:
+        """The past: starts, widths and what describes the solution on each piece."""
+        return self.past if self._values is None else self._values
+
     def _run(self, span: float, out: FloatArray, dt: float) -> tuple[int, float]:
         from chaosbench.numerics.collocation import from_dense, integrate, tableau
 
@@ -101,7 +129,7 @@ class CollocationOrbit(StepsOrbit):
             self._values = from_dense(self.past, nodes)
         status, elapsed, self.step, attempts, self._values = integrate(
             system.kernel.address, self.time, self.state, self._values, nodes, a, b, tops, weights,
-            system.lags, system.sources, self.kink, span, self.step, out, dt, self.rtol, BOUND,
+            system.lags, system.sources, self.kink, span, self.step, out, dt, self.rtol, self.limit,
             MAX_STEPS,
         )  # fmt: skip
         self.attempts += attempts

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from chaosbench.dynamics.orbits._orbit import BOUND, MAX_STEPS, Orbit
+from chaosbench.dynamics.orbits._orbit import MAX_STEPS, Orbit
 from chaosbench.errors import ParameterError
 from chaosbench.systems import Flow
 from chaosbench.trajectories import FloatArray
@@ -51,7 +51,7 @@ class EventsOrbit(Orbit):
             self.modes = switches.undecided()
         status, elapsed, self.step, attempts = integrate_events(
             switches.addresses(0), switches.kind_array, self.time, self.state, self.modes,
-            self.state.size, span, self.step, out, dt, self.rtol, self.atol, BOUND, MAX_STEPS,
+            self.state.size, span, self.step, out, dt, self.rtol, self.atol, self.limit, MAX_STEPS,
             self.tally,
         )  # fmt: skip
         self.attempts += attempts

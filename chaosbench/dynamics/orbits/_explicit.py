@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from chaosbench.dynamics.orbits._orbit import BOUND, MAX_STEPS, Orbit, bound_for, refuse
+from chaosbench.dynamics.orbits._orbit import MAX_STEPS, Orbit, refuse
 from chaosbench.systems import Flow
 from chaosbench.trajectories import FloatArray
 
@@ -23,7 +23,7 @@ class Dop853Orbit(Orbit):
 
         status, elapsed, self.step, attempts = integrate(
             self.system.kernel.address, self.time, self.state, span, self.step, out, dt,
-            self.rtol, self.atol, bound_for(self.system), MAX_STEPS, self.state.size,
+            self.rtol, self.atol, self.limit, MAX_STEPS, self.state.size,
         )  # fmt: skip
         self.attempts += attempts
         return status, elapsed
@@ -42,7 +42,7 @@ class ExtrapolatedOrbit(Orbit):
             refuse("extrapolation", "smooth flows", self.system)
         status, elapsed, self.step, attempts = integrate(
             self.system.kernel.address, self.time, self.state, span, self.step, out, dt,
-            self.rtol, self.atol, BOUND, MAX_STEPS,
+            self.rtol, self.atol, self.limit, MAX_STEPS,
         )  # fmt: skip
         self.attempts += attempts
         return status, elapsed

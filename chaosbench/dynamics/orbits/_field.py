@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from chaosbench.dynamics.orbits._orbit import BOUND, MAX_STEPS, Orbit, refuse
+from chaosbench.dynamics.orbits._orbit import MAX_STEPS, Orbit, refuse
 from chaosbench.systems import FieldSystem
 from chaosbench.systems.discretisation import Discretisation
 from chaosbench.trajectories import FloatArray
@@ -108,5 +108,5 @@ def stepper_for(
     chosen: Any = method or Stepper
     return chosen(
         grid.linear, nonlinear, modes, grid.weights, step=orbit.step, rtol=orbit.rtol,
-        atol=orbit.atol, bound=BOUND, max_steps=MAX_STEPS, **more,
+        atol=orbit.atol, bound=orbit.limit, max_steps=MAX_STEPS, **more,
     )  # fmt: skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from chaosbench.dynamics.orbits._orbit import BOUND, Orbit
+from chaosbench.dynamics.orbits._orbit import Orbit
 from chaosbench.trajectories import FloatArray
 
 __all__ = ["IteratedOrbit"]
@@ -22,5 +22,5 @@ class IteratedOrbit(Orbit):
 
         del dt  # samples are an iteration apart
         address = self.system.kernel.address
-        status, elapsed = iterate(address, self.time, self.state, round(span), out, BOUND)
+        status, elapsed = iterate(address, self.time, self.state, round(span), out, self.limit)
         return status, float(elapsed)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from numbers import Real
@@ -9,6 +10,7 @@ from typing import Any, ClassVar, Never
 
 import numpy as np
 
+from chaosbench.dynamics.orbits._driving import longest_step, looks_for
 from chaosbench.errors import (
     InputError,
     IntegrationError,
@@ -33,6 +35,9 @@ TRANSIENT_BOUND = 1e5
 MAX_STEPS = 50_000_000
 """Attempted steps of one call."""
 
+CAUTION = 0.7
+"""Share of the longest step that a witness takes, where the driving limits it."""
+
 
 @dataclass
 class Orbit(ABC):
@@ -48,6 +53,10 @@ class Orbit(ABC):
         atol: absolute tolerance; equal to `rtol` unless it is given.
         step: size of the next step in time units; 0 before the first.
         memory_at_start: what an earlier orbit remembered here, see `memory`.
+        max_step: longest step in time units; infinity leaves it to the step control.
+        bound: magnitude at which the orbit has escaped; None for the usual one.
+        looks: how much more densely than usual the driving is looked at, so that no feature of it
+            is stepped over (see `_driving`); 0 not to look.
         attempts: steps attempted so far.
         integrator: name of the method.
 
@@ -62,6 +71,9 @@ class Orbit(ABC):
     atol: float | None = None
     step: float = 0.0
     memory_at_start: Any = field(default=None, repr=False)
+    max_step: float = np.inf
+    bound: float | None = None
+    looks: float = 0.0
     attempts: int = field(default=0, init=False)
 
     def __post_init__(self) -> None:
@@ -108,11 +120,54 @@ class Orbit(ABC):
         """Sum of log|det S| over the saltation matrices of the events counted so far."""
         return 0.0
 
+    @property
+    def limit(self) -> float:
+        """Magnitude at which the orbit has escaped."""
+        return bound_for(self.system) if self.bound is None else self.bound
+
     def _move(self, span: float, out: FloatArray, dt: float) -> None:
+        """Integrate over a span, in pieces where steps must not be longer than these."""
+        longest = self._longest_step(span, max(1, len(out)))
+        if longest >= span or self.system.discrete:
+            self._integrate(span, out, dt)
+        elif len(out) == 0:
+            self._creep(span, longest)
+        else:
+            out[0] = self.state
+            done, last = 0, len(out) - 1
+            while done < last:
+                rows = min(max(1, int(longest / dt)), last - done)
+                if dt > longest:
+                    self._creep(dt, longest)
+                    out[done + 1] = self.state
+                else:
+                    self._integrate(rows * dt, out[done : done + rows + 1], dt)
+                done += rows
+
+    def _creep(self, span: float, longest: float) -> None:
+        """Advance in equal pieces, none longer than asked."""
+        pieces = math.ceil(span / longest)
+        for _ in range(pieces):
+            self._integrate(span / pieces, np.empty((0, self.state.size)), 1.0)
+
+    def _longest_step(self, span: float, samples: int) -> float:
+        """Return the longest step that is allowed in the time ahead."""
+        if not self.looks or not self.system.driven or self.system.discrete:
+            return self.max_step
+        looks = looks_for(self.looks * samples, self.state.size)
+        seen = longest_step(self.system, self.state, self.time, span, looks)
+        return min(self.max_step, seen * self._caution)
+
+    @property
+    def _caution(self) -> float:
+        """A witness that looks more often takes shorter steps as well."""
+        return 1.0 if self.looks <= 1.0 else CAUTION
+
+    def _integrate(self, span: float, out: FloatArray, dt: float) -> None:
         """Integrate over a span; raise what the status means."""
         status, elapsed = self._run(span, out, dt)
         self.time += elapsed
-        raise_status(status, self.system, self.time)
+        raise_status(status, self.system, self.time, self.limit)
 
     @abstractmethod
     def _run(self, span: float, out: FloatArray, dt: float) -> tuple[int, float]:
@@ -145,7 +200,7 @@ def refuse(method: str, wanted: str, system: System) -> Never:
     raise InputError(f"{method} follows {wanted}; {system.name!r} is a {system.kind} system")
 
 
-def raise_status(status: int, system: System, time: float) -> None:
+def raise_status(status: int, system: System, time: float, bound: float | None = None) -> None:
     """Turn an integrator's status into the error that names the system and the time."""
     from chaosbench.numerics.dop853 import ESCAPED, EXHAUSTED, REACHED, UNDERFLOW
 
@@ -153,10 +208,10 @@ def raise_status(status: int, system: System, time: float) -> None:
         return
     when = f"{time:.6g} {system.time_unit}"
     if status == ESCAPED:
+        radius = bound_for(system) if bound is None else bound
         raise TrajectoryEscapedError(
             f"the trajectory of {system.name!r} escaped after {when}: it left the ball of radius "
-            f"{bound_for(system):g} or became non-finite; choose another initial state or other "
-            "parameters",
+            f"{radius:g} or became non-finite; choose another initial state or other parameters",
             time=time,
         )
     if status == UNDERFLOW:

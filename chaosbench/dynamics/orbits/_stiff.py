@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from chaosbench.dynamics.orbits._orbit import MAX_STEPS, Orbit, bound_for, refuse
+from chaosbench.dynamics.orbits._orbit import MAX_STEPS, Orbit, refuse
 from chaosbench.systems import Flow
 from chaosbench.trajectories import FloatArray
 
@@ -25,7 +25,7 @@ class StiffOrbit(Orbit):
             refuse("Rodas5P", "flows", self.system)
         status, elapsed, self.step, attempts = integrate_stiff(
             *stiff_addresses(self.system), self.time, self.state, span, self.step, out, dt,
-            self.rtol, self.atol, bound_for(self.system), MAX_STEPS, self.state.size,
+            self.rtol, self.atol, self.limit, MAX_STEPS, self.state.size,
         )  # fmt: skip
         self.attempts += attempts
         return status, elapsed

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from chaosbench.dynamics.orbits._orbit import BOUND, Orbit, refuse
+from chaosbench.dynamics.orbits._orbit import Orbit, refuse
 from chaosbench.systems import StochasticSystem
 from chaosbench.trajectories import FloatArray
 
@@ -98,7 +98,7 @@ class ItoOrbit(Orbit):
         source = np.concatenate([np.arange(d), np.repeat(np.arange(d), count)])
         status, elapsed, steps = integrate_noise(
             drift.address, np.array([k.address if k else 0 for k in noise]), path.words,
-            path.length, path.clock, path.place, path.ahead, y, span, out, dt, source, BOUND,
+            path.length, path.clock, path.place, path.ahead, y, span, out, dt, source, self.limit,
             self.pieces,
         )  # fmt: skip
         self.attempts += steps

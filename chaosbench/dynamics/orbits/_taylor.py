@@ -5,11 +5,13 @@ A `TaylorOrbit` is used as an `Orbit` is: each call of `sample` goes on where th
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
-from chaosbench.dynamics.orbits._orbit import BOUND, MAX_STEPS, raise_status
+from chaosbench.dynamics.orbits._driving import longest_step, looks_for
+from chaosbench.dynamics.orbits._orbit import BOUND, CAUTION, MAX_STEPS, raise_status
 from chaosbench.errors import InputError
 from chaosbench.numerics.event_kinds import BINARY, CHATTERING, RESET
 from chaosbench.systems import Flow, Map, System
@@ -64,6 +66,7 @@ class TaylorOrbit:
         tolerance: of the local error, relative where the state is larger than 1, else absolute.
         double_double: 106 bits instead of 53.
         nudge: relative displacement of the state, below what a double can tell; double-double only.
+        looks: as for an `Orbit`.
 
     Raises:
         InputError: see `require_tape`.
@@ -79,6 +82,7 @@ class TaylorOrbit:
         tolerance: float = TOLERANCE,
         double_double: bool = True,
         nudge: float = 0.0,
+        looks: float = 0.0,
     ) -> None:
         from chaosbench.numerics.taylor import order_for
 
@@ -86,6 +90,7 @@ class TaylorOrbit:
         self.system = system
         self.tolerance = max(tolerance, ROUNDING[double_double])
         self.order = order_for(self.tolerance) if isinstance(system, Flow) else 0
+        self.looks = looks
         self.steps = 0
         self.events = 0
         d = system.dimension
@@ -147,7 +152,7 @@ class TaylorOrbit:
             out[0] = self._present[:-1, 0]
             return out
         if isinstance(self.system, Flow):
-            self._flow(out, dt)
+            self._guarded_flow(out, dt)
             return out
         tape, since = self.system.tape, self.time
         elapsed: float
@@ -156,6 +161,22 @@ class TaylorOrbit:
         )
         raise_status(status, self.system, since + elapsed)
         return out
+
+    def _guarded_flow(self, out: FloatArray, dt: float) -> None:
+        """Fill the samples in pieces short enough to miss no feature of the driving."""
+        span, longest = (len(out) - 1) * dt, np.inf
+        if self.looks and self.system.driven:
+            looks = looks_for(self.looks * len(out), self.system.dimension)
+            longest = CAUTION * longest_step(self.system, self.state, self.time, span, looks)
+        if longest >= span:
+            self._flow(out, dt)
+            return
+        pieces = math.ceil(dt / longest)
+        out[0] = self._present[:-1, 0]
+        for row in range(1, len(out)):
+            for _ in range(pieces):
+                self._flow(self._numbers(2, self.system.dimension), dt / pieces)
+            out[row] = self._present[:-1, 0]
 
     def _flow(self, out: FloatArray, dt: float) -> None:
         """Fill the samples, from branch to branch."""
