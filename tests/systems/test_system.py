@@ -269,7 +269,7 @@ class TestTraits:
             self.make(tags={tag})
 
     def test_an_angle_is_an_argument(self):
-        with pytest.raises(DefinitionError, match="the angle 'phi' of 'own_lorenz' is none"):
+        with pytest.raises(DefinitionError, match="the angle 'phi' of 'own_lorenz' is not one"):
             self.make(angles={"phi": 1.0})
 
     def test_periods(self):
@@ -296,8 +296,8 @@ class TestArguments:
             (0, 1.0, "not ()"),
             (0, np.zeros((2, 2, 3)), "not"),
             (np.zeros(2), np.zeros((4, 3)), r"the time of 4 states"),
-            (0, ["a", "b", "c"], "needs numbers"),
-            ("noon", [1.0, 2.0, 3.0], "needs numbers"),
+            (0, ["a", "b", "c"], "must be numbers"),
+            ("noon", [1.0, 2.0, 3.0], "must be numbers"),
         ],
     )
     def test_of_the_wrong_shape(self, lorenz, t, u, message):
