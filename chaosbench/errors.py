@@ -3,7 +3,7 @@
 ::
 
     ChaosbenchError
-    ├── InputError (ValueError)          what the caller gave is wrong; the CLI exits with 2
+    ├── InputError (ValueError)          the input is wrong; the CLI exits with 2
     │   ├── UnknownNameError (KeyError)  no such system, task, metric or forecaster
     │   ├── ParameterError               a parameter or setting that does not exist or is not finite
     │   ├── DefinitionError              a system's function cannot be traced
@@ -17,7 +17,7 @@
     └── ForecastFailure                  a forecaster gives up; becomes the status of a Record
         ├── DivergedError                non-finite training or forecast
         ├── InvalidForecastError         wrong shape, wrong type
-        └── UnsupportedError             asked for what the forecaster does not have
+        └── UnsupportedError             the forecaster lacks what was asked for
 
 Each message says what was wrong, what was expected and what to do.
 """
@@ -53,7 +53,7 @@ class ChaosbenchError(Exception):
     """Base of every exception raised on purpose."""
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # the constructors take more than the message, and pools of processes send errors back
+        # process pools pickle errors, and some constructors take more than the message
         return _rebuild, (type(self), self.args, self.__dict__)
 
 
@@ -66,11 +66,11 @@ def _rebuild(
 
 
 class InputError(ChaosbenchError, ValueError):
-    """What the caller gave is wrong; the command line exits with code 2."""
+    """The input is wrong; the command line exits with code 2."""
 
 
 class UnknownNameError(InputError, KeyError):
-    """A name that no registry knows; the message suggests near ones."""
+    """No registry knows this name; the message suggests similar ones."""
 
     def __init__(self, what: str, name: str, known: Iterable[str]) -> None:
         super().__init__(f"there is no {what} named {name!r}; {suggestion(name, known)}")
@@ -116,17 +116,17 @@ class StepSizeError(IntegrationError):
 
 
 class ExamSealedError(ChaosbenchError):
-    """Something asked for the exam's questions or answers while settings were being chosen."""
+    """The exam's questions or answers were requested while settings were being chosen."""
 
 
 class ForecastFailure(ChaosbenchError):
-    """Raised inside ``fit`` or ``predict`` to end as a typed status instead of a crash."""
+    """A forecaster gives up in ``fit`` or ``predict``; the Record gets a status, not a crash."""
 
     status = "crashed"
 
 
 class DivergedError(ForecastFailure):
-    """Training or forecast left the finite numbers."""
+    """Training or forecast became non-finite."""
 
     status = "diverged"
 
@@ -138,7 +138,7 @@ class InvalidForecastError(ForecastFailure):
 
 
 class UnsupportedError(ForecastFailure):
-    """Asked for what the forecaster does not have, such as an equation."""
+    """The forecaster lacks what was asked for, such as an equation."""
 
     status = "unsupported"
 

@@ -1,4 +1,4 @@
-"""Where a number came from: versions, machine and canonical hashes."""
+"""Where a number comes from: versions, machine and canonical hashes."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ def environment() -> dict[str, str]:
 
 
 def canonical_json(value: Any) -> str:
-    """Write `value` as JSON in one way only: sorted keys, no spaces, shortest floats.
+    """Write `value` as canonical JSON: sorted keys, no spaces, shortest floats.
 
     Raises:
-        ValueError: a NaN or an infinity, which JSON cannot hold.
+        ValueError: `value` holds a NaN or an infinity, which JSON cannot represent.
 
     """
     return json.dumps(
@@ -45,5 +45,5 @@ def canonical_json(value: Any) -> str:
 
 
 def digest(value: Any, length: int = 16) -> str:
-    """Hash the canonical JSON of `value`; `length` hexadecimal digits of SHA-256."""
+    """Return `length` hexadecimal digits of the SHA-256 of the canonical JSON of `value`."""
     return hashlib.sha256(canonical_json(value).encode()).hexdigest()[:length]

@@ -1,4 +1,4 @@
-"""Names for things: one mapping type that loads lazily, resolves aliases and suggests."""
+"""Registries: a mapping that loads lazily, resolves aliases and suggests similar names."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ T = TypeVar("T")
 
 
 class PluginWarning(UserWarning):
-    """A plugin could not be imported; everything else works."""
+    """A plugin could not be imported; everything else still works."""
 
 
 class Registry(Mapping[str, T], Generic[T]):
-    """A mapping from names to things; iterating gives the primary names in sorted order.
+    """A mapping from names to values; iterating gives the primary names in sorted order.
 
-    Values may be registered outright, or lazily through the entry point group `group`: the
+    Values may be registered directly, or lazily through the entry point group `group`: the
     module behind an entry point is imported when its value is first asked for. `populate` is
-    called once before the first look-up, for registries that fill themselves by importing.
+    called once, before the first look-up; it is for registries that fill themselves by importing.
     """
 
     def __init__(
@@ -38,7 +38,12 @@ class Registry(Mapping[str, T], Generic[T]):
         self._aliases: dict[str, str] = {}
 
     def add(self, name: str, value: T, *, aliases: tuple[str, ...] = ()) -> None:
-        """Register `value`; a name or alias that another value holds is an error."""
+        """Register `value` under a name and its aliases.
+
+        Raises:
+            InputError: the name or an alias already belongs to another value.
+
+        """
         for key in (name, *aliases):
             holder = self._aliases.get(key, key if key in self._values else None)
             if holder is not None and holder != name:
@@ -59,7 +64,12 @@ class Registry(Mapping[str, T], Generic[T]):
                 self._lazy.setdefault(point.name, point)
 
     def resolve(self, name: str) -> str:
-        """Return the primary name behind `name`; raise `UnknownNameError` with a suggestion."""
+        """Return the primary name behind a name or alias.
+
+        Raises:
+            UnknownNameError: there is no such name; the message suggests similar ones.
+
+        """
         self._fill()
         primary = self._aliases.get(name, name)
         if primary in self._values or primary in self._lazy:
@@ -67,14 +77,14 @@ class Registry(Mapping[str, T], Generic[T]):
         raise UnknownNameError(self.what, name, [*self._values, *self._lazy, *self._aliases])
 
     def origin(self, name: str) -> str:
-        """Return where the value behind `name` is defined, ``module:name``; nothing is imported."""
+        """Return where the value behind `name` is defined, ``module:name``; import nothing."""
         primary = self.resolve(name)
         if primary in self._lazy:
             return self._lazy[primary].value
         return _place(self._values[primary])
 
     def name_of(self, value: object) -> str | None:
-        """Return the name under which a class, or another value, is registered, if it is."""
+        """Return the name under which a class or another value is registered; None if it is not."""
         self._fill()
         for name in self:
             if self._values.get(name) is value:
@@ -109,7 +119,7 @@ class Registry(Mapping[str, T], Generic[T]):
         return name in self._values or name in self._lazy or name in self._aliases
 
     def available(self) -> dict[str, T]:
-        """Load everything; what fails to import is a `PluginWarning` that names it."""
+        """Load everything; each failed import gives a `PluginWarning` that names it."""
         loaded: dict[str, T] = {}
         for name in self:
             try:
@@ -124,7 +134,7 @@ def _place(value: object) -> str:
 
 
 class RegistryModule(ModuleType):
-    """A package that is also the registry it holds, so that ``cb.systems["lorenz"]`` reads well.
+    """A package that is also the registry it holds, so that ``cb.systems["lorenz"]`` works.
 
     A package ``__init__`` defines ``registry`` and sets its own ``__class__`` to this.
     """

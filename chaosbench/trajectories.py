@@ -1,4 +1,4 @@
-"""Arrays with a sampling step: what the integrators give and what forecasters get."""
+"""Trajectories: arrays with a sampling step, for integrators and forecasters."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ class Trajectories:
         dt: sampling step in time units (1 for maps).
         variables: `d` names.
         start_times: ``(n,)`` absolute time of each first sample, in time units; it matters only
-            to driven systems.
-        provenance: how the numbers came to be; empty for a user's own data.
+            for driven systems.
+        provenance: where the numbers come from; empty for a user's own data.
         certified_until: ``(n,)`` for how long each trajectory is the solution through its sample
-            `certified_from`, in time units since that sample; None where nobody checked.
+            `certified_from`, in time units since that sample; None if this was not checked.
         certified_from: index of that sample.
 
     Raises:
-        InputError: wrong number of axes, an empty axis, a step that is not positive, or a
-            certificate of another shape.
+        InputError: the number of axes is wrong, an axis is empty, the step is not positive, or
+            the certificate has the wrong shape.
 
     """
 
@@ -59,12 +59,12 @@ class Trajectories:
         try:
             array = np.asarray(values, dtype=np.float64)
         except (TypeError, ValueError) as error:
-            raise InputError(f"trajectories are arrays of numbers: {error}") from error
+            raise InputError(f"trajectories must be arrays of numbers: {error}") from error
         if array.ndim == 2:
             array = array[np.newaxis]
         if array.ndim != 3 or 0 in array.shape:
             raise InputError(
-                f"trajectories have shape (n, T, d) or (T, d) without empty axes; "
+                f"trajectories must have shape (n, T, d) or (T, d) without empty axes; "
                 f"this array has shape {np.shape(values)}"
             )
         if not (isinstance(dt, Real) and np.isfinite(dt) and dt > 0):
@@ -83,12 +83,13 @@ class Trajectories:
             until = np.asarray(certified_until, dtype=np.float64)
             if until.shape != (n,) or not (until >= 0).all():
                 raise InputError(
-                    f"certified_until holds one time of at least 0 for each of {n} trajectories, "
-                    f"not {certified_until!r}"
+                    f"certified_until must hold one time of at least 0 for each of {n} "
+                    f"trajectories, not {certified_until!r}"
                 )
         if not 0 <= certified_from < array.shape[1]:
             raise InputError(
-                f"certified_from must be one of {array.shape[1]} samples, not {certified_from!r}"
+                f"certified_from must be the index of one of {array.shape[1]} samples, "
+                f"not {certified_from!r}"
             )
         object.__setattr__(self, "values", array)
         object.__setattr__(self, "dt", float(dt))
@@ -114,7 +115,7 @@ class Trajectories:
 def fill_gaps(values: FloatArray) -> FloatArray:
     """Return ``(n, T, d)`` with lost samples interpolated linearly in time.
 
-    Forecasters get this, unless they say ``handles_gaps = True``.
+    Forecasters get data filled in this way unless they set ``handles_gaps = True``.
     """
     if np.isfinite(values).all():
         return values

@@ -1,10 +1,10 @@
-"""What is done with a system: it is simulated, certified and measured.
+"""Simulate, certify and measure systems.
 
-`simulate` samples trajectories, `certified_until` says for how long one is the solution through its
-first sample, `lyapunov_spectrum` and `twin_exponent` measure exponents by two methods, and
-`characterise` measures everything that `constants` then returns.
+`simulate` samples trajectories. `certified_until` says for how long a trajectory is the solution
+through its first sample. `lyapunov_spectrum` and `twin_exponent` measure exponents by two methods.
+`characterise` measures everything that `constants` returns.
 
-Names load when they are first used: constants can be read without the compiler.
+Names load when they are first used, so that constants can be read without the compiler.
 """
 
 from __future__ import annotations

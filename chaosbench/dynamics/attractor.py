@@ -1,4 +1,4 @@
-"""Getting onto the attractor: where an orbit starts, how long it settles, and the orbit itself."""
+"""Reaching the attractor: where an orbit starts, and for how long it settles."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ JITTER = 1e-6
 """Perturbation of the initial state in standard deviations; chaos makes it a different orbit."""
 
 FIELD_SMOOTHING = 0.01
-"""Share of a field's settling time, at its end, that is integrated as tightly as what follows."""
+"""Last part of a field's settling time, as a share, that uses the tolerance of the samples."""
 
 
 def attractor_orbit(
@@ -30,10 +30,10 @@ def attractor_orbit(
     transient: float | None = None,
     integrator: str = "",
 ) -> Orbit:
-    """Return an orbit that has settled on the attractor at a place of its own.
+    """Return an orbit that has settled at its own place on the attractor.
 
-    `key` seeds the perturbation, the random time and the noise of a stochastic system, so equal
-    keys give equal orbits whoever asks and in whatever order.
+    `key` seeds the perturbation, the random time and the noise of a stochastic system. Equal keys
+    therefore give equal orbits, whatever else is computed and in whatever order.
     """
     start, length = place(scales, key, transient)
     return settle(scales, start, length, rtol=rtol, integrator=integrator, key=key)
@@ -42,7 +42,7 @@ def attractor_orbit(
 def place(
     scales: Scales, key: tuple[int, ...], transient: float | None = None
 ) -> tuple[FloatArray, float]:
-    """Return where the orbit of a key starts ``(d,)``, and for how long it settles."""
+    """Return the initial state ``(d,)`` for a key, and the settling time."""
     generator = np.random.default_rng(key)
     ic = np.array(scales.system.ic)
     start = ic + JITTER * scales.spread * generator.standard_normal(ic.size)
@@ -62,7 +62,7 @@ def settle(
     max_step: float = math.inf,
     bound: float | None = None,
 ) -> Orbit:
-    """Return an orbit that has been followed from a state for some time units (iterations)."""
+    """Return an orbit that has moved from `start` for `length` time units (iterations)."""
     system = scales.system
     limits: dict[str, Any] = {
         "max_step": max_step,
@@ -75,12 +75,12 @@ def settle(
         )
         orbit.advance(round(length) if system.discrete else length)
         return orbit
-    # a thousand times the work of a flow, and nobody sees it
+    # settling costs a thousand times the work of a flow, and none of it is sampled
     loose = max(rtol, SETTLING_RTOL)
     rough = orbit_of(system, start, rtol=loose, **limits)
     if loose == rtol:
         rough.advance(length)
-    else:  # so that nothing is left of what loose steps do to the fast waves
+    else:  # the tight steps that follow remove what loose steps do to the fast waves
         rough.advance((1.0 - FIELD_SMOOTHING) * length)
     orbit = orbit_of(system, rough.state, rough.time, rtol=rtol, integrator=integrator, **limits)
     orbit.advance(length - rough.time)
@@ -88,14 +88,15 @@ def settle(
 
 
 def settling_time(scales: Scales) -> float:
-    """Return the least time units (iterations) from the initial state to the attractor."""
+    """Return the shortest settling time, in time units (iterations)."""
     system = scales.system
     if system.discrete:
         return 1000.0
     period = scales.period
     if system.transient:
         return 10.0 * period  # its chaos does not last much longer
-    # an exponent close to zero, of a system that is hardly chaotic, must not take forever;
-    # the period of a field is that of its slowest waves, and a step costs a hundred times more
+    # the upper bound is for systems that are hardly chaotic, with an exponent close to zero; the
+    # lower bound is smaller for a field, because its period is that of its slowest waves and a
+    # step costs a hundred times more
     least = 10.0 if isinstance(system, FieldSystem) else 100.0
     return max(least * period, min(20.0 * (scales.lyapunov_time or 0.0), 2000.0 * period))

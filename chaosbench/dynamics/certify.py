@@ -1,30 +1,35 @@
-"""For how long is a trajectory true? Comparison with integrations that know nothing of it.
+"""Find for how long a trajectory is the true solution, by integrating again independently.
 
-Two trajectories of a chaotic system part at e^(λt), whatever made them differ, so a stored
-trajectory is the solution through its first sample for a limited time: about ln(10⁻⁶σ/ε)/λ for
-errors ε a Lyapunov time. How long is found by computing that solution again, from the first sample
-as it is stored, in two ways:
+Two trajectories of a chaotic system separate as e^(λt), whatever made them differ. A stored
+trajectory is therefore the solution through its first sample for a limited time only: about
+ln(10⁻⁶σ/ε)/λ for errors of ε per Lyapunov time. To find this time, the solution is computed again
+from the first sample as it is stored, in two ways.
 
-- by a method and an arithmetic that share nothing with the first: Taylor's in double-double for
-  flows, from event to event where they switch, double-double iteration for maps, extrapolation of
-  the midpoint rule where an equation has a 0/0, which exhausts Taylor's; for delay systems, in
-  double, collocation at Gauss points; for fields, which collocation follows, an exponential Adams
-  method, and collocation for those that ETDRK4 followed loosely;
-- by the first method itself at a hundredth of its tolerance, which no fault of the second method
-  can mimic: at `max(rtol/100, 3e-15)`, because below that rounding is all that a step's error
-  estimate sees.
+The first check uses another method, which shares nothing with the one that made the samples:
 
-Samples in double-double have no finer witness, and no double could follow them for as long. A flow
-is integrated again at a thousand times the tolerance, which is another order and other steps; a map
-is iterated again from a state a ten-thousand-fold rounding away. What either does to the samples,
-their own errors do not.
+- Flows use Taylor's method in double-double, from event to event where they switch. Where an
+  equation has a 0/0, Taylor's method fails, and extrapolation of the midpoint rule takes its place.
+- Maps are iterated in double-double.
+- Delay systems use collocation at Gauss points, in double.
+- Fields use an exponential Adams method where collocation made the samples, and collocation where
+  ETDRK4 made them at a loose tolerance.
 
-A stochastic system is followed along the same Brownian path in a sixteenth of its step. No second
-scheme reaches 10⁻⁶ where its own, of order 1.5, barely does, so this finds wrong samples and says
-how far the step is too long; an error that the scheme has at every step size is left to its tests.
+The second check repeats the method of the samples at a hundredth of its tolerance. No fault of the
+other method can affect it. Its tolerance is `max(rtol/100, 3e-15)`: below that, the error estimate
+of a step sees only rounding.
 
-The dense past that a delay system starts from, and the Brownian path, are taken as given, as the
-first sample is.
+Samples in double-double have no finer witness, and an integration in double could not follow them
+for as long. A flow is integrated again at a thousand times the tolerance, which changes the order
+and the steps. A map is iterated again from a state displaced by ten thousand times the rounding.
+Either changes the samples by more than their own errors.
+
+A stochastic system is followed again along the same Brownian path, with a sixteenth of its step.
+Its own scheme, of order 1.5, barely reaches 10⁻⁶, and no second scheme reaches it. The check finds
+wrong samples and shows by how much the step is too long. An error that the scheme makes at every
+step size is left to the tests of the scheme.
+
+The dense past from which a delay system starts, and the Brownian path, are taken as given, like the
+first sample.
 """
 
 from __future__ import annotations
@@ -62,30 +67,34 @@ from chaosbench.trajectories import FloatArray
 __all__ = ["AGREEMENT", "Certificate", "certified_until", "describe", "shared_certificate"]
 
 AGREEMENT = 1e-6
-"""Largest difference, in standard deviations of each variable, of samples that agree."""
+"""Largest difference between samples that agree, in standard deviations of each variable."""
 
 COLLOCATION_TOLERANCE = 1e-12
-"""On the last terms of a series that falls off tenfold a term, so that errors are at rounding; for
-a field, on the error at the end of a step."""
+"""Bound on the last terms of a step's series; for a field, on the error at the end of a step.
+
+The series falls off tenfold per term, so that errors are at rounding.
+"""
 
 ADAMS_TOLERANCE = 1e-15
-"""Errors after a Lyapunov time or two are then below 1e-11, at a third more than 1e-14 costs."""
+"""Errors after one or two Lyapunov times are then below 1e-11, at 4/3 of the cost of 1e-14."""
 
 TIGHTEST = 3e-15
+"""Smallest tolerance of the second check."""
+
 FINEST = 1e-15
-"""Smallest tolerance in double."""
+"""Smallest tolerance of samples in double; those below it are in double-double."""
 
 TAYLOR_TOLERANCE = 1e-20
-"""Far below what a double can store, and cheaper than all that double-double can do."""
+"""Far below what a double can store, and cheaper than full double-double accuracy."""
 
 NUDGE = 1e-28
-"""Relative displacement in double-double arithmetic, ten thousand times its rounding."""
+"""Relative displacement in double-double arithmetic: ten thousand times its rounding."""
 
 WITNESS_LOOKS = 64.0
 """Times as often as usual that a witness looks for features of the driving."""
 
 CHUNK = 64
-"""Samples between comparisons: a long trajectory is not integrated beyond its first failure."""
+"""Samples between comparisons, so that integration stops soon after the first failure."""
 
 
 class _Sampled(Protocol):
@@ -94,13 +103,13 @@ class _Sampled(Protocol):
 
 @dataclass(frozen=True)
 class Certificate:
-    """What was found about one trajectory.
+    """The result of certifying one trajectory.
 
     Attributes:
-        until: time units (iterations, for a map) since the sample it starts from up to which every
-            check agrees; None where what the system remembers is not known.
-        checks: the integrations it was compared with.
-        reason: why there is no certificate; empty where there is one.
+        until: for how long all checks agree, in time units (iterations, for a map) since the sample
+            that the certificate starts from; None where the memory of the system is not known.
+        checks: the integrations that the trajectory was compared with.
+        reason: why there is no certificate; empty if there is one.
 
     """
 
@@ -110,13 +119,13 @@ class Certificate:
 
 
 def describe(certificates: Sequence[Certificate]) -> str:
-    """Say in words what the certificates of one set of trajectories rest on."""
+    """Describe the checks behind the certificates of one set of trajectories."""
     reasons = {c.reason or f"{AGREEMENT:g} σ: {', '.join(c.checks)}" for c in certificates}
     return "; or ".join(sorted(reasons))
 
 
 def shared_certificate(certificates: Sequence[Certificate]) -> list[float] | None:
-    """Return the times of a set of trajectories; None unless each of them has one."""
+    """Return the certified times of a set of trajectories; None unless each of them has one."""
     times = [certificate.until for certificate in certificates]
     known = [time for time in times if time is not None]
     return known if known and len(known) == len(times) else None
@@ -140,24 +149,24 @@ def certified_until(
         system: name or System.
         values: samples ``(T, d)``.
         dt: sampling step in time units (1 for a map).
-        start: index of the sample the certificate starts from, which is taken as exact: the first
+        start: index of the sample that the certificate starts from and takes as exact: the first
             of a training trajectory, the last of the context of a test window. Any point of the
             attractor is a fair start, so what came before a forecast needs no certificate.
         start_time: absolute time of the *first* sample.
-        rtol: tolerance the samples were integrated with; below 1e-15 they are double-double's.
-        sigma: what differences are measured in, ``(d,)``; by default the standard deviations that
-            are stored for the system, else those of the samples. A variable that never moves is
+        rtol: tolerance of the samples; below 1e-15 they are in double-double.
+        sigma: units of the differences, ``(d,)``; by default the standard deviations that are
+            stored for the system, or else those of the samples. A variable that never moves is
             compared in its own units.
-        memory: what an orbit remembered at the sample `start`, see `Orbit.memory`. A delay system
-            has no certificate without its past and a stochastic one none without its Brownian
-            path, because samples do not hold what happened between them.
-        scales: of the system; looked up unless they are given.
+        memory: what an orbit remembered at the sample `start`; see `Orbit.memory`. Without it there
+            is no certificate for a delay system, which needs its past, or for a stochastic system,
+            which needs its Brownian path: samples do not hold what happened between them.
+        scales: scales of the system; looked up if not given.
 
     Returns:
         Certificate; `until` ends on a sample.
 
     Raises:
-        InputError: wrong shapes, or a `start` that is no sample.
+        InputError: a shape is wrong, or `start` is not the index of a sample.
 
     """
     system = get(system)
@@ -165,10 +174,11 @@ def certified_until(
     given = np.asarray(values, dtype=np.float64)
     if given.ndim != 2 or given.shape[1] != system.dimension or not len(given):
         raise InputError(
-            f"a trajectory of {system.name!r} has shape (T, {system.dimension}), not {given.shape}"
+            f"a trajectory of {system.name!r} must have shape (T, {system.dimension}), "
+            f"not {given.shape}"
         )
     if not 0 <= start < len(given):
-        raise InputError(f"start must be one of the {len(given)} samples, not {start!r}")
+        raise InputError(f"start must index one of the {len(given)} samples, not {start!r}")
     if sigma is None:
         sigma = given.std(axis=0) if scales.constants is None else scales.spread
     spread = np.asarray(sigma, dtype=np.float64)
@@ -276,7 +286,7 @@ def _finer(scales: Scales, state: FloatArray, time: float, loose: float) -> Make
 def _first_that_lasts(
     choices: Sequence[Maker], given: FloatArray, dt: float, spread: FloatArray
 ) -> tuple[int, str]:
-    """Compare with the first integration that does not give up, else with the last."""
+    """Compare with the first integration that does not give up, or else with the last."""
     agreed, check = 1, ""
     for name, make in choices:
         check = name
@@ -289,7 +299,7 @@ def _first_that_lasts(
 def _agreement(
     orbit: _Sampled, given: FloatArray, dt: float, spread: FloatArray
 ) -> tuple[int, bool]:
-    """Count the leading samples that an integration shares, and say if it got that far."""
+    """Count the leading samples that agree, and say whether the integration got that far."""
     done = 1
     while done < len(given):
         points = min(CHUNK, len(given) - done)

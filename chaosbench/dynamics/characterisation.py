@@ -1,4 +1,4 @@
-"""Measuring what `constants/*.json` holds, and the gate of the ranked suites."""
+"""Measure what `constants/*.json` holds, and apply the gate of the ranked suites."""
 
 from __future__ import annotations
 
@@ -53,31 +53,31 @@ from chaosbench.systems import FieldSystem, StochasticSystem, System, get
 __all__ = ["characterise", "characterise_many", "disagreement"]
 
 RECONSIDERED = 4.0
-"""Times the usual length of a second look, where two estimates disagree.
+"""Length of a second run, relative to the first, where two estimates disagree.
 
-Of two hundred systems some disagree by chance, where orbits stick: look longer, then judge.
+Among two hundred systems some disagree by chance, because orbits stick. A longer run decides.
 """
 
 STOCHASTIC_PERIODS = 1000.0
 """Most periods for a stochastic system, which is never ranked and whose steps are small."""
 
 FIELD_RTOL = 1e-4
-"""Tolerance for a field."""
+"""Smallest tolerance for a field."""
 
 FIELD_PERIODS = 50.0
 """Most periods for a field."""
 
 FIELD_EXPONENTS = 2
-"""Exponents of a large field."""
+"""Number of exponents that are measured for a large field."""
 
 COSTLY_DIMENSION = 8
-"""Variables from which on the cost of all exponents is probed."""
+"""Dimension from which the cost of all exponents is measured first."""
 
 OUTSIDE = 20.0
-"""Standard deviations from the mean at which an orbit has left the chaos."""
+"""Distance from the mean, in standard deviations, beyond which an orbit has left the chaos."""
 
 STILL = 1e-6
-"""Standard deviations moved in a period below which an orbit has come to rest."""
+"""Motion in a period, in standard deviations, below which an orbit has come to rest."""
 
 
 def characterise(
@@ -90,11 +90,12 @@ def characterise(
 ) -> Constants:
     """Measure period, moments, exponents by two methods and dimensions, and apply the gate.
 
-    The spectrum is averaged over `periods`, fewer where so many exponents would take minutes. Where
-    this leaves the largest exponent with a standard error above 0.4 percent, it alone is
-    followed on another orbit for as long as that takes, at most 64,000 periods, and not at all
-    where even that would leave more than ten percent. Where one percent is within reach, it is
-    followed further; a field, whose steps are dear, only for that.
+    The spectrum is averaged over `periods`, or over fewer where that many exponents would take
+    minutes. If the standard error of the largest exponent is then above 0.4 percent, this exponent
+    alone is followed on another orbit for as long as needed, at most for 64,000 periods. It is not
+    followed where even that would leave an error of more than ten percent. Where an error of one
+    percent is within reach, it is followed further. The steps of a field are expensive, so a field
+    is followed for this purpose only.
 
     A system whose chaos is transient is measured over 100 periods on each of 32 orbits whose chaos
     lasts that long; it is never ranked.
@@ -104,12 +105,12 @@ def characterise(
         periods: dominant periods to average over (iterations / 50, for a map).
         rtol: tolerance of the integrations.
         seed: chooses the starting points.
-        effort: of what may be spent on bringing the largest exponent's error below one percent, how
-            many times as much as by default.
+        effort: factor on the work that may be spent on bringing the error of the largest exponent
+            below one percent.
 
     Raises:
-        IntegrationError: the trajectory escapes or cannot be integrated.
-        InputError: it settles on a fixed point.
+        IntegrationError: a trajectory escapes or cannot be integrated.
+        InputError: the system settles on a fixed point.
 
     """
     system = get(system)
@@ -131,10 +132,10 @@ def characterise(
         )
         try:
             spectrum = measure(count=count)
-        except InputError:  # volumes vanish at once, as where a flow slides: the others are endless
+        except InputError:  # where a flow slides, volumes vanish and the others are infinite
             spectrum = measure(count=1)
         exponents, errors = spectrum.values.copy(), spectrum.stderr.copy()
-        # the runs of the gate are as good a measurement of the largest exponent as any
+        # the runs of the gate measure the largest exponent too
         work = work_of(spectrum, periods)
         runs, failure = gate_runs(scales, spectrum, moments.period, work, seed)
         runs = refine(scales, runs, periods, work, rtol, seed, effort)
@@ -149,7 +150,7 @@ def characterise(
             twin = _together(twin, more, RECONSIDERED)
         verdict = contradiction(system, spectrum, refined, twin, moments)
         verdict = drift(runs) or verdict or failure or uncertain(*refined)
-        order = np.argsort(-exponents)  # of a regular system, zero may now come first
+        order = np.argsort(-exponents)  # in a regular system, zero may now come first
         exponents, errors = exponents[order], errors[order]
     dimension = spectrum.kaplan_yorke_dimension
     correlation: tuple[float, float] | None = None
@@ -157,7 +158,7 @@ def characterise(
     resolved = dimension is None or dimension <= 2 * math.log10(CORRELATION_POINTS)
     if resolved and not isinstance(
         system, (FieldSystem, StochasticSystem)
-    ):  # noise fills what it moves
+    ):  # noise fills the space
         correlation = correlation_of(scales, period=moments.period, std=moments.std, seed=seed)
     return Constants(
         system=system.name,
@@ -193,7 +194,7 @@ def characterise(
 
 
 def _affordable(scales: Scales, periods: float, moments: Moments, rtol: float, seed: int) -> float:
-    """Return for how many periods to follow all exponents: an eighth of `periods` or more."""
+    """Return for how many periods to follow all exponents: at most `periods`."""
     system = scales.system
     if isinstance(system, FieldSystem):
         work = moments.attempts * system.dimension * (1 + FIELD_EXPONENTS)
@@ -201,7 +202,7 @@ def _affordable(scales: Scales, periods: float, moments: Moments, rtol: float, s
     if system.dimension < COSTLY_DIMENSION:
         return periods
     probe = lyapunov_spectrum(system, periods=PROBE_PERIODS, rtol=rtol, seed=seed, scales=scales)
-    warm = 100 / SEGMENTS_PER_PERIOD  # periods before the count of the exponents begins
+    warm = 100 / SEGMENTS_PER_PERIOD  # periods before the average begins
     rate = probe.work / (PROBE_PERIODS + warm)
     return float(min(periods, max(periods / 8, MOST_WORK / rate)))
 
@@ -209,19 +210,19 @@ def _affordable(scales: Scales, periods: float, moments: Moments, rtol: float, s
 def characterise_many(
     names: Sequence[str], periods: float, seed: int, jobs: int = 0, effort: float = 1.0
 ) -> Iterator[tuple[str, Constants | ChaosbenchError]]:
-    """Characterise several systems in `jobs` processes (0: one per core), as they are done.
+    """Characterise several systems in `jobs` processes (0: one per core), each yielded when done.
 
-    One that cannot be measured gives its error and does not stop the others.
+    A system that cannot be measured yields its error and does not stop the others.
     """
     workers = min(jobs or os.cpu_count() or 1, len(names))
     if workers <= 1:
         yield from ((name, _attempt(name, periods, seed, effort)) for name in names)
         return
-    # linear algebra on many threads in each of several processes would only wait for itself
+    # several processes with many threads of linear algebra each would slow each other down
     with ProcessPoolExecutor(
         workers, get_context("spawn"), initializer=threadpool_limits, initargs=(1,)
     ) as pool:
-        # those of many variables take longest and must not be left to the end
+        # systems of many variables take longest, so they come first
         ordered = sorted(names, key=lambda name: -get(name).dimension)
         futures = {pool.submit(_attempt, name, periods, seed, effort): name for name in ordered}
         try:
@@ -243,7 +244,7 @@ def _attempt(
 def _transient(
     scales: Scales, moments: Moments, rtol: float, seed: int
 ) -> tuple[LyapunovSpectrum, TwinExponent, str]:
-    """Average over many short orbits, and see how long the chaos lasts."""
+    """Average over many short orbits, and measure how long the chaos lasts."""
     spectra = surviving(
         lambda k: lyapunov_spectrum(
             scales.system, periods=TRANSIENT_PERIODS, rtol=rtol, seed=k, scales=scales
@@ -286,7 +287,7 @@ def _transient(
 
 
 def _together(first: TwinExponent, second: TwinExponent, ratio: float) -> TwinExponent:
-    """Average two estimates, the second of which is from a run `ratio` times as long."""
+    """Average two estimates, where the second run is `ratio` times as long as the first."""
     return TwinExponent(
         (first.value + ratio * second.value) / (1 + ratio),
         math.hypot(first.stderr, ratio * second.stderr) / (1 + ratio),

@@ -22,16 +22,16 @@ from chaosbench.systems import DelaySystem, FieldSystem, System, get
 __all__ = ["lyapunov_spectrum", "twin_exponent"]
 
 DELAY_EXPONENTS = 4
-"""Of a delay system, unless another number is asked for."""
+"""Default number of exponents of a delay system."""
 
 DELAY_EXPONENTS_AT_MOST = 6
-"""Beyond which tangent histories are not told apart."""
+"""Most exponents of a delay system; beyond it, tangent histories cannot be told apart."""
 
 FIELD_EXPONENTS = 8
-"""Of a field, unless another number is asked for."""
+"""Default number of exponents of a field."""
 
 BATCHES_KEPT = 16
-"""Means over parts of the time that a spectrum keeps."""
+"""Number of batch means that a spectrum keeps."""
 
 
 def lyapunov_spectrum(
@@ -46,9 +46,9 @@ def lyapunov_spectrum(
 ) -> LyapunovSpectrum:
     """Compute the Lyapunov spectrum from the exact variational equations.
 
-    State and tangent vectors are integrated together; the tangent vectors are orthonormalised ten
-    times a period (every iteration for a map, every longest lag for a delay system, whose tangent
-    vectors are histories).
+    State and tangent vectors are integrated together. The tangent vectors are orthonormalised ten
+    times per period (for a map, at every iteration; for a delay system, whose tangent vectors are
+    histories, once per longest lag).
 
     Args:
         system: name or System.
@@ -57,11 +57,11 @@ def lyapunov_spectrum(
         rtol: tolerance of the integration.
         seed: chooses the starting point on the attractor.
         transient: time units dropped first; see `simulate`.
-        scales: of the system; looked up unless they are given.
+        scales: scales of the system; looked up if not given.
 
     Raises:
         TrajectoryEscapedError: the trajectory left every bound.
-        ParameterError: a length or count that makes no sense.
+        ParameterError: `periods` or `count` is out of range.
 
     """
     system = get(system)
@@ -90,7 +90,7 @@ def lyapunov_spectrum(
 
 
 def _counts(system: System) -> tuple[int, int]:
-    """Return how many exponents are usual, and how many there are at most."""
+    """Return the default and the largest number of exponents."""
     if isinstance(system, DelaySystem):
         return DELAY_EXPONENTS, DELAY_EXPONENTS_AT_MOST
     if isinstance(system, FieldSystem):
@@ -107,18 +107,18 @@ def twin_exponent(
     seed: int = 0,
     scales: Scales | None = None,
 ) -> TwinExponent:
-    """Compute the largest exponent from two trajectories pulled back together.
+    """Compute the largest exponent from two nearby trajectories that are pulled together again.
 
-    Uses the equation only, not its Jacobian: a check on `lyapunov_spectrum`.
+    It uses the equation but not its Jacobian, and so checks `lyapunov_spectrum`.
 
     Args:
         system: name or System.
         periods: as for `lyapunov_spectrum`.
-        distance: to which the second trajectory is pulled back, in standard deviations of the
-            attractor, or in the sizes of the initial state where none are known.
+        distance: distance to which the second trajectory is pulled back, in standard deviations of
+            the attractor, or in sizes of the initial state where they are not known.
         rtol: tolerance of the integration.
         seed: chooses the starting point on the attractor.
-        scales: of the system; looked up unless they are given.
+        scales: scales of the system; looked up if not given.
 
     """
     system = get(system)

@@ -14,7 +14,7 @@ from chaosbench.trajectories import FloatArray
 __all__ = ["SETTLING_RTOL", "dominant_period", "estimate_period", "period_range", "stationary"]
 
 SETTLING_RTOL = 1e-4
-"""Tolerance with which a field settles on its attractor."""
+"""Tolerance at which a field settles on its attractor."""
 
 
 @lru_cache(maxsize=256)
@@ -37,17 +37,17 @@ def estimate_period(system: System) -> float:
         moving = spread > 1e-9 * max(float(np.abs(samples).max()), 1e-300)
         if not moving.any():
             raise InputError(
-                f"{system.name!r} settles on a fixed point from its initial state; it has no period"
+                f"{system.name!r} settles on a fixed point and has no period; change its ic"
             )
-        # Rice's mean period of a stationary signal, of the slowest variable
+        # Rice's mean period of a stationary signal, for the slowest variable
         rice = float((2 * np.pi * spread[moving] / slopes.std(axis=0)[moving]).max())
-        # a signal that still drifts or wanders seems to have no period, or an endless one: look
-        # longer, but no more than eight times a round
+        # a signal that still drifts or wanders seems to have an endless period: sample for longer,
+        # but at most eight times as long in each round
         rice = min(rice, count // 8 * step)
         if count // 256 <= rice / step < count // 8:
             break
         step = rice / (count // 64)
-    # a transient system may escape before the long look ends
+    # a transient system may escape before the longest sampling ends
     for exponent in (longest, longest - 3, longest - 6):
         try:
             samples = orbit.sample(2**exponent, rice / fine)
@@ -55,14 +55,14 @@ def estimate_period(system: System) -> float:
             orbit = orbit_of(system, np.array(system.ic), rtol=rtol)
             continue
         return dominant_period(stationary(system, samples), rice / fine)
-    raise InputError(f"{system.name!r} does not last for thirty periods; give dt")
+    raise InputError(f"{system.name!r} cannot be followed for thirty periods; give dt")
 
 
 def stationary(system: System, samples: FloatArray) -> FloatArray:
-    """Return what has a spectrum: the samples, or their increments where a variable is unbounded.
+    """Return samples that have a spectrum: their increments if a variable is unbounded.
 
-    The spread of a phase that turns or wanders grows with the time it is watched, and its spectrum
-    peaks at the lowest frequency there is: neither tells a period, however long the span.
+    The spread of a phase that winds or wanders grows with the length of the sampling, and its
+    spectrum peaks at the lowest frequency. Neither shows a period, however long the sampling.
     """
     return samples if system.stationary else np.diff(samples, axis=0)
 
@@ -80,8 +80,8 @@ def dominant_period(samples: FloatArray, dt: float) -> float:
         dt: sampling step in time units.
 
     The power spectra of the standardised variables are added (Welch, 32 segments, Hann window)
-    and multiplied by the frequency, which makes slow wandering count by its power and not by its
-    slowness. The sum is smoothed over three bins and its peak refined by a parabola.
+    and multiplied by the frequency, so that slow wandering counts by its power and not by its
+    slowness. The sum is smoothed over three bins, and its peak is refined by a parabola.
 
     """
     frequency, weighted = _spectrum(samples, dt)
@@ -93,10 +93,10 @@ def dominant_period(samples: FloatArray, dt: float) -> float:
 
 
 def period_range(samples: FloatArray, dt: float) -> tuple[float, float]:
-    """Return the periods around the dominant one at which the spectrum is within a tenth of it.
+    """Return the range of periods around the dominant one with at least 0.9 of its power.
 
-    Where the top of a broad spectrum is flat, chance says which of them is dominant. Arguments as
-    of `dominant_period`.
+    Where the top of a broad spectrum is flat, chance decides which of them is dominant. The
+    arguments are as for `dominant_period`.
     """
     frequency, weighted = _spectrum(samples, dt)
     peak = int(np.argmax(weighted[1:-1])) + 1
@@ -114,7 +114,7 @@ def _spectrum(samples: FloatArray, dt: float) -> tuple[FloatArray, FloatArray]:
     spread = samples.std(axis=0)
     keep = spread > 0
     if not keep.any():
-        raise InputError("what settles on a fixed point has no period")
+        raise InputError("samples that rest at a fixed point have no period; sample a moving state")
     standard = (samples[:, keep] - samples[:, keep].mean(axis=0)) / spread[keep]
     frequency, power = welch(standard, fs=1.0 / dt, nperseg=len(samples) // 16, axis=0)
     return frequency, gaussian_filter1d(frequency * power.sum(axis=1), 1.5)

@@ -1,4 +1,4 @@
-"""The scales of a system: what its times and its variables are measured against."""
+"""The scales of a system: the units of its times and of its variables."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ LARGEST = 1e300
 class Scales:
     """Period, Lyapunov time and spread of a system, from its constants where they are known.
 
-    They are looked up once (`scales_of`) and handed on; what is measured afresh gets scales without
-    constants, which are estimated from the equation when they are first needed.
+    Scales are looked up once (`scales_of`) and passed on. A system that is being measured gets
+    scales without constants, which are estimated from the equation when they are first needed.
 
     Attributes:
         system: whose scales these are.
@@ -64,7 +64,7 @@ class Scales:
     def spread(self) -> FloatArray:
         """Standard deviation of each variable ``(d,)``, or the size of its initial state.
 
-        The latter, at least 1, where the standard deviations were not measured.
+        The size, at least 1, is used where the standard deviations were not measured.
         """
         if self.constants:
             return np.array(self.constants.std)
@@ -88,7 +88,7 @@ class Scales:
 
     @property
     def stiff(self) -> bool | None:
-        """Whether the constants were measured with the integrator for stiff flows; None: unknown.
+        """Whether the constants were measured with the stiff integrator; None if unknown.
 
         A system whose constants are known keeps the integrator that they were measured with.
         """

@@ -61,45 +61,46 @@ def simulate(
         points: samples of each trajectory, `T`.
         points_per_period: samples per dominant period (100, unless another step is given).
         points_per_lyapunov: samples per Lyapunov time.
-        dt: sampling step in time units. At most one of the three; maps are sampled at every
-            iteration whatever is asked.
+        dt: sampling step in time units. Give at most one of the three. Maps are sampled at every
+            iteration in any case.
         rtol: relative tolerance of the local error; a stochastic system has a fixed step of its own
             instead.
         atol: absolute tolerance of each variable, a number or ``(d,)``. By default it is `rtol`
             times the variable's magnitude on its first steps, or `rtol` itself for a system of the
             catalogue with its own parameters, whose constants were measured so.
         max_step: longest step in time units.
-        bound: magnitude of a variable at which a trajectory has escaped; by default 1e9 times its
-            own magnitude (1e9, of a system that was measured).
-        ic: initial state ``(d,)`` or states ``(n, d)``, sampled from there on. Without it every
-            trajectory starts at a point of the attractor of its own: the system's initial state is
+        bound: magnitude of the largest variable at which a trajectory has escaped; by default 1e9,
+            or 1e9 times the magnitude of a variable that is larger than 1.
+        ic: initial state ``(d,)`` or states ``(n, d)`` of the trajectories. Without it every
+            trajectory starts at its own point of the attractor: the initial state of the system is
             perturbed by a millionth of its spread and followed for a random time.
         n: number of trajectories, unless `ic` gives them.
-        seed: a trajectory, with the noise that moves it, depends on the seed and on its own index
-            only.
-        transient: time units (iterations) dropped before the first sample; 0 with `ic`, else by
-            default between 100 and 200 periods and at least 20 Lyapunov times (10 to 20 periods
-            for a field and for a system whose chaos is transient).
-        integrator: ``auto``, or for a flow ``dop853``, ``rodas5p``, which is for stiff ones, or
-            ``taylor-lanes``, which integrates several trajectories side by side on SIMD lanes:
-            several times as fast for eight or more, the same trajectories within `rtol`; for a
-            field ``collocation``, or ``etdrk4``, which is chosen from a tolerance of 1e-6 on.
-        precision: ``double-double`` integrates the samples of a flow by Taylor's method at a
-            local error of 1e-30 (and iterates a map) in 106 bits, from the double state that it
-            settled on, and rounds them to double at the end: the solution through the first sample
-            for some 50 Lyapunov times instead of some 20. `rtol` then holds for the settling only.
-        certify: find out for how long each trajectory is the solution through its first sample, as
-            `certified_until` of the result; see `chaosbench.dynamics.certify`. It costs about as
-            much as the certified part of the trajectory, twice.
-        scales: of the system; looked up unless they are given.
+        seed: each trajectory, with its noise, depends only on the seed and on its own index.
+        transient: time units (iterations) dropped before the first sample. The default is 0 with
+            `ic`. Without `ic` it is between 100 and 200 periods and at least 20 Lyapunov times (10
+            to 20 periods for a field and for a system whose chaos is transient).
+        integrator: ``auto`` or the name of a method. For a flow: ``dop853``, ``rodas5p`` (for stiff
+            flows) or ``taylor-lanes``, which integrates several trajectories side by side on SIMD
+            lanes; it is several times as fast for eight or more and gives the same trajectories
+            within `rtol`. For a field: ``collocation`` or ``etdrk4``, which ``auto`` chooses at
+            tolerances of 1e-6 and above.
+        precision: ``double`` or ``double-double``. The latter integrates the samples of a flow by
+            Taylor's method at a local error of 1e-30 (and iterates a map) in 106 bits, from the
+            double state on which the orbit settled, and rounds them to double at the end. They are
+            the solution through the first sample for some 50 Lyapunov times instead of some 20.
+            `rtol` then applies to the settling only.
+        certify: whether to find out for how long each trajectory is the solution through its first
+            sample; the result has it in `certified_until`. See `chaosbench.dynamics.certify`. It
+            costs about twice as much as the certified part of the trajectory.
+        scales: scales of the system; looked up if not given.
 
     Returns:
         Trajectories with values ``(n, T, d)``.
 
     Raises:
-        TrajectoryEscapedError: with the time of the escape.
-        ParameterError, InputError: settings that make no sense; double-double for a delay system or
-            for a flow with a kink.
+        TrajectoryEscapedError: the state left every bound; the error holds the time.
+        ParameterError, InputError: a setting is invalid, or double-double is asked for a system
+            that is neither a flow nor a map.
 
     Example:
         >>> simulate("lorenz", points=1000, points_per_period=100).values.shape
@@ -119,11 +120,11 @@ def simulate(
     check_length("max_step", max_step)
     check_length("bound", bound)
     if precision not in ("double", "double-double"):
-        raise ParameterError(f"precision is 'double' or 'double-double', not {precision!r}")
+        raise ParameterError(f"precision must be 'double' or 'double-double', not {precision!r}")
     if precision == "double-double":
         require_tape(system)
         if integrator == LANES:
-            raise ParameterError(f"{LANES} integrates in double; leave out one of the two")
+            raise ParameterError(f"{LANES} integrates in double; choose another integrator")
     step = sampling_step(
         system,
         points_per_period=points_per_period,
@@ -211,9 +212,9 @@ def sampling_step(
     dt: float | None = None,
     scales: Scales | None = None,
 ) -> float:
-    """Return the sampling step in time units that one of the three settings asks for.
+    """Return the sampling step in time units from the one setting that is given.
 
-    `scales` are looked up unless they are given.
+    The default is 100 points per period; `scales` are looked up if not given.
     """
     given = {
         name: value
@@ -228,7 +229,7 @@ def sampling_step(
         if not (isinstance(value, Real) and np.isfinite(value) and value > 0):
             raise ParameterError(f"{name} must be positive and finite, not {value!r}")
     if len(given) > 1:
-        raise ParameterError(f"give one of {' and '.join(given)}, not both")
+        raise ParameterError(f"give only one of {' and '.join(given)}")
     if system.discrete:
         return 1.0
     if dt is not None:

@@ -1,4 +1,4 @@
-"""What was measured about a system: data that only the tool writes."""
+"""The stored constants of systems: measurements that only the tool writes."""
 
 from __future__ import annotations
 
@@ -21,29 +21,29 @@ class Constants:
     """Measured facts about one system with its parameters and initial state.
 
     Attributes:
-        system: its name.
-        fingerprint: of the equation, parameters and initial state that were measured.
+        system: name of the system.
+        fingerprint: fingerprint of the equation, parameters and initial state that were measured.
         period: dominant period in time units (1 for maps).
         lyapunov_exponents: spectrum, per time unit, in falling order; for a delay system the
             leading ones.
-        lyapunov_stderr: their standard errors. Where the first one is the smaller by far, the
-            largest exponent was averaged over a longer time than the others.
-        largest_twin, largest_twin_stderr: the largest exponent from twin trajectories, the
-            second, independent estimate.
-        kaplan_yorke_dimension, kaplan_yorke_stderr: from the spectrum; None where it does not
-            reach a negative sum.
+        lyapunov_stderr: their standard errors. Where the first is much smaller than the others, the
+            largest exponent was averaged over a longer time.
+        largest_twin, largest_twin_stderr: the largest exponent from twin trajectories, a second,
+            independent estimate.
+        kaplan_yorke_dimension, kaplan_yorke_stderr: from the spectrum; None where its partial sums
+            do not become negative.
         correlation_dimension, correlation_dimension_stderr: after Grassberger and Procaccia. The
-            error is that between orbits; a bias of some hundredths, because the scaling region is
-            finite, is not in it. None where the dimension is too high for the points taken, for
-            fields, and by now for stochastic systems, whose noise fills the space.
-        mean, std: of each variable on the attractor, ``(d,)``.
+            error is the scatter between orbits. It does not include a bias of some hundredths from
+            the finite scaling region. None where the dimension is too high for the number of
+            points, for fields, and for stochastic systems, whose noise fills the space.
+        mean, std: mean and standard deviation of each variable on the attractor, ``(d,)``.
         mean_divergence, mean_divergence_stderr: time average of the trace of the Jacobian (of
             log|det| for a map), and of log|det| of the saltation matrices where the flow jumps;
             None for a delay system.
         stiffness: largest rate of decay |Re λ| among the Jacobian's eigenvalues along the orbit,
             times the period; None for a map.
         ranked: whether the system passed the gate of the ranked suites.
-        verdict: why it did not, in one sentence; empty when it did.
+        verdict: why it did not pass, in one sentence; empty if it passed.
         provenance: versions, integrator, tolerances, transient, length, seed.
 
     """
@@ -98,19 +98,21 @@ def constants_path(name: str) -> Path:
 
 
 def restamped(stored: Constants, system: System) -> Constants:
-    """Return constants with the present fingerprint, where the former proves them the system's.
+    """Return constants with the present fingerprint, if the former one identifies the system.
 
-    For files that were written before the fingerprint changed its version; nothing is measured.
+    It is for files that were written before the version of fingerprints changed; nothing is
+    measured.
 
     Raises:
-        StaleConstantsError: they belong to another equation, parameter value or initial state.
+        StaleConstantsError: the constants belong to another equation, parameter value or initial
+            state.
 
     """
     former = system.fingerprint_of(FINGERPRINT_VERSION - 1)
     if stored.fingerprint != former:
         raise StaleConstantsError(
-            f"the constants of {system.name!r} belong to the fingerprint {stored.fingerprint}; by "
-            f"the former version this system has {former}: measure it again"
+            f"the constants of {system.name!r} belong to the fingerprint {stored.fingerprint}, "
+            f"but in the former version this system has {former}; measure it again"
         )
     provenance = {**stored.provenance, "former_fingerprint": former}
     return replace(stored, fingerprint=system.fingerprint, provenance=provenance)
@@ -129,11 +131,11 @@ def known_constants(system: System) -> Constants | None:
 
 
 def constants(system: str | System) -> Constants:
-    """Return what `chaosbench systems characterise` wrote about a system.
+    """Return the constants that `chaosbench systems characterise` wrote for a system.
 
     Raises:
-        StaleConstantsError: nothing is stored, or it belongs to another equation, parameter value
-            or initial state.
+        StaleConstantsError: nothing is stored, or the constants belong to another equation,
+            parameter value or initial state.
 
     """
     system = get(system)

@@ -1,8 +1,8 @@
-"""The catalogue of chaotic systems, and the definitions of your own.
+"""The catalogue of chaotic systems, and the decorators that define new ones.
 
-``chaosbench.systems["lorenz"]`` is a `System`; iterating gives names, and an unknown name suggests
-near ones. Each module of `catalogue` holds the systems of one field of science; every System at
-its top level is registered under its name and aliases.
+``chaosbench.systems["lorenz"]`` is a `System`. Iterating gives the names; the error about an
+unknown name suggests similar ones. Each module of `catalogue` holds the systems of one field of
+science; every System at its top level is registered under its name and aliases.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""From one readable block to a System: what the decorators of all kinds share."""
+"""From a decorated function to a System: the code that the decorators of all kinds share."""
 
 from __future__ import annotations
 
@@ -43,12 +43,12 @@ def declare(
         ic: initial state, or a function of the dimension where the dimension may vary.
         reference, tags, aliases, dim, name, dissipative, transient, angles, unbounded: as for
             `flow`.
-        not_state: positional arguments that are neither state nor the time.
+        not_state: positional arguments that are neither state nor time.
         **more: fields that only this kind has.
 
     Raises:
-        DefinitionError: a parameter that is not finite, an initial state of another size, a tag
-            that has a field of its own, or an angle that is no argument.
+        DefinitionError: a parameter is not finite, the initial state has the wrong size, a tag has
+            a field of its own, or an angle is not an argument.
 
     """
     title = name or function.__name__
@@ -75,7 +75,7 @@ def declare(
     names = {entry[0] if isinstance(entry, tuple) else entry for entry in layout}
     for angle in angles or {}:
         if angle not in names:
-            raise DefinitionError(f"the angle {angle!r} of {title!r} is none of its arguments")
+            raise DefinitionError(f"the angle {angle!r} of {title!r} is not one of its arguments")
     return kind(
         name=title,
         function=function,
@@ -98,16 +98,16 @@ def declare(
 
 
 def declared(tags: Iterable[str], title: str) -> frozenset[str]:
-    """Return the tags of a definition, but for those that decide numbers.
+    """Check the tags of a definition and return them as a set.
 
     Raises:
-        DefinitionError: a tag that has a field of its own.
+        DefinitionError: a tag has a field of its own (see `TRAITS`).
 
     """
     found = frozenset(tags)
     for tag in sorted(found & TRAITS):
         raise DefinitionError(
-            f"{tag!r} decides numbers of {title!r} and is no mere tag: write {tag}=True"
+            f"{tag!r} changes how {title!r} is computed, so it is not a tag: write {tag}=True"
         )
     return found
 
@@ -116,7 +116,7 @@ def parameters_of(function: Callable[..., Any], title: str) -> tuple[list[str], 
     """Return the positional names of a definition and its parameters, which must be finite.
 
     Raises:
-        DefinitionError: a parameter that is not.
+        DefinitionError: a parameter is not finite.
 
     """
     positional, parameters = signature(function)

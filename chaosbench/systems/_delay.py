@@ -1,4 +1,4 @@
-"""Delay systems: the derivative depends on the state some time ago."""
+"""Delay systems: the derivative depends on past states."""
 
 from __future__ import annotations
 
@@ -52,9 +52,9 @@ class DelaySystem(System):
         return np.array([delay.source for delay in self.delays])
 
     def tangent_kernel(self, count: int) -> Any:
-        """Machine code of the system with its linearisation on `count` tangent vectors.
+        """Return machine code of the system with its linearisation on `count` tangent vectors.
 
-        The input is the state, the tangent vectors, then the delayed values of both.
+        Its input is the state, the tangent vectors, then the delayed values of both.
         """
         from chaosbench.compile import compile_delay_tangent
 
@@ -97,11 +97,13 @@ class DelaySystem(System):
         m = len(self.delays)
         if delayed is None:
             names = ", ".join(delay.name for delay in self.delays)
-            raise InputError(f"the delay system {self.name!r} needs the values of {names}")
+            raise InputError(
+                f"the delay system {self.name!r} needs the values of {names}; pass them as delayed"
+            )
         past = np.atleast_2d(np.asarray(delayed, dtype=np.float64))
         if past.shape not in ((1, m), (len(states), m)):
             raise InputError(
-                f"the delayed values of {self.name!r} have shape ({m},) or "
+                f"the delayed values of {self.name!r} must have shape ({m},) or "
                 f"({len(states)}, {m}), not {np.shape(delayed)}"
             )
         return np.concatenate([states, np.broadcast_to(past, (len(states), m))], axis=1)
@@ -121,12 +123,12 @@ def delay(
 ) -> Callable[[Callable[..., Any]], DelaySystem]:
     """Define a delay differential equation.
 
-    A positional ``x_tau`` is the state variable ``x``, a parameter ``tau`` time units ago; with
-    ``x_tau2`` and a parameter ``tau2`` there may be several. `ic` is the constant history; the
-    other arguments are as for `flow`.
+    A positional argument ``x_tau`` holds the state variable ``x`` as it was ``tau`` time units ago,
+    where ``tau`` is a parameter. There may be several, such as ``x_tau2`` with a parameter
+    ``tau2``. `ic` is the constant history; the other arguments are as for `flow`.
 
     Raises:
-        DefinitionError: no delayed argument, or a delay that is not positive.
+        DefinitionError: there is no delayed argument, or a delay is not positive.
 
     """
 

@@ -1,4 +1,4 @@
-"""Fields: partial differential equations on periodic domains, one readable block each."""
+"""Fields: partial differential equations on periodic domains."""
 
 from __future__ import annotations
 
@@ -22,29 +22,29 @@ __all__ = ["FieldSystem", "dx", "dy", "field", "inverse_laplacian", "laplacian"]
 COORDINATES = ("x", "y")
 
 FEWEST_POINTS = 8
-"""Along an axis of the grid."""
+"""Fewest grid points along an axis."""
 
 IC_DECIMALS = 8
-"""To which the initial values on the grid are rounded."""
+"""Decimals to which the initial values on the grid are rounded."""
 
 
 def dx(f: Any, order: int = 1) -> Any:
-    """Derivative of a field along x."""
+    """Return the derivative of a field along x."""
     return _operate("dx", f, order)
 
 
 def dy(f: Any, order: int = 1) -> Any:
-    """Derivative of a field along y."""
+    """Return the derivative of a field along y."""
     return _operate("dy", f, order)
 
 
 def laplacian(f: Any) -> Any:
-    """Sum of the second derivatives of a field."""
+    """Return the sum of the second derivatives of a field."""
     return _operate("laplacian", f)
 
 
 def inverse_laplacian(f: Any) -> Any:
-    """Return the field without mean whose Laplacian is `f` without its mean."""
+    """Return the field of zero mean whose Laplacian is `f` minus its mean."""
     return _operate("inverse_laplacian", f)
 
 
@@ -54,7 +54,7 @@ def _operate(op: str, f: Any, *order: int) -> Any:
     if isinstance(f, Expr):
         if f.op == "const":
             return 0.0
-        # a first derivative and one of order 1 are the same node
+        # dx(f) and dx(f, 1) are the same node
         return f.graph.apply(op, f, *(n for n in order if n > 1))
     return 0.0 if np.ndim(f) == 0 else f.operate(op, *order)
 
@@ -81,7 +81,7 @@ class FieldSystem(System):
 
     @property
     def unknowns(self) -> tuple[str, ...]:
-        """Names of what the equation is about: the fields, not their grid values."""
+        """Names of the unknowns of the equation: the fields, not their grid values."""
         return self.components
 
     @property
@@ -111,8 +111,8 @@ class FieldSystem(System):
 
     @property
     def kernel(self) -> Any:
-        """The right-hand side of times ``(n,)`` and states ``(n, d)``, in NumPy."""
-        # one by one: transforms of many at once round differently
+        """The right-hand side at times ``(n,)`` and states ``(n, d)``, in NumPy."""
+        # state by state, because transforms of many states at once round differently
         return lambda _, states: np.concatenate(
             [self.discretisation.rhs(state) for state in states[:, np.newaxis]]
         )
@@ -123,10 +123,10 @@ class FieldSystem(System):
         return lambda _, states: np.stack([self.discretisation.jacobian(s) for s in states])
 
     def tangent_kernel(self, count: int) -> Any:
-        """Refuse: the tangent vectors of a field follow the spectral steps of the solution."""
+        """Raise an error: the tangent vectors of a field take the steps of the solution."""
         raise InputError(
             f"the field {self.name!r} has no machine code for {count} tangent vectors; "
-            "lyapunov_spectrum and jacobian work for it"
+            "use lyapunov_spectrum or jacobian"
         )
 
     def _symbols(self, graph: Graph) -> dict[str, Expr]:
@@ -147,7 +147,7 @@ class FieldSystem(System):
         return values
 
     def with_dimension(self, d: int) -> Self:
-        """Return the same equation on a grid with `d` values in all, as many along each axis."""
+        """Return the same equation on a grid with `d` values in all and axes of equal length."""
         n = round((d / len(self.components)) ** (1 / len(self.points))) if d > 0 else 0
         if len(self.components) * n ** len(self.points) != d:
             raise DefinitionError(
@@ -183,19 +183,19 @@ def field(
 ) -> Callable[[Callable[..., Any]], FieldSystem]:
     """Define a partial differential equation on a periodic domain of one or two dimensions.
 
-    The decorated function returns the time derivative of each field. Its positional names are the
-    fields, but for `x` and `y`, which are the coordinates; its keyword-only names the parameters.
-    Derivatives are written with `dx`, `dy`, `laplacian` and `inverse_laplacian`; what is not linear
-    with constant coefficients must be a polynomial of the fields and their derivatives.
+    The decorated function returns the time derivative of each field. Its positional arguments are
+    the fields and the coordinates `x` and `y`; its keyword-only arguments are the parameters.
+    Derivatives are written with `dx`, `dy`, `laplacian` and `inverse_laplacian`. Terms that are not
+    linear with constant coefficients must be polynomials of the fields and their derivatives.
 
     Args:
-        points: grid points, an even number, of each axis.
-        length: of each axis: a number or the name of the parameter that holds it.
+        points: number of grid points along each axis; it must be even.
+        length: length of each axis, a number or the name of the parameter that holds it.
         ic: initial field, or a tuple of them, as a function of the coordinates scaled to [0, 2π).
         reference: key into ``references.bib``.
         tags: see the guide.
         aliases: other names.
-        name: registered name; the function's by default.
+        name: registered name; by default that of the function.
 
     Example:
         >>> @field(points=64, length="L", ic=np.sin, reference="burgers1948")
@@ -215,7 +215,9 @@ def field(
         variables, start = _on_grid(title, components, grid, ic)
         for entry in extent:
             if isinstance(entry, str) and entry not in parameters:
-                raise DefinitionError(f"the field {title!r} has no parameter {entry!r}, its length")
+                raise DefinitionError(
+                    f"the field {title!r} has no parameter {entry!r} for its length"
+                )
         return FieldSystem(
             name=title,
             function=function,

@@ -28,8 +28,8 @@ class Flow(System):
     """An ordinary differential equation, made by the decorator `flow`.
 
     Attributes:
-        resets: pairs of a function whose rise through zero is an event of a hybrid flow, and the
-            state after it; see `flow`.
+        resets: pairs of functions. An event of a hybrid flow happens where the first rises through
+            zero; the second gives the state after it. See `flow`.
 
     """
 
@@ -42,8 +42,8 @@ class Flow(System):
         """The resets in the graph of `trace`: the function of each event, the state after it.
 
         Raises:
-            DefinitionError: a function asks for what the system does not have, or returns another
-                number of values than it should.
+            DefinitionError: a function has an unknown argument, or returns the wrong number of
+                values.
 
         """
         if not self.resets:
@@ -60,7 +60,7 @@ class Flow(System):
     def _called(
         self, function: Callable[..., Any], known: Mapping[str, Any], values: int
     ) -> list[Expr]:
-        """Call a reset function, which names only the arguments that it needs."""
+        """Call a reset function with the arguments that it names."""
         names = list(inspect.signature(function).parameters)
         missing = [name for name in names if name not in known]
         what = f"the reset function {function.__name__!r} of {self.name!r}"
@@ -75,7 +75,7 @@ class Flow(System):
 
     @cached_property
     def switches(self) -> Switches | None:
-        """Where the flow has a kink, a jump or a reset; None where it is smooth everywhere."""
+        """The kinks, jumps and resets of the flow; None where it is smooth everywhere."""
         from chaosbench.systems.switches import find_switches  # loads the compiler
 
         return find_switches(self.trace.inputs, self.trace.outputs, self.traced_resets)
@@ -89,7 +89,7 @@ class Flow(System):
 
     @cached_property
     def time_derivative_kernel(self) -> Any:
-        """Machine code of the partial derivative of the right-hand side in time, ``(d,)``."""
+        """Machine code of the partial time derivative of the right-hand side, ``(d,)``."""
         from chaosbench.compile import compile_time_derivative
 
         return compile_time_derivative(self.trace.outputs, len(self.trace.inputs))
@@ -133,23 +133,24 @@ def flow(
 ) -> Callable[[Callable[..., Any]], Flow]:
     """Define an ordinary differential equation.
 
-    The decorated function returns the time derivatives. Its positional names are the state, its
-    keyword-only names the parameters with their defaults; a positional `t` makes it driven.
+    The decorated function returns the time derivatives. Its positional arguments are the state
+    variables, its keyword-only arguments the parameters with their defaults. A positional argument
+    `t` makes the flow driven.
 
     Args:
         ic: initial state; a function of the dimension where the dimension may vary.
         reference: key into ``references.bib``.
-        tags: see the guide; what follows from the equation (driven, kinked) is added.
+        tags: see the guide; tags that follow from the equation (driven, kinked) are added.
         aliases: other names, such as the one in dysts.
-        dissipative: volumes shrink on average, and orbits forget their errors.
-        transient: the chaos ends.
+        dissipative: whether volumes shrink on average, so that orbits forget their errors.
+        transient: whether the chaos ends.
         angles: variables that are angles or positions in a periodic box, with their period: a
             number, or a function that names the parameters it needs.
-        unbounded: other variables have no stationary distribution either.
-        dim: the size of the one vector argument, or name to size where there are several.
-        name: registered name; the function's by default.
+        unbounded: whether other variables have no stationary distribution either.
+        dim: size of the vector argument, or sizes by name where there are several.
+        name: registered name; by default that of the function.
         resets: pairs of functions of the state, the time and the parameters, each of which names
-            those it needs: where the first rises through zero, the second gives the new state.
+            those it needs. Where the first rises through zero, the second gives the new state.
 
     Example:
         >>> @flow(ic=(-9.79, -15.04, 20.53), reference="lorenz1963")

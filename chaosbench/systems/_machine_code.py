@@ -1,4 +1,4 @@
-"""The machine code that belongs to a system, each piece compiled when it is first asked for."""
+"""The machine code of a system; each piece is compiled when it is first used."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["Compiled"]
 
 
 class Compiled:
-    """What has a trace, and the kernels that every kind of system has."""
+    """An expression graph with the kernels that every kind of system has."""
 
     @cached_property
     def trace(self) -> Trace:
@@ -34,7 +34,7 @@ class Compiled:
         return compile_jacobian(self.trace.outputs, self.trace.inputs)
 
     def tangent_kernel(self, count: int) -> Any:
-        """Machine code of the system with its linearisation on `count` tangent vectors."""
+        """Return machine code of the system with its linearisation on `count` tangent vectors."""
         from chaosbench.compile import compile_tangent
 
         return self._once(
@@ -61,7 +61,7 @@ class Compiled:
         return {}
 
     def _once(self, key: Hashable, compile_: Callable[[], Any]) -> Any:
-        """Return what was compiled under a key; compile it first where that has not happened."""
+        """Return what is compiled under a key, compiling it on the first call."""
         if key not in self._kernels:
             self._kernels[key] = compile_()
         return self._kernels[key]

@@ -1,4 +1,4 @@
-"""Maps: the state of the next iteration as a function of the present one."""
+"""Maps: the next state as a function of the present one."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Map(System):
     """A map, made by the decorator `map`.
 
     Attributes:
-        inverse_function: the definition of the inverse, where there is one.
+        inverse_function: the definition of the inverse, if there is one.
         inverted: whether this is the inverse of the map that was defined.
 
     """
@@ -45,8 +45,8 @@ class Map(System):
         """
         if self.inverse_function is None:
             raise InputError(
-                f"{self.name!r} is a map whose definition gives no inverse; only those defined "
-                "with map(inverse=...) have one"
+                f"the definition of the map {self.name!r} gives no inverse; define it with "
+                "map(inverse=...)"
             )
         return replace(
             self,
@@ -58,7 +58,7 @@ class Map(System):
     def inverse(self, u: ArrayLike, t: ArrayLike = 0.0) -> FloatArray:
         """Return the states ``(d,)`` or ``(n, d)`` that the map takes to `u`.
 
-        `t` is the iteration before, for a map that reads the time.
+        `t` is the iteration of the returned states; only driven maps read it.
 
         Raises:
             InputError: no inverse is defined, as for maps that are not one-to-one.
@@ -99,11 +99,11 @@ def map(  # noqa: A001 - the field's word
     Args:
         ic, reference, tags, aliases, dissipative, transient, angles, unbounded, dim, name: as for
             `flow`.
-        inverse: returns the state before, where that exists in closed form; it has the arguments
-            of the map. See `Map.inverse`.
+        inverse: function that returns the previous state, where a closed form exists; it takes the
+            arguments of the map. See `Map.inverse`.
 
     Raises:
-        DefinitionError: the inverse has other arguments or default values.
+        DefinitionError: the inverse has other arguments or default values than the map.
 
     """
 

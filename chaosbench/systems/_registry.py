@@ -1,4 +1,4 @@
-"""The names of the catalogue."""
+"""The registry of the catalogue."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ CATALOGUE = "chaosbench.systems.catalogue"
 
 
 def _populate() -> None:
-    """Import every module of the catalogue, when a system is first asked for."""
+    """Import every module of the catalogue and register its systems."""
     folder = importlib.import_module(CATALOGUE)
     for module in pkgutil.iter_modules(folder.__path__):
         loaded = importlib.import_module(f"{CATALOGUE}.{module.name}")
@@ -27,5 +27,5 @@ registry: Registry[System] = Registry("system", populate=_populate)
 
 
 def get(system: str | System) -> System:
-    """Return the System itself, or the registered one of that name or alias."""
+    """Return a System as it is, or look it up by its name or alias."""
     return system if isinstance(system, System) else registry[system]

@@ -1,4 +1,4 @@
-"""Stochastic systems: differential equations in which every variable may have noise of its own."""
+"""Stochastic systems: differential equations with independent noise on each variable."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class StochasticSystem(System):
     """A stochastic differential equation in Itô's sense, made by the decorator `stochastic`.
 
     Attributes:
-        noise: returns the amplitude of the noise in each variable.
+        noise: function that returns the amplitude of the noise in each variable.
         step: the longest integration step, in time units.
 
     """
@@ -47,7 +47,7 @@ class StochasticSystem(System):
         """Trace the amplitudes of the noise ``(d,)`` in a graph that holds the drift.
 
         Raises:
-            DefinitionError: there is not one for each variable, or they cannot be traced.
+            DefinitionError: there is not one amplitude per variable, or they cannot be traced.
 
         """
         what = f"the noise of {self.name!r}"
@@ -63,9 +63,10 @@ class StochasticSystem(System):
         return made
 
     def noise_kernels(self, count: int = 0) -> tuple[Any, ...]:
-        """Machine code of the noise terms (see `noise_terms`), for `count` tangent vectors.
+        """Return machine code of the noise terms for `count` tangent vectors.
 
-        Of g, L¹g, L⁰g and L¹L¹g; None for a term that is zero.
+        There is one kernel each for g, L¹g, L⁰g and L¹L¹g (see `noise_terms`), or None for a term
+        that is zero.
         """
         kernels: tuple[Any, ...] = self._once(("noise", count), lambda: _compiled(self, count))
         return kernels
@@ -90,8 +91,8 @@ def noise_terms(
     """Return g, L¹g = g g', L⁰g = ∂g/∂t + f g' + g² g''/2 and L¹L¹g = g (g g')', ``(d,)`` each.
 
     Raises:
-        DefinitionError: an amplitude depends on another variable than its own, for which the
-            scheme would need iterated integrals of two Brownian motions.
+        DefinitionError: an amplitude depends on a variable other than its own. The scheme would
+            then need iterated integrals of two Brownian motions.
 
     """
     state = list(system.trace.inputs)
@@ -155,21 +156,21 @@ def stochastic(
 ) -> Callable[[Callable[..., Any]], StochasticSystem]:
     """Define a stochastic differential equation in Itô's sense: dx = f dt + g dW.
 
-    The decorated function returns the drift f, as a flow's does.
+    The decorated function returns the drift f, as for a flow.
 
     Args:
-        noise: returns the amplitude g of the noise in each variable; every variable has a
-            Brownian motion of its own. Its positional names are any of the state and `t`, its
-            keyword-only names parameters, of its own or shared. An amplitude may depend on its
-            own variable and on `t` only.
-        step: the longest integration step in time units. It is fixed, because a Brownian path has
-            no smoothness for a tolerance to act on; the error of a trajectory falls with its
-            1.5th power.
+        noise: function that returns the amplitude g of the noise in each variable; every variable
+            has its own Brownian motion. The positional arguments of the function are any of the
+            state variables and `t`; its keyword-only arguments are parameters, new ones or those
+            of the drift. An amplitude may depend only on its own variable and on `t`.
+        step: the longest integration step in time units. It is fixed, because a Brownian path is
+            not smooth enough for a tolerance to control the step. The error of a trajectory falls
+            with the 1.5th power of the step.
         ic, reference, tags, aliases, dissipative, transient, angles, unbounded, dim, name: as for
             `flow`.
 
     Raises:
-        DefinitionError: a step that is not positive; a parameter with two defaults.
+        DefinitionError: the step is not positive, or a parameter has two defaults.
 
     Example:
         >>> def kick(x, *, epsilon=0.1):
@@ -203,7 +204,7 @@ def stochastic(
             if not math.isfinite(value) or drift.get(key, value) != value:
                 raise DefinitionError(
                     f"the noise of {system.name!r} must give its parameter {key!r} a finite "
-                    f"default, the same as the drift does, not {value!r}"
+                    f"default that agrees with the drift, not {value!r}"
                 )
         return replace(
             system,

@@ -29,13 +29,13 @@ __all__ = ["Kind", "System", "with_dimension"]
 Kind = Literal["flow", "delay", "map", "field", "stochastic"]
 
 FINGERPRINT_VERSION = 2
-"""Of what a fingerprint is made from; see `System.fingerprint_of`."""
+"""Version of what a fingerprint covers; see `System.fingerprint_of`."""
 
 FEWEST_VARIABLES = 4
-"""Of an equation whose dimension may vary."""
+"""Smallest dimension of an equation whose dimension may vary."""
 
 TRAITS = frozenset({"dissipative", "transient", "unbounded"})
-"""Tags that decide numbers and therefore have fields of their own."""
+"""Tags that change what is computed and therefore have fields of their own."""
 
 _KINKS = frozenset({"abs", "min", "max"})
 _JUMPS = frozenset({"sign", "floor", "mod", "where"})
@@ -45,34 +45,35 @@ _JUMPS = frozenset({"sign", "floor", "mod", "where"})
 class System(Compiled, ABC):
     """An equation with its parameters, initial state, source and tags; frozen.
 
-    What all kinds have in common. The kinds are `Flow`, `DelaySystem`, `Map`, `StochasticSystem`
-    and `FieldSystem`, each made by a decorator: `flow`, `delay`, `map`, `stochastic`, `field`.
-    A kind says what more is traced (`_symbols`), what more is hashed (`_more_nodes` and
+    This is the base class of all kinds: `Flow`, `DelaySystem`, `Map`, `StochasticSystem` and
+    `FieldSystem`. Each kind is made by a decorator: `flow`, `delay`, `map`, `stochastic`, `field`.
+    A kind defines what else is traced (`_symbols`), what else is hashed (`_more_nodes` and
     `_more_to_hash`), which kernels it has (see `Compiled`) and what else changes with its
     parameters (`_dependents`).
 
     Attributes:
         name: registered name.
-        function: the definition; positional names are the state, keyword-only names parameters.
+        function: the definition; its positional arguments are the state, its keyword-only
+            arguments the parameters.
         variables: names of the `d` state variables.
-        parameters: name to value.
+        parameters: values by name.
         ic: initial state ``(d,)``; for a delay system its constant history.
         reference: key into ``references.bib``.
-        home: module and qualified name of the definition, under which another process finds it.
-        declared_tags: tags of the definition; `tags` has those that follow from the fields and from
-            the equation too.
+        home: module and qualified name of the definition, where another process finds it.
+        declared_tags: tags of the definition; `tags` adds those that follow from the fields and
+            from the equation.
         aliases: other names, such as the one in dysts.
-        dissipative: volumes shrink on average, and orbits forget their errors.
-        transient: the chaos ends; what comes after it is not looked at.
+        dissipative: whether volumes shrink on average, so that orbits forget their errors.
+        transient: whether the chaos ends; what comes after it is not measured.
         angles: variables that are angles or positions in a periodic box, with their period: a
-            number, or a function that names the parameters it needs. They wind up, so only what
-            is periodic in them has a stationary distribution.
-        unbounded: other variables have no stationary distribution either.
+            number, or a function that names the parameters it needs. They wind up, so only
+            functions that are periodic in them have a stationary distribution.
+        unbounded: whether other variables have no stationary distribution either.
         driven: whether the equation reads the time `t`.
         layout: the positional arguments: a name, or the name and size of a vector.
         start: the initial state as a function of the dimension, where the dimension may vary.
 
-    Two systems are equal when their names and their fingerprints are.
+    Two systems are equal when their names and fingerprints are equal.
 
     """
 
@@ -96,28 +97,29 @@ class System(Compiled, ABC):
     layout: Layout = field(default=(), repr=False)
     start: Callable[..., Any] | None = field(default=None, repr=False)
 
-    # ---------------------------------------------------------------- what a kind says of itself
+    # ---------------------------------------------------------------- what a kind defines
 
     @property
     @abstractmethod
     def kind(self) -> Kind:
-        """``flow``, ``delay``, ``map``, ``field`` (partial differential equation), ``stochastic``.
+        """Name of the kind; a class attribute of each.
 
-        A class attribute of each kind.
+        One of ``flow``, ``delay``, ``map``, ``field`` (partial differential equation) and
+        ``stochastic``.
         """
 
     @property
     def unknowns(self) -> tuple[str, ...]:
-        """Names of what the equation is about, one for each of its lines."""
+        """Names of the unknowns of the equation, one for each of its lines."""
         return self.variables
 
     def _symbols(self, graph: Graph) -> dict[str, Expr]:
-        """Return the symbols of the arguments that are neither state nor time, by their names."""
+        """Return the symbols of the arguments that are neither state nor time, by name."""
         del graph
         return {}
 
     def _more_inputs(self, symbols: Mapping[str, Expr]) -> tuple[Expr, ...]:
-        """Return those of the symbols whose values follow the state in the kernels' input."""
+        """Return the symbols whose values follow the state in the input of the kernels."""
         del symbols
         return ()
 
@@ -126,7 +128,7 @@ class System(Compiled, ABC):
         return ()
 
     def _more_to_hash(self, number: Mapping[int, int]) -> Mapping[str, Any]:
-        """Return what else the system consists of; `number` gives nodes by their ids."""
+        """Return what else the fingerprint covers; `number` maps the ids of nodes to numbers."""
         del number
         return {}
 
@@ -142,7 +144,7 @@ class System(Compiled, ABC):
     def _inputs(self, states: FloatArray, delayed: ArrayLike | None) -> FloatArray:
         """Return the input ``(n, d + m)`` of the kernels at states ``(n, d)``."""
         if delayed is not None:
-            raise InputError(f"{self.name!r} is no delay system and takes no delayed values")
+            raise InputError(f"{self.name!r} is not a delay system and takes no delayed values")
         return states
 
     # ---------------------------------------------------------------- facts
@@ -154,7 +156,7 @@ class System(Compiled, ABC):
 
     @property
     def time_unit(self) -> str:
-        """What time is counted in: ``time units``, or ``iterations`` of a map."""
+        """Unit of time: ``time units``, or ``iterations`` for a map."""
         return "iterations" if self.discrete else "time units"
 
     @property
@@ -183,7 +185,7 @@ class System(Compiled, ABC):
 
     @cached_property
     def tags(self) -> frozenset[str]:
-        """The declared tags and those that follow from the fields and the equation itself."""
+        """The declared tags, and those that follow from the fields and the equation."""
         tags = set(self.declared_tags)
         tags.update(name for name in ("dissipative", "transient") if getattr(self, name))
         if not self.stationary:
@@ -230,18 +232,18 @@ class System(Compiled, ABC):
 
     @cached_property
     def fingerprint(self) -> str:
-        """Hash of all that decides a trajectory (16 hex digits).
+        """Hash of everything that decides a trajectory (16 hex digits).
 
-        The equation with its parameter values, the initial state, and the fields that decide
-        numbers: `dissipative`, `transient`, `angles`, `unbounded`.
+        It covers the equation with its parameter values, the initial state, and the fields that
+        change what is computed: `dissipative`, `transient`, `angles`, `unbounded`.
         """
         return self.fingerprint_of(FINGERPRINT_VERSION)
 
     def fingerprint_of(self, version: int) -> str:
-        """Return the fingerprint as an earlier version made it.
+        """Return the fingerprint in the present or an earlier version.
 
-        Version 1 knew no `dissipative`, `transient`, `angles` or `unbounded`, and did not round the
-        initial values of fields.
+        Version 1 did not cover `dissipative`, `transient`, `angles` and `unbounded`, and did not
+        round the initial values of fields.
         """
         nodes = reachable([*self.trace.outputs, *self._more_nodes()])
         number = {node.id: k for k, node in enumerate(nodes)}
@@ -257,7 +259,7 @@ class System(Compiled, ABC):
             "kind": self.kind,
             "graph": listing,
             "outputs": [number[o.id] for o in self.trace.outputs],
-            "delays": [],  # of every kind, so that the hashes of the first version hold
+            "delays": [],  # for every kind, so that the hashes of version 1 stay valid
             "ic": [value.hex() for value in (self.ic if version > 1 else self._unrounded_ic())],
         }
         content |= self._more_to_hash(number)
@@ -266,11 +268,11 @@ class System(Compiled, ABC):
         return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
 
     def _unrounded_ic(self) -> tuple[float, ...]:
-        """Return the initial state as it was computed."""
+        """Return the initial state before it was rounded."""
         return self.ic
 
     def _traits(self) -> dict[str, Any]:
-        """Return the fields that decide numbers, where they are not the usual ones."""
+        """Return the fields that change what is computed, where they differ from the defaults."""
         traits: dict[str, Any] = {
             name: True for name in ("dissipative", "transient", "unbounded") if getattr(self, name)
         }
@@ -296,7 +298,7 @@ class System(Compiled, ABC):
         """Return the same equation with other parameter values.
 
         Raises:
-            ParameterError: a name the system lacks, or a value that is not a finite number.
+            ParameterError: the system has no such parameter, or a value is not a finite number.
 
         """
         for name, value in values.items():
@@ -321,11 +323,12 @@ class System(Compiled, ABC):
         """Return the same equation with another number `d` of state variables.
 
         Raises:
-            DefinitionError: the system's dimension is fixed by its equation.
+            DefinitionError: the equation fixes the dimension, or `d` is not an integer of at least
+                4.
 
         """
         if self.start is None or len(self.layout) != 1:
-            raise DefinitionError(f"the dimension of {self.name!r} is fixed at {self.dimension}")
+            raise DefinitionError(f"{self.name!r} has a fixed dimension of {self.dimension}")
         ((argument, _),) = [entry for entry in self.layout if isinstance(entry, tuple)]
         if not isinstance(d, int) or d < FEWEST_VARIABLES:
             raise DefinitionError(
@@ -372,7 +375,7 @@ class System(Compiled, ABC):
     def state(self, u: ArrayLike) -> FloatArray:
         """Check that `u` is a finite state ``(d,)`` and return it as an array."""
         wanted = (
-            f"a state of {self.name!r} is {self.dimension} finite numbers "
+            f"a state of {self.name!r} must be {self.dimension} finite numbers "
             f"({', '.join(self.variables[:6])})"
         )
         try:
@@ -417,18 +420,18 @@ class System(Compiled, ABC):
         try:
             states, times = np.asarray(u, dtype=np.float64), np.asarray(t, dtype=np.float64)
         except (TypeError, ValueError) as error:
-            raise InputError(f"{self.name!r} needs numbers for time and state: {error}") from error
+            raise InputError(f"time and state of {self.name!r} must be numbers: {error}") from error
         single = states.ndim == 1
         if states.ndim not in (1, 2) or states.shape[-1] != self.dimension:
             raise InputError(
-                f"states of {self.name!r} have shape ({self.dimension},) or "
+                f"states of {self.name!r} must have shape ({self.dimension},) or "
                 f"(n, {self.dimension}), not {states.shape}"
             )
         states = np.atleast_2d(states)
         if times.shape not in ((), (1,), (len(states),)):
             raise InputError(
-                f"the time of {len(states)} states of {self.name!r} is a number or has shape "
-                f"({len(states)},), not {times.shape}"
+                f"the time of {len(states)} states of {self.name!r} must be a number or have "
+                f"shape ({len(states)},), not {times.shape}"
             )
         states = self._inputs(states, delayed)
         return np.broadcast_to(times, (len(states),)), states, single
@@ -439,10 +442,10 @@ class System(Compiled, ABC):
         return self
 
     def __deepcopy__(self, memo: object) -> Self:
-        return self  # frozen, as all that it holds
+        return self  # everything in it is frozen too
 
     def _variant(self) -> dict[str, Any]:
-        """Return what distinguishes this system from the one that was defined at its home."""
+        """Return what distinguishes this system from the definition at its home."""
         return {
             "dimension": self.dimension, "parameters": dict(self.parameters), "ic": self.ic,
         }  # fmt: skip
@@ -455,7 +458,7 @@ class System(Compiled, ABC):
         return sized.with_params(**parameters).with_ic(ic)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Pickle by the place of the definition, so that no other system can be taken for it.
+        """Pickle as a reference to the definition, so that no other system can take its place.
 
         Raises:
             InputError: another process would not find the system there.
@@ -464,8 +467,8 @@ class System(Compiled, ABC):
         what = f"the system {self.name!r} cannot be sent to another process"
         module, place = self.home
         advice = (
-            f"it looks for it as {place!r} in the module {module!r}; define the system at the top "
-            "level of a module, under the name of its function"
+            f"that process looks for {place!r} in the module {module!r}; define the system at the "
+            "top level of a module, under the name of its function"
         )
         try:
             found = _restored(self.home, self._variant())
@@ -481,10 +484,10 @@ def _restored(home: tuple[str, str], variant: dict[str, Any]) -> System:
     module, place = home
     found = attrgetter(place)(importlib.import_module(module))
     if not isinstance(found, System):
-        raise InputError(f"{place!r} in the module {module!r} is no system: {found!r}")
+        raise InputError(f"{place!r} in the module {module!r} is not a system: {found!r}")
     return found._as_variant(**variant)
 
 
 def with_dimension(system: System, d: int) -> System:
-    """Return the same equation with another number of state variables; see the method."""
+    """Return the same equation with `d` state variables; see `System.with_dimension`."""
     return system.with_dimension(d)

@@ -1,9 +1,9 @@
-"""From the traced equation of a field to its pseudo-spectral discretisation.
+"""The pseudo-spectral discretisation of a field, derived from its traced equation.
 
-The right-hand side is split, exactly and without being told, into the terms that are linear in the
-fields with constant coefficients and the rest. The first become symbols in the wavenumbers. The
-rest is a sum of derivatives of polynomials in the fields and in linear images of them (their
-derivatives, a stream function), which are evaluated on the grid.
+The right-hand side is split automatically and exactly into two parts. The first is linear in the
+fields with constant coefficients; it becomes symbols in the wavenumbers. The second is a sum of
+derivatives of polynomials, which are evaluated on the grid. The polynomials depend on the fields
+and on linear images of them, such as their derivatives or a stream function.
 """
 
 from __future__ import annotations
@@ -21,20 +21,23 @@ from chaosbench.trajectories import FloatArray
 __all__ = ["OPERATORS", "Discretisation", "symbol"]
 
 Modes = np.ndarray[Any, np.dtype[Any]]
-"""Real or complex."""
+"""Array of modes, real or complex."""
 
 OPERATORS = frozenset({"dx", "dy", "laplacian", "inverse_laplacian"})
 
 WORST_CONDITION = 1e6
-"""Of the eigenvectors of the linear part at one wavenumber; a defective matrix has none."""
+"""Largest condition number of the eigenvectors of the linear part at one wavenumber.
+
+It excludes defective matrices, which lack eigenvectors.
+"""
 
 
 def symbol(op: str, order: int, wavenumbers: Sequence[FloatArray]) -> Modes:
-    """Return the Fourier symbol of an operator; odd derivatives drop the Nyquist mode."""
+    """Return the Fourier symbol of an operator; odd derivatives remove the Nyquist mode."""
     if op in ("dx", "dy"):
         axis = 0 if op == "dx" else 1
         if axis >= len(wavenumbers):
-            raise DefinitionError(f"{op} needs a field of {axis + 1} dimensions")
+            raise DefinitionError(f"{op} needs a field in {axis + 1} dimensions")
         power = (1j * wavenumbers[axis]) ** order
         if order % 2:
             power = np.where(wavenumbers[axis] == np.abs(wavenumbers[axis]).max(), 0.0, power)
@@ -42,23 +45,23 @@ def symbol(op: str, order: int, wavenumbers: Sequence[FloatArray]) -> Modes:
     square = -sum(k**2 for k in wavenumbers)
     if op == "laplacian":
         return np.asarray(square, dtype=complex)
-    # of the zero mode, which a Laplacian wipes out, nothing comes back
+    # a Laplacian removes the zero mode, and its inverse does not restore it
     return np.where(square == 0.0, 0.0, 1.0 / np.where(square == 0.0, 1.0, square)).astype(complex)
 
 
 class Discretisation:
     """A field equation on a periodic grid, in the eigenbasis of its linear part.
 
-    Modes are arrays ``(batch, m, *half plane)``: amplitudes of the eigenvectors of the linear part
-    at each wavenumber, which for a single field are its Fourier coefficients. States are
-    ``(batch, d)``, the grid values of one field after the other. Nonlinear terms of degree `p` are
-    computed from, and keep, the lowest N/(p + 1) wavenumbers on each side: two thirds of all for a
-    square, half for a cube, which removes aliasing entirely.
+    Modes are arrays ``(batch, m, *half plane)``: the amplitudes of the eigenvectors of the linear
+    part at each wavenumber. For a single field these are its Fourier coefficients. States are
+    arrays ``(batch, d)``: the grid values of one field after the other. Nonlinear terms of degree
+    `p` read and keep only the lowest N/(p + 1) wavenumbers on each side: two thirds of all for a
+    square, half for a cube. This removes aliasing entirely.
 
     Attributes:
         linear: eigenvalues of the linear part ``(m, *half plane)``.
-        weights: of the squared modes, so that they sum to the mean square over the grid.
-        kept: the largest wavenumber, in cycles a domain, that nonlinear terms keep, on each axis.
+        weights: weights with which the squared modes sum to the mean square over the grid.
+        kept: largest wavenumber that nonlinear terms keep on each axis, in cycles per domain.
 
     """
 
@@ -127,22 +130,23 @@ class Discretisation:
         return self._collect(self._program.values(self._grid_inputs(modes)))
 
     def nonlinear_tangent(self, modes: Modes, leaders: int = 1) -> Modes:
-        """Return those of the leading rows, and their exact linearisation there on the others.
+        """Return the nonlinear terms of the leading rows and their linearisation on the other rows.
 
-        Of one leader all the others are tangents; several have one each, in their order.
+        With one leader, all other rows are its tangent vectors. With several leaders, each has one
+        tangent vector, in the same order. The linearisation is exact.
         """
         if not self._program.outputs:
             return np.zeros_like(modes)
         return self._collect(self._program.tangents(self._grid_inputs(modes), leaders))
 
     def _grid_inputs(self, modes: Modes) -> FloatArray:
-        """Evaluate on the grid what the polynomials read, ``(n, inputs, *points)``."""
+        """Evaluate the inputs of the polynomials on the grid, ``(n, inputs, *points)``."""
         if self._plain:
             return self._backward(modes * self._into[0][0][1])
         return self._backward(_combine(self._into, modes, self._half))
 
     def _collect(self, values: FloatArray) -> Modes:
-        """Add up derivatives of the polynomials, dealiased, in the eigenbasis."""
+        """Add up the dealiased derivatives of the polynomials in the eigenbasis."""
         spectra = self._forward(values)
         if self._program.outputs == self.m == 1:
             spectra *= self._out[0][0][1]
@@ -157,21 +161,21 @@ class Discretisation:
         return self.to_states(self.linear * modes + self.nonlinear(modes))
 
     def jacobian(self, state: FloatArray) -> FloatArray:
-        """Return the Jacobian ``(d, d)`` at one state: the linearisation of every unit vector."""
+        """Return the Jacobian ``(d, d)`` at one state: the linearisation on every unit vector."""
         modes = self.to_modes(np.concatenate([state[np.newaxis], np.eye(state.size)]))
         images = self.linear * modes + self.nonlinear_tangent(modes)
         return self.to_states(images[1:]).T
 
 
 class _Terms:
-    """The split of an equation.
+    """The linear and the nonlinear terms of an equation.
 
     Attributes:
         linear: symbols of the linear part ``(m, m, *half plane)``.
-        inputs: symbols of what the polynomials read ``(inputs, m, *half plane)``.
+        inputs: symbols of the inputs of the polynomials ``(inputs, m, *half plane)``.
         outputs: symbols of the operators in front of the polynomials ``(m, p, *half plane)``.
-        symbols, coordinates, polynomials: nodes of `graph`, in which the polynomials are
-            functions of one symbol an input, and of the coordinates.
+        symbols, coordinates, polynomials: nodes of `graph`. The polynomials are functions of the
+            symbols, one for each input, and of the coordinates.
 
     """
 
@@ -240,7 +244,7 @@ class _Terms:
         return np.broadcast_to(symbol(node.op, order, self._wavenumbers), self._half)
 
     def _image(self, node: Expr) -> Modes | None:
-        """Return the symbols ``(m, *half plane)`` of a linear expression, None of another."""
+        """Return the symbols ``(m, *half plane)`` of an expression; None if it is not linear."""
         if node.id not in self._known:
             self._known[node.id] = self._find_image(node)
         return self._known[node.id]
@@ -268,7 +272,7 @@ class _Terms:
         return None
 
     def _move(self, node: Expr) -> Expr:
-        """Rebuild a nonlinear term in a graph of its own, with fields and operators as symbols."""
+        """Rebuild a nonlinear term in its own graph, with fields and operators as symbols."""
         if node.id in self._moved:
             return self._moved[node.id]
         if node.op in OPERATORS or node.id in self._state:
@@ -294,17 +298,17 @@ class _Terms:
 
 
 def _cycles(points: tuple[int, ...]) -> list[FloatArray]:
-    """Return the wavenumbers in cycles a domain, each shaped to broadcast over the half plane."""
+    """Return the wavenumbers in cycles per domain, shaped to broadcast over the half plane."""
     whole = [np.fft.fftfreq(n, 1 / n) for n in points[:-1]]
     every = [*whole, np.fft.rfftfreq(points[-1], 1 / points[-1])]
-    shapes = np.eye(len(points), dtype=int) * -2 + 1  # -1 on the own axis
+    shapes = np.eye(len(points), dtype=int) * -2 + 1  # -1 on its own axis
     return [n.reshape(tuple(shape)) for n, shape in zip(every, shapes, strict=True)]
 
 
 def _diagonalise(matrices: Modes) -> tuple[Modes, Modes | None, Modes | None]:
     """Return eigenvalues, eigenvectors and their inverse of ``(m, m, *half plane)``.
 
-    No eigenvectors where the matrices are diagonal already.
+    The eigenvectors and their inverse are None where the matrices are diagonal already.
     """
     m = len(matrices)
     diagonal = np.array([matrices[i, i] for i in range(m)])
@@ -333,7 +337,7 @@ def _apply(matrix: Modes, modes: Modes) -> Modes:
 
 
 def _sparse(matrix: Modes) -> list[list[tuple[int, Modes]]]:
-    """List the entries of each row that are not zero everywhere; real ones as real numbers."""
+    """List the entries of each row that are not zero everywhere, as real numbers if possible."""
     return [
         [(j, e if e.imag.any() else e.real.copy()) for j, e in enumerate(row) if e.any()]
         for row in matrix

@@ -13,16 +13,19 @@ from chaosbench.trajectories import FloatArray
 __all__ = ["Monomials", "arrays_of", "monomials_of", "polynomial"]
 
 Monomials = Mapping[tuple[int, ...], FloatArray]
-"""Exponents of each variable to the coefficients ``(d,)`` in the variables' equations."""
+"""Maps the exponents of the variables to the coefficients ``(d,)`` in their equations."""
 
 MOST_TERMS = 1000
+"""Most monomials of an expanded right-hand side."""
+
 HIGHEST_DEGREE = 12
+"""Highest power that is expanded."""
 
 _Sum = dict[tuple[int, ...], float]
 
 
 def arrays_of(equation: Monomials | None) -> tuple[FloatArray, FloatArray] | None:
-    """Return exponents and coefficients, each ``(p, d)``; None where there is no term."""
+    """Return exponents and coefficients, each ``(p, d)``; None if there are no terms."""
     if not equation:
         return None
     terms, coefficients = zip(*equation.items(), strict=True)
@@ -30,9 +33,9 @@ def arrays_of(equation: Monomials | None) -> tuple[FloatArray, FloatArray] | Non
 
 
 def monomials_of(shown: tuple[FloatArray, FloatArray] | None, d: int) -> Monomials | None:
-    """Collect exponents and coefficients, each ``(p, d)``; equal terms are added up.
+    """Collect exponents and coefficients, each ``(p, d)``, and add up equal terms.
 
-    None where nothing was shown, or a polynomial in another number of variables.
+    Return None if nothing was shown, or if the polynomial has another number of variables.
     """
     if shown is None or shown[0].shape[1] != d:
         return None
@@ -62,7 +65,7 @@ def polynomial(system: System) -> Monomials | None:
     for i, output in enumerate(trace.outputs):
         largest = max((abs(value) for value in known[output.id].values()), default=0.0)
         for term, value in known[output.id].items():
-            if abs(value) > 1e-13 * largest:  # smaller ones are what cancelling terms leave
+            if abs(value) > 1e-13 * largest:  # smaller ones remain where terms cancel
                 out.setdefault(term, np.zeros(d))[i] = value
     return out
 

@@ -1,4 +1,4 @@
-"""The polynomials of a field equation, evaluated on the grid in NumPy."""
+"""The nonlinear terms of a field: polynomials, evaluated on the grid in NumPy."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ class Polynomials:
     """Polynomials of fields on a grid, with their exact partial derivatives.
 
     Attributes:
-        outputs: how many they are.
-        degree: the highest.
+        outputs: number of polynomials.
+        degree: highest degree among them.
 
     """
 
@@ -40,7 +40,7 @@ class Polynomials:
         self._partial = _program(partials, ids, given)
 
     def values(self, fields: FloatArray) -> FloatArray:
-        """Return ``(n, outputs, *points)`` at the inputs ``(n, inputs, *points)``."""
+        """Return the values ``(n, outputs, *points)`` for inputs ``(n, inputs, *points)``."""
         found = self._value(fields)
         if self.outputs == 1 and np.shape(found[0]) == (len(fields), *self._points):
             return np.asarray(found[0])[:, np.newaxis]
@@ -50,9 +50,10 @@ class Polynomials:
         return out
 
     def tangents(self, fields: FloatArray, leaders: int = 1) -> FloatArray:
-        """Return the values of the leading rows, and the linearisation there along the others.
+        """Return the values of the leading rows and the linearisation on the other rows.
 
-        Of one leader all the others are tangents; several have one each, in their order.
+        With one leader, all other rows are its tangent vectors. With several leaders, each has one
+        tangent vector, in the same order.
         """
         out = np.zeros((len(fields), self.outputs, *self._points))
         base = fields[:leaders]
@@ -97,7 +98,10 @@ _NUMPY: dict[str, Callable[..., Any]] = {
 
 
 def _power(n: int) -> Callable[[Any], Any]:
-    """Return what raises to a small positive power by multiplying; np.power takes a logarithm."""
+    """Return a function that raises to a small positive power by multiplication.
+
+    `np.power` takes a logarithm, which costs more.
+    """
 
     def raised(x: Any) -> Any:
         result = x
@@ -137,5 +141,5 @@ def _degree(node: Expr) -> int:
         case _:
             raise DefinitionError(
                 f"the nonlinear terms must be polynomials of the fields, so that aliasing can be "
-                f"removed; {node.op} is not"
+                f"removed; remove {node.op}"
             )

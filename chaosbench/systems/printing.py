@@ -1,4 +1,4 @@
-"""The equation of a system in print: as text for a terminal, as LaTeX for the docs."""
+"""The equation of a system as text for a terminal and as LaTeX for the documentation."""
 
 from __future__ import annotations
 
@@ -54,12 +54,12 @@ _OPERATORS = {
 
 
 def equation_text(system: System, *, rows: int = 6) -> list[str]:
-    """Return one line a variable, such as ``x' = sigma (y - x)``; long systems are cut."""
+    """Return one line per variable, such as ``x' = sigma (y - x)``, at most `rows`."""
     return _lines(system, rows, _Text())
 
 
 def equation_latex(system: System, *, rows: int = 6) -> list[str]:
-    r"""Return one LaTeX line a variable, such as ``\dot{x} &= \sigma (y - x)``."""
+    r"""Return one LaTeX line per variable, such as ``\dot{x} &= \sigma (y - x)``."""
     return _lines(system, rows, _Latex())
 
 
@@ -68,7 +68,7 @@ def _lines(system: System, rows: int, style: _Text) -> list[str]:
         trace = system.symbolic_trace
         parameters: dict[str, Any] = dict(system.parameter_symbols(trace.graph))
     except (DefinitionError, TypeError, ValueError):
-        # a parameter that must be a number, such as a count
+        # a parameter, such as a count, must be a number and not a symbol
         trace, parameters = system.trace, dict(system.parameters)
     shown = list(zip(system.unknowns, trace.outputs, strict=True))[:rows]
     if isinstance(system, StochasticSystem):
@@ -134,7 +134,7 @@ class _Text:
         return {"lt": "<", "le": "≤"}[op]
 
     def operator(self, op: str, order: int, field: tuple[str, int]) -> tuple[str, int]:
-        """An operator of space in front of a field, such as ∂x^2 u."""
+        """Return a spatial operator in front of a field, such as ∂x^2 u."""
         power = f"^{order}" if order > 1 else ""
         return f"{_OPERATORS[op][0]}{power} {_wrap(field, _ATOM)}", _PRODUCT
 
@@ -162,7 +162,7 @@ class _Text:
                 # numbers and parameters read best in front
                 pair = sorted(zip(node.args, args, strict=True), key=lambda p: _front(p[0]))
                 texts = [_wrap(text, _PRODUCT) for _, text in pair]
-                if pair[0][0].op in _OPERATORS:  # which does not act on the next factor
+                if pair[0][0].op in _OPERATORS:  # it does not act on the next factor
                     texts[0] = f"({texts[0]})"
                 return " ".join(texts), _PRODUCT
             case "div":
@@ -247,7 +247,7 @@ def _greek(name: str) -> str:
 
 
 def _front(node: Expr) -> int:
-    """Order the factors of a product: numbers, parameters, the rest."""
+    """Return the rank of a factor in a product: numbers, then parameters, then the rest."""
     if node.op in ("mul", "neg"):
         return min(_front(a) for a in node.args)
     if node.op == "const":

@@ -1,10 +1,10 @@
-"""What makes a flow switch, found in its graph: surfaces, modes, sliding and resets.
+"""Where a flow switches: its surfaces, modes, sliding and resets, found in its graph.
 
-Every operation with a kink or a jump is a choice between smooth branches, made by the sign (or the
-whole part) of a switching function. A *mode* holds one such choice for each of them: ±1, an
+Every operation with a kink or a jump chooses between smooth branches by the sign (or the integer
+part) of a switching function. The *mode* of a switching function is its current choice: ±1, an
 integer, or 0 while the state slides along the surface. With the modes as inputs the field is
-smooth, and may be evaluated beyond the surface at which the mode ends, which is what lets an
-integrator step across it and then go back to the crossing; see `numerics._events`.
+smooth, and it can be evaluated beyond the surface at which a mode ends. An integrator can therefore
+step across the surface and then go back to the crossing; see `numerics.events`.
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ from chaosbench.trajectories import FloatArray
 __all__ = ["SWITCHING", "Switches", "find_switches"]
 
 SWITCHING = frozenset({"abs", "min", "max", "sign", "floor", "mod", "lt", "le"})
-"""Operations that choose between branches; `where` does so through the comparisons in it."""
+"""Operations that choose between branches; `where` chooses through its comparisons."""
 
 
 @dataclass(frozen=True, eq=False)
 class Branch:
-    """A flow in given modes.
+    """A flow with fixed modes.
 
     Attributes:
-        tape: the field ``(d,)`` and the gaps, which are positive inside the modes, as outputs.
+        tape: the field ``(d,)`` and the gaps as outputs; a gap is positive while its mode holds.
         d: number of state variables.
-        exits: which surface each gap belongs to, and the mode beyond it.
+        exits: for each gap, the index of its surface and the mode beyond it.
 
     """
 
@@ -51,10 +51,10 @@ class Switches:
 
     Attributes:
         inputs: state ``(d,)`` and modes ``(m,)``.
-        outputs: the field, which the modes select from.
-        surfaces: the switching functions, each depending on the modes of those before it only.
+        outputs: the field, in the branches that the modes select.
+        surfaces: the switching functions; each depends only on the modes of those before it.
         kinds: `BINARY`, `WHOLE` or `RESET`, one for each surface.
-        jumping: whether the field may jump there, so that the state may slide.
+        jumping: whether the field may jump at each surface, so that the state may slide.
         resets: the state after the event, for each surface of kind `RESET`.
 
     """
@@ -79,18 +79,18 @@ class Switches:
 
     @cached_property
     def kind_array(self) -> NDArray[np.int64]:
-        """`kinds`, as the integrator wants them."""
+        """`kinds` as an array for the integrator."""
         return np.array(self.kinds, dtype=np.int64)
 
     def undecided(self) -> FloatArray:
-        """Return modes ``(m,)`` that the integrator has yet to find from the state."""
+        """Return modes ``(m,)`` that the integrator must still find from the state."""
         return np.array([-1.0 if kind == RESET else np.nan for kind in self.kinds])
 
     def addresses(self, count: int) -> NDArray[np.int64]:
-        """Return where the machine code for `count` tangent vectors lies, ``(2 + 2 m,)``.
+        """Return the addresses of the machine code for `count` tangent vectors, ``(2 + 2 m,)``.
 
-        The field, the surfaces with their derivatives, the sliding field of each surface and the
-        reset of each (0 where there is none).
+        They are the addresses of the field, of the surfaces with their derivatives, of the sliding
+        field of each surface, and of the reset of each surface (0 where there is none).
         """
         if count not in self._kernels:
             kernels = {
@@ -116,7 +116,7 @@ class Switches:
         return compile_entries(entries, self.inputs, len(self.outputs), count)
 
     def _partials(self, node: Expr) -> list[Expr]:
-        """Return the derivatives by the state and by time."""
+        """Return the partial derivatives with respect to the state and to time."""
         d = len(self.outputs)
         by = [*self.inputs[:d], node.graph.symbol("time", 0, "t")]
         (row,) = differentiate([node], by)
@@ -126,15 +126,15 @@ class Switches:
         return [surface, *self._partials(surface)]
 
     def _image(self, image: Sequence[Expr]) -> list[Expr]:
-        """Return the state after a reset, its derivatives by the state row by row, and by time."""
+        """Return the state after a reset, its Jacobian row by row, and its time derivative."""
         partials = [self._partials(node) for node in image]
         rows = [entry for row in partials for entry in row[:-1]]
         return [*image, *rows, *(row[-1] for row in partials)]
 
     def branch(self, modes: tuple[float, ...]) -> Branch | None:
-        """Return the smooth flow that holds in these modes, with what ends each of them.
+        """Return the smooth flow that holds in these modes, with the end of each mode.
 
-        None where the state would have to slide along two surfaces at once.
+        Return None where the state would have to slide along two surfaces at once.
         """
         if modes not in self._branches:
             self._branches[modes] = self._make_branch(modes)
@@ -164,7 +164,7 @@ class Switches:
         return Branch(lower(self._chosen([*field, *gaps], modes), self.inputs[:d]), d, tuple(exits))
 
     def image(self, j: int, modes: tuple[float, ...]) -> Tape:
-        """Return the state after the reset at surface `j` in these modes."""
+        """Return the tape of the state after the reset at surface `j` in these modes."""
         at = [k for k, kind in enumerate(self.kinds) if kind == RESET].index(j)
         return lower(self._chosen(self.resets[at], modes), self.inputs[: len(self.outputs)])
 
@@ -174,7 +174,7 @@ class Switches:
         return _substitute(nodes, values)
 
     def _rates(self, j: int) -> tuple[Expr, Expr]:
-        """Return the rate of switching function `j` in the field below it and above it."""
+        """Return the rate of switching function `j` in the field on either side: below, above."""
         *gradient, by_time = self._partials(self.surfaces[j])
 
         def rate(side: float) -> Expr:
@@ -190,10 +190,11 @@ class Switches:
         return _substitute(self.outputs, {mode.id: mode.graph.constant(side)})
 
     def sliding(self, j: int) -> list[Expr] | None:
-        """Return the field on surface `j`: the mean of both sides that stays on it [filippov1988].
+        """Return the sliding field on surface `j`: the mean of both sides that stays on it.
 
-        None where both sides cross the surface equally fast, so that nothing stays on it.
-        f = f₋ + α (f₊ − f₋) with α = ġ₋ / (ġ₋ − ġ₊), ġ being the rate of the switching function.
+        It is f = f₋ + α (f₊ − f₋) with α = ġ₋ / (ġ₋ − ġ₊), where ġ is the rate of the switching
+        function [filippov1988]. Return None where both sides cross the surface equally fast, so
+        that no mean stays on it.
         """
         below, above = self._side(j, -1.0), self._side(j, 1.0)
         rising, falling = self._rates(j)
@@ -204,7 +205,7 @@ class Switches:
 
 
 def _substitute(nodes: Sequence[Expr], values: Mapping[int, Expr]) -> list[Expr]:
-    """Rebuild nodes with some of their symbols replaced; `values` maps ids."""
+    """Rebuild nodes with new nodes in place of some symbols; `values` maps ids of symbols."""
     done: dict[int, Expr] = dict(values)
     for node in reachable(nodes):
         if node.id not in done:
@@ -214,7 +215,7 @@ def _substitute(nodes: Sequence[Expr], values: Mapping[int, Expr]) -> list[Expr]
 
 
 class _Lowering:
-    """Replaces every choice in a graph by a mode."""
+    """Replace every choice in a graph by a mode."""
 
     def __init__(self, graph: Graph, dimension: int) -> None:
         self.graph = graph
@@ -238,7 +239,7 @@ class _Lowering:
         return j
 
     def side(self, difference: Expr, *, jumps: bool) -> Expr:
-        """Return the mode that is the sign of `difference`; equal surfaces share one."""
+        """Return the mode that is the sign of `difference`; equal surfaces share one mode."""
         flipped = False
         while difference.op == "neg":
             difference, flipped = difference.args[0], not flipped
@@ -282,13 +283,13 @@ def find_switches(
     outputs: Sequence[Expr],
     resets: Sequence[tuple[Expr, Sequence[Expr]]] = (),
 ) -> Switches | None:
-    """Find what makes a flow switch; None if nothing does.
+    """Find where a flow switches; return None if it is smooth everywhere.
 
     Args:
         inputs: state ``(d,)``.
         outputs: the field ``(d,)``.
-        resets: pairs of a function of the state whose rise through zero is the event, and the
-            state ``(d,)`` after it.
+        resets: pairs of a function of the state, which rises through zero at the event, and the
+            state ``(d,)`` after the event.
 
     """
     everything = [*outputs, *(node for surface, image in resets for node in (surface, *image))]

@@ -1,4 +1,4 @@
-"""How a definition is called: its signature, the order of its arguments, and its graph."""
+"""Call a definition: its signature, the order of its arguments, and its graph."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Layout = tuple[str | tuple[str, int], ...]
 
 @dataclass(frozen=True)
 class Trace:
-    """The graph of one system with its parameter values in place."""
+    """The expression graph of one system, with its inputs and outputs."""
 
     graph: Graph
     inputs: tuple[Expr, ...]
@@ -37,7 +37,7 @@ def signature(function: Callable[..., Any]) -> tuple[list[str], dict[str, float]
     """Return the positional names of a definition, and its parameters with their defaults.
 
     Raises:
-        DefinitionError: an argument that is neither of the two.
+        DefinitionError: an argument is neither state nor parameter.
 
     """
     positional: list[str] = []
@@ -82,7 +82,7 @@ def named_arguments(
 
 
 def accepted(function: Callable[..., Any], values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the values whose names a definition takes."""
+    """Return the values whose names are arguments of a definition."""
     taken = inspect.signature(function).parameters
     return {name: value for name, value in values.items() if name in taken}
 
@@ -100,7 +100,7 @@ def called(
         return [graph.lift(value) for value in flatten(function(*args, **values))]
     except DefinitionError as error:
         raise DefinitionError(f"{what} cannot be traced: {error}") from error
-    except (TypeError, AttributeError) as error:  # a function that knows no symbols
+    except (TypeError, AttributeError) as error:  # a function that cannot take symbols
         raise DefinitionError(
             f"{what} cannot be traced: {error}; use the functions of chaosbench.expressions"
         ) from error

@@ -1,16 +1,16 @@
-"""Conformance suites: what a plugin's author can run, and what chaosbench runs on its own.
+"""Conformance suites for plugins; chaosbench runs the same checks on its own code.
 
-In a plugin's tests, either all at once ::
+The tests of a plugin can run all checks at once ::
 
     check_forecaster(MyForecaster(units=50))
 
-or one test a check::
+or one test per check::
 
     @pytest.mark.parametrize("check", forecaster_checks(), ids=lambda check: check.__name__)
     def test_conformance(check):
         check(MyForecaster(units=50))
 
-Every failure is an `AssertionError` whose one sentence begins with the name of the check.
+Every failure is an `AssertionError`: one sentence that begins with the name of the check.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What conformance suites share: a list of checks whose failures are one sentence each."""
+"""Shared code of the conformance suites: a list of checks, each of which fails in one sentence."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Checks(Generic[F]):
     """The checks of one suite, in the order of their definition.
 
     Args:
-        subject: what a failure's sentence calls the first argument of a check.
+        subject: function that names the first argument of a check in the message of a failure.
 
     """
 
@@ -24,7 +24,7 @@ class Checks(Generic[F]):
         self.all: list[F] = []
 
     def __call__(self, function: F) -> F:
-        """Add a check; whatever is raised inside becomes its failure."""
+        """Add a check; any exception inside it becomes its failure."""
 
         @functools.wraps(function)
         def wrapped(checked: Any, **settings: Any) -> None:
@@ -41,6 +41,6 @@ class Checks(Generic[F]):
 
 
 def require(condition: bool, sentence: str) -> None:
-    """Fail with a sentence that goes on after the name of what is checked."""
+    """Fail unless `condition` holds; `sentence` continues after the name of what is checked."""
     if not condition:
         raise AssertionError(sentence)

@@ -1,4 +1,4 @@
-"""The conformance checks that fields pass in their own way."""
+"""Code for the conformance checks of fields."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["central_differences", "low_passed", "plain_rhs"]
 
 
 class GridField(np.ndarray[Any, Any]):
-    """Values of a field on the grid that know how to be differentiated; no dealiasing."""
+    """Values of a field on the grid that can be differentiated, without dealiasing."""
 
     lengths: tuple[float, ...] = ()
 
@@ -35,14 +35,14 @@ class GridField(np.ndarray[Any, Any]):
 
 
 def grid_field(values: FloatArray, lengths: tuple[float, ...]) -> GridField:
-    """Return `values` on the grid as something the operators accept."""
+    """Return `values` on the grid in a form that the operators accept."""
     made = np.array(values).view(GridField)
     made.lengths = lengths
     return made
 
 
 def plain_rhs(system: FieldSystem, state: FloatArray) -> FloatArray:
-    """Call the definition with grid values, as a plain function, at one state ``(d,)``."""
+    """Call the definition as a plain function of grid values, at one state ``(d,)``."""
     lengths, points = system.lengths, system.points
     values = state.reshape(len(system.components), *points)
     given = {
@@ -71,7 +71,7 @@ def low_passed(system: FieldSystem, state: FloatArray) -> FloatArray:
 def central_differences(
     system: FieldSystem, states: FloatArray, directions: FloatArray
 ) -> FloatArray:
-    """Return the derivatives of the right-hand side along `directions`, by differences."""
-    step = 1e-4  # of a cubic, the error is a 1e-8th of the third derivative
+    """Return the derivatives of the right-hand side along `directions` by central differences."""
+    step = 1e-4  # for a cubic, the error is about 1e-8 of the third derivative
     ahead = system.rhs(0.0, states + step * directions)
     return (ahead - system.rhs(0.0, states - step * directions)) / (2 * step)

@@ -28,7 +28,7 @@ _HORIZON = 12
 
 
 def forecaster_checks() -> list[Check]:
-    """Return the single checks; each is called as ``check(forecaster, d=3)``."""
+    """Return the checks as a list; each is called as ``check(forecaster, d=3)``."""
     return list(check.all)
 
 
@@ -37,8 +37,8 @@ def check_forecaster(forecaster: Forecaster, *, d: int = 3) -> None:
 
     Args:
         forecaster: a configured forecaster, such as ``MyForecaster(units=50)``.
-        d: number of variables of the synthetic data (checks about one variable, or about the
-            two of a map, use their own).
+        d: number of variables of the synthetic data (the checks with one variable or with a map
+            use their own number).
 
     Raises:
         AssertionError: the first check that failed, in one sentence.
@@ -137,7 +137,7 @@ def _predict(predictor: Predictor, context: FloatArray, horizon: int) -> FloatAr
 
 
 def _same(a: FloatArray, b: FloatArray, *, relative: float = 0.0) -> bool:
-    """Compare, taking non-finite numbers of both as equal; `relative` to the spread of `b`."""
+    """Compare arrays, with NaN equal to NaN; `relative` is relative to the size of `b`."""
     if relative == 0.0:
         return np.array_equal(a, b, equal_nan=True)
     finite = np.isfinite(b)
@@ -150,7 +150,7 @@ def _same(a: FloatArray, b: FloatArray, *, relative: float = 0.0) -> bool:
 
 @check
 def check_configuration(forecaster: Forecaster, *, d: int = 3) -> None:  # noqa: ARG001
-    """The configuration is a frozen dataclass that JSON can carry and that rebuilds itself."""
+    """The configuration is a frozen dataclass that can be rebuilt from JSON."""
     kind = type(forecaster)
     require(
         dataclasses.is_dataclass(forecaster) and not isinstance(forecaster, type),
@@ -183,7 +183,7 @@ def check_shape(forecaster: Forecaster, *, d: int = 3) -> None:
 
 @check
 def check_finite_on_clean_data(forecaster: Forecaster, *, d: int = 3) -> None:
-    """The first step is finite on clean data from the attractor that was trained on."""
+    """The first step is finite on clean data from the attractor of the training data."""
     train, context, _ = _flow(d)
     first = _predict(_fit(forecaster, train), context, _HORIZON)[:, 0]
     require(bool(np.isfinite(first).all()), "forecast non-finite numbers in its first step")
@@ -228,7 +228,7 @@ def check_map(forecaster: Forecaster, *, d: int = 3) -> None:  # noqa: ARG001
 
 @check
 def check_constant_variable(forecaster: Forecaster, *, d: int = 3) -> None:
-    """A variable that never changes does no harm to the others."""
+    """A constant variable does not harm the others."""
     train, context, _ = _flow(d)
 
     def with_constant(values: FloatArray) -> FloatArray:
@@ -265,7 +265,7 @@ def check_predict_keeps_no_state(forecaster: Forecaster, *, d: int = 3) -> None:
 
 @check
 def check_inputs_unchanged(forecaster: Forecaster, *, d: int = 3) -> None:
-    """Training data and context are not written to, and may be read-only."""
+    """Training data and context are not changed, and may be read-only."""
     train, context, _ = _flow(d)
     train_before, context_before = train.values.copy(), context.copy()
     predictor = _fit(forecaster, train)
@@ -279,7 +279,7 @@ def check_inputs_unchanged(forecaster: Forecaster, *, d: int = 3) -> None:
 
 @check
 def check_batch_independence(forecaster: Forecaster, *, d: int = 3) -> None:
-    """A context is forecast the same alone as among others."""
+    """A context gets the same forecast alone and in a batch."""
     train, context, _ = _flow(d)
     predictor = _fit(forecaster, train)
     together = _predict(predictor, context, _HORIZON)
@@ -293,7 +293,7 @@ def check_batch_independence(forecaster: Forecaster, *, d: int = 3) -> None:
 
 @check
 def check_follows_the_context(forecaster: Forecaster, *, d: int = 3) -> None:
-    """The forecast continues the context and not the end of the training data.
+    """The forecast continues the context, not the end of the training data.
 
     A forecast that ignores the context altogether has to be constant, as climatology is.
     """
@@ -307,7 +307,7 @@ def check_follows_the_context(forecaster: Forecaster, *, d: int = 3) -> None:
         return
     scale = train.values[0].std(axis=0)
     end = train.values[0, -1]
-    # Only contexts that end far from where the training data ended can tell the two apart.
+    # Only contexts that end far from the end of the training data can tell the two apart.
     apart = np.abs((context[:, -1] - end) / scale).max(axis=1) > 1.0
     first = forecast[:, 0]
     to_truth = np.linalg.norm((first - truth[:, 0]) / scale, axis=1)
@@ -315,7 +315,7 @@ def check_follows_the_context(forecaster: Forecaster, *, d: int = 3) -> None:
     # A weak forecaster may be far from both; one that continues the training data is near its end.
     require(
         not apart.any() or float((2 * to_end < to_truth)[apart].mean()) <= 0.5,
-        "began its forecasts at the end of the training data and not at that of the contexts",
+        "began its forecasts at the end of the training data and not at the end of the contexts",
     )
 
 
@@ -323,8 +323,8 @@ def check_follows_the_context(forecaster: Forecaster, *, d: int = 3) -> None:
 def check_equation(forecaster: Forecaster, *, d: int = 3) -> None:
     """A predictor that shows an equation gives its derivative in the units of the data.
 
-    It concerns those that have the methods of the track ``equation``, or ``equations()``, whose
-    lines are for a reader; the others pass.
+    The check applies to predictors with the methods of the track ``equation``, or with
+    ``equations()``, which returns lines for a reader. Other predictors pass.
     """
     train, context, _ = _flow(d)
     states, slopes = context.reshape(-1, d), _slopes(context)
@@ -349,20 +349,20 @@ def check_equation(forecaster: Forecaster, *, d: int = 3) -> None:
         )
         if d % 3:
             continue  # with a variable hidden, the derivative does not follow from the state
-        # What is wrong by as much as it is large is no better than no motion at all.
+        # An error as large as the value itself is no better than assuming no motion.
         still = 0.0 if method == "vector_field" else states
         scale = train.values[0].std(axis=0)
         error = np.linalg.norm((found - truth) / scale, axis=1)
         size = np.linalg.norm((truth - still) / scale, axis=1)
         require(
             float(np.median(error / size)) < 1.0,
-            f"is further from the truth in {method} than no motion at all; it is expected in the "
-            "units of the data, a derivative per time unit",
+            f"is further from the truth in {method} than no motion at all; values are expected in "
+            "the units of the data, derivatives per time unit",
         )
 
 
 def _slopes(values: FloatArray) -> FloatArray:
-    """Time derivative of samples ``(n, T, d)``, to second order, as rows ``(n T, d)``."""
+    """Return the time derivative of samples ``(n, T, d)``, to second order, as ``(n T, d)``."""
     slopes = np.gradient(values, _DT, axis=1, edge_order=2)
     return np.asarray(slopes.reshape(-1, values.shape[2]))
 

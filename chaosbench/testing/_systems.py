@@ -25,7 +25,7 @@ check: Checks[SystemCheck] = Checks(lambda system: repr(system.name))
 
 _STATES = 40
 _FIELD_STATES = 2
-_LARGE, _COARSE = 1000, 16  # the Jacobian of a large field is looked at on a coarser grid
+_LARGE, _COARSE = 1000, 16  # the Jacobian of a large field is checked on a coarser grid
 _ANALYTIC = frozenset({
     "const", "symbol", "add", "sub", "mul", "div", "neg", "pow", "powi", "sqrt", "exp", "log",
     "sin", "cos", "tan", "sinh", "cosh", "tanh", "asin", "acos", "atan",
@@ -33,7 +33,7 @@ _ANALYTIC = frozenset({
 
 
 def system_checks() -> list[SystemCheck]:
-    """Return the single checks; each is called as ``check(system)``."""
+    """Return the checks as a list; each is called as ``check(system)``."""
     return list(check.all)
 
 
@@ -41,7 +41,7 @@ def check_system(system: System) -> None:
     """Run every check on one system.
 
     Args:
-        system: what the decorators `flow`, `delay`, `map`, `field` and `stochastic` make.
+        system: a system made by `flow`, `delay`, `map`, `field` or `stochastic`.
 
     Raises:
         AssertionError: the first check that failed, in one sentence.
@@ -69,7 +69,7 @@ def _sample(system: System) -> tuple[FloatArray, FloatArray, FloatArray | None]:
     step = 1.0 if system.discrete else 0.1 * size / max(float(rate), 1e-3 * size)
     states = orbit.sample(_FIELD_STATES if isinstance(system, FieldSystem) else _STATES, step)
     delayed = None
-    if isinstance(system, DelaySystem):  # any states of the past will do
+    if isinstance(system, DelaySystem):  # any past states will do
         delayed = np.stack([np.roll(states[:, d.source], 1) for d in system.delays], axis=1)
     times = np.asarray(step * np.arange(len(states)), dtype=np.float64)
     return times, states, delayed
@@ -99,7 +99,7 @@ def check_fingerprint(system: System) -> None:
         )
     moved = system.with_ic(np.array(system.ic) + 0.01)
     require(
-        moved.fingerprint != system.fingerprint, "keeps its fingerprint from another initial state"
+        moved.fingerprint != system.fingerprint, "keeps its fingerprint with another initial state"
     )
 
 
@@ -127,14 +127,14 @@ def check_shapes(system: System) -> None:
 
 @check
 def check_rows(system: System) -> None:
-    """Many states at once give what each gives alone, bit for bit."""
+    """A state gives the same right-hand side alone and in a batch, bit for bit."""
     times, states, delayed = _sample(system)
     together = system.rhs(times, states, delayed)
     for n in (0, 1, len(states) - 1):
         alone = system.rhs(times[n], states[n], None if delayed is None else delayed[n])
         require(
             np.array_equal(alone, together[n], equal_nan=True),
-            "gives another right-hand side alone than among others",
+            "gives different right-hand sides alone and in a batch",
         )
 
 
@@ -168,7 +168,7 @@ def check_plain_function(system: System) -> None:
 
 @check
 def check_jacobian(system: System) -> None:
-    """The Jacobian equals complex steps where the equation is analytic, else differences."""
+    """The Jacobian agrees with complex steps if the equation is analytic, else with differences."""
     system = _affordable(system)
     times, states, delayed = _sample(system)
     exact = system.jacobian(times, states, delayed)
@@ -204,7 +204,7 @@ def check_jacobian(system: System) -> None:
     tolerance = 1e-10 if analytic else 1e-5
     scale = np.abs(exact).max(axis=(1, 2), keepdims=True)
     agrees = (np.abs(exact - other) <= tolerance * np.maximum(scale, 1e-3)).all(axis=(1, 2))
-    # a difference across a kink or a jump is no derivative; few states lie that near to one
+    # a difference across a kink or a jump is not a derivative; few states are so close to one
     require(
         float(np.mean(agrees)) >= (1.0 if analytic else 0.9),
         f"has a Jacobian that differs from {'complex steps' if analytic else 'differences'} by "
@@ -214,7 +214,7 @@ def check_jacobian(system: System) -> None:
 
 @check
 def check_inverse(system: System) -> None:
-    """The inverse of a map undoes it along a trajectory; what has none refuses."""
+    """The inverse of a map undoes it along a trajectory; a map without inverse raises an error."""
     times, states, _ = _sample(system)
     if not isinstance(system, Map):
         return
@@ -226,12 +226,12 @@ def check_inverse(system: System) -> None:
         raise AssertionError("has no inverse and returns one")
     after = system.rhs(times, states)
     errors = np.abs(system.inverse(after, times) - states).max(axis=1)
-    # what was rounded in the next state is stretched by the inverse of the Jacobian
+    # the inverse of the Jacobian stretches the rounding of the next state
     stretch = np.linalg.norm(np.linalg.inv(system.jacobian(times, states)), axis=(1, 2))
     size = np.maximum(1.0, np.abs(np.concatenate([states, after], axis=1)).max(axis=1))
     require(
         bool((errors <= 1e-13 * (1 + stretch) * size).all()),
-        f"has an inverse that misses the state before by {errors.max():.3g}",
+        f"has an inverse that misses the previous state by {errors.max():.3g}",
     )
 
 
@@ -249,7 +249,7 @@ def check_angles(system: System) -> None:
         if isinstance(system, DelaySystem) and delayed is not None:
             past = delayed + period * (system.sources == i)
         there = system.rhs(times, turned, past)
-        # a map may take an angle to the same angle some turns on
+        # a map may add whole turns to an angle
         turns = np.round((there - here)[:, i] / period) if system.discrete else 0.0
         there[:, i] -= turns * period
         apart = float(np.abs(there - here).max())
@@ -270,7 +270,7 @@ def check_trajectory(system: System) -> None:
 
 @check
 def check_parameters(system: System) -> None:
-    """Other values make another system; unknown names and non-finite values are refused."""
+    """The own values give an equal system; unknown names and non-finite values are rejected."""
     require(
         system.with_params(**system.parameters) == system,
         "differs from itself with its own parameter values",

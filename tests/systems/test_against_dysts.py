@@ -1,7 +1,7 @@
 """Right-hand sides and hand-written Jacobians of dysts, an independent collection.
 
 Both sides take their own parameter values, so that these are compared as well; `VALUES` lists where
-ours differ on purpose. Driven systems of dysts carry their phase as one state more.
+ours differ on purpose. Driven systems of dysts carry their phase as an additional state.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ VALUES = {
     "LorenzBounded": {"beta": 2.667},
     "LorenzCoupled": {"beta": 2.667},
     "PanXuZhou": {"b": 2.6667},
-    # it rounds 2π/10 and with that leaves the chaotic regime
+    # dysts rounds 2π/10 and so leaves the chaotic regime
     "ForcedVanDerPol": {"omega": 0.63},
-    # the defaults here are the regimes that the literature quotes exponents of
+    # the defaults here are the regimes for which the literature quotes exponents
     "Logistic": {"r": 3.9},
     "GumowskiMira": {"a": -1.1, "b": -0.2},
     "Lorenz96": {"F": 20.0},
@@ -53,7 +53,7 @@ WITHOUT_PEER = {
 
 
 def peer(alias):
-    """Return the dysts object; `Duffing` and `Ikeda` name one thing each in flows and maps."""
+    """Return the dysts object; `Duffing` and `Ikeda` are names of both a flow and a map."""
     kind = registry[alias].kind
     name = "Duffing" if alias == "DuffingMap" else alias
     with warnings.catch_warnings():
@@ -69,7 +69,7 @@ def ours(alias):
 
 
 def plain(function):
-    """Undo dysts's numba compilation, which costs seconds a system."""
+    """Undo dysts's numba compilation, which costs seconds per system."""
     return getattr(function, "py_func", function)
 
 
@@ -85,7 +85,7 @@ def theirs(other, state, delayed=()):
 
 
 def random_states(system, count=20):
-    """Points on the way from the initial state, each variable shifted by a hundredth."""
+    """Return states on the way from the initial state, each variable shifted by a hundredth."""
     generator = np.random.default_rng(0)
     orbit = orbit_of(system, np.array(system.ic), rtol=1e-8)
     step = 1.0
@@ -100,7 +100,7 @@ def random_states(system, count=20):
 
 
 def close(actual, expected, rtol=1e-10):
-    """Differences of a few roundings of the largest term."""
+    """Compare up to a few roundings of the largest term."""
     scale = np.abs(expected).max()
     np.testing.assert_allclose(actual, expected, rtol=rtol, atol=1e-12 * scale)
 
@@ -125,7 +125,7 @@ def test_right_hand_side(name, alias):
             rate = theirs(other, np.append(state, 0.0))[-1]
             expected = theirs(other, np.append(state, rate * time))[:-1]
             close(system.rhs(time, state), expected)
-        elif system.driven:  # the one that reads the time
+        elif system.driven:  # its `_rhs` reads the time
             expected = plain(type(other)._rhs)(*state, time, **other.params)
             close(system.rhs(time, state), np.array(expected))
         else:
@@ -157,7 +157,7 @@ def test_in_other_coordinates(alias):
 
 @pytest.mark.parametrize("time", [0, 1])
 def test_areas_are_preserved(time):
-    """About the vortex on the left (odd times) dysts turns by the wrong phase and they are not."""
+    """In dysts they are not: around the left vortex (odd times) it turns by the wrong phase."""
     system = ours("BlinkingVortexMap")
     states = np.random.default_rng(0).uniform(-0.7, 0.7, size=(50, 2))
     np.testing.assert_allclose(np.linalg.det(system.jacobian(time, states)), 1, rtol=1e-9)
@@ -185,7 +185,7 @@ def test_mended_windmi():
 
 
 def test_mended_double_pendulum():
-    """The angular velocities agree; the torques differ, and oppositely on the two arms."""
+    """The angular velocities agree; the torques differ with opposite signs on the two arms."""
     system, other = ours("DoublePendulum"), peer("DoublePendulum")
     for state in np.random.default_rng(0).normal(size=(20, 4)):
         actual, expected = system.rhs(0, state), theirs(other, state)

@@ -1,4 +1,4 @@
-"""Every registered system, whatever it is."""
+"""Every registered system."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_names_and_aliases_are_unique():
 
 @pytest.mark.parametrize("name", [n for n in registry if registry[n].kind != "field"])
 def test_constants_older_than_the_fingerprint_belong_to_the_same_equation(name):
-    """The version before proves it; the last bits of a field's initial state it leaves open."""
+    """The previous version shows it, except for the last bits of a field's initial state."""
     former = constants(name).provenance.get("former_fingerprint")
     assert former in (None, registry[name].fingerprint_of(1))
 
@@ -67,7 +67,7 @@ def test_every_system_is_measured():
 
 @pytest.mark.parametrize("name", MEASURED)
 def test_fingerprint_is_that_of_its_constants(name):
-    """The gate: whoever changes an equation has to measure it again."""
+    """After a change of an equation, the system must be measured again."""
     path = constants_path(name)
     stored = _stored(name)
     assert stored is not None
@@ -91,7 +91,7 @@ def test_constants_make_sense(name):
     assert len(known.lyapunov_exponents) == len(known.lyapunov_stderr)
     counts = {"delay": {4}, "field": {8 if d <= 1000 else 2}}.get(system.kind, {d})
     if name == "stick_slip_oscillator":
-        counts = {1}  # it slides along a surface, and the other exponents are endless
+        counts = {1}  # it slides along a surface, and the other exponents are infinite
     assert len(known.lyapunov_exponents) in counts
     assert list(known.lyapunov_exponents) == sorted(known.lyapunov_exponents, reverse=True)
     assert known.period > 0

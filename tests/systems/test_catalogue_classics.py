@@ -1,4 +1,4 @@
-"""Classic systems beyond the reference collection: what is known of them without a measurement."""
+"""Classic systems outside dysts: what is known about them without a measurement."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from chaosbench.systems import map as define_map
 from chaosbench.systems import registry
 
 PUBLISHED = {
-    # periods (of 50 iterations for a map), exponent, key of its source
+    # periods (of 50 iterations for a map), exponent, key of the source
     "arnold_cat": (10, math.log((3 + math.sqrt(5)) / 2), "exact"),
     "continued_fraction": (4000, math.pi**2 / (6 * math.log(2)), "exact"),
     "beddington": (4000, 0.19664, "sprott2003"),
@@ -36,13 +36,13 @@ PUBLISHED = {
 class TestPublishedExponents:
     @pytest.mark.parametrize("name", PUBLISHED, ids=lambda name: f"{name}: {PUBLISHED[name][2]}")
     def test_largest(self, name):
-        """By tangents and by twins, within three standard errors besides the last digit."""
+        """By tangent vectors and by twins, within three standard errors plus the last digit."""
         periods, value, _ = PUBLISHED[name]
         spectrum = lyapunov_spectrum(name, periods=periods, count=1, seed=31)
         twin = twin_exponent(name, periods=periods, seed=31)
         unit = 0.5 * 10.0 ** -len(f"{value:.12g}".partition(".")[2])
         for found, error in ((spectrum.values[0], spectrum.stderr[0]), (twin.value, twin.stderr)):
-            # twins part by 1e-7 of a spread, which is what the exact ones may differ by
+            # twins are 1e-7 of a spread apart, so exact exponents may differ by as much
             assert abs(found - value) < 3 * error + max(unit, 1e-7)
             assert error < 0.06 * value, "too wide to tell"
 
@@ -51,7 +51,7 @@ class TestPublishedExponents:
         assert abs(spectrum.values[1] - 0.03276) < 3 * spectrum.stderr[1] + 5e-6
 
     def test_sums_that_are_exact(self):
-        """The logarithm of a constant determinant, or a constant divergence."""
+        """The sum is the logarithm of a constant determinant, or a constant divergence."""
         for name, total in {
             "arnold_cat": 0.0,
             "dissipative_standard": math.log(0.1),
@@ -67,7 +67,7 @@ class TestPublishedExponents:
             "rossler_prototype_4": -0.5,
         }.items():
             spectrum = lyapunov_spectrum(name, periods=20)
-            # tangent vectors are held to 1e-9 a step; a map's logarithms only round
+            # the tolerance of tangent vectors is 1e-9 per step; the logarithms of a map only round
             assert spectrum.values.sum() == pytest.approx(total, abs=1e-6), name
 
 
@@ -113,14 +113,14 @@ class TestConserved:
         assert 3.18834 < self.three_body(*registry["three_body"].ic) < 3.2
 
     def test_energy_of_the_channel(self):
-        """Without damping: each mode weighs what its wavenumber squared says."""
+        """Without damping it is conserved; each mode is weighted by its squared wavenumber."""
         system = registry["charney_devore"].with_params(c=0.0)
         u = np.random.default_rng(3).normal(size=(50, 6))
         weights = np.array([1, 1.25, 1.25, 4, 4.25, 4.25])
         np.testing.assert_allclose((u * weights * system.rhs(0, u)).sum(axis=1), 0, atol=1e-13)
 
     def test_energies_of_convection(self):
-        """The quadratic terms conserve those of the flow and of the temperature.
+        """The quadratic terms conserve the energies of the flow and of the temperature.
 
         The second and the fourth mode are not orthogonal: their product has the weight b4 = 0.2.
         """
@@ -145,7 +145,7 @@ class TestConserved:
 
 class TestNetwork:
     def test_wiring_is_the_same_everywhere(self):
-        """Whole multiples of 2^-24, from integers alone."""
+        """Weights are whole multiples of 2^-24, computed from integers alone."""
         from chaosbench.systems.catalogue import networks
 
         weights = networks._WEIGHTS * 2.0**24

@@ -1,4 +1,4 @@
-"""The catalogue beside dysts: everything is there, and what dysts has wrong is mended."""
+"""The catalogue against dysts: every system is there, and the errors of dysts are corrected."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ def classes(module, base):
 FLOWS = classes(dysts_flows, dysts_base.BaseDyn)
 MAPS = classes(dysts_maps, dysts_base.BaseDyn)
 OTHER_ALIAS = {"Duffing": "DuffingMap"}
-"""Names that dysts gives to a flow and to a map; the flow keeps it."""
+"""Names that dysts gives to both a flow and a map; the flow keeps the name."""
 
 QUIET = {
-    # in dysts's list without chaos, by whatever initial state; see the docstrings
+    # on dysts's list, but not chaotic from any initial state; see the docstrings
     "bogdanov": "quasiperiodic",
     "calcium_quasiperiodic": "quasiperiodic",
     "circadian_rhythm": "quasiperiodic",
@@ -83,7 +83,7 @@ def test_what_does_not_say_so_is_chaotic():
 def test_hyperchaos_is_measured():
     for name in registry:
         system, known = registry[name], known_constants(registry[name])
-        # noise leaves a flow no neutral direction
+        # with noise, a flow has no neutral direction
         if known and len(known.lyapunov_exponents) > 1 and system.kind != "stochastic":
             first, second = known.lyapunov_exponents[:2]
             clear = second > max(5 * known.lyapunov_stderr[1], 0.01 * first)
@@ -91,7 +91,7 @@ def test_hyperchaos_is_measured():
 
 
 def test_conservative_systems_are_those_that_keep_volumes():
-    """All the time, or on average as reversible ones do, whose mean then has an error."""
+    """At all times, or on average for reversible systems, whose mean then has an error."""
     for name in registry:
         system, known = registry[name], known_constants(registry[name])
         measured = known is not None and known.mean_divergence is not None
@@ -105,7 +105,7 @@ def test_conservative_systems_are_those_that_keep_volumes():
 
 
 class TestEnergy:
-    """Conserved where the Hamiltonian does not depend on the time."""
+    """Energy is conserved where the Hamiltonian does not depend on time."""
 
     @staticmethod
     def double_pendulum(th1, th2, p1, p2):
@@ -141,7 +141,7 @@ class TestEnergy:
         assert np.abs(energy / energy[0] - 1).max() < 1e-8
 
     def test_of_dysts_double_pendulum_drifts(self):
-        """Its equation has half of one term: along our orbit it does not conserve the energy."""
+        """One term of its equation has half its value: it does not conserve energy on our orbit."""
         system = registry["double_pendulum"]
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -159,7 +159,7 @@ class TestEnergy:
 
 
 RECOMPUTED = {
-    # what dysts's own equation gives, and what dysts says it gives
+    # the exponent of dysts's own equation, and the exponent that dysts states
     "belousov_zhabotinsky": (25.7, 132.09),
     "cellular_neural_network": (0.097, 2.326),
     "chua": (0.42, 1.230),

@@ -1,4 +1,4 @@
-"""For how long is a trajectory true? What certificates say, against what theory says."""
+"""For how long a trajectory is the solution: certificates against theory."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def lorenz(points, rtol=1e-12, seed=0):
 
 
 def test_the_certified_time_is_what_error_growth_allows():
-    """Errors of ε a Lyapunov time reach 10⁻⁶ after ln(10⁻⁶/ε)/λ, and finite times vary."""
+    """Errors of ε per Lyapunov time reach 10⁻⁶ after ln(10⁻⁶/ε)/λ, with some scatter."""
     times = {}
     for rtol in (1e-8, 1e-10, 1e-12):
         found, expected = [], []
@@ -35,7 +35,7 @@ def test_the_certified_time_is_what_error_growth_allows():
             values = lorenz(400, rtol, seed)
             certificate = certified_until(LORENZ, values, DT, rtol=rtol)
             found.append(certificate.until / TIME)
-            # the error made in the first Lyapunov time, against a solution without any
+            # the error of the first Lyapunov time, measured against an exact solution
             clean = TaylorOrbit(LORENZ, values[0]).sample(21, DT)
             error = np.abs((values[1:21] - clean[1:]) / SPREAD).max()
             expected.append(np.log(AGREEMENT / error))
@@ -64,7 +64,7 @@ def test_one_wrong_sample_is_found_at_its_time(name):
     values[at, 0] += 3e-6 * cb.constants(name).std[0]
     certificate = certified_until(name, values, made.dt, start_time=made.start_times[0])
     assert certificate.until == pytest.approx((at - 1) * made.dt)
-    # a certificate from later on does not know of it
+    # a certificate that starts later is not affected by it
     later = certified_until(name, values, made.dt, start=at + 1, start_time=made.start_times[0])
     assert later.until > (at + 1) * made.dt
 
@@ -134,7 +134,7 @@ KS_TIME = cb.constants("kuramoto_sivashinsky").lyapunov_time
 
 
 def flame(rtol=1e-12, *, points=100, integrator="auto", seed=1):
-    """Four Lyapunov times from a state without fast waves that a loose step has left."""
+    """Return four Lyapunov times from a state without the fast waves of loose steps."""
     start = attractor_orbit(scales_of(KS), key=(seed,), rtol=1e-12).state
     return cb.simulate(
         KS, points=points, dt=KS_TIME / 25, ic=start, rtol=rtol, integrator=integrator,
@@ -162,7 +162,7 @@ def test_a_field_is_certified_the_longer_the_tighter_it_was_integrated():
     for rtol in (1e-5, 1e-7, 1e-9):
         values = orbit_of(KS, start, rtol=rtol, integrator="etdrk4").sample(60, dt)
         certificate = certified_until(KS, values, dt, rtol=rtol)
-        # against a solution that none of the checks has made
+        # compare with a solution that none of the checks computed
         truth = orbit_of(KS, start, rtol=1e-14, integrator="collocation").sample(60, dt)
         off = np.abs(values - truth).max(axis=1) / np.array(cb.constants(KS.name).std).min()
         assert off[: round(certificate.until / dt) + 1].max() < 3 * AGREEMENT
@@ -200,7 +200,7 @@ def test_nothing_is_integrated_beyond_the_first_failure(monkeypatch):
     sample = Orbit.sample
     monkeypatch.setattr(Orbit, "sample", lambda self, n, dt: asked.append(n) or sample(self, n, dt))
     certified_until(KS, values, KS_TIME / 25, rtol=1e-12)
-    # the second check has no need to look further than where the first one failed
+    # the second check stops where the first one failed
     assert asked == [certify.CHUNK + 1, 30]
 
 
@@ -208,7 +208,7 @@ def test_nothing_is_integrated_beyond_the_first_failure(monkeypatch):
 
 
 def test_a_stochastic_system_is_certified_along_its_own_path():
-    """Its step of order 1.5 agrees with a sixteenth of it for a third of a period, on average."""
+    """It agrees with a sixteenth of its step for a third of a period, on average."""
     name = "stochastic_lorenz"
     period, dt = cb.constants(name).period, cb.systems[name].step
     made = cb.simulate(name, points=800, dt=dt, n=8, certify=True, transient=20.0)
@@ -288,7 +288,7 @@ def test_simulate_iterates_maps_in_double_double():
     x = Fraction(0.2)
     for n in range(60):
         assert abs(made.values[0, n, 0] - float(x)) < 1e-12
-        # 400 bits hold what 60 doublings leave
+        # 400 bits suffice for 60 doublings of the error
         x = Fraction(round(r * x * (1 - x) * 2**400), 2**400)
 
 

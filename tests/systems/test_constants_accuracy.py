@@ -1,4 +1,4 @@
-"""How well the largest exponents are known, and what was found where sources disagree with us."""
+"""How accurate the largest exponents are, and why some sources disagree with us."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from chaosbench.systems import registry
 
 
 def strongly_chaotic(name):
-    """The definition of ADR 4: ranked, dissipative, and a tenth or more of growth in a period."""
+    """Apply the definition of ADR 4: ranked, dissipative, growth of at least a tenth per period."""
     known = known_constants(registry[name])
     return (
         known is not None
@@ -63,7 +63,7 @@ def test_a_long_run_of_a_map_finds_the_exact_exponent():
 
 
 def test_a_long_run_of_a_map_is_the_short_one_continued():
-    """The same orbit and tangent vector, looked at every eighth iteration or at every one."""
+    """The same orbit and tangent vector, logged at every eighth iteration or at every one."""
     from chaosbench.numerics.tangent import map_growth, map_stretch
 
     system = registry["henon"]
@@ -151,7 +151,7 @@ def test_an_ensemble_of_a_field_finds_the_stored_exponent():
 
 @pytest.mark.parametrize("name", ["bouali", "forced_van_der_pol"])
 def test_a_looser_tolerance_does_not_move_the_exponent(name):
-    """Where orbits forget their errors; each run is of its own orbit."""
+    """This holds where orbits forget their errors; each run has its own orbit."""
     loose = long_exponent(scales_of(registry[name]), periods=1000, rtol=1e-9, seed=1, largest=0.1)
     tight = lyapunov_spectrum(name, periods=1000, count=1, rtol=1e-11, seed=2)
     error = math.hypot(loose.stderr[0], tight.stderr[0])
@@ -214,7 +214,7 @@ def test_a_fresh_measurement_agrees_with_the_stored_one(name):
 
 
 def spectrum_by_scipy(rhs, jacobian, start, settle, span, segment):
-    """Integrate tangent vectors with SciPy and orthonormalise by QR: nothing of ours."""
+    """Integrate tangent vectors with SciPy and orthonormalise by QR, without our code."""
     state = solve_ivp(rhs, (0, settle), start, method="DOP853", rtol=1e-9, atol=1e-9).y[:, -1]
     d = len(state)
 
@@ -232,15 +232,15 @@ def spectrum_by_scipy(rhs, jacobian, start, settle, span, segment):
 
 
 PUBLISHED = 0.0643
-"""Of the Rucklidge attractor at κ = 2, λ = 6.7 in the table of Sprott 2003; its sum is −3."""
+"""Exponent of the Rucklidge attractor at κ = 2, λ = 6.7 in Sprott 2003; the sum is −3."""
 
 
 RUCKLIDGE_STARTS = [(1.0, 0.0, 4.5), (-8.0, 3.0, 12.0), (0.1, -0.1, 0.1)]
-"""The first is that of the table."""
+"""Initial states; the first is that of the table."""
 
 
 def test_rucklidge_is_three_times_as_chaotic_as_published():
-    """From the starting point of the table and from others: one attractor, exponent 0.19."""
+    """The initial state of the table and others lead to one attractor with exponent 0.19."""
 
     def rhs(_, u):
         x, y, z = u
@@ -281,12 +281,12 @@ WEAKER = 4.6
     ("error", "work", "expected"),
     [
         (0.003, 100.0, 0.0),  # known to 0.4 percent
-        (0.008, 100.0, 36_000.0),  # a fifth more than three times as long again
+        (0.008, 100.0, 36_000.0),  # three times as long again, plus a fifth
         (0.016, 100.0, 64_000.0),  # the longest
-        (0.016, 5_000.0, 30_000.0),  # 1% is reached by so much work only
-        (0.009, 5_000.0, 12_000.0),  # below 1% it may cost less
+        (0.016, 5_000.0, 30_000.0),  # only this much work reaches 1%
+        (0.009, 5_000.0, 12_000.0),  # it is below 1% already and may cost less
         (0.050, 5_000.0, 12_000.0),  # out of reach
-        (0.400, 5_000.0, 0.0),  # it would not even be known to a tenth
+        (0.400, 5_000.0, 0.0),  # not even a tenth is within reach
     ],
 )
 def test_how_long_the_largest_exponent_is_followed(error, work, expected):
@@ -303,8 +303,8 @@ def test_how_long_the_largest_exponent_is_followed(error, work, expected):
         ("henon", 0.018, 100.0, 30_000.0),
         ("henon", 0.500, 100.0, 0.0),  # 3e7 periods are 1.5e9 iterations
         ("kuramoto_sivashinsky", 0.018, 100.0, 30_000.0),
-        ("kolmogorov_flow", 0.018, 10_000.0, 0.0),  # done more than is worth it already
-        ("kolmogorov_flow", 0.018, 9_000.0, 1e8 / 9_000.0),  # out of reach, but one tenth more
+        ("kolmogorov_flow", 0.018, 10_000.0, 0.0),  # out of reach, and the work is spent
+        ("kolmogorov_flow", 0.018, 9_000.0, 1e8 / 9_000.0),  # out of reach, but a tenth is left
         ("stochastic_lorenz", 0.018, 100.0, 0.0),  # never ranked
     ],
 )

@@ -1,4 +1,4 @@
-"""Fields: exact solutions, conserved quantities, symmetries, exponents of the literature."""
+"""Fields: exact solutions, conserved quantities, symmetries, exponents from the literature."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_linear_equations_are_solved_exactly_in_steps_of_any_size(system):
 
 
 def cole_hopf(x, t, nu):
-    """Burgers' equation from u = sin x: the quotient of two series of Bessel functions."""
+    """Solve Burgers' equation from u = sin x: the quotient of two series of Bessel functions."""
     n = np.arange(1, 200)[:, np.newaxis]
     weights = 2 * ive(n, 0.5 / nu) * np.exp(-(n**2) * nu * t)
     above = 2 * nu * (n * weights * np.sin(n * x)).sum(axis=0)
@@ -82,7 +82,7 @@ def test_burgers_converges_spectrally_to_the_solution_of_cole_and_hopf(method):
         orbit.advance(1.5)  # the wave is steepest
         errors.append(np.abs(orbit.state - cole_hopf(grid(system), 1.5, 0.1)).max())
     assert errors[-1] < 1e-8
-    # equal steps in the number of points gain equal factors, about 50
+    # each step in the number of points reduces the error by an equal factor, about 50
     gains = np.divide(errors[:-1], errors[1:])
     assert gains.min() > 25
     assert gains.max() < 100
@@ -138,7 +138,7 @@ def test_kuramoto_sivashinsky_against_radau_on_a_discretisation_of_its_own(ks_st
 
 
 def test_the_order_in_time_approaches_four_from_below(ks_state):
-    """Waves that decay faster than a step follow the others, with an error of lower order."""
+    """Waves that decay within a step follow the others, with an error of lower order."""
     from chaosbench.numerics.spectral import etdrk4_coefficients, etdrk4_step
 
     spectral = KS.discretisation
@@ -163,7 +163,7 @@ def test_the_tolerance_rules_the_error(ks_state):
         orbit = orbit_of(KS, ks_state, rtol=rtol, integrator="etdrk4")
         orbit.advance(3.0)
         error = np.abs(orbit.state - reference.state).max()
-        # each step adds about the tolerance, of a solution whose size is one
+        # each step adds an error of about the tolerance, for a solution of size one
         assert 0.1 < error / (rtol * orbit.attempts) < 10
 
 
@@ -224,7 +224,7 @@ def test_the_mean_is_conserved(name):
 
 
 def rough_vorticity(system, seed=0):
-    """Vorticity without mean and with every wave that the discretisation keeps."""
+    """Return vorticity without mean and with every wave that the discretisation keeps."""
     noise = np.random.default_rng(seed).standard_normal(system.dimension)
     return noise - noise.mean()
 
@@ -280,7 +280,7 @@ def test_kuramoto_sivashinsky_commutes_with_shifts_and_with_its_reflection(ks_st
 
 
 def test_a_uniform_velocity_carries_the_flame_along(ks_state):
-    velocity = 22.0 / 64  # one grid point a time unit
+    velocity = 22.0 / 64  # one grid point per time unit
     still, moved = (orbit_of(KS, ks_state + c, rtol=1e-11) for c in (0.0, velocity))
     still.advance(4.0)
     moved.advance(4.0)
@@ -322,9 +322,10 @@ def test_exponents_of_a_linear_equation_are_its_rates(segment):
 
 
 LITERATURE = (0.043, 0.003, 0.002, -0.004, -0.008, -0.185, -0.253, -0.296)
-"""Kuramoto–Sivashinsky at L = 22: [edson2019, table 1]; others give 0.048 for the first.
+"""Exponents of Kuramoto–Sivashinsky at L = 22 [edson2019, table 1].
 
-Those nearest to zero belong to shifts in time and in space and to the conserved mean.
+Other sources give 0.048 for the first. Those nearest to zero belong to shifts in time and in space
+and to the conserved mean.
 """
 
 
@@ -339,7 +340,7 @@ def test_the_spectrum_of_kuramoto_sivashinsky():
 
 @pytest.mark.slow
 def test_the_largest_exponent_of_kuramoto_sivashinsky_by_both_methods():
-    """Over 60,000 time units: stretches of 10,000 scatter by 0.0025 about 0.0474."""
+    """Over 60,000 time units; parts of 10,000 scatter by 0.0025 around 0.0474."""
     orbit = orbit_of(KS, settled(KS, 300.0), rtol=1e-4)
     logs = tangents_of(orbit, 1, 4.0, seed=0).follow(15_000)
     rates = logs[50:] / 4.0

@@ -1,4 +1,4 @@
-"""Exponents of the literature, each with its source and an error that follows from its digits."""
+"""Exponents from the literature, each with its source and an error from its last digit."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ KEYS = {entry.key for path in LISTS for entry in read(path)}
 
 
 class Quoted(NamedTuple):
-    """What a source says: one unit of its last digit is its error."""
+    """A value from a source; its error is one unit of the last digit."""
 
     text: str
     source: str
@@ -90,7 +90,7 @@ LARGEST = {
     "hyperchaotic_snap": Quoted("0.1310", "chlouverakis2006"),
     "kuramoto_sivashinsky": Quoted("0.048", "cvitanovic2010"),
     "line_equilibrium": Quoted("0.0717", "jafari2013"),
-    "smale_williams": Quoted("0.6832", "kuznetsov2005", 1 / 6),  # in a period of 6
+    "smale_williams": Quoted("0.6832", "kuznetsov2005", 1 / 6),  # per period of 6
     "wei": Quoted("0.0776", "wei2011"),
     # bits
     "hyper_rossler": Quoted("0.16", "wolf1985", math.log(2)),
@@ -109,7 +109,7 @@ LAST = {
     "wei": Quoted("-1.5008", "wei2011"),
 }
 ELSEWHERE = [
-    # regimes of the sources that are not the defaults here
+    # regimes of the sources that differ from the defaults here
     ("circle", {"k": 2.0, "omega": 0.5}, Quoted("0.353863", "sprott2003"), 4000),
     ("duffing_map", {"a": 2.77}, Quoted("0.59458", "sprott2003"), 4000),
     ("ricker", {"a": math.log(20)}, Quoted("0.384846", "sprott2003"), 4000),
@@ -131,14 +131,14 @@ def test_every_source_is_listed_and_every_further_source_used():
 
 @pytest.mark.parametrize("name", EXACT)
 def test_exponent_that_is_known_exactly(name):
-    """Within three standard errors; baker and cat have none, but for a stretch of 2 - 1e-10."""
+    """Within three standard errors; baker and cat have none, but a stretch of 2 - 1e-10."""
     known = constants(name)
     error = 3 * known.lyapunov_stderr[0] + 1e-10
     assert abs(known.lyapunov_exponents[0] - EXACT[name]) < error < 0.01 * EXACT[name]
 
 
 def agrees(found: float, error: float, quoted: Quoted) -> None:
-    """Within three of our standard errors and one unit of the source's last digit."""
+    """Require agreement within three of our standard errors and one unit of the last digit."""
     allowed = 3 * error + quoted.error
     assert abs(found - quoted.value) < allowed
 
@@ -182,9 +182,9 @@ def test_largest_exponent_at_the_parameters_of_the_source(name, parameters, quot
 
 
 def test_why_the_dissipative_standard_map_is_not_as_in_the_tables():
-    """There, 1.46995 [sprott2003], the momentum is wrapped too, which with friction is another map.
+    """The tables (1.46995 [sprott2003]) wrap the momentum too; with friction that is another map.
 
-    Both by their own tangents, along two thousand orbits.
+    Both exponents come from their own tangent vectors, along two thousand orbits.
     """
     found = {wrapped: growth_of_kicks(wrapped=wrapped) for wrapped in (True, False)}
     assert max(error for _, error in found.values()) < 1e-3
@@ -196,7 +196,7 @@ def test_why_the_dissipative_standard_map_is_not_as_in_the_tables():
 
 
 def growth_of_kicks(*, wrapped: bool, orbits: int = 2000, steps: int = 1500):
-    """Mean growth of a tangent vector of the kicked rotator with friction, and its error."""
+    """Return the mean growth of tangent vectors of the kicked rotator, and its error."""
     generator = np.random.default_rng(3)
     turn = 2 * math.pi
     p, x = generator.uniform(0, turn, (2, orbits))

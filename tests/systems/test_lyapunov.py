@@ -37,7 +37,7 @@ class TestLiterature:
         value, _ = LITERATURE[name]
         known = constants(name)
         largest, error = known.lyapunov_exponents[0], known.lyapunov_stderr[0]
-        assert abs(largest - value) < 3 * error + 5e-5  # the last digit that is quoted
+        assert abs(largest - value) < 3 * error + 5e-5  # half a unit of the last quoted digit
         assert abs(largest - value) < 0.02 * value
         assert abs(known.largest_twin - value) < 3 * known.largest_twin_stderr + 5e-5
 
@@ -81,7 +81,7 @@ class TestKnownSpectra:
             return y, -x, x - 0.5 * z, z + y - 2 * w
 
         spectrum = lyapunov_spectrum(relaxations, periods=400, transient=100.0)
-        # the oscillator's tangents are a rotation; what remains is the start-up over the length
+        # the oscillator only rotates tangent vectors; the start-up over the length remains
         np.testing.assert_allclose(spectrum.values, [0, 0, -0.5, -2], atol=2e-3)
         assert spectrum.values.sum() == pytest.approx(-2.5, abs=1e-7)
 
@@ -123,10 +123,10 @@ class TestDivergence:
     def test_is_the_sum_of_the_stored_exponents(self, name):
         known = constants(name)
         total, scale = sum(known.lyapunov_exponents), np.abs(known.lyapunov_exponents).sum()
-        # the scatter of a mean over 4,096 periods (131,072 iterations), as the constants' is; where
-        # the field is singular in sixteen orbits, because the longer one of them is, the nearer it
-        # comes to where a step has no size (the whole length of seed 9 comes within 0.0005 of a rod
-        # of blinking_rotlet, about which it turns two million times a time unit)
+        # the scatter of a mean over 4,096 periods (131,072 iterations), as for the constants; a
+        # vector field with singularities is averaged over sixteen orbits, because a longer orbit
+        # comes closer to where the step size vanishes (the whole length of seed 9 comes within
+        # 0.0005 of a rod of blinking_rotlet, around which it turns two million times per time unit)
         system = registry[name]
         points, orbits = 2**17, 16 if "singular" in system.tags else 1
         data = simulate(system, points=points // orbits, points_per_period=32, seed=9, n=orbits)
@@ -147,7 +147,7 @@ class TestDivergence:
     def test_is_the_growth_of_volume_along_one_orbit(self, name):
         """Liouville: the logs of all tangent vectors add up to the integral of the divergence.
 
-        And to what the events add, where the flow jumps.
+        Where the flow jumps, the events contribute to the integral.
         """
         system, known = registry[name], constants(name)
         d = system.dimension
@@ -185,10 +185,10 @@ class TestDivergence:
         states = orbit_of(system, state, time=start, rtol=1e-12).sample(grid, times[1])
         rates = np.trace(system.jacobian(start + times, states), axis1=1, axis2=2)
         expected = simpson(rates, x=times) + tally[0]
-        # 1e-9 is what the tangents are held to, per step and relative to each
+        # 1e-9 is the tolerance of the tangent vectors, per step and relative to each
         scale = np.abs(logs).sum() + np.abs(rates).mean() * span
         allowed = 1e-5 * scale + 1e-6
-        if system.switches is not None:  # the divergence jumps, which no rule resolves
+        if system.switches is not None:  # no quadrature rule resolves the jumps of the divergence
             allowed += times[1] * np.abs(np.diff(rates)).sum()
         assert abs(logs.sum() - expected) < allowed
 

@@ -83,7 +83,7 @@ class TestStart:
         assert starts.values.shape == (40, 1, 3)
         assert (starts.start_times >= 100 * known.period).all()
         assert (starts.start_times >= 20 * known.lyapunov_time).all()
-        # forty independent draws from the attractor: their mean within 4 standard errors
+        # the mean of forty independent draws from the attractor is within 4 standard errors
         error = np.array(known.std) / np.sqrt(40)
         assert (np.abs(starts.values.mean(axis=(0, 1)) - known.mean) < 4 * error).all()
 
@@ -149,7 +149,7 @@ BAD = [
     ({"dt": "0.1"}, "dt must be positive and finite"),
     ({"points_per_period": 0}, "points_per_period must be positive and finite"),
     ({"points_per_lyapunov": np.inf}, "points_per_lyapunov must be positive and finite"),
-    ({"dt": 0.1, "points_per_period": 100}, "give one of points_per_period and dt"),
+    ({"dt": 0.1, "points_per_period": 100}, "give only one of points_per_period and dt"),
     ({"rtol": 0.0}, "rtol must lie between"),
     ({"rtol": "tight"}, "rtol must lie between"),
     ({"ic": [1.0, 2.0]}, "3 finite numbers"),
@@ -233,7 +233,7 @@ class TestPeriods:
 
 
 def test_a_transient_system_is_sampled_while_it_lasts():
-    """It escapes after some hundred periods; without constants its period is estimated before."""
+    """It escapes after some hundred periods; without constants its period is estimated first."""
     made = simulate("hyper_lu", points=500, points_per_period=100)
     assert np.isfinite(made.values).all()
     assert made.values.std(axis=(0, 1)).min() > 0

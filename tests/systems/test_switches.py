@@ -1,4 +1,4 @@
-"""Which flows switch, their resets, and the exponents that only saltation matrices get right."""
+"""Switching flows, their resets, and exponents that only saltation matrices give correctly."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def stretch(x, *, beta):
 
 @flow(ic=(0.3, 0.2), reference="none", resets=[(at_one, stretch)])
 def suspension(x, phase, *, beta=1.9):
-    """The beta map, iterated once a time unit; its exponents are the log of beta and 0."""
+    """The beta map, iterated once per time unit; its exponents are the log of beta and 0."""
     return 0.0 * x, 1.0 + 0.0 * beta * phase
 
 

@@ -188,7 +188,7 @@ class TestVariants:
         assert lorenz != "lorenz"
 
     def test_copies_are_the_system_itself(self):
-        """Whatever the registry holds under its name."""
+        """This does not depend on what the registry holds under its name."""
 
         @flow(ic=(1.0, 2.0, 3.0), reference="none", name="lorenz")
         def mine(x, y, z):
@@ -221,7 +221,7 @@ class TestVariants:
 
         with pytest.raises(InputError, match="'local' cannot be sent to another process"):
             pickle.dumps(local)
-        # what is found under the name of the function is another system
+        # another system is found under the name of the function
         with pytest.raises(InputError, match="what is found there is <flow own_lorenz"):
             pickle.dumps(replace(own_lorenz, name="impostor"))
 
@@ -235,7 +235,7 @@ class TestVariants:
 
 
 class TestTraits:
-    """What decides numbers is in the fingerprint; a tag is a word."""
+    """Fields that change what is computed are in the fingerprint; tags are not."""
 
     def make(self, **traits):
         return flow(ic=(1.0,), reference="none", name="own_lorenz", **traits)(own_lorenz.function)
@@ -269,7 +269,7 @@ class TestTraits:
             self.make(tags={tag})
 
     def test_an_angle_is_an_argument(self):
-        with pytest.raises(DefinitionError, match="the angle 'phi' of 'own_lorenz' is none"):
+        with pytest.raises(DefinitionError, match="the angle 'phi' of 'own_lorenz' is not one"):
             self.make(angles={"phi": 1.0})
 
     def test_periods(self):
@@ -296,8 +296,8 @@ class TestArguments:
             (0, 1.0, "not ()"),
             (0, np.zeros((2, 2, 3)), "not"),
             (np.zeros(2), np.zeros((4, 3)), r"the time of 4 states"),
-            (0, ["a", "b", "c"], "needs numbers"),
-            ("noon", [1.0, 2.0, 3.0], "needs numbers"),
+            (0, ["a", "b", "c"], "must be numbers"),
+            ("noon", [1.0, 2.0, 3.0], "must be numbers"),
         ],
     )
     def test_of_the_wrong_shape(self, lorenz, t, u, message):

@@ -1,4 +1,4 @@
-"""Tasks and suites as data: ids, membership, and words that agree with the data."""
+"""Tasks and suites as data: ids, membership, and descriptions that agree with the data."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_a_task_ranks_by_a_registered_metric_that_it_reports():
 
 
 def test_older_tasks_keep_their_hashes():
-    """The recipes grew; what they said before must make the same files and the same exam."""
+    """Recipes have new fields; old recipes must still make the same files and the same exam."""
     old = Dataset(systems=("lorenz",)).recipe()
     assert not {"shift", "switch", "observe_every"} & old.keys()
     assert Dataset(systems=("lorenz",), observe_every=5).recipe()["observe_every"] == 5

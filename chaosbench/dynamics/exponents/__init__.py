@@ -1,4 +1,4 @@
-"""Lyapunov exponents: what grows along an orbit, one file for each kind of system."""
+"""Lyapunov exponents: growth along an orbit; one file per kind of system."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From growth rates to exponents with errors and dimensions."""
+"""From growth rates to exponents, their errors and dimensions."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class LyapunovSpectrum:
         stderr: standard errors ``(k,)`` from batch means.
         length: time units that were averaged over.
         complete: whether these are all exponents of the system.
-        work: attempted steps times the size of the system, for deciding what more would cost.
+        work: attempted steps times the size of the system, to estimate the cost of a longer run.
         batches: means over parts of that time ``(b, k)``, in the order of `values`.
 
     """
@@ -41,7 +41,7 @@ class LyapunovSpectrum:
     def from_batches(
         cls, batches: FloatArray, *, length: float, complete: bool
     ) -> LyapunovSpectrum:
-        """Average over independent runs ``(b, k)`` of one length."""
+        """Average over independent runs ``(b, k)`` of equal length."""
         values = batches.mean(axis=0)
         order = np.argsort(-values)
         stderr = batches.std(axis=0, ddof=1) / np.sqrt(len(batches))
@@ -51,12 +51,12 @@ class LyapunovSpectrum:
 
     @property
     def kaplan_yorke_dimension(self) -> float | None:
-        """Kaplan–Yorke dimension; None where an incomplete spectrum cannot tell."""
+        """Kaplan–Yorke dimension; None where an incomplete spectrum does not determine it."""
         return kaplan_yorke(self.values, complete=self.complete)
 
     @property
     def kaplan_yorke_stderr(self) -> float | None:
-        """Its standard error, by leaving out one batch at a time; None where there is none."""
+        """Its standard error, from leaving out one batch at a time; None if it is not known."""
         n = len(self.batches)
         if n < 2 or self.kaplan_yorke_dimension is None:
             return None
@@ -89,8 +89,8 @@ def batch_means(rates: FloatArray, batches: int) -> FloatArray:
 def batch_stderr(rates: FloatArray) -> FloatArray:
     """Return the standard error of the mean of correlated rates ``(s, k)``.
 
-    The largest of the estimates from 16, 32 and 64 batches: too short batches are correlated and
-    underestimate, too few scatter.
+    It is the largest of the estimates from 16, 32 and 64 batches. Batches that are too short are
+    correlated and underestimate the error; too few batches scatter.
     """
     errors = []
     for batches in BATCHES:
@@ -101,10 +101,11 @@ def batch_stderr(rates: FloatArray) -> FloatArray:
 
 
 def kaplan_yorke(exponents: FloatArray, *, complete: bool = True) -> float | None:
-    """Kaplan–Yorke dimension of a spectrum in falling order.
+    """Return the Kaplan–Yorke dimension of a spectrum in falling order.
 
-    A complete spectrum whose partial sums never turn negative fills its space: the dimension is
-    the number of exponents. Of an incomplete one (a delay system's) nothing can be said: None.
+    If the partial sums of a complete spectrum never become negative, the attractor fills its space:
+    the dimension is the number of exponents. An incomplete spectrum, as of a delay system, does
+    not determine it then: None.
     """
     if exponents[0] <= 0:
         return 0.0

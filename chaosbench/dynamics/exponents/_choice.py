@@ -1,4 +1,4 @@
-"""What grows along an orbit, for each kind of system."""
+"""The choice of tangent vectors and twins for each kind of system."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ from chaosbench.systems import Map, StochasticSystem
 __all__ = ["tangents_of", "twins_of"]
 
 NOISY_RTOL = 1e-9
-"""Of the orbit on which noisy twins start; their own step is fixed."""
+"""Tolerance of the orbit on which noisy twins start; their own step is fixed."""
 
 
 def tangents_of(orbit: Orbit, count: int, segment: float, seed: int) -> Tangents:
-    """Return an orbit with tangent vectors, in segments of so many time units (iterations)."""
+    """Return an orbit with tangent vectors; `segment` is in time units (iterations)."""
     if isinstance(orbit, StepsOrbit):
         return DelayTangents(orbit, count, segment)
     if isinstance(orbit, FieldOrbit):
@@ -52,7 +52,7 @@ def twins_of(scales: Scales, *, distance: float, segment: float, rtol: float, se
     if isinstance(system, StochasticSystem):
         start = attractor_orbit(scales, key=(seed, 2), rtol=NOISY_RTOL)
         states = start.state, start.state + displacement(scales, distance, seed)
-        # both begin a path of the same key at the same time
+        # equal keys and times give both the same Brownian path
         one, other = (orbit_of(system, state, start.time, key=(seed, 2, 1)) for state in states)
         return OrbitTwins(one, other, spread, distance, segment)
     first = attractor_orbit(scales, key=(seed, 2), rtol=rtol)

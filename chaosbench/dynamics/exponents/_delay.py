@@ -1,4 +1,4 @@
-"""What grows along a delay system: histories, whose tangent vectors are histories too."""
+"""Growth along a delay system, whose tangent vectors are histories."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from chaosbench.trajectories import FloatArray
 __all__ = ["DelayTangents", "DelayTwins"]
 
 MAX_STEPS = 10_000_000
-"""Attempted steps of one segment."""
+"""Most attempted steps of one segment."""
 
 
 class DelayTangents(LoopedTangents):
@@ -28,7 +28,7 @@ class DelayTangents(LoopedTangents):
         assert isinstance(orbit, StepsOrbit)
         assert isinstance(system, DelaySystem)
         d = system.dimension
-        # the kernel wants [u, V, delayed u, delayed V], the tangents row by row
+        # the kernel reads [u, V, delayed u, delayed V], with the tangent vectors row by row
         rows = [d + s * count + c for s in system.sources for c in range(count)]
         sources = system.sources
         self._sources = np.concatenate([sources, np.array(rows, dtype=sources.dtype)])
@@ -72,7 +72,7 @@ class DelayTangents(LoopedTangents):
 
 
 def _ramps(orbit: StepsOrbit, count: int, longest: float) -> tuple[Any, Any, FloatArray]:
-    """Return an orbit's past with linearly independent tangent histories, cosines of time."""
+    """Return an orbit's past with independent tangent histories, which are cosines of time."""
     starts, widths, pieces = orbit.past
     d = orbit.state.size
     wide = np.zeros((len(starts), 8, d * (count + 1)))
@@ -89,7 +89,7 @@ def _ramps(orbit: StepsOrbit, count: int, longest: float) -> tuple[Any, Any, Flo
 
 
 class DelayTwins(LoopedTwins):
-    """Twin histories, integrated as one system; the second's whole past is pulled back."""
+    """Twin histories, integrated as one system; the whole past of the second is pulled back."""
 
     def __init__(self, orbit: Orbit, spread: FloatArray, distance: float, segment: float) -> None:
         super().__init__(distance, segment)

@@ -1,4 +1,4 @@
-"""What grows along a field: tangent vectors and twins that take the steps of the solution."""
+"""Growth along a field: tangent vectors and twins take the steps of the solution."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ __all__ = ["FieldEnsemble", "FieldTangents", "FieldTwins"]
 class FieldTangents(LoopedTangents):
     """Tangent vectors of a field.
 
-    The linearised equation takes the same ETDRK4 steps as the solution: its tangents are exactly
-    those of the discrete flow. Segments in which the vectors spread so far that the contracting
-    ones drown in the errors of the others are divided from then on.
+    The linearised equation takes the same ETDRK4 steps as the solution, so its tangent vectors are
+    exactly those of the discrete flow. Once the vectors spread so far within a segment that the
+    contracting ones are lost in the errors of the others, later segments are divided.
     """
 
     def __init__(self, orbit: Orbit, count: int, segment: float, seed: int) -> None:
@@ -65,8 +65,8 @@ class FieldTangents(LoopedTangents):
 class FieldEnsemble(LoopedTangents):
     """One tangent vector on each of `count` orbits of a field, which take the same steps.
 
-    What NumPy spends on a call is shared by the orbits. They begin at places of `orbit` that are
-    `apart` time units from each other, and part from it within that time.
+    The orbits share the overhead of NumPy calls. They start from states of `orbit` that are `apart`
+    time units from each other, and separate from it within that time.
     """
 
     def __init__(self, orbit: Orbit, count: int, segment: float, seed: int, apart: float) -> None:
@@ -120,7 +120,7 @@ class FieldTwins(LoopedTwins):
         far = self._stepper.size(self._stepper.modes[1] - self._stepper.modes[0])
         if not 0.0 < far < np.inf:
             raise TrajectoryEscapedError(
-                f"the twin trajectories of {self.orbit.system.name!r} met or parted for good",
+                f"the twin trajectories of {self.orbit.system.name!r} met or became non-finite",
                 time=self.orbit.time,
             )
         return float(far / self._unit)

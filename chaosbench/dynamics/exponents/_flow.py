@@ -1,4 +1,4 @@
-"""What grows along a flow, smooth or switching, that is not stiff."""
+"""Growth along a flow, smooth or switching, that is not stiff."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What grows along a map: tangent vectors that are orthonormalised at every iteration."""
+"""Growth along a map: tangent vectors are orthonormalised at every iteration."""
 
 from __future__ import annotations
 

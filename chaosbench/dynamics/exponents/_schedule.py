@@ -1,4 +1,4 @@
-"""Into which segments an average is divided, for each kind of system."""
+"""How an average is divided into segments, for each kind of system."""
 
 from __future__ import annotations
 
@@ -10,30 +10,30 @@ from chaosbench.systems import DelaySystem, Map, StochasticSystem
 __all__ = ["ITERATIONS_PER_PERIOD", "SEGMENTS_PER_PERIOD", "Schedule", "schedule_for"]
 
 SEGMENTS_PER_PERIOD = 10
-"""Of a dominant period."""
+"""Segments per dominant period."""
 
 ITERATIONS_PER_PERIOD = 50
-"""Of a map, whose lengths are given in periods as those of a flow are."""
+"""Iterations of a map that count as one period, so that maps and flows share one unit."""
 
 NOISY_STEPS = 100
 """Most steps of a stochastic system in a segment.
 
-A period of wandering between attractors says nothing about how fast tangent vectors grow.
+A system that wanders between attractors has a period unrelated to the growth of tangent vectors.
 """
 
 FEWEST_LAGS = 64
-"""Segments of a delay system, each as long as its longest lag, however short the average."""
+"""Fewest segments of a delay system; each is as long as its longest lag."""
 
 
 @dataclass(frozen=True)
 class Schedule:
-    """Segments of equal length, of which the first do not count.
+    """Segments of equal length; the first ones do not count.
 
     Attributes:
         segment: length in time units (iterations, for a map).
         counted: number of segments that are averaged over.
-        warm: number of segments before those, in which tangent vectors turn to the directions
-            that grow most.
+        warm: number of segments before them, in which tangent vectors turn to the directions of
+            fastest growth.
 
     """
 
@@ -43,7 +43,7 @@ class Schedule:
 
 
 def schedule_for(scales: Scales, periods: float) -> Schedule:
-    """Divide an average over so many dominant periods into segments."""
+    """Divide an average over `periods` dominant periods into segments."""
     match scales.system:
         case Map():
             counted = round(ITERATIONS_PER_PERIOD * periods)

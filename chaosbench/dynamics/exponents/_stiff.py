@@ -1,4 +1,4 @@
-"""What grows along a stiff flow: Rodas5P on the variational equations."""
+"""Growth along a stiff flow: Rodas5P on the variational equations."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from chaosbench.trajectories import FloatArray
 __all__ = ["StiffTangents"]
 
 SPREAD = 16.0
-"""Log of the ratio of tangent lengths within a segment beyond which the shortest are noise."""
+"""Log ratio of tangent lengths within a segment beyond which the shortest are noise."""
 
 MAX_STEPS = 10_000_000
-"""Attempted steps of one segment."""
+"""Most attempted steps of one segment."""
 
 
 class StiffTangents(VectorTangents):
@@ -50,7 +50,7 @@ class StiffTangents(VectorTangents):
         """Move on by one segment and write the logarithms of the growth ``(count,)``.
 
         Raises:
-            InputError: an exponent is so negative that its tangent vector is lost in the segment.
+            InputError: an exponent is so negative that its tangent vector is lost in a segment.
 
         """
         super()._grow(logs)

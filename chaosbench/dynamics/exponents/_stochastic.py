@@ -1,4 +1,4 @@
-"""What grows under noise: tangent vectors feel the very path that moves the state."""
+"""Growth under noise: tangent vectors feel the same path as the state."""
 
 from __future__ import annotations
 

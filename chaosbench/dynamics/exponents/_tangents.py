@@ -1,4 +1,4 @@
-"""What all Lyapunov spectra share: tangent vectors that grow and are orthonormalised."""
+"""Base classes of tangent vectors, which grow along an orbit and are orthonormalised."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ __all__ = ["LoopedTangents", "Tangents", "VectorTangents", "with_basis"]
 class Tangents(ABC):
     """An orbit with tangent vectors that are orthonormalised at the end of every segment.
 
-    There is one subclass for each way in which tangent vectors grow.
+    There is one subclass per way in which tangent vectors grow.
 
     Attributes:
-        orbit: where they start; moved along with them.
+        orbit: the orbit on which they start; it moves with them.
         count: number of tangent vectors.
         segment: length of a segment in time units (iterations, for a map).
         work: attempted steps times the number of equations, so far.
@@ -38,7 +38,7 @@ class Tangents(ABC):
 
 
 class LoopedTangents(Tangents):
-    """Tangent vectors whose segments take longer than a turn of a loop in Python."""
+    """Tangent vectors whose segments are long enough for a loop in Python."""
 
     def follow(self, segments: int) -> FloatArray:
         """Return the logarithm of each vector's growth in each segment ``(segments, count)``."""

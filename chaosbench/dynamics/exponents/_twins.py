@@ -1,4 +1,4 @@
-"""The largest exponent from two orbits side by side: the loop, and the two usual ways."""
+"""The largest exponent from two nearby orbits: base classes, and the two usual ways."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ __all__ = ["CompiledTwins", "LoopedTwins", "OrbitTwins", "Twins", "displacement"
 class Twins(ABC):
     """Two orbits, the second pulled back to a distance from the first after every segment.
 
-    There is one subclass for each way of moving them.
+    There is one subclass per way of moving them.
 
     Attributes:
-        distance: to which the second is pulled back, in the spread of each variable.
+        distance: distance to which the second is pulled back, in units of the spread.
         segment: length of a segment in time units (iterations, for a map).
 
     """
@@ -40,7 +40,7 @@ class Twins(ABC):
 
 
 class LoopedTwins(Twins):
-    """Twins whose segments take longer than a turn of a loop in Python."""
+    """Twins whose segments are long enough for a loop in Python."""
 
     def follow(self, segments: int) -> FloatArray:
         """Return the logarithm of the growth of the distance in each segment ``(segments,)``."""
@@ -58,15 +58,15 @@ class LoopedTwins(Twins):
 
     @abstractmethod
     def _apart(self) -> float:
-        """Return their distance, in the spread of each variable."""
+        """Return their distance, in units of the spread of each variable."""
 
     @abstractmethod
     def _pull_back(self, factor: float) -> None:
-        """Multiply what they differ by with a factor."""
+        """Multiply their difference by a factor."""
 
 
 class OrbitTwins(LoopedTwins):
-    """Two orbits that are integrated one beside the other.
+    """Two orbits that are integrated separately, segment by segment.
 
     Args:
         first, second: the orbits, `distance` apart.
@@ -143,7 +143,7 @@ class CompiledTwins(Twins):
 
 
 def displacement(scales: Scales, distance: float, seed: int) -> FloatArray:
-    """Return where the second orbit starts relative to the first ``(d,)``: `distance` away."""
+    """Return the start of the second orbit relative to the first ``(d,)``, `distance` away."""
     direction = np.random.default_rng((seed, 3)).standard_normal(scales.system.dimension)
     direction /= np.linalg.norm(direction)
     return distance * scales.spread * direction

@@ -1,1 +1,1 @@
-"""What is measured about a system, and the gate of the ranked suites."""
+"""Measurements of a system, and the gate of the ranked suites."""

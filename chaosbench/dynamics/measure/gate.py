@@ -19,19 +19,19 @@ from chaosbench.systems import FieldSystem, Flow, Map, StochasticSystem, System
 __all__ = ["apart", "contradiction", "disagreement", "gate_runs", "uncertain"]
 
 GATE_TOLERANCES = (1e-8, 1e-10, 1e-12)
-"""At each of which the system must be chaotic."""
+"""Tolerances at which a system must be chaotic."""
 
 COSTLY_GATE_TOLERANCES = (1e-6, 1e-8, 1e-10)
 """The same for a costly dissipative flow, which forgets its errors."""
 
 COSTLY_WORK = 6_000.0
-"""Attempted steps times size, in a period, from which on such a flow counts as costly."""
+"""Attempted steps times size per period, above which a dissipative flow counts as costly."""
 
 FIELD_GATE_TOLERANCES = (1e-4, 1e-5, 1e-6)
-"""The same for a field: a step costs a hundred of a flow's, and averages over space as well."""
+"""The same for a field, whose steps cost a hundred of a flow's and average over space as well."""
 
 FIELD_GATE_LYAPUNOV_TIMES = 100.0
-"""Over which a field must be chaotic."""
+"""Lyapunov times over which a field must be chaotic."""
 
 
 def gate_runs(
@@ -40,8 +40,9 @@ def gate_runs(
     """Follow one tangent vector for 3,000 periods at three tolerances.
 
     Returns:
-        `spectrum` and those runs, and what went wrong. None are made of a map, which has no
-        tolerance, nor of what no tolerance would make chaotic or forecastable.
+        `spectrum` and those runs, and what went wrong (empty if nothing did). There are no runs for
+        a map, which has no tolerance, for a stochastic system, which is never ranked, or where the
+        largest exponent is not above two standard errors.
 
     """
     system, runs = scales.system, [spectrum]
@@ -74,7 +75,7 @@ def apart(refined: tuple[float, float], twin: TwinExponent) -> bool:
 
 
 def uncertain(largest: float, error: float) -> str:
-    """Say whether the largest exponent's error is too large for ranking; nothing if it is not."""
+    """Say whether the error of the largest exponent is too large for ranking; empty if not."""
     if error > WORST_STDERR * largest:
         return f"the largest exponent is uncertain: {largest:.3g} ± {error:.1g}"
     return ""
@@ -87,7 +88,10 @@ def contradiction(
     twin: TwinExponent,
     moments: Moments,
 ) -> str:
-    """Return what speaks against chaos or the numbers, or nothing; `refined` is the largest one."""
+    """Return what speaks against chaos or against the numbers; empty if nothing does.
+
+    `refined` is the largest exponent with its standard error, over all runs.
+    """
     if isinstance(system, StochasticSystem):
         return "stochastic: no forecast can follow the noise"
     largest, error = refined
@@ -112,22 +116,25 @@ def contradiction(
 
 
 def disagreement(stored: Constants, measured: Constants) -> str:
-    """Say in what a fresh measurement contradicts the stored one; nothing if it does not.
+    """Say where a fresh measurement contradicts the stored one; empty if it does not.
 
-    The largest exponents must agree within four combined standard errors, the periods within a
-    twentieth (a broad spectral peak wanders) or, of a field, in the range where the measured
-    spectrum is flat at its top, and the verdict of the gate must be the same.
+    The largest exponents must agree within four combined standard errors. The periods must agree
+    within a twentieth, because a broad spectral peak wanders; for a field it is enough that the
+    stored period lies where the measured spectrum is flat at its top. Both measurements must pass
+    the gate, or neither.
     """
     if stored.fingerprint != measured.fingerprint:
-        return f"the fingerprint is {measured.fingerprint}, stored is {stored.fingerprint}"
+        return f"the fingerprint is {measured.fingerprint}, the stored one {stored.fingerprint}"
     error = math.hypot(stored.lyapunov_stderr[0], measured.lyapunov_stderr[0])
     ours, theirs = measured.lyapunov_exponents[0], stored.lyapunov_exponents[0]
     if abs(ours - theirs) > 4 * error:
-        return f"the largest exponent is {ours:.5g}, stored is {theirs:.5g}, error {error:.2g}"
+        return f"the largest exponent is {ours:.5g}, the stored one {theirs:.5g}, error {error:.2g}"
     shortest, longest = measured.provenance.get("period_range", (math.inf, 0.0))
     near = abs(measured.period - stored.period) <= 0.05 * stored.period
     if not near and not shortest <= stored.period <= longest:
-        return f"the period is {measured.period:.5g}, stored is {stored.period:.5g}"
+        return f"the period is {measured.period:.5g}, the stored one {stored.period:.5g}"
     if stored.ranked != measured.ranked:
-        return f"the gate says {measured.verdict or 'passed'}, stored is {stored.verdict!r}"
+        return (
+            f"the gate says {measured.verdict or 'passed'}, the stored verdict {stored.verdict!r}"
+        )
     return ""

@@ -1,7 +1,7 @@
-"""Long averages of the largest exponent, for what tangent vectors one after another cost too much.
+"""Long averages of the largest exponent, where following tangent vectors one by one is too slow.
 
-A map is iterated without looking at it in between, the orbits of a field share what NumPy spends
-on a call, and a dissipative flow, which forgets its errors, is held to a looser tolerance.
+A map is iterated many times between two entries of its log. The orbits of a field share the
+overhead of NumPy calls. A dissipative flow, which forgets its errors, gets a looser tolerance.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ BLOCK = 1000
 """Iterations of a map between two entries of its log."""
 
 LOOSE_RTOL = 1e-7
-"""Tolerance for a dissipative flow."""
+"""Smallest tolerance for a dissipative flow."""
 
 FIELD_ORBITS = 8
-"""Orbits of a field side by side."""
+"""Number of orbits of a field that are followed side by side."""
 
 LARGE_FIELD = 1000
-"""Grid values of a field beyond which several orbits leave the cache and take longer than one."""
+"""Grid values of a field beyond which several orbits exceed the cache and are slower than one."""
 
 FORGETTING = 10.0
-"""Lyapunov times in which a tangent vector turns to the direction that grows most."""
+"""Lyapunov times in which a tangent vector turns to the direction of fastest growth."""
 
 
 def forgets(system: System) -> bool:
@@ -47,14 +47,14 @@ def forgets(system: System) -> bool:
 def long_exponent(
     scales: Scales, *, periods: float, rtol: float, seed: int, largest: float
 ) -> LyapunovSpectrum:
-    """Average the largest exponent over many periods, in the way that suits the kind of system.
+    """Average the largest exponent over many periods, by the method for the kind of system.
 
     Args:
-        scales: of a chaotic system.
+        scales: scales of a chaotic system.
         periods: dominant periods to average over (iterations / 50, for a map).
-        rtol: tolerance where errors add up; a dissipative flow is held to 1e-7 instead.
+        rtol: tolerance where errors add up; for a dissipative flow it is at least 1e-7.
         seed: chooses the starting point.
-        largest: the exponent as far as it is known, per time unit.
+        largest: present estimate of the exponent, per time unit.
 
     """
     system = scales.system
@@ -83,18 +83,18 @@ def _map_exponent(scales: Scales, periods: float, rtol: float, seed: int) -> Lya
 def _field_exponent(
     scales: Scales, *, periods: float, rtol: float, seed: int, largest: float
 ) -> LyapunovSpectrum:
-    """Average over several orbits of a field side by side; one of them, of a large field."""
+    """Average over several orbits of a field side by side; over one orbit of a large field."""
     size = FIELD_ORBITS if scales.system.dimension <= LARGE_FIELD else 1
     orbit = attractor_orbit(scales, key=(seed, 0), rtol=rtol)
     period = scales.period
-    # longer pieces would round the step down less, but a vector must not outgrow its tolerance
+    # longer segments would shorten the last step less, but a vector must not outgrow its tolerance
     segment = min(period, 5.0 / largest)
     steps = max(round(periods * period / segment / size), 64 // size)
     warm = max(steps // 10, round(FORGETTING / largest / segment))
     apart = max(period, FORGETTING / largest)
     ensemble = FieldEnsemble(orbit, size, segment, seed, apart)
     logs = ensemble.follow(warm + steps)
-    # one orbit after the other, so that a batch is of one of them
+    # one orbit after the other, so that each batch comes from a single orbit
     return _spectrum(logs[warm:].T.reshape(-1, 1) / segment, segment, ensemble.work)
 
 

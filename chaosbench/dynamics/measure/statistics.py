@@ -1,4 +1,4 @@
-"""What samples of a system tell: period, moments, divergence, stiffness, correlation dimension."""
+"""Statistics of samples: period, moments, divergence, stiffness, correlation dimension."""
 
 from __future__ import annotations
 
@@ -20,23 +20,38 @@ from chaosbench.trajectories import FloatArray
 __all__ = ["Moments", "correlation_of", "moments_of", "short_lived", "surviving"]
 
 CORRELATION_POINTS = 20_000
+"""Points of each orbit for the correlation dimension."""
+
 CORRELATION_ORBITS = 4
+"""Orbits over which the correlation dimension is averaged."""
+
 CORRELATION_SHARE = 1 / 500
+"""Share of all pairs of points closer than the upper end of the scaling region."""
+
 CORRELATION_RTOL = {True: 1e-7, False: 1e-9}
-"""For systems that forget their errors or conserve nothing, and for the others, which drift."""
+"""Tolerance for dissipative or driven systems (True) and for the others, which drift (False)."""
+
 CORRELATION_COSTLY = 8, 1e-5
-"""Variables from which on a dissipative system is held to another tolerance."""
+"""Dimension from which a dissipative system gets another tolerance, and this tolerance."""
+
 JACOBIAN_NUMBERS = 20_000_000
+"""Most numbers in the Jacobians of one measurement."""
+
 STIFFNESS_SAMPLES = 1000
+"""About how many Jacobians the stiffness is taken from."""
+
 TRANSIENT_ORBITS = 32
+"""Orbits over which a system with transient chaos is measured."""
+
 TRANSIENT_PERIODS = 100.0
+"""Length of each of these orbits in periods."""
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class Moments:
-    """What one look at the samples of a system tells."""
+    """Statistics of the samples of a system."""
 
     period: float
     mean: FloatArray
@@ -45,18 +60,21 @@ class Moments:
     divergence_stderr: float | None
     stiffness: float | None
     attempts: float
-    """Attempted steps a period."""
+    """Attempted steps per period."""
     period_range: tuple[float, float] | None = None
-    """Of a field: the periods of which chance may say that they are dominant."""
+    """Periods among which chance decides the dominant one; for a field only."""
 
 
 def short_lived(system: System) -> bool:
-    """Say whether chaos does not last; what a field loses is its motion, which takes its time."""
+    """Say whether the chaos of a system ends soon.
+
+    A field is not short-lived: it loses its motion, but slowly.
+    """
     return system.transient and not isinstance(system, FieldSystem)
 
 
 def surviving(measure: Callable[[int], T], seed: int) -> list[T]:
-    """Measure on 32 orbits that live long enough for it; those that do not are passed over."""
+    """Measure on 32 orbits that last long enough; skip those that do not."""
     found: list[T] = []
     for k in range(seed, seed + 8 * TRANSIENT_ORBITS):
         try:
@@ -94,14 +112,14 @@ def moments_of(scales: Scales, *, rtol: float, seed: int) -> Moments:
     if not (spread > 0).all():
         raise InputError(
             f"{system.name!r} settles on a fixed point from its initial state; "
-            "there is nothing to measure"
+            "choose another initial state"
         )
     period = 1.0
     if not discrete:
         period = float(np.median([dominant_period(stationary(system, p), step) for p in pieces]))
     divergence = scatter = stiffness = None
     if isinstance(system, (Flow, Map)):
-        # as many of the samples as their Jacobians fit in a moderate memory
+        # thin out the samples, so that their Jacobians fit into a moderate memory
         stride = max(1, round(len(samples) * system.dimension**2 / JACOBIAN_NUMBERS))
         jacobians = system.jacobian(times[::stride], samples[::stride])
         if discrete:
@@ -110,9 +128,9 @@ def moments_of(scales: Scales, *, rtol: float, seed: int) -> Moments:
             rates = np.trace(jacobians, axis1=1, axis2=2)
         divergence = float(rates.mean())
         scatter = float(batch_stderr(rates[:, np.newaxis])[0])
-        # what volumes change by at the events; nothing without switches
+        # add the change of volume at the events; it is zero without switches
         divergence += sum(crossed for crossed, _, _ in tallies) / span
-        if not np.isfinite(divergence):  # sliding along a surface, a flow loses a dimension at once
+        if not np.isfinite(divergence):  # a flow that slides on a surface loses a dimension at once
             divergence = scatter = None
         if not discrete:
             some = jacobians[:: len(jacobians) // STIFFNESS_SAMPLES]
@@ -128,8 +146,8 @@ def correlation_of(
 ) -> tuple[float, float] | None:
     """Return the correlation dimension and its standard error, from orbits of 20,000 points each.
 
-    A delay system is embedded over its longest lag. None where the points do not tell: they return
-    to finitely many states.
+    A delay system is embedded over its longest lag. Return None where the points return to
+    finitely many states and show no dimension.
     """
     step = 1.0 if scales.system.discrete else period / 5
     scale = std[0 if isinstance(scales.system, DelaySystem) else ...]

@@ -1,7 +1,7 @@
-"""Orbits: a state that moves through time, one file for each way of moving.
+"""Orbits: a state that moves through time; one file per kind of method.
 
 `orbit_of` chooses the method that suits a system. Other methods serve as witnesses: they share as
-little as possible with the one whose samples they are compared with.
+little as possible with the method whose samples they check.
 """
 
 from __future__ import annotations

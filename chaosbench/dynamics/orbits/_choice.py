@@ -1,4 +1,4 @@
-"""Which method moves a system."""
+"""The choice of the method that moves a system."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from chaosbench.trajectories import FloatArray
 __all__ = ["LANES", "METHODS", "check_integrator", "integrator_for", "orbit_of"]
 
 FIELD_LOOSE = 1e-6
-"""Tolerance from which on ETDRK4 follows a field; collocation is cheaper for a tighter one."""
+"""Smallest tolerance at which ETDRK4 follows a field; below it collocation is cheaper."""
 
 LANES = "taylor-lanes"
-"""The integrator of whole ensembles; it has no orbit that moves alone."""
+"""The integrator of whole ensembles; it has no single orbits."""
 
 METHODS: dict[str, type[Orbit]] = {
     method.integrator: method
@@ -33,16 +33,16 @@ METHODS: dict[str, type[Orbit]] = {
         FieldCollocationOrbit, AdamsOrbit,
     )
 }  # fmt: skip
-"""The methods that can be asked for, by name."""
+"""The methods of single orbits, by name."""
 
 
 def integrator_for(system: System, rtol: float = 1e-10, *, stiff: bool | None = None) -> str:
     """Return the name of the integrator that suits a system at a tolerance.
 
     Args:
-        system: what is to be integrated.
+        system: the system to integrate.
         rtol: relative tolerance of the local error.
-        stiff: whether a flow is stiff; None to find out (see `is_stiff`).
+        stiff: whether a flow is stiff; None to decide by `is_stiff`.
 
     """
     check_tolerance(rtol)
@@ -68,14 +68,14 @@ def check_integrator(name: str, system: System, rtol: float, *, stiff: bool | No
     """Return the integrator that a user asked for; ``auto`` leaves the choice to the system.
 
     Raises:
-        ParameterError: there is none of that name, or it is for another kind of system.
+        ParameterError: no integrator has this name, or it is for another kind of system.
 
     """
     usual = integrator_for(system, rtol, stiff=stiff)
     fitting = {usual}
     if isinstance(system, Flow) and not system.resets:
         fitting |= {Dop853Orbit.integrator, StiffOrbit.integrator}
-        if system.switches is None:  # a series does not see where an equation switches
+        if system.switches is None:  # a Taylor series cannot see where an equation switches
             fitting.add(LANES)
     if isinstance(system, FieldSystem):
         fitting |= {Etdrk4Orbit.integrator, FieldCollocationOrbit.integrator}
@@ -108,12 +108,12 @@ def orbit_of(
     """Return an orbit of a system, moved by the method that suits it.
 
     Args:
-        system: what is integrated.
+        system: the system to integrate.
         state: ``(d,)``; copied.
         time: absolute time.
         rtol, atol: tolerances of the local error; `atol` equals `rtol` unless it is given.
-        integrator: name of another method; see `METHODS`.
-        stiff: whether a flow is stiff; None to find out.
+        integrator: name of a method, see `METHODS`; the default suits the system.
+        stiff: whether a flow is stiff; None to decide by `is_stiff`.
         step: size of the first step; 0 leaves it to the method.
         key: names the Brownian path of a stochastic system.
         memory: what an earlier orbit remembered at this place; see `Orbit.memory`.

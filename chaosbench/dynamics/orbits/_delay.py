@@ -1,4 +1,4 @@
-"""Delay systems: DOP853 from kink to kink, and collocation as its witness."""
+"""Delay systems: DOP853 from kink to kink, with collocation as its witness."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PIECES = 4.0
 
 @dataclass(frozen=True)
 class History:
-    """What a delay system remembers.
+    """The memory of a delay system.
 
     Attributes:
         past: the solution as polynomial pieces over the longest lag or more: their starts ``(p,)``,
@@ -34,7 +34,7 @@ class History:
 
 @dataclass
 class StepsOrbit(Orbit):
-    """An orbit of a delay system by DOP853, whose steps end where a kink comes around again.
+    """An orbit of a delay system by DOP853, whose steps end where a kink recurs.
 
     Attributes:
         past: see `History`; replaced, never changed, as the orbit moves.
@@ -64,7 +64,7 @@ class StepsOrbit(Orbit):
         return History(self.past, self.kink)
 
     def change_to(self, system: System) -> None:
-        """Go on as an orbit of another system; its derivative jumps here."""
+        """Continue as an orbit of another system; its derivative jumps here."""
         super().change_to(system)
         self.kink = self.time
 
@@ -108,7 +108,7 @@ class StepsOrbit(Orbit):
 class CollocationOrbit(StepsOrbit):
     """An orbit of a delay system by collocation at Gauss points instead of DOP853.
 
-    `rtol` bounds what the highest terms of a step's Legendre series contribute.
+    `rtol` bounds the contribution of the highest terms of a step's Legendre series.
     """
 
     integrator: ClassVar[str] = "delay-collocation"

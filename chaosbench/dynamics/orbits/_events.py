@@ -12,7 +12,7 @@ from chaosbench.errors import ParameterError
 from chaosbench.systems import Flow
 from chaosbench.trajectories import FloatArray
 
-if TYPE_CHECKING:  # it loads the compiler
+if TYPE_CHECKING:  # the module loads the compiler
     from chaosbench.systems.switches import Switches
 
 __all__ = ["EventsOrbit", "switches_of"]
@@ -24,8 +24,8 @@ class EventsOrbit(Orbit):
 
     Attributes:
         modes: which branch holds at each switching surface; None before the first step.
-        tally: of the events since the start: the sum of log|det S| of their saltation matrices,
-            their number, and how often the orbit began to slide.
+        tally: three numbers about the events since the start: the sum of log|det S| over their
+            saltation matrices, their number, and how often the orbit began to slide.
 
     """
 
@@ -35,7 +35,7 @@ class EventsOrbit(Orbit):
     tally: FloatArray = field(default_factory=lambda: np.zeros(3), init=False)
 
     def reset_tally(self) -> None:
-        """Count the events, and what volumes change by at them, from here on."""
+        """Count the events and their changes of volume from here on."""
         self.tally[:] = 0.0
 
     @property
@@ -59,10 +59,10 @@ class EventsOrbit(Orbit):
 
 
 def switches_of(orbit: Orbit) -> Switches:
-    """Return where the flow of an orbit switches.
+    """Return the switches of the flow of an orbit.
 
     Raises:
-        ParameterError: it does nowhere.
+        ParameterError: there are none.
 
     """
     switches = orbit.system.switches if isinstance(orbit.system, Flow) else None

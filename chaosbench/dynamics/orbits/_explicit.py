@@ -1,4 +1,4 @@
-"""Smooth flows that are not stiff, by explicit methods."""
+"""Explicit methods for smooth flows that are not stiff."""
 
 from __future__ import annotations
 

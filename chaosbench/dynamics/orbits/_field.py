@@ -1,4 +1,4 @@
-"""Fields: spectral in space, three methods in time."""
+"""Fields: spectral in space, with three methods in time."""
 
 from __future__ import annotations
 
@@ -92,13 +92,13 @@ class AdamsOrbit(FieldOrbit):
 def stepper_for(
     orbit: FieldOrbit, modes: Any, nonlinear: Any, method: Any = None, **more: int
 ) -> Any:
-    """Return what takes the steps of an orbit, or of several solutions beside it.
+    """Return the stepper of an orbit, for one solution or for several side by side.
 
     Args:
         orbit: gives the equation, the tolerances and the first step.
         modes: spectral states.
         nonlinear: the nonlinear term as a function of the modes.
-        method: class of the stepper; ETDRK4's by default.
+        method: class of the stepper; by default that of ETDRK4.
         **more: settings of that class.
 
     """

@@ -1,4 +1,4 @@
-"""Ensembles of a flow on SIMD lanes, with the errors that single trajectories raise."""
+"""Ensembles of a flow on SIMD lanes; they raise the errors of single trajectories."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ def sample_lanes(
     dt: float,
     rtol: float,
 ) -> tuple[FloatArray, FloatArray]:
-    """Sample an ensemble side by side; no trajectory's numbers depend on another's.
+    """Sample an ensemble side by side; no trajectory depends on another.
 
     Args:
         system: a flow.
         placed: initial state ``(d,)`` and time to the first sample, for each trajectory.
-        count: how many those are, `n`.
+        count: number of trajectories, `n`.
         points: samples of each trajectory, `T`.
-        dt: time units between them.
+        dt: sampling step in time units.
         rtol: relative and absolute tolerance of the local error.
 
     Returns:
-        samples ``(n, T, d)`` and the times of the first ones ``(n,)``.
+        Samples ``(n, T, d)`` and the times of the first samples ``(n,)``.
 
     Raises:
-        IntegrationError: of the first trajectory that failed, with its index.
+        IntegrationError: the error of the first trajectory that failed, with its index.
 
     """
     from chaosbench.numerics.lanes import integrate_lanes

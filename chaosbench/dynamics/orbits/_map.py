@@ -1,4 +1,4 @@
-"""Maps, iterated."""
+"""Iteration of maps."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class IteratedOrbit(Orbit):
     def _run(self, span: float, out: FloatArray, dt: float) -> tuple[int, float]:
         from chaosbench.numerics.maps import iterate
 
-        del dt  # samples are an iteration apart
+        del dt  # samples are one iteration apart
         address = self.system.kernel.address
         status, elapsed = iterate(address, self.time, self.state, round(span), out, self.limit)
         return status, float(elapsed)

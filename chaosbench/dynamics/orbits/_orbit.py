@@ -30,10 +30,10 @@ BOUND = 1e9
 """A state beyond this magnitude has escaped; no attractor of the catalogue comes near it."""
 
 TRANSIENT_BOUND = 1e5
-"""The same for a flow whose chaos is known to end."""
+"""The bound for a flow whose chaos is known to end."""
 
 MAX_STEPS = 50_000_000
-"""Attempted steps of one call."""
+"""Most attempted steps of one call."""
 
 CAUTION = 0.7
 """Share of the longest step that a witness takes, where the driving limits it."""
@@ -41,12 +41,12 @@ CAUTION = 0.7
 
 @dataclass
 class Orbit(ABC):
-    """A system's state moving through time; each call goes on where the last one ended.
+    """A system's state moving through time; each call continues where the last one ended.
 
-    There is one subclass for each method of integration.
+    There is one subclass per method of integration.
 
     Attributes:
-        system: what is integrated.
+        system: the system that is integrated.
         state: ``(d,)``, changed in place.
         time: absolute time (iterations, for a map).
         rtol: relative tolerance of the local error.
@@ -97,23 +97,23 @@ class Orbit(ABC):
         return out
 
     def memory(self) -> Any:
-        """Return what else than the state decides the future; None where nothing does.
+        """Return what decides the future besides the state; None if nothing does.
 
-        It stays as it is however far the orbit goes on: another orbit may start with it.
+        It does not change when the orbit moves on, so another orbit may start with it.
         """
         return None
 
     def change_to(self, system: System) -> None:
-        """Go on as an orbit of another system of the same kind, with other parameters say."""
+        """Continue as an orbit of another system of the same kind, say with other parameters."""
         self.system = system
 
     def tighten(self, rtol: float) -> float:
-        """Go on with a tolerance of at most `rtol`; return the one that holds from here on."""
+        """Continue with a tolerance of at most `rtol`; return the new tolerance."""
         self.rtol = self.atol = min(self.rtol, rtol)
         return self.rtol
 
     def reset_tally(self) -> None:  # noqa: B027 - most orbits meet no events
-        """Count the events, and what volumes change by at them, from here on."""
+        """Count the events and their changes of volume from here on."""
 
     @property
     def log_volume_at_events(self) -> float:
@@ -183,15 +183,15 @@ def check_tolerance(rtol: float) -> None:
 def bound_for(system: System) -> float:
     """Return the magnitude at which an orbit has escaped.
 
-    It is smaller for a flow whose chaos is known to end: orbits that escape in ever faster turns,
-    as Sakarya's do, take ten million steps on their way to the larger one.
+    It is smaller for a flow whose chaos is known to end. Orbits that escape in ever faster turns,
+    as Sakarya's do, would take ten million steps to the larger bound.
     """
     escaping = isinstance(system, Flow) and system.transient
     return TRANSIENT_BOUND if escaping else BOUND
 
 
 def refuse(method: str, wanted: str, system: System) -> Never:
-    """Raise the error that a method is for other systems.
+    """Raise the error that a method does not suit a system.
 
     Raises:
         InputError: always.

@@ -1,4 +1,4 @@
-"""Which flows are too stiff for DOP853: decided by counted work, so that every machine agrees."""
+"""Decide which flows are too stiff for DOP853, by counted work so that all machines agree."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ PATIENCE = 15
 """Steps at the edge of stability that count as stiff; see `on_the_edge`."""
 
 AHEAD = 1000.0
-"""Times the span in which the edge was found: the length of the race."""
+"""Length of the race, in units of the time at which the edge was found."""
 
 RACE = 3000
-"""Attempted steps of Rodas5P after which the race ends earlier."""
+"""Attempted steps of Rodas5P after which the race ends early."""
 
 
 @lru_cache(maxsize=1024)
 def is_stiff(system: Flow, rtol: float) -> bool:
     """Say whether Rodas5P needs less arithmetic than DOP853 for a flow at a tolerance.
 
-    The flow is followed from its initial state by DOP853 until Hairer's test finds it at the edge
-    of its stability. Only then do both run over the same span, and the attempted steps, weighted
-    by the operations that each costs, decide. Nothing is timed: the answer depends on the system
-    and the tolerance alone. A system that turns stiff much later is not noticed; ask for
-    ``integrator="rodas5p"`` there.
+    DOP853 follows the flow from its initial state until Hairer's test finds the method at the edge
+    of its stability. Only then do both methods run over the same span. Their attempted steps,
+    weighted by the operations that each step costs, decide. Nothing is timed: the answer depends
+    on the system and the tolerance alone. A system that turns stiff much later is not noticed; ask
+    for ``integrator="rodas5p"`` there.
     """
     from chaosbench.numerics.stability import on_the_edge
 
@@ -45,7 +45,7 @@ def is_stiff(system: Flow, rtol: float) -> bool:
 
 
 def _rodas5p_wins(system: Flow, time: float, start: FloatArray, rtol: float) -> bool:
-    """Race the two from where the edge was found."""
+    """Run both methods from where the edge was found, and compare their work."""
     from chaosbench.numerics.dop853 import EXHAUSTED, REACHED, integrate
     from chaosbench.numerics.rosenbrock import integrate_stiff
 
@@ -59,8 +59,9 @@ def _rodas5p_wins(system: Flow, time: float, start: FloatArray, rtol: float) -> 
     if status not in (REACHED, EXHAUSTED) or not elapsed > 0:
         return False
     equation = len(reachable(system.trace.outputs))
-    # per attempt: 8 right-hand sides, a Jacobian (rarely dearer than 4 of them), its LU factors
-    # and 8 solutions, whose operations wait for each other, against 12 right-hand sides
+    # an attempt of Rodas5P costs 8 right-hand sides, a Jacobian (rarely more than 4 of them), its
+    # LU factors and 8 solutions, whose operations wait for each other; one of DOP853 costs 12
+    # right-hand sides
     one = (8 + min(d, 4)) * equation + 4 * (2 * d**3 / 3 + 16 * d**2 + 56 * d)
     other = 12 * equation + 70 * d
     budget = int(attempts * one / other) + 1

@@ -1,4 +1,4 @@
-"""Stiff flows, by a Rosenbrock method."""
+"""A Rosenbrock method for stiff flows."""
 
 from __future__ import annotations
 
@@ -32,6 +32,6 @@ class StiffOrbit(Orbit):
 
 
 def stiff_addresses(system: Flow) -> tuple[int, int, int]:
-    """Return the addresses of right-hand side, Jacobian and time derivative (0: autonomous)."""
+    """Return the addresses of right-hand side, Jacobian and time derivative (0 if autonomous)."""
     slope = system.time_derivative_kernel.address if system.driven else 0
     return system.kernel.address, system.jacobian_kernel.address, slope

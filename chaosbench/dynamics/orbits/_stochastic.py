@@ -1,4 +1,4 @@
-"""Stochastic systems, along a Brownian path that a key names."""
+"""Stochastic systems, along the Brownian path that a key selects."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from chaosbench.trajectories import FloatArray
 __all__ = ["PIECES", "BrownianPath", "ItoOrbit", "RefinedOrbit"]
 
 PIECES = 16
-"""Into which a witness divides each step: errors of order 1.5 become a sixty-fourth."""
+"""Parts into which a witness divides each step; errors of order 1.5 fall to a sixty-fourth."""
 
 
 @dataclass
 class BrownianPath:
-    """Where an orbit stands on the Brownian path that its key names; see `numerics._brownian`.
+    """The place of an orbit on the Brownian path that its key selects; see `numerics._brownian`.
 
-    Equal keys give equal paths, so orbits of one key feel the same noise.
+    Equal keys give equal paths, so orbits with one key feel the same noise.
     """
 
     key: tuple[int, ...]
@@ -46,11 +46,11 @@ class BrownianPath:
 class ItoOrbit(Orbit):
     """An orbit of a stochastic system by a strong Itô scheme of order 1.5.
 
-    The system's own step takes the place of a tolerance.
+    The system's own fixed step takes the place of a tolerance.
 
     Attributes:
-        key: names the Brownian path, unless the orbit starts with the memory of another.
-        path: the Brownian path, and where the orbit stands on it.
+        key: selects the Brownian path, unless the orbit starts with the memory of another.
+        path: the Brownian path, and the place of the orbit on it.
 
     """
 

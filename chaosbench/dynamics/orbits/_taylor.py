@@ -1,6 +1,6 @@
-"""Flows and maps by Taylor's method or iteration, in double-double arithmetic or in double.
+"""Flows by Taylor's method and maps by iteration, in double-double arithmetic or in double.
 
-A `TaylorOrbit` is used as an `Orbit` is: each call of `sample` goes on where the last one ended.
+A `TaylorOrbit` is used like an `Orbit`: each call of `sample` continues where the last one ended.
 """
 
 from __future__ import annotations
@@ -17,21 +17,23 @@ from chaosbench.numerics.event_kinds import BINARY, CHATTERING, RESET
 from chaosbench.systems import Flow, Map, System
 from chaosbench.trajectories import FloatArray
 
-if TYPE_CHECKING:  # it loads the compiler
+if TYPE_CHECKING:  # both modules load the compiler
     from chaosbench.numerics.tape import Tape
     from chaosbench.systems.switches import Branch, Switches
 
 __all__ = ["TOLERANCE", "TaylorOrbit", "can_follow", "require_tape"]
 
 TOLERANCE = 1e-30
-"""Of the local error in double-double arithmetic, whose rounding is 1e-32."""
+"""Tolerance of the local error in double-double arithmetic, whose rounding is 1e-32."""
 
 MOST_EVENTS_AT_ONCE = 50
+"""Events at one instant beyond which a flow switches endlessly."""
+
 ON_SURFACE = 1e-20
-"""Value of a switching function, after a reset, that counts as zero."""
+"""Largest value of a switching function after a reset that counts as zero."""
 
 ROUNDING = {False: 2.0**-52, True: 2.0**-104}
-"""Of either arithmetic; no tolerance below it can be kept."""
+"""Rounding of double (False) and double-double (True); no smaller tolerance can be kept."""
 
 
 def can_follow(system: System) -> bool:
@@ -40,10 +42,10 @@ def can_follow(system: System) -> bool:
 
 
 def require_tape(system: System) -> None:
-    """Check that a system can be followed by `TaylorOrbit`.
+    """Check that `TaylorOrbit` can follow a system.
 
     Raises:
-        InputError: neither a flow nor a map.
+        InputError: the system is neither a flow nor a map.
 
     """
     if not can_follow(system):
@@ -54,13 +56,13 @@ def require_tape(system: System) -> None:
 
 
 class TaylorOrbit:
-    """A flow or a map, followed by Taylor's method (a map: iterated) from a double state.
+    """A flow followed by Taylor's method, or an iterated map, from a double state.
 
-    A flow that switches is followed from one smooth branch to the next: on each the switching
-    functions are series in time as the state is, whose roots are found to the last bit.
+    A flow that switches is followed from one smooth branch to the next. On each branch the
+    switching functions are series in time, like the state; their roots are found to the last bit.
 
     Args:
-        system: what is integrated; its constants are the doubles of the equation.
+        system: the system to integrate; its constants are the doubles of the equation.
         state: ``(d,)``, taken as exact.
         time: absolute time, taken as exact.
         tolerance: of the local error, relative where the state is larger than 1, else absolute.
@@ -117,7 +119,7 @@ class TaylorOrbit:
         return numbers[..., 0] if self._tail else numbers
 
     def _room(self, tape: Tape) -> FloatArray:
-        """Return the coefficients of a tape's slots, its constants in place."""
+        """Return the coefficients of a tape's slots, with its constants in place."""
         if id(tape) not in self._rooms:
             room = self._numbers(tape.slots, self.order + 1)
             self._high(room)[tape.constants[0], 0] = tape.constants[1]
@@ -144,7 +146,7 @@ class TaylorOrbit:
         return self._high(self.sample_exactly(points, dt)).copy()
 
     def sample_exactly(self, points: int, dt: float) -> FloatArray:
-        """Return samples as they are computed: in double-double ``(points, d, 2)``."""
+        """Return samples in the arithmetic of the orbit; in double-double ``(points, d, 2)``."""
         from chaosbench.numerics import taylor
 
         out = self._numbers(points, self.system.dimension)
@@ -179,7 +181,7 @@ class TaylorOrbit:
             out[row] = self._present[:-1, 0]
 
     def _flow(self, out: FloatArray, dt: float) -> None:
-        """Fill the samples, from branch to branch."""
+        """Fill the samples, branch by branch."""
         from chaosbench.numerics import taylor
 
         self._clock[0] = 0.0
@@ -207,7 +209,7 @@ class TaylorOrbit:
             self._cross(*branch.exits[gap])
 
     def _branch(self) -> Branch:
-        """Return the flow that holds at present."""
+        """Return the branch of the flow that holds at present."""
         from chaosbench.systems.switches import Branch
 
         switches = self._switches
@@ -219,7 +221,7 @@ class TaylorOrbit:
         return cast("Branch", branch)
 
     def _cross(self, surface: int, target: float) -> None:
-        """Go on beyond a gap: enter the mode there, slide, or set the state anew."""
+        """Cross a gap: enter the mode beyond it, slide, or reset the state."""
         switches = cast("Switches", self._switches)
         kind, was = switches.kinds[surface], self._modes[surface]
         if kind == RESET:
@@ -237,10 +239,10 @@ class TaylorOrbit:
             if j != surface or self._modes[surface] == 0.0:
                 continue
             if kind == RESET:
-                # where the reset leaves the surface function at zero, such as a ball on the floor
+                # a reset may leave the switching function at zero, as for a ball on the floor
                 self._crossed[k] = int(abs(self._gaps()[k]) <= ON_SURFACE)
             elif beyond == was or was == 0.0:
-                # at the end of a slide the field is along the surface: a double root
+                # at the end of a slide the field is tangent to the surface: a double root
                 self._crossed[k] = 2 if was == 0.0 else 1
 
     def _opens(self, surface: int) -> bool:
@@ -264,13 +266,13 @@ class TaylorOrbit:
         from chaosbench.numerics.interpreter import values
 
         room = self._room(tape)
-        # the state and the time are the first slots whatever the tape
+        # the state and the time are the first slots of every tape
         room[: len(self._present), 0] = self._present[:, 0]
         values(tape.code, room)
         return room[tape.outputs, :1].copy()
 
     def _settled(self, modes: FloatArray, skip: int) -> list[float]:
-        """Decide the modes that the state contradicts, but for the surface `skip`."""
+        """Correct the modes that the state contradicts, except at the surface `skip`."""
         from chaosbench.numerics.event_search import settle
 
         switches = cast("Switches", self._switches)
