@@ -53,7 +53,7 @@ def _interrupt(*_: Any) -> None:
 
 
 def main() -> None:
-    """Run the command line; bad input is one sentence and exit code 2, a failure 1."""
+    """Run the command line; bad input ends with one sentence and exit code 2, a failure with 1."""
     warnings.showwarning = _show_warning
     signal.signal(signal.SIGINT, _interrupt)
     try:
@@ -63,11 +63,11 @@ def main() -> None:
     except ChaosbenchError as error:
         _fail(str(error), 1)
     except _Interrupted:
-        _fail("interrupted; what was finished is on disk, the same command goes on from there", 130)
-    except BrokenPipeError:  # the reader of a pipe had seen enough
+        _fail("interrupted; finished work is on disk, and the same command goes on from there", 130)
+    except BrokenPipeError:  # the reader of the pipe has ended
         sys.stderr.close()
         sys.exit(0)
-    except OSError as error:  # a place that cannot be written to is bad input, a full disk is none
+    except OSError as error:  # a path that cannot be written is bad input, a full disk a failure
         place = f"{error.filename}: " if error.filename else ""
         _fail(f"{place}{error.strerror or error}", 2 if isinstance(error, _BAD_PLACES) else 1)
 

@@ -115,13 +115,13 @@ def write_plugin(name: str, out: Path | None = None) -> Path:
     """Write a package with one forecaster and its test; return its folder.
 
     Raises:
-        InputError: a name that cannot be a Python module.
+        InputError: the name cannot be that of a Python module.
         RecipeMismatchError: the folder exists and is not empty.
 
     """
     if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
         raise InputError(
-            f"a forecaster's name is lower case letters, digits and underscores, not {name!r}"
+            f"the name of a forecaster has lower case letters, digits and underscores, not {name!r}"
         )
     folder = out or Path(f"chaosbench-{name.replace('_', '-')}")
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):

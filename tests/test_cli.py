@@ -258,7 +258,7 @@ def test_scores_are_computed_again_from_the_forecasts_on_disk(tmp_path):
     assert chaosbench("run", "forecast/henon-v1", "--out", out).returncode == 0
     sound = chaosbench("run", "rescore", out)
     assert (sound.returncode, sound.stdout) == (
-        0, "4 records: 4 with the scores that their forecasts have\n",
+        0, "4 records: 4 with the scores of their forecasts\n",
     )  # fmt: skip
     path = next((out / "records").glob("*persistence*"))
     (record,) = read_records(path)
@@ -266,7 +266,7 @@ def test_scores_are_computed_again_from_the_forecasts_on_disk(tmp_path):
     wrong = chaosbench("run", "rescore", out)
     assert wrong.returncode == 1
     assert "differ: mase" in wrong.stdout
-    assert "3 with the scores that their forecasts have, 1 with others" in wrong.stdout
+    assert "3 with the scores of their forecasts, 1 with others" in wrong.stdout
     rows = json.loads(chaosbench("run", "rescore", out, "--format", "json").stdout)
     assert [row["differ"] for row in rows if row["differ"]] == [["mase"]]
     assert "now replaced" in chaosbench("run", "rescore", out, "--write").stdout

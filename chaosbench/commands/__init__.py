@@ -1,1 +1,1 @@
-"""The commands, one file a group; thin, and nothing heavy is imported before one runs."""
+"""The commands, one file per group; nothing heavy is imported before a command runs."""

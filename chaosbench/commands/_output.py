@@ -18,7 +18,7 @@ __all__ = [
 
 
 LEAST = 12
-"""Characters of a column of text below which it is left out."""
+"""Characters that a column of text needs; a narrower one is left out."""
 
 
 class Format(StrEnum):
@@ -32,7 +32,7 @@ FormatOption = Annotated[Format, typer.Option("--format", help="A table, or only
 SeedOption = Annotated[int, typer.Option(min=0, help="Seed; the same seed gives the same bytes.")]
 WorkersOption = Annotated[int, typer.Option(min=1, help="How many to work on at a time.")]
 TrackOption = Annotated[
-    str | None, typer.Option(help="Only this track; needed for a page where there are several.")
+    str | None, typer.Option(help="Only this track; a page needs it where there are several.")
 ]
 PluginOption = Annotated[
     list[Path] | None, typer.Option("--plugin", help="A Python file that defines forecasters.")
@@ -68,11 +68,11 @@ def prose(text: str) -> None:
 
 
 def table(title: str, columns: dict[str, str], rows: list[list[str]]) -> None:
-    """Print a table, a line a row; `columns` maps headings to alignments, left or right.
+    """Print a table, one line per row; `columns` maps headings to alignments, left or right.
 
-    On a terminal columns are left out from the right until the rest fit; one of text is cut
-    instead where enough of it remains to be read, one of numbers never. Into a pipe or a file
-    everything goes, however long the lines: they are for grep, awk and less.
+    On a terminal, columns are left out from the right until the others fit. A column of text is
+    cut instead if it stays readable; numbers are never cut. A pipe or a file gets everything,
+    however long the lines are, for grep, awk and less.
     """
     from rich.cells import cell_len
 
@@ -94,7 +94,7 @@ def table(title: str, columns: dict[str, str], rows: list[list[str]]) -> None:
 
 
 def _fitted(cells: list[list[str]], aligned: list[str], width: int) -> list[list[str]]:
-    """Leave out columns from the right until what is left fits, its last column perhaps cut."""
+    """Leave out columns from the right until the others fit; the last one may be cut."""
     from rich.cells import cell_len, set_cell_size
 
     while True:
@@ -122,7 +122,7 @@ def certified_words(until: Any, lyapunov_time: float | None) -> str:
 
 @contextmanager
 def progress(what: str) -> Iterator[Callable[[int, int, str], None]]:
-    """Show a progress bar on the error stream while something long goes on."""
+    """Show a progress bar on the error stream during something long."""
     from rich.console import Console
     from rich.progress import (
         BarColumn,
@@ -140,7 +140,7 @@ def progress(what: str) -> Iterator[Callable[[int, int, str], None]]:
     task = bar.add_task(what, total=None, note="")
 
     def report(done: int, total: int, note: str) -> None:
-        bar.start()  # not before: what is wrong with the request is said without a bar above
+        bar.start()  # only now, so that no bar stands above an error in the request
         bar.update(task, completed=done, total=total, note=note)
 
     try:

@@ -55,9 +55,10 @@ def analyse_command(
     force: Annotated[bool, typer.Option("--force", help="Overwrite the files.")] = False,
     format: FormatOption = Format.table,  # noqa: A002
 ) -> None:
-    """Set a trained forecaster's attractor beside the truth's.
+    """Compare a forecaster's attractor with the true one.
 
-    It runs freely, and as twins that start a little apart, for its largest Lyapunov exponent.
+    The forecaster runs freely, and as twins that start a small distance apart; they give its
+    largest Lyapunov exponent.
     """
     import json
 

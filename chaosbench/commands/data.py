@@ -34,7 +34,7 @@ def data_generate(
     context: Annotated[int, typer.Option(help="Samples seen of each window.")] = 512,
     horizon: Annotated[float, typer.Option(help="Lyapunov times to forecast.")] = 10.0,
     clock: Annotated[str, typer.Option(help="fastest, period or lyapunov.")] = "fastest",
-    rate: Annotated[float, typer.Option(help="Samples per clock.")] = 30.0,
+    rate: Annotated[float, typer.Option(help="Samples per unit of the clock.")] = 30.0,
     seed: SeedOption = 0,
     workers: WorkersOption = 1,
     format: FormatOption = Format.table,  # noqa: A002
@@ -68,7 +68,7 @@ def data_generate(
 
 
 def _say_certificates(manifest: dict[str, Any]) -> None:
-    """Print for how long the futures of the test windows (else the training data) are true."""
+    """Print for how long the futures of the test windows (or the training data) are certified."""
     for name, pace in manifest["paces"].items():
         files = manifest["files"]
         entry = files.get(f"{name}/test.parquet") or files[f"{name}/train.parquet"]
@@ -83,5 +83,5 @@ def data_verify(directory: Annotated[Path, typer.Argument(help="A generated data
     from chaosbench.datasets import verify
 
     stored = verify(directory)
-    say(f"{len(stored.manifest['files'])} files are what recipe {stored.hash} made")
+    say(f"all {len(stored.manifest['files'])} files are as recipe {stored.hash} made them")
     _say_certificates(stored.manifest)

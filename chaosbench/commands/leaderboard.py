@@ -22,7 +22,7 @@ app = group("Rank records.")
 
 
 def show_board(records: Any, format: Format, track: str | None = None) -> None:  # noqa: A002
-    """Print one leaderboard a track."""
+    """Print one leaderboard for each track."""
     from chaosbench.leaderboard import build, show, track_of
 
     tracks = [track] if track else sorted({track_of(record) for record in records})
@@ -48,7 +48,7 @@ def leaderboard_show(
     track: TrackOption = None,
     format: FormatOption = Format.table,  # noqa: A002
 ) -> None:
-    """Rank the records of one or more runs, each track by itself."""
+    """Rank the records of one or more runs, each track separately."""
     show_board(_read(runs), format, track)
 
 
@@ -74,7 +74,8 @@ def leaderboard_report(
         Path, typer.Option(help="Markdown file; remarks that were written into it stay.")
     ] = Path("docs/results.md"),
     pages: Annotated[
-        Path, typer.Option(help="Directory of the web pages: index.html and one a further track.")
+        Path,
+        typer.Option(help="Directory of the web pages, one per track."),
     ] = Path("leaderboard"),
     title: Annotated[str, typer.Option(help="Heading of the pages.")] = "chaosbench leaderboard",
     exam_seed: Annotated[

@@ -59,7 +59,8 @@ def run_command(
         int, typer.Option(min=0, help="Seed of the data; another one is a fresh exam.")
     ] = 0,
     tune: Annotated[
-        int, typer.Option(min=0, help="Also choose settings among so many, on training data.")
+        int,
+        typer.Option(min=0, help="Also run with settings chosen among so many, on training data."),
     ] = 0,
     seconds: Annotated[float, typer.Option(min=0.1, help="Budget of a cell, wall time.")] = 600.0,
     memory: Annotated[float, typer.Option(min=64, help="Budget of a cell, MiB.")] = 8192.0,
@@ -70,7 +71,7 @@ def run_command(
 ) -> None:
     """Evaluate forecasters on tasks and rank them (the default).
 
-    Beside the floor (persistence, climatology, parroting) and the ceiling, a perfect model.
+    The floor (persistence, climatology, parroting) and the ceiling (a perfect model) run too.
     """
     from contextlib import nullcontext
 
@@ -153,9 +154,9 @@ def run_retry(
     memory: Annotated[float, typer.Option(min=64, help="Budget of a cell, MiB.")] = 8192.0,
     format: FormatOption = Format.table,  # noqa: A002
 ) -> None:
-    """Run failed cells again, with another budget if you like.
+    """Run failed cells again and replace their records.
 
-    Their records are replaced.
+    They may have another budget than before.
     """
     from chaosbench.evaluation import STATUSES, Budget, retry
     from chaosbench.evaluation import read_records as read
@@ -185,7 +186,7 @@ def run_rescore(
 ) -> None:
     """Compute all scores again from the forecasts on disk.
 
-    Says which are not as recorded, and exits with 1 if there are any.
+    Lists the records whose scores differ, and exits with 1 if there are any.
     """
     from chaosbench.evaluation import rescore
 
@@ -217,7 +218,7 @@ def run_rescore(
         if rows:
             table("", {"task": "left", "forecaster": "left", "seed": "right", "": "left"}, rows)
         same = len(found) - len(differ) - len(troubled)
-        words = [f"{len(found)} records: {same} with the scores that their forecasts have"]
+        words = [f"{len(found)} records: {same} with the scores of their forecasts"]
         if differ:
             words.append(f"{len(differ)} with others" + (", now replaced" if write else ""))
         if troubled:
@@ -228,7 +229,7 @@ def run_rescore(
 
 
 def _report_failures(records: Any) -> None:
-    # persistence, in every run, has no equation to show: that is no news, and no failure to heed
+    # persistence is in every run and has no equation to show; that is not worth reporting
     failed = [record for record in records if record.status not in ("ok", "unsupported")]
     for record in failed:
         print(  # noqa: T201

@@ -129,7 +129,7 @@ def _parameters(text: list[str] | None) -> dict[str, float]:
         except ValueError:
             equals = ""
         if not equals:
-            raise InputError(f"a parameter is given as name=number, not {item!r}")
+            raise InputError(f"write a parameter as name=number, not {item!r}")
     return found
 
 
@@ -137,9 +137,9 @@ def _parameters(text: list[str] | None) -> dict[str, float]:
 def systems_simulate(
     name: Annotated[str, typer.Argument(help="Name or alias.")],
     points: Annotated[int, typer.Option(help="Samples of each trajectory.")] = 1000,
-    points_per_period: Annotated[float | None, typer.Option(help="Samples a period.")] = None,
+    points_per_period: Annotated[float | None, typer.Option(help="Samples per period.")] = None,
     points_per_lyapunov: Annotated[
-        float | None, typer.Option(help="Samples a Lyapunov time.")
+        float | None, typer.Option(help="Samples per Lyapunov time.")
     ] = None,
     dt: Annotated[float | None, typer.Option(help="Sampling step in time units.")] = None,
     n: Annotated[int, typer.Option(help="Trajectories.")] = 1,
@@ -155,7 +155,7 @@ def systems_simulate(
         str, typer.Option(help="double, or double-double for flows and maps.")
     ] = "double",
     certify: Annotated[
-        bool, typer.Option("--certify", help="Find out for how long it is true.")
+        bool, typer.Option("--certify", help="Certify for how long it is the true solution.")
     ] = False,
     ic: Annotated[str | None, typer.Option(help="Initial state, as 1,2,3.")] = None,
     param: Annotated[
@@ -165,7 +165,7 @@ def systems_simulate(
     force: Annotated[bool, typer.Option("--force", help="Overwrite the file.")] = False,
     format: FormatOption = Format.table,  # noqa: A002
 ) -> None:
-    """Integrate a system; print what came out, and write it to a Parquet file if asked."""
+    """Integrate a system, print a summary and, with --out, write a Parquet file."""
     from typing import cast
 
     from chaosbench.dynamics.simulation import Precision, simulate
@@ -178,7 +178,7 @@ def systems_simulate(
         try:
             start = [float(v) for v in ic.split(",")]
         except ValueError:
-            raise InputError(f"an initial state is given as 1,2,3, not {ic!r}") from None
+            raise InputError(f"write an initial state as 1,2,3, not {ic!r}") from None
     if out is not None and out.exists() and not force:
         raise InputError(f"{out} exists already; give --force to overwrite it")
     made = simulate(
@@ -235,7 +235,8 @@ def systems_characterise(
     names: Annotated[list[str], typer.Argument(help="Names or aliases, or 'all'.")],
     periods: Annotated[float, typer.Option(help="Periods to average over at first.")] = 4000.0,
     effort: Annotated[
-        float, typer.Option(min=0.01, help="How much to spend on one percent of λ₁; usual is 1.")
+        float,
+        typer.Option(min=0.01, help="Work for one percent of error in λ₁, relative to the usual."),
     ] = 1.0,
     seed: SeedOption = 0,
     check: Annotated[

@@ -57,7 +57,7 @@ def tasks_list(
 
 @app.command("suites")
 def tasks_suites(format: FormatOption = Format.table) -> None:  # noqa: A002
-    """List the suites, how many tasks each has and what it is for."""
+    """List the suites: how many tasks each has, and what it is for."""
     from chaosbench.tasks import suites
 
     rows = [
