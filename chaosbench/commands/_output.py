@@ -10,6 +10,8 @@ from typing import Annotated, Any
 
 import typer
 
+from chaosbench.errors import InputError
+
 __all__ = [
     "Format", "FormatOption", "PluginOption", "SeedOption", "TrackOption", "WorkersOption",
     "certified_words", "console", "group", "load_plugins", "print_json", "progress", "prose", "say",
@@ -154,7 +156,6 @@ def load_plugins(paths: list[Path] | None) -> list[Path]:
     """Register the forecasters of plugin files; a broken one is a warning."""
     import warnings
 
-    from chaosbench.errors import InputError
     from chaosbench.isolation.plugins import load_plugin
     from chaosbench.registry import PluginWarning
 

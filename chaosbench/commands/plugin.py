@@ -7,10 +7,8 @@ from typing import Annotated
 
 import typer
 
-from chaosbench.commands._output import (
-    group,
-    say,
-)
+from chaosbench.commands._output import group, say
+from chaosbench.scaffold import write_plugin
 
 __all__ = ["app"]
 
@@ -23,8 +21,6 @@ def plugin_new(
     out: Annotated[Path | None, typer.Option(help="Directory to make; by default NAME.")] = None,
 ) -> None:
     """Write a working example package with its test."""
-    from chaosbench.scaffold import write_plugin
-
     folder = write_plugin(name, out)
     say(
         f"{folder} holds a working forecaster and its test. Next:\n"
