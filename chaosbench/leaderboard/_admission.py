@@ -7,7 +7,8 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from chaosbench.errors import InputError
-from chaosbench.leaderboard._pool import Pool, base
+from chaosbench.evaluation.ranked import base, ranked_by
+from chaosbench.leaderboard._pool import Pool
 from chaosbench.metrics import registry as metrics
 
 if TYPE_CHECKING:
@@ -16,9 +17,6 @@ if TYPE_CHECKING:
     from chaosbench.evaluation import Record
 
 __all__ = ["prepare", "track_of"]
-
-USUAL = "vpt@0.4"
-"""Ranks where neither the caller nor the records name another score."""
 
 
 def prepare(
@@ -91,7 +89,7 @@ def track_of(record: Record) -> str:
 
 def _named(records: list[Record]) -> str:
     """Return the score by which the records' tasks say that they rank."""
-    named = sorted({str(record.provenance.get("ranked", USUAL)) for record in records})
+    named = sorted({ranked_by(record) for record in records})
     if len(named) > 1:
         raise InputError(f"the records rank by {' and '.join(named)}; choose one with metric=")
     return named[0]
