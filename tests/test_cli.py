@@ -64,6 +64,58 @@ def test_systems_list_filters():
     assert "duffing" in {r["name"] for r in driven}
 
 
+def test_systems_list_takes_all_tags_and_knows_their_names():
+    both = printed_json("systems", "list", "--tag", "fluid", "--tag", "driven")
+    assert both
+    assert all({"fluid", "driven"} <= set(row["tags"]) for row in both)
+    refused = chaosbench("systems", "list", "--tag", "hamiltonain")
+    assert refused.returncode == 2
+    assert refused.stderr.strip() == (
+        "error: there is no tag named 'hamiltonain'; did you mean 'hamiltonian'?"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "low", "high"), [("3", 3, 3), ("3-5", 3, 5), ("40-", 40, 10**9), ("-2", 0, 2)]
+)
+def test_systems_list_chooses_dimensions(text, low, high):
+    found = {row["dimension"] for row in printed_json("systems", "list", "--dimension", text)}
+    assert found
+    assert low <= min(found) <= max(found) <= high
+
+
+@pytest.mark.parametrize("text", ["three", "5-3", "-", "3-5-7", ""])
+def test_systems_list_refuses_what_is_no_dimension(text):
+    refused = chaosbench("systems", "list", "--dimension", text)
+    assert refused.returncode == 2
+    assert len(refused.stderr.splitlines()) == 1
+    assert "dimension" in refused.stderr
+
+
+def test_systems_list_is_csv_and_sorted_by_the_kaplan_yorke_dimension():
+    import csv
+    import io
+
+    result = chaosbench(
+        "systems", "list", "--dimension", "3", "--sort", "kaplan-yorke", "--format", "csv"
+    )
+    rows = list(csv.DictReader(io.StringIO(result.stdout)))
+    numbers = [float(r["kaplan_yorke_dimension"]) for r in rows if r["kaplan_yorke_dimension"]]
+    assert numbers == sorted(numbers, reverse=True)
+    lorenz = next(r for r in rows if r["name"] == "lorenz")
+    assert float(lorenz["kaplan_yorke_dimension"]) == pytest.approx(2.062, abs=0.002)
+    assert "D_KY" in chaosbench("systems", "list", "--tag", "fluid").stdout.splitlines()[0]
+
+
+def test_systems_cite_prints_bibtex():
+    cited = chaosbench("systems", "cite", "lorenz", "rossler")
+    assert cited.stdout.startswith("@article{lorenz1963,\n")
+    listed = chaosbench("systems", "list", "--tag", "fluid", "--format", "bibtex")
+    assert "@article{lorenz1963," in listed.stdout
+    refused = chaosbench("systems", "cite", "lorentz")
+    assert (refused.returncode, "lorenz" in refused.stderr) == (2, True)
+
+
 def test_systems_show_fits_on_one_screen_and_says_everything():
     result = chaosbench("systems", "show", "Lorenz")
     assert result.returncode == 0, result.stderr
