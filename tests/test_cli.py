@@ -174,7 +174,7 @@ def test_data_generate_and_verify(tmp_path):
     args = ("data", "generate", "henon", "logistic", "--train-points", 100, "--windows", 2)
     manifest = printed_json(*args, "--out", out)
     assert set(manifest["files"]) == {
-        f"{s}/{p}.parquet" for s in ("henon", "logistic") for p in ("train", "test")
+        f"system={s}/{p}.parquet" for s in ("henon", "logistic") for p in ("train", "test")
     }
     verified = chaosbench("data", "verify", out)
     assert verified.returncode == 0
@@ -182,11 +182,11 @@ def test_data_generate_and_verify(tmp_path):
     other = chaosbench(*args, "--seed", 1, "--out", out)
     assert other.returncode == 2
     assert "nothing was changed" in other.stderr
-    victim = out / "henon" / "test.parquet"
+    victim = out / "system=henon" / "test.parquet"
     victim.write_bytes(victim.read_bytes()[:-8])
     broken = chaosbench("data", "verify", out)
     assert broken.returncode == 2
-    assert "henon/test.parquet" in broken.stderr
+    assert "system=henon/test.parquet" in broken.stderr
 
 
 def test_tasks_list_and_show():

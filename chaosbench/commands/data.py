@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -18,6 +18,9 @@ from chaosbench.commands._output import (
     progress,
     say,
 )
+
+if TYPE_CHECKING:
+    from chaosbench.datasets import StoredDataset
 
 __all__ = ["app"]
 
@@ -64,14 +67,15 @@ def data_generate(
         f"{len(stored.manifest['files'])} files of {len(recipe.systems)} systems in {out}, "
         f"recipe {stored.hash}"
     )
-    return _say_certificates(stored.manifest)
+    return _say_certificates(stored)
 
 
-def _say_certificates(manifest: dict[str, Any]) -> None:
+def _say_certificates(stored: StoredDataset) -> None:
     """Print for how long the futures of the test windows (else the training data) are true."""
-    for name, pace in manifest["paces"].items():
-        files = manifest["files"]
-        entry = files.get(f"{name}/test.parquet") or files[f"{name}/train.parquet"]
+    for name, pace in stored.manifest["paces"].items():
+        found = stored.entry(name, "test") or stored.entry(name, "train")
+        assert found is not None
+        _, entry = found
         exponent = pace["lyapunov_exponent"]
         words = certified_words(entry["certificate"]["until"], 1 / exponent if exponent else None)
         say(f"  {name}: {words}")
@@ -84,4 +88,4 @@ def data_verify(directory: Annotated[Path, typer.Argument(help="A generated data
 
     stored = verify(directory)
     say(f"{len(stored.manifest['files'])} files are what recipe {stored.hash} made")
-    _say_certificates(stored.manifest)
+    _say_certificates(stored)

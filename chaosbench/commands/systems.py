@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from enum import StrEnum
 from pathlib import Path
@@ -280,7 +281,19 @@ def systems_simulate(
     if out is not None:
         from chaosbench.datasets import write_trajectories
 
-        write_trajectories(out, made)
+        write_trajectories(
+            out,
+            made,
+            metadata={
+                "system": system.name,
+                "dt": repr(made.dt),
+                "units": f"time in {system.time_unit}; variables in the units of the equation",
+                "variables": json.dumps(made.variables),
+                "parameters": json.dumps(dict(system.parameters)),
+                "fingerprint": system.fingerprint,
+                "seed": str(seed),
+            },
+        )
     flat = made.values.reshape(-1, made.values.shape[2])
     facts = {
         "system": system.name,
