@@ -112,7 +112,7 @@ def generate(
         "files": files,
         "provenance": {"versions": versions()},
     }
-    variables = [systems[name].variables for name in dataset.systems]
+    variables = [dataset.variables(name) for name in dataset.systems]
     if len(set(variables)) > 1:
         write_columns(directory / COLUMNS, dict.fromkeys(v for names in variables for v in names))
         manifest["columns"] = sha256(directory / COLUMNS)
@@ -132,7 +132,7 @@ def _facts(dataset: Dataset, name: str, split: Split, pace: Pace) -> dict[str, s
         "split": split,
         "dt": repr(pace.dt),
         "units": f"time in {system.time_unit}; variables in the units of the equation",
-        "variables": json.dumps(system.variables),
+        "variables": json.dumps(dataset.variables(name)),
         "fingerprint": system.fingerprint,
         "recipe": dataset.only(name).hash,
     }

@@ -85,7 +85,10 @@ class StoredDataset:
         path = self.directory / relative
         _check(path, entry["sha256"])
         pace = self.manifest["paces"][name]
-        made = read_trajectories(path, dt=pace["dt"], variables=systems[name].variables)
+        variables = systems[name].variables
+        if observed := self.manifest["recipe"].get("observed"):
+            variables = tuple(v for v in variables if v in observed)
+        made = read_trajectories(path, dt=pace["dt"], variables=variables)
         return with_certificate(made, entry.get("certificate"))
 
 

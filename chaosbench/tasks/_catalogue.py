@@ -6,6 +6,7 @@ from dataclasses import replace
 from importlib import resources
 
 from chaosbench.dynamics.stored import known_constants
+from chaosbench.errors import UnknownNameError
 from chaosbench.registry import Registry
 from chaosbench.systems import FieldSystem, StochasticSystem
 from chaosbench.systems import registry as systems
@@ -13,7 +14,7 @@ from chaosbench.tasks._compatibility import PROTOCOLS
 from chaosbench.tasks._task import Published, Suite, Task
 from chaosbench.tasks._tracks import TRACKS
 
-__all__ = ["published_for", "suites", "tasks"]
+__all__ = ["published_for", "select", "short_names", "suites", "tasks"]
 
 LITE = (
     "lorenz", "rossler", "thomas", "chua", "lorenz96", "duffing", "henon", "mackey_glass",
@@ -104,3 +105,26 @@ def published_for(track: str) -> tuple[Published, ...]:
 
 tasks: Registry[Task] = Registry("task", populate=_fill_tasks)
 suites: Registry[Suite] = Registry("suite", populate=_fill_suites)
+
+
+def select(names: list[str] | tuple[str, ...]) -> list[Task]:
+    """Return the tasks behind task ids and suite ids, each once, in the order given.
+
+    Raises:
+        UnknownNameError: a name that is neither, with a suggestion.
+
+    """
+    found: dict[str, Task] = {}
+    for name in names:
+        if name in suites:
+            found.update({task: tasks[task] for task in suites[name].tasks})
+        elif name in tasks:
+            found[tasks.resolve(name)] = tasks[name]
+        else:
+            raise UnknownNameError("task or suite", name, [*tasks, *suites, *short_names()])
+    return list(found.values())
+
+
+def short_names() -> list[str]:
+    """Return the names of the suites without their versions."""
+    return [name.rpartition("-v")[0] for name in suites]
