@@ -60,6 +60,10 @@ class Registry(Mapping[str, T], Generic[T]):
 
     def resolve(self, name: str) -> str:
         """Return the primary name behind `name`; raise `UnknownNameError` with a suggestion."""
+        if not isinstance(name, str):
+            raise InputError(
+                f"the name of a {self.what} is a text, not a value of type {type(name).__name__}"
+            )
         self._fill()
         primary = self._aliases.get(name, name)
         if primary in self._values or primary in self._lazy:

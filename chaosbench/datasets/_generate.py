@@ -23,7 +23,7 @@ from chaosbench.datasets._store import (
     verify,
 )
 from chaosbench.datasets._truth import make_split
-from chaosbench.errors import CorruptDataError
+from chaosbench.errors import CorruptDataError, InputError
 from chaosbench.files import claim, sha256, write_json
 from chaosbench.provenance import versions
 from chaosbench.systems import registry as systems
@@ -51,6 +51,11 @@ def generate(
         CorruptDataError: a file there does not match its manifest.
 
     """
+    if not isinstance(dataset, Dataset):
+        raise InputError(
+            "a Dataset is expected, such as Dataset(systems=('lorenz',)), not a value of type "
+            f"{type(dataset).__name__}"
+        )
     directory = Path(directory)
     owner = {"hash": dataset.hash, "recipe": dataset.recipe()}
     older = (directory / OLD_RECIPE).is_file()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
+from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from chaosbench.errors import InputError
@@ -32,7 +33,7 @@ def prepare(
             one cell, or none that has the metric.
 
     """
-    chosen = list(records)
+    chosen = _records(records)
     if not chosen:
         raise InputError("there are no records to rank")
     seeds = sorted({record.exam_seed for record in chosen})
@@ -67,6 +68,22 @@ def prepare(
         tasks=tuple(tasks),
         systems=tuple(ranked[task] for task in tasks),
     )
+
+
+def _records(records: Iterable[Record]) -> list[Record]:
+    """Return records as a list; anything else, such as the path of a run, is refused."""
+    advice = "give Records, such as chaosbench.read_records(directory) returns"
+    if isinstance(records, str | PurePath) or not hasattr(records, "__iter__"):
+        raise InputError(
+            f"a leaderboard ranks records, not a value of type {type(records).__name__}; {advice}"
+        )
+    chosen = list(records)
+    for record in chosen:
+        if not hasattr(record, "window_scores"):
+            raise InputError(
+                f"a leaderboard ranks records, not values of type {type(record).__name__}; {advice}"
+            )
+    return chosen
 
 
 def _one_track(records: list[Record], track: str | None) -> list[Record]:

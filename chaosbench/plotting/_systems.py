@@ -21,11 +21,15 @@ if TYPE_CHECKING:
 __all__ = ["plot_attractors", "plot_system", "write_gallery"]
 
 
-def plot_attractors(systems: Sequence[str | System], *, columns: int = 4, seed: int = 0) -> Figure:
+def plot_attractors(
+    systems: str | System | Sequence[str | System], *, columns: int = 4, seed: int = 0
+) -> Figure:
     """Draw one panel for each system, with flows and maps in their two liveliest variables.
 
     A delay system is drawn against its own past, a spatially extended system as a space–time field.
     """
+    if isinstance(systems, str | System):
+        systems = [systems]
     rows = -(-len(systems) // columns)
     figure = blank(2.6 * columns, 2.8 * rows)
     for k, name in enumerate(systems, start=1):

@@ -9,13 +9,13 @@ from __future__ import annotations
 import sys
 
 from chaosbench.registry import Registry, RegistryModule
-from chaosbench.tasks._catalogue import published_for, select, suites, tasks
+from chaosbench.tasks._catalogue import get, published_for, select, suites, tasks
 from chaosbench.tasks._recipes import recipes
 from chaosbench.tasks._task import Published, Suite, Task
 from chaosbench.tasks._words import describe, describe_suite
 
 __all__ = [
-    "Published", "Suite", "Task", "describe", "describe_suite", "published_for", "recipes",
+    "Published", "Suite", "Task", "describe", "describe_suite", "get", "published_for", "recipes",
     "registry", "select", "suites",
 ]  # fmt: skip
 

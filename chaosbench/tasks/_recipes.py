@@ -15,12 +15,12 @@ from chaosbench.tasks._task import Task
 __all__ = ["recipes"]
 
 
-def recipes(names: Iterable[str], **changes: Any) -> dict[str, Dataset]:
+def recipes(names: str | Iterable[str], **changes: Any) -> dict[str, Dataset]:
     """Return the recipes behind systems, tasks and suites, by name.
 
     Tasks of a track that differ only in their system share a recipe, called by the track; where a
-    track has several recipes, each is called by its first task. Bare systems share the recipe ``systems``. A
-    task that observes some variables has a recipe with these only.
+    track has several recipes, each is called by its first task. Bare systems share the recipe
+    ``systems``. A task that observes some variables has a recipe with these only.
 
     Args:
         names: systems, tasks or suites.
@@ -33,7 +33,7 @@ def recipes(names: Iterable[str], **changes: Any) -> dict[str, Dataset]:
     """
     bare: list[str] = []
     chosen: list[Task] = []
-    for name in names:
+    for name in [names] if isinstance(names, str) else names:
         if name in systems:
             bare.append(name)
         elif name in suites or name in tasks:
