@@ -13,8 +13,9 @@ import typer
 from chaosbench.errors import InputError
 
 __all__ = [
-    "Format", "FormatOption", "PluginOption", "SeedOption", "TrackOption", "WorkersOption",
-    "certified_words", "console", "group", "load_plugins", "print_json", "progress", "prose", "say",
+    "Format", "FormatOption", "ListFormat", "ListFormatOption", "PluginOption", "SeedOption",
+    "TrackOption", "WorkersOption", "certified_words", "console", "group", "load_plugins",
+    "print_csv", "print_json", "progress", "prose", "say",
     "table",
 ]  # fmt: skip
 
@@ -30,7 +31,18 @@ class Format(StrEnum):
     json = "json"
 
 
+class ListFormat(StrEnum):
+    """How lists are printed."""
+
+    table = "table"
+    json = "json"
+    csv = "csv"
+
+
 FormatOption = Annotated[Format, typer.Option("--format", help="A table, or only JSON.")]
+ListFormatOption = Annotated[
+    ListFormat, typer.Option("--format", help="A table, only JSON, or CSV.")
+]
 SeedOption = Annotated[int, typer.Option(min=0, help="Seed; the same seed gives the same bytes.")]
 WorkersOption = Annotated[int, typer.Option(min=1, help="How many to work on at a time.")]
 TrackOption = Annotated[
@@ -50,6 +62,19 @@ def print_json(value: Any) -> None:
     import json
 
     print(json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False))  # noqa: T201
+
+
+def print_csv(rows: list[dict[str, Any]], columns: list[str]) -> None:
+    """Print rows as CSV; lists become words between spaces, and what is None an empty cell."""
+    import csv
+    import sys
+
+    def cell(value: Any) -> Any:
+        return " ".join(map(str, value)) if isinstance(value, list | tuple) else value
+
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows([cell(row[name]) for name in columns] for row in rows)
 
 
 def console() -> Any:

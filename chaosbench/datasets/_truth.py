@@ -38,6 +38,19 @@ EXACT_TOLERANCE = 1e-24
 
 
 def make_split(dataset: Dataset, system: str, split: Split, pace: Pace) -> Trajectories:
+    """Make one split of one system; see `_whole_split`. Unobserved variables are left out."""
+    made = _whole_split(dataset, system, split, pace)
+    kept = dataset.variables(system)
+    if kept == made.variables:
+        return made
+    columns = [made.variables.index(name) for name in kept]
+    seen = Trajectories(
+        np.ascontiguousarray(made.values[..., columns]), made.dt, kept, made.start_times
+    )
+    return with_certificate(seen, certificate_of(made))
+
+
+def _whole_split(dataset: Dataset, system: str, split: Split, pace: Pace) -> Trajectories:
     """Make one split of one system; its trajectories depend on seed, split and index only.
 
     ``train`` and ``context`` are what forecasters see, noise and gaps included; ``test`` is the

@@ -17,7 +17,7 @@ from chaosbench.evaluation.exam import LABEL
 from chaosbench.forecasters import registry as forecasters
 from chaosbench.isolation.cluster import Cluster
 from chaosbench.isolation.outcome import Budget
-from chaosbench.tasks import Task
+from chaosbench.tasks import Task, get
 from chaosbench.tasks import registry as tasks
 
 __all__ = ["evaluate", "plan", "retry", "run"]
@@ -57,7 +57,7 @@ def evaluate(
         InputError: an unknown name, a wrong setting, or a directory that holds something else.
 
     """
-    found = tasks[task] if isinstance(task, str) else task
+    found = get(task)
     if exam_seed is not None:
         found = found.with_seed(exam_seed)
     privileged = forecaster == LABEL

@@ -14,6 +14,7 @@ import numpy as np
 from chaosbench.datasets import read_trajectories, write_trajectories
 from chaosbench.errors import CorruptDataError
 from chaosbench.evaluation._record import Record
+from chaosbench.evaluation.ranked import USUAL, ranked_by, score_of
 from chaosbench.files import claim, read_json, whole, write_json
 from chaosbench.isolation.outcome import STATUSES
 from chaosbench.trajectories import FloatArray, Trajectories
@@ -64,7 +65,21 @@ class Records(Sequence[Record]):
     __hash__ = None  # type: ignore[assignment]  # like a list's: what it holds has none
 
     def to_frame(self) -> Any:
-        """Return a pandas DataFrame, one row a Record, one column a score."""
+        """Return a pandas DataFrame with one row a Record.
+
+        Its columns are
+
+        - what the Record says of itself: task, system, forecaster, seed, status, costs and so on;
+        - `ranked`, the name of the score that ranks, and `score`, its median over the windows, of
+          a valid prediction time that of Kaplan and Meier (``score_is_lower_bound``: more than
+          half of the windows outlived the exam). A run without a forecast has none; the
+          leaderboard fills it in;
+        - one column a score. One without an ``@``, such as ``smape``, is the median over the
+          windows of the mean over the forecast; one with it, such as ``smape@1``, is the median
+          over the windows at so many Lyapunov times. `scores` of `Record` has the exceptions;
+        - one column a setting, such as ``config.units``; NaN where a forecaster has none of that
+          name. ``config_json`` has all settings of a row in one text, to group by.
+        """
         import pandas as pd
 
         rows = []
@@ -74,17 +89,28 @@ class Records(Sequence[Record]):
                 for f in fields(record)
                 if f.name not in ("scores", "window_scores", "config", "equations", "provenance")
             }
-            rows.append(row | dict(record.scores))
-        return pd.DataFrame(rows)
+            score = score_of(record)
+            row["ranked"] = ranked_by(record)
+            row["score"] = math.nan if score is None else score.value
+            row["score_is_lower_bound"] = score is not None and score.is_lower_bound
+            row["config_json"] = json.dumps(dict(record.config), sort_keys=True)
+            settings = {f"config.{name}": value for name, value in record.config.items()}
+            rows.append(row | dict(record.scores) | settings)
+        frame = pd.DataFrame(rows)
+        last = [name for name in frame.columns if name.startswith("config.")]
+        return frame[[name for name in frame.columns if name not in last] + last]
 
     def __repr__(self) -> str:
         failed = sum(record.status != "ok" for record in self)
         lines = [f"{len(self)} records, {failed} failed"]
         for record in self[:20]:
-            ranked = str(record.provenance.get("ranked", "vpt@0.4"))
-            values = sorted(record.window_scores.get(ranked, ()))
-            name = "VPT" if ranked == "vpt@0.4" else ranked
-            middle = f"median {name} {values[len(values) // 2]:.2f}" if values else record.message
+            score = score_of(record)
+            if score is None:
+                middle = record.message
+            else:
+                name = "VPT" if score.metric == USUAL else score.metric
+                bound = "≥" if score.is_lower_bound else ""
+                middle = f"median {name} {bound}{score.value:.2f}"
             lines.append(f"  {record.task}  {record.forecaster}  {record.status}  {middle}")
             lines += [f"    {_cut(line)}" for line in record.equations[:6]]
             lines += ["    …"] if len(record.equations) > 6 else []

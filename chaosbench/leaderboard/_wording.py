@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from chaosbench.evaluation.ranked import base, is_time
 from chaosbench.metrics import registry as metrics
 
-__all__ = ["Wording", "is_time", "wording"]
+__all__ = ["Wording", "wording"]
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,7 @@ class Wording:
         definition: what one window's score is, in HTML without markup of its own.
         pooled: how the windows become one number.
         failed: what a failed run gets.
+        mean: the mean that breaks ties.
 
     """
 
@@ -34,16 +36,12 @@ class Wording:
     definition: str
     pooled: str
     failed: str
-
-
-def is_time(metric: str) -> bool:
-    """Say whether a score is a time that the exam's horizon may censor."""
-    return metrics[metric.partition("@")[0]].unit == "Lyapunov times"
+    mean: str
 
 
 def wording(metric: str) -> Wording:
     """Return the words for a window score such as ``vpt@0.4`` or ``d_stsp``."""
-    known = metrics[metric.partition("@")[0]]
+    known = metrics[base(metric)]
     if not is_time(metric):
         better = "higher is better" if known.direction == "higher" else "lower is better"
         worst = f"the worst value there is, {known.format(known.worst)}"
@@ -60,6 +58,7 @@ def wording(metric: str) -> Wording:
                 f"throughout has {worst}."
             ),
             failed=f"counts with {worst}, in every window",
+            mean="mean over all windows",
         )
     match = re.fullmatch(r"vpt@(\d+(?:\.\d+)?)", metric)
     return Wording(
@@ -80,4 +79,5 @@ def wording(metric: str) -> Wording:
             "lower bound, marked ≥."
         ),
         failed="counts with the scores of climatology on the same task",
+        mean="restricted mean, the area under the survival curve",
     )

@@ -15,15 +15,16 @@ from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING
 
+from chaosbench.evaluation.ranked import base, is_time
 from chaosbench.files import write_text
 from chaosbench.leaderboard._admission import prepare
 from chaosbench.leaderboard._board import Leaderboard
 from chaosbench.leaderboard._columns import Column, columns
 from chaosbench.leaderboard._facts import equations, provenance, settings
 from chaosbench.leaderboard._growth import growth
-from chaosbench.leaderboard._pool import Pool, base
+from chaosbench.leaderboard._pool import Pool
 from chaosbench.leaderboard._svg import NARROW, WIDE, forest
-from chaosbench.leaderboard._wording import Wording, is_time, wording
+from chaosbench.leaderboard._wording import Wording, wording
 from chaosbench.leaderboard.ranking import Standing, group_medians, standings
 from chaosbench.metrics import registry as metrics
 
@@ -117,6 +118,7 @@ def render_page(
         definition=_escape(words.definition),
         pooled=_escape(words.pooled),
         failed=_escape(words.failed),
+        mean=_escape(words.mean),
         published=_published(board),
         forest_note=(
             "The dashed line is the ceiling, a forecaster that was given the equation."

@@ -90,7 +90,8 @@ def _layout(board: Board, width: int, *, plain: bool) -> Group:
     name = "" if words.noun == words.head else f"{words.noun} "
     notes = [
         "",
-        f"{words.head}: median {name}{f'in {words.unit} ' if words.unit else ''}[95% interval]"
+        f"{words.head}: median {name}over all windows{f', in {words.unit}' if words.unit else ''} "
+        "[95% interval]"
         f"{'; ≥ lower bound' if words.digits is None else ''}. ↑ higher is better, ↓ lower.",
         f"{board.summary}. "
         + (

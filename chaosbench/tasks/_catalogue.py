@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from importlib import resources
 
 from chaosbench.dynamics.stored import known_constants
+from chaosbench.errors import InputError, UnknownNameError
 from chaosbench.registry import Registry
 from chaosbench.systems import FieldSystem, StochasticSystem
 from chaosbench.systems import registry as systems
@@ -13,7 +15,7 @@ from chaosbench.tasks._compatibility import PROTOCOLS
 from chaosbench.tasks._task import Published, Suite, Task
 from chaosbench.tasks._tracks import TRACKS
 
-__all__ = ["published_for", "suites", "tasks"]
+__all__ = ["get", "published_for", "select", "short_names", "suites", "tasks"]
 
 LITE = (
     "lorenz", "rossler", "thomas", "chua", "lorenz96", "duffing", "henon", "mackey_glass",
@@ -104,3 +106,55 @@ def published_for(track: str) -> tuple[Published, ...]:
 
 tasks: Registry[Task] = Registry("task", populate=_fill_tasks)
 suites: Registry[Suite] = Registry("suite", populate=_fill_suites)
+
+
+def select(names: str | Iterable[str]) -> list[Task]:
+    """Return the tasks behind task ids and suite ids, each once, in the order given.
+
+    Raises:
+        UnknownNameError: a name that is neither, with a suggestion.
+
+    """
+    found: dict[str, Task] = {}
+    for name in [names] if isinstance(names, str) else names:
+        if name in suites:
+            found.update({task: tasks[task] for task in suites[name].tasks})
+        elif name in tasks:
+            found[tasks.resolve(name)] = tasks[name]
+        else:
+            raise UnknownNameError("task or suite", name, [*tasks, *suites, *short_names()])
+    return list(found.values())
+
+
+def get(task: str | Task) -> Task:
+    """Return the Task itself, or the one of that id.
+
+    Raises:
+        UnknownNameError: no task has that id.
+        InputError: it is neither a Task nor an id, such as a suite or a list.
+
+    """
+    if isinstance(task, Task):
+        return task
+    if isinstance(task, str) and task in suites:
+        count = len(suites[task].tasks)
+        raise InputError(
+            f"{task!r} is a suite of {count:,} tasks where one task is expected, such as "
+            f"{suites[task].tasks[0]!r}; chaosbench.evaluation.plan and run take many"
+        )
+    if isinstance(task, list | tuple | set):
+        raise InputError(
+            f"one task is expected, not a {type(task).__name__} of {len(task)}; "
+            "chaosbench.evaluation.plan and run take many"
+        )
+    if not isinstance(task, str):
+        raise InputError(
+            "a Task or its id is expected, such as 'forecast/lorenz-v1', not a value of type "
+            f"{type(task).__name__}"
+        )
+    return tasks[task]
+
+
+def short_names() -> list[str]:
+    """Return the names of the suites without their versions."""
+    return [name.rpartition("-v")[0] for name in suites]

@@ -53,6 +53,11 @@ class Task:
             raise ParameterError(f"a task id looks like 'forecast/lorenz-v1', not {self.id!r}")
         if len(self.dataset.systems) != 1:
             raise ParameterError(f"the task {self.id!r} must have a dataset of one system")
+        if self.dataset.observed:
+            raise ParameterError(
+                f"the task {self.id!r} must have a dataset of all variables; give what is observed "
+                f"to the task, as observed={self.dataset.observed!r}"
+            )
         if self.ranked.partition("@")[0] not in self.metrics:
             raise ParameterError(
                 f"the task {self.id!r} ranks by {self.ranked!r}, which is not among its metrics"

@@ -49,7 +49,7 @@ def test_the_lowest_is_first_and_a_failure_is_the_worst() -> None:
     assert crashes.score == 0.01
     assert (crashes.failures, crashes.failures_by_status) == (1, {"crashed": 1})
     assert crashes.restricted_mean == pytest.approx((3 * 0.01 + 3 * WORST) / 6)
-    assert crashes.scores["d_stsp"] == pytest.approx((0.01 + WORST) / 2)
+    assert crashes.scores["d_stsp"] == crashes.score
     assert [line.rank for line in (crashes, good, still, truth)] == [1, 2, 3, None]
     # a task each: good beats climatology twice and `crashes` once
     assert good.win_rate == pytest.approx(3 / 4)
@@ -137,3 +137,20 @@ def test_published_numbers_stand_beside_ours() -> None:
         assert "NBEATS 50.6" in text
         assert "Gilpin 2021" in text
     assert leaderboard(climate(), bootstrap=0).published == ()
+
+
+def test_one_name_has_one_number_and_says_which_statistic() -> None:
+    many = cell("f", "a", [0.1, 0.1, 0.1, 0.1, 2.4], "smape")
+    few = cell("f", "b", [40.0], "smape")
+    records = [
+        Record(**(vars(r) | {"scores": {"smape": value}}))
+        for r, value in ((many, 0.1), (few, 40.0))
+    ]
+    board = leaderboard(records, bootstrap=0)
+    (row,) = board.rows()
+    assert row["score"] == row["scores"]["smape"] == 0.1  # not 20.05, the median of two medians
+    assert row["restricted_mean"] == pytest.approx((0.4 + 2.4 + 40.0) / 6)
+    assert "median over all windows" in " ".join(render(board).split())
+    page = render_page(records, bootstrap=0)
+    assert "ties by the mean over all windows" in page
+    assert "restricted" not in page
