@@ -14,6 +14,7 @@ from chaosbench.commands._output import (
     Format,
     FormatOption,
     SeedOption,
+    TagOption,
     certified_words,
     group,
     print_csv,
@@ -60,10 +61,7 @@ def systems_list(
     kind: Annotated[
         str | None, typer.Option(help="Only flow, delay, map, field or stochastic.")
     ] = None,
-    tag: Annotated[
-        list[str] | None,
-        typer.Option(help="Only systems with this tag; repeat it for systems with all of them."),
-    ] = None,
+    tag: TagOption = None,
     dimension: Annotated[
         str | None, typer.Option(help="Only systems of this dimension, such as 3, 3-5 or 10-.")
     ] = None,
