@@ -148,7 +148,7 @@ def select(
     ]
     if found and not chosen:
         raise InputError(
-            f"none of the {len(found):,} tasks is left; ask for fewer tags, exclude less"
+            f"none of the {len(found):,} tasks is left; ask for fewer tags or exclude less"
         )
     return chosen[:limit]
 
