@@ -18,6 +18,7 @@ class Wording:
     Attributes:
         head: short name for a column head.
         noun: its name within a sentence.
+        title: the same at the beginning of one; a label such as ``sMAPE`` stays as it is.
         unit: of the score; empty for a pure number.
         arrow: ``↑`` where higher is better, ``↓`` where lower is.
         digits: decimals; None for one or two, as a time of a few Lyapunov times has.
@@ -31,6 +32,7 @@ class Wording:
 
     head: str
     noun: str
+    title: str
     unit: str
     arrow: str
     digits: int | None
@@ -54,6 +56,7 @@ def wording(metric: str, *, trained: bool = True) -> Wording:
         return Wording(
             head=known.label,
             noun=known.label,
+            title=known.label,
             unit=known.unit,
             arrow=known.arrow,
             digits=known.digits,
@@ -71,6 +74,7 @@ def wording(metric: str, *, trained: bool = True) -> Wording:
     return Wording(
         head="VPT",
         noun="valid prediction time",
+        title="Valid prediction time",
         unit="Lyapunov times",
         arrow="↑",
         digits=None,

@@ -116,7 +116,7 @@ def render_page(
         forest=forest(lines, words, width=WIDE, kind="wide")
         + forest(lines, words, width=NARROW, kind="narrow"),
         noun=_escape(words.noun),
-        head=_escape(words.noun[0].upper() + words.noun[1:]),
+        head=_escape(words.title),
         unit=_escape(f", in {words.unit}" if words.unit else ""),
         definition=_escape(words.definition),
         pooled=_escape(words.pooled),
@@ -131,8 +131,12 @@ def render_page(
         equations=_equations(pool),
         interval=(
             f"From {bootstrap:,} bootstrap replicates with seed {seed}: systems are drawn with "
-            f"replacement, then windows within each; the seeds of a run are pooled. An upper end "
-            f"at the horizon of the exam is a lower bound, too."
+            f"replacement, then windows within each; the seeds of a run are pooled."
+            + (
+                " An upper end at the horizon of the exam is a lower bound, too."
+                if is_time(pool.metric)
+                else ""
+            )
             if bootstrap
             else "None was computed."
         ),
@@ -173,8 +177,8 @@ def _lead(pool: Pool, words: Wording, *, learns: bool) -> str:
         text = "Each forecaster learns from a trajectory of a chaotic system"
     else:
         text = (
-            "Nothing is trained: each forecaster is shown a stretch of a trajectory of a chaotic "
-            "system, the context, and no other data of it"
+            "No forecaster is trained beforehand: each is shown a stretch of a trajectory of a "
+            "chaotic system, the context, and no other data of it"
         )
     if asks == {"equation"}:
         text += " and is then asked for its equation."

@@ -30,10 +30,13 @@ def lead(page: str) -> str:
 def test_on_an_untrained_track_nobody_learns(track):
     ranked = {"dynamix": "d_stsp", "gilpin-2023": "smape"}.get(track, "vpt@0.4")
     page = render_page([cell(track, ranked=ranked)], bootstrap=0)
-    assert lead(page).startswith("Nothing is trained: each forecaster is shown a stretch")
+    assert lead(page).startswith("No forecaster is trained beforehand: each is shown a stretch")
     assert "learns" not in page
     assert "never seen" not in page
     assert "training data" not in page
+    if ranked == "smape":
+        assert "<b>sMAPE.</b>" in page
+        assert "horizon of the exam" not in page
 
 
 @pytest.mark.parametrize(
