@@ -18,9 +18,9 @@ __all__ = ["NAMED", "NARROW", "WIDE", "Curve", "beyond", "error_growth", "forest
 CHARACTER = 6.6  # pixels of one character at the 12 px of the labels, on the generous side
 WIDE, NARROW = 760, 356  # pixels: a desktop's text column, and a phone's
 NAMED = 12
-"""Lines of the error growth plot that are named; of more none could be followed."""
+"""Number of lines of the error growth plot that are named; nobody could follow more."""
 
-SMALLEST = 1e-9  # errors below are drawn there: no forecast is better for being smaller still
+SMALLEST = 1e-9  # smaller errors are drawn there
 
 
 @dataclass(frozen=True)

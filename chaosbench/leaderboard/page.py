@@ -193,7 +193,7 @@ def _lead(pool: Pool, words: Wording, *, learns: bool) -> str:
         )
     else:
         better = "higher" if words.arrow == "↑" else "lower"
-        text += f" It is ranked by {words.noun}, of which {better} is better."
+        text += f" It is ranked by {words.noun}; {better} is better."
     return _escape(
         f"{text} No failed run is left out, every score carries its uncertainty, and what a "
         "perfect model would reach is shown beside it."

@@ -23,7 +23,7 @@ NAME_WIDTH = 24
 """Characters that a forecaster's name may take beside the columns."""
 
 UNBOUNDED = 1000
-"""Width of what is no terminal."""
+"""Width of output that is not a terminal."""
 
 GAP = 2
 """One character of padding and one that the box draws between columns."""
@@ -49,13 +49,13 @@ class Board(Protocol):
 
     @property
     def published(self) -> tuple[Published, ...]:
-        """Numbers of others, to stand below."""
+        """Numbers that others published."""
 
 
 def show(board: Board, console: Console | None = None) -> None:
     """Print `board` to `console`, by default standard output as wide as the terminal.
 
-    Into a pipe or a file goes all of it, a line a forecaster.
+    A pipe or a file gets all columns, one line for each forecaster.
     """
     from rich.console import Console
 
