@@ -6,6 +6,8 @@ import json
 import shlex
 from typing import TYPE_CHECKING, Any
 
+from chaosbench.tasks import suites
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
@@ -92,8 +94,6 @@ def commands(records: Sequence[Record]) -> list[str]:
     others were tuned among. Labels are commands' own words for forecasters; plugins are named by
     the paths they had.
     """
-    from chaosbench.tasks import suites
-
     tasks = {record.task for record in records}
     names = []
     for name in sorted(suites, key=lambda name: (-len(suites[name].tasks), name)):

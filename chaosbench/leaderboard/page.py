@@ -28,12 +28,13 @@ from chaosbench.leaderboard._svg import NARROW, WIDE, beyond, forest
 from chaosbench.leaderboard._wording import Wording, wording
 from chaosbench.leaderboard.ranking import Standing, group_medians, standings
 from chaosbench.metrics import registry as metrics
+from chaosbench.tasks import Task
+from chaosbench.tasks import registry as tasks
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from chaosbench.evaluation import Record
-    from chaosbench.tasks import Task
 
 __all__ = ["render_page", "write_page"]
 
@@ -159,15 +160,13 @@ def _escape(text: object) -> str:
 
 def _tasks(pool: Pool) -> list[Task]:
     """Return those of the ranked tasks that are registered, without asking for their data."""
-    from chaosbench.tasks import registry  # loads the catalogue
-
-    return [registry[name] for name in pool.tasks if name in registry]
+    return [tasks[name] for name in pool.tasks if name in tasks]
 
 
 def _learns(pool: Pool) -> bool:
     """Say whether there is anything to learn from besides the context of each window."""
-    tasks = _tasks(pool)
-    return not tasks or any(task.learn == "train" for task in tasks)
+    found = _tasks(pool)
+    return not found or any(task.learn == "train" for task in found)
 
 
 def _lead(pool: Pool, words: Wording, *, learns: bool) -> str:
