@@ -151,6 +151,18 @@ def test_systems_characterise_writes_constants(tmp_path):
     assert stored["lyapunov_exponents"][0] == pytest.approx(0.693147, rel=1e-3)
 
 
+def test_systems_characterise_never_writes_into_the_package(tmp_path):
+    from chaosbench.dynamics.stored import constants_path
+
+    before = constants_path("logistic").stat().st_mtime_ns
+    refused = chaosbench("systems", "characterise", "logistic")
+    assert refused.returncode == 2
+    assert refused.stderr.startswith("error: give --out DIRECTORY for the constants")
+    assert len(refused.stderr.splitlines()) == 1
+    assert constants_path("logistic").stat().st_mtime_ns == before
+    assert chaosbench("systems", "characterise", "logistic", "--out", __file__).returncode == 2
+
+
 def test_systems_characterise_checks_what_is_stored():
     result = chaosbench("systems", "characterise", "henon", "logistic", "lorenz", "--check")
     assert result.returncode == 0, result.stderr

@@ -14,6 +14,7 @@ from chaosbench.commands._output import (
     Format,
     FormatOption,
     SeedOption,
+    TagOption,
     certified_words,
     group,
     print_csv,
@@ -60,10 +61,7 @@ def systems_list(
     kind: Annotated[
         str | None, typer.Option(help="Only flow, delay, map, field or stochastic.")
     ] = None,
-    tag: Annotated[
-        list[str] | None,
-        typer.Option(help="Only systems with this tag; repeat it for systems with all of them."),
-    ] = None,
+    tag: TagOption = None,
     dimension: Annotated[
         str | None, typer.Option(help="Only systems of this dimension, such as 3, 3-5 or 10-.")
     ] = None,
@@ -346,18 +344,29 @@ def systems_characterise(
         bool, typer.Option("--check", help="Compare with what is stored; write nothing.")
     ] = False,
     out: Annotated[
-        Path | None, typer.Option(help="Directory to write to instead of the package.")
+        Path | None, typer.Option(help="Directory to write NAME.json to; needed unless --check.")
     ] = None,
     jobs: Annotated[int, typer.Option(help="Processes; by default one per core.")] = 0,
     format: FormatOption = Format.table,  # noqa: A002
 ) -> None:
-    """Measure period, exponents and dimensions, and write the constants JSON."""
+    """Measure period, exponents and dimensions, and write the constants JSON.
+
+    Nothing is written into the installed package: its constants set step, horizon and Lyapunov time
+    of every task, so with others one task would ask different questions on two machines.
+    """
     from dataclasses import asdict
 
     from chaosbench.dynamics.characterisation import characterise_many, disagreement
-    from chaosbench.dynamics.stored import constants, constants_path
+    from chaosbench.dynamics.stored import constants
     from chaosbench.systems import registry
 
+    if out is None and not check:
+        raise InputError(
+            "give --out DIRECTORY for the constants, or --check to compare them with what is "
+            "stored; in a checkout of chaosbench they lie in chaosbench/systems/constants"
+        )
+    if out is not None and out.exists() and not out.is_dir():
+        raise InputError(f"{out} is a file; give a directory for the constants")
     wanted = list(registry) if names == ["all"] else [registry.resolve(name) for name in names]
     found, troubles = [], []
     with progress("characterise") as report:
@@ -371,9 +380,8 @@ def systems_characterise(
             if check:
                 trouble = disagreement(constants(name), measured)
                 troubles += [f"{name}: {trouble}"] if trouble else []
-            else:
-                path = out / f"{name}.json" if out else constants_path(name)
-                write_text(path, measured.to_json())
+            elif out is not None:
+                write_text(out / f"{name}.json", measured.to_json())
     if format is Format.json:
         print_json([asdict(c) for c in found])
     else:

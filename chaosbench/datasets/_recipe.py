@@ -19,14 +19,14 @@ FORMAT = 2
 """Version of what a recipe means; raised when the same recipe would make other numbers."""
 
 FIELD_FORMAT = 3
-"""The same for recipes with fields, which collocation follows now."""
+"""The same for recipes with fields, which are now integrated by collocation."""
 
 Clock = Literal["fastest", "period", "lyapunov"]
 
 
 Split = Literal["train", "test", "context", "observations"]
 SPLITS: tuple[Split, ...] = ("train", "test", "context", "observations")
-"""What a dataset is made of; a number in it seeds its trajectories."""
+"""The splits of a dataset; the place of a split in this list is part of its seed."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,8 @@ class Dataset:
             dataset, so its dataset has all variables.
 
     Raises:
-        UnknownNameError, ParameterError: when made from values that cannot be.
+        UnknownNameError: no system has that name.
+        ParameterError: a setting is out of its range.
 
     """
 

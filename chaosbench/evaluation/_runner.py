@@ -139,6 +139,8 @@ def run(
     if len(exam_seeds) > 1:
         raise InputError(f"cells of one run share one exam seed, not {sorted(exam_seeds)}")
     home = None if directory is None else RunDirectory(directory, exam_seed=exam_seeds.pop())
+    if home is not None:
+        home.expect({cell.id: (cell.label, cell.task.id) for cell in cells})
     budget = budget or Budget()
     finished = {cell.id for cell in cells if home is not None and home.has(cell.id)}
     # what has a file is not kept in memory too

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Iterator, Sequence
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, overload
 
 import numpy as np
 
-from chaosbench.datasets import read_trajectories, write_trajectories
+from chaosbench.datasets import MANIFEST, RECIPE, read_trajectories, write_trajectories
 from chaosbench.errors import CorruptDataError
 from chaosbench.evaluation._record import Record
 from chaosbench.evaluation.ranked import USUAL, ranked_by, score_of
@@ -19,9 +22,13 @@ from chaosbench.files import claim, read_json, whole, write_json
 from chaosbench.isolation.outcome import STATUSES
 from chaosbench.trajectories import FloatArray, Trajectories
 
-__all__ = ["Answer", "Records", "RunDirectory", "read_records"]
+__all__ = [
+    "Answer", "Records", "RunDirectory", "RunStatus", "data_under_way", "read_records", "status_of",
+]  # fmt: skip
 
 FORMAT = 1
+PLAN = "plan.json"
+"""The cells that a run is to have; only `status_of` reads it."""
 _COSTS = ("fit_seconds", "predict_seconds", "cpu_seconds", "peak_memory_mib")
 
 
@@ -161,6 +168,13 @@ class RunDirectory:
         """Return where the dataset of a task lies."""
         return self.path / "data" / task.replace("/", "-")
 
+    def expect(self, cells: Mapping[str, tuple[str, str]]) -> None:
+        """Note the cells that are to be run, name to forecaster and task, for `status_of`."""
+        place = self.path / PLAN
+        known = _planned(self.path)
+        if any(name not in known for name in cells):
+            write_json(place, {"cells": known | {k: list(v) for k, v in cells.items()}})
+
     def has(self, cell: str) -> bool:
         """Say whether a cell is finished."""
         return self.place(cell).is_file()
@@ -234,6 +248,73 @@ class RunDirectory:
     def place(self, cell: str) -> Path:
         """Return the file that holds a cell's Record, or will."""
         return self.path / "records" / f"{cell}.parquet"
+
+
+@dataclass(frozen=True)
+class RunStatus:
+    """How far a run is, finished or not.
+
+    Attributes:
+        counts: forecaster to status to number of records.
+        to_do: forecaster to number of cells without a record.
+        making: tasks whose data are not finished.
+        since_last: seconds since the last record was written; None without any.
+
+    """
+
+    counts: Mapping[str, Mapping[str, int]]
+    to_do: Mapping[str, int]
+    making: tuple[str, ...]
+    since_last: float | None
+
+
+def status_of(directory: Path | str) -> RunStatus:
+    """Say how far a run is, from its directory alone; it may be going on.
+
+    Raises:
+        CorruptDataError: it is no directory of a run, or a record in it cannot be read.
+
+    """
+    directory = Path(directory)
+    planned = _planned(directory)
+    folder = directory / "records"
+    files = sorted(folder.glob("*.parquet")) if folder.is_dir() else []
+    if files or not planned:
+        counts: dict[str, Counter[str]] = {}
+        for record in read_records(directory):
+            counts.setdefault(record.forecaster, Counter())[record.status] += 1
+    else:
+        counts = {}
+    done = {file.stem for file in files}
+    to_do = Counter(forecaster for cell, (forecaster, _) in planned.items() if cell not in done)
+    newest = max((file.stat().st_mtime for file in files), default=None)
+    return RunStatus(
+        counts=counts,
+        to_do=to_do,
+        making=data_under_way(directory) if to_do else (),
+        since_last=None if newest is None else max(0.0, time.time() - newest),
+    )
+
+
+def data_under_way(directory: Path | str) -> tuple[str, ...]:
+    """Return the tasks of a run whose data are begun and not finished, the newest first."""
+    begun = []
+    for recipe in Path(directory).glob(f"data/*/{RECIPE}"):
+        with suppress(OSError):  # it may be gone meanwhile
+            if not (recipe.parent / MANIFEST).is_file():
+                begun.append((-recipe.stat().st_mtime, recipe.parent.name))
+    tasks = {task.replace("/", "-"): task for _, task in _planned(directory).values()}
+    return tuple(tasks.get(name, name) for _, name in sorted(begun))
+
+
+def _planned(directory: Path | str) -> dict[str, tuple[str, str]]:
+    place = Path(directory) / PLAN
+    if not place.is_file():
+        return {}
+    held = read_json(place).get("cells")
+    if not isinstance(held, dict):
+        raise CorruptDataError(f"{place} lists no cells; delete it, only `run status` needs it")
+    return {str(name): (str(cell[0]), str(cell[1])) for name, cell in held.items()}
 
 
 def read_records(path: Path | str) -> Records:

@@ -13,7 +13,7 @@ from chaosbench.leaderboard._columns import columns
 from chaosbench.leaderboard._pool import Pool
 from chaosbench.leaderboard.ranking import Standing, standings
 from chaosbench.leaderboard.terminal import render
-from chaosbench.tasks import published_for
+from chaosbench.tasks import Published, published_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from chaosbench.evaluation import Record
-    from chaosbench.tasks import Published
 
 __all__ = ["Leaderboard", "build"]
 

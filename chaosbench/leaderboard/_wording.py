@@ -18,6 +18,7 @@ class Wording:
     Attributes:
         head: short name for a column head.
         noun: its name within a sentence.
+        title: the same at the beginning of one; a label such as ``sMAPE`` stays as it is.
         unit: of the score; empty for a pure number.
         arrow: ``↑`` where higher is better, ``↓`` where lower is.
         digits: decimals; None for one or two, as a time of a few Lyapunov times has.
@@ -25,11 +26,13 @@ class Wording:
         pooled: how the windows become one number.
         failed: what a failed run gets.
         mean: the mean that breaks ties.
+        question: heading of the chart of intervals.
 
     """
 
     head: str
     noun: str
+    title: str
     unit: str
     arrow: str
     digits: int | None
@@ -37,10 +40,14 @@ class Wording:
     pooled: str
     failed: str
     mean: str
+    question: str
 
 
-def wording(metric: str) -> Wording:
-    """Return the words for a window score such as ``vpt@0.4`` or ``d_stsp``."""
+def wording(metric: str, *, trained: bool = True) -> Wording:
+    """Return the words for a window score such as ``vpt@0.4`` or ``d_stsp``.
+
+    Without training data, σ is that of the attractor.
+    """
     known = metrics[base(metric)]
     if not is_time(metric):
         better = "higher is better" if known.direction == "higher" else "lower is better"
@@ -49,6 +56,7 @@ def wording(metric: str) -> Wording:
         return Wording(
             head=known.label,
             noun=known.label,
+            title=known.label,
             unit=known.unit,
             arrow=known.arrow,
             digits=known.digits,
@@ -59,17 +67,20 @@ def wording(metric: str) -> Wording:
             ),
             failed=f"counts with {worst}, in every window",
             mean="mean over all windows",
+            question=f"{known.label}, and how surely",
         )
+    spread = "from the training data" if trained else "of the attractor"
     match = re.fullmatch(r"vpt@(\d+(?:\.\d+)?)", metric)
     return Wording(
         head="VPT",
         noun="valid prediction time",
+        title="Valid prediction time",
         unit="Lyapunov times",
         arrow="↑",
         digits=None,
         definition=(
             "A forecast is valid until its error, √mean((y − ŷ)² / σ²) over the variables with σ "
-            f"from the training data, first exceeds ε = {match[1] if match else '0.4'}. The time "
+            f"{spread}, first exceeds ε = {match[1] if match else '0.4'}. The time "
             "is given in Lyapunov times: in one, the system itself multiplies a small error by e."
         ),
         pooled=(
@@ -80,4 +91,5 @@ def wording(metric: str) -> Wording:
         ),
         failed="counts with the scores of climatology on the same task",
         mean="restricted mean, the area under the survival curve",
+        question="How far, and how surely: valid prediction time",
     )

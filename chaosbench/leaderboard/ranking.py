@@ -105,7 +105,7 @@ def rank(
     """Rank the forecasters of one exam.
 
     The result depends on what the records say, not on their order, and the numbers of one
-    forecaster do not depend on which others are present, save `rank`, `mean_rank`, `win_rate`
+    forecaster do not depend on which others are present, except `rank`, `mean_rank`, `win_rate`
     and `percent_of_ceiling`, which compare, and imputed cells, which need the climatology.
 
     A cell that failed without a forecast is imputed with the window scores that ``climatology``
@@ -160,7 +160,7 @@ def _merit(line: Standing, sign: int) -> tuple[float, float]:
 
 
 def _standing(pool: Pool, forecaster: str, bootstrap: int, seed: int) -> Standing:
-    """Compute everything about one forecaster that needs no other."""
+    """Compute what depends on one forecaster alone."""
     runs = [record for record in pool.records if record.forecaster == forecaster]
     windows = pool.windows(forecaster)
     score, bounded, mean, share = math.nan, False, math.nan, math.nan
@@ -237,10 +237,10 @@ def _interval(windows: Windows, replicates: int, seed: int) -> tuple[float, floa
 def group_medians(
     pool: Pool, forecaster: str, *, by: Literal["task", "system"] = "task"
 ) -> tuple[FloatArray, NDArray[np.bool_]]:
-    """Kaplan–Meier (of no time, plain) median of each ranked task or system; is it a lower bound?
+    """Return the median of each ranked task or system, and whether it is a lower bound.
 
-    In the order of `Pool.tasks`, or of the sorted names of its systems. NaN where a privileged
-    forecaster was not run.
+    A time has the median of Kaplan and Meier. The order is that of `Pool.tasks`, or of the sorted
+    names of its systems. NaN where a privileged forecaster was not run.
     """
     windows = pool.windows(forecaster)
     if by == "task":

@@ -22,6 +22,7 @@ from chaosbench.leaderboard._board import Leaderboard
 from chaosbench.leaderboard._columns import Column, columns
 from chaosbench.leaderboard._facts import commands, equations, provenance, settings
 from chaosbench.leaderboard._pool import Pool
+from chaosbench.leaderboard._published import with_published
 from chaosbench.leaderboard._wording import wording
 from chaosbench.leaderboard.page import write_page
 from chaosbench.leaderboard.ranking import Standing, group_medians, standings
@@ -203,6 +204,7 @@ def _remark(name: str, kept: dict[str, str]) -> str:
 def _section(track: _Track, kept: dict[str, str]) -> list[str]:
     lines, words = track.board.standings, wording(track.pool.metric)
     shown = [column for column in columns(lines, track.pool.metric) if column.key not in _LEFT_OUT]
+    shown = with_published(shown, lines, track.board.published)
     shown.sort(key=lambda column: column.key == "failures")  # the longest comes last
     if is_time(track.pool.metric):
         place = next(k for k, column in enumerate(shown) if column.key == "score")

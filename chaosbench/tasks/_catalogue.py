@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from importlib import resources
 
@@ -108,11 +108,24 @@ tasks: Registry[Task] = Registry("task", populate=_fill_tasks)
 suites: Registry[Suite] = Registry("suite", populate=_fill_suites)
 
 
-def select(names: str | Iterable[str]) -> list[Task]:
+def select(
+    names: str | Iterable[str],
+    *,
+    exclude: Iterable[str] = (),
+    tags: Iterable[str] = (),
+    limit: int | None = None,
+) -> list[Task]:
     """Return the tasks behind task ids and suite ids, each once, in the order given.
 
+    Args:
+        names: ids of tasks and suites.
+        exclude: tasks, suites, tracks and systems to leave out.
+        tags: tags that the system of a task must have, all of them.
+        limit: how many tasks at most; the first ones.
+
     Raises:
-        UnknownNameError: a name that is neither, with a suggestion.
+        UnknownNameError: a name that is none of these, with a suggestion.
+        InputError: no task is left.
 
     """
     found: dict[str, Task] = {}
@@ -123,7 +136,37 @@ def select(names: str | Iterable[str]) -> list[Task]:
             found[tasks.resolve(name)] = tasks[name]
         else:
             raise UnknownNameError("task or suite", name, [*tasks, *suites, *short_names()])
-    return list(found.values())
+    wanted = frozenset(tags)
+    known = {tag for name in systems for tag in systems[name].tags} if wanted else set()
+    for tag in sorted(wanted - known):
+        raise UnknownNameError("tag", tag, known)
+    left_out = [_matcher(name) for name in exclude]
+    chosen = [
+        task
+        for task in found.values()
+        if wanted <= systems[task.system].tags and not any(out(task) for out in left_out)
+    ]
+    if found and not chosen:
+        raise InputError(
+            f"none of the {len(found):,} tasks is left; ask for fewer tags or exclude less"
+        )
+    return chosen[:limit]
+
+
+def _matcher(name: str) -> Callable[[Task], bool]:
+    """Return whether a task is one of those that a name to exclude means."""
+    tracks = {task.partition("/")[0] for task in tasks}
+    if name in tasks:
+        return lambda task: task.id == tasks.resolve(name)
+    if name in systems:
+        return lambda task: task.system == systems.resolve(name)
+    if name in tracks:  # a suite of the same name has the ranked systems only
+        return lambda task: task.track == name
+    if name in suites:
+        return lambda task: task.id in suites[name].tasks
+    raise UnknownNameError(
+        "task, suite, track or system", name, [*tasks, *suites, *short_names(), *systems, *tracks]
+    )
 
 
 def get(task: str | Task) -> Task:

@@ -28,7 +28,7 @@ class Task:
             failure gets.
         asks: ``forecast``, where the forecast is compared with what happened, instant by instant;
             ``climate``, where its statistics are compared with those of the truth; ``equation``,
-            where the right-hand side is asked for at held-out states (the next state, of a map).
+            where the right-hand side is asked for at held-out states (for a map, the next state).
         thresholds: of the valid prediction time; the first is the ranked one.
         horizons: Lyapunov times at which pointwise errors are reported.
         observed: variables that are seen, forecast and scored; None for all.
