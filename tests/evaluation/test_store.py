@@ -140,6 +140,6 @@ def test_records_of_a_run_are_read_when_they_are_looked_at(tmp_path):
     assert (len(lazy), lazy[1].seed, lazy[-1].seed) == (2, 7, 7)
     assert lazy[:1] == Records([RECORD])
     assert lazy != Records([RECORD])
-    home.remove("1")
+    home.place("1").unlink()
     with pytest.raises(CorruptDataError, match=r"1\.parquet"):
         list(lazy)

@@ -87,7 +87,7 @@ def _serve(
     """
     try:
         for path in job["plugins"]:
-            load_plugin(Path(path))
+            load_plugin(Path(path), lasting=True)
         chosen = forecasters[job["forecaster"]]
         for library in getattr(chosen, "libraries", ()):  # imports are not part of the fit
             importlib.import_module(library)
