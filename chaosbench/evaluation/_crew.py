@@ -164,6 +164,7 @@ def _record(
         window_scores=windows,
         **outcome.costs,
         equations=outcome.equations,
+        traceback=outcome.traceback,
         provenance={
             "dataset": stored.hash,
             "fingerprint": systems[cell.task.system].fingerprint,

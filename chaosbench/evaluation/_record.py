@@ -38,6 +38,8 @@ class Record:
             worked, above what it was when its libraries were imported and its data had come.
         equations: what the forecaster says that it found, a line an equation, in the units of the
             data; empty where it has none to show. Its own words: text of an unknown author.
+        traceback: the last lines of where the forecaster was when it crashed; text of an unknown
+            author.
         provenance: what it takes to run the cell again: versions, dataset hash, fingerprint; and
             how the process was confined.
 
@@ -59,4 +61,5 @@ class Record:
     cpu_seconds: float = float("nan")
     peak_memory_mib: float = float("nan")
     equations: tuple[str, ...] = ()
+    traceback: tuple[str, ...] = ()
     provenance: Mapping[str, Any] = field(default_factory=dict)

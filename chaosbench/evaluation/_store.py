@@ -81,6 +81,7 @@ class Records(Sequence[Record]):
                 f.name: getattr(record, f.name)
                 for f in fields(record)
                 if f.name not in ("scores", "window_scores", "config", "equations", "provenance")
+                and f.name != "traceback"
             }
             rows.append(row | dict(record.scores))
         return pd.DataFrame(rows)
@@ -319,13 +320,18 @@ def _schema() -> Any:
         ("seed", pa.int64()), ("exam_seed", pa.int64()), ("status", text), ("message", text),
         ("privileged", pa.bool_()), ("scores", pa.map_(text, real)),
         ("window_scores", pa.map_(text, pa.list_(real))), *((name, real) for name in _COSTS),
-        ("equations", pa.list_(text)), ("provenance", text),
+        ("equations", pa.list_(text)), ("traceback", pa.list_(text)), ("provenance", text),
     ])  # fmt: skip
 
 
-def _older_schema() -> Any:
-    """Return the columns of records from before forecasters could show equations."""
-    return _schema().remove(_schema().get_field_index("equations"))
+def _is_schema(schema: Any) -> bool:
+    """Say whether these are the columns of records, of this version or of an older one."""
+    known = _schema()
+    for name in (None, "traceback", "equations"):  # an older version lacks them
+        known = known if name is None else known.remove(known.get_field_index(name))
+        if schema == known:
+            return True
+    return False
 
 
 def write_file(path: Path, records: Iterable[Record]) -> None:
@@ -358,7 +364,7 @@ def read_file(path: Path) -> Iterator[Record]:
             f"{path} cannot be read as Parquet ({type(error).__name__}); "
             "delete it and run again, only its cell is lost"
         ) from error
-    if table.schema not in (_schema(), _older_schema()):
+    if not _is_schema(table.schema):
         raise CorruptDataError(f"{path} holds no chaosbench records")
     for row in table.to_pylist():
         if row["status"] not in STATUSES:
@@ -366,6 +372,7 @@ def read_file(path: Path) -> Iterator[Record]:
         for name in ("config", "provenance"):
             row[name] = json.loads(row[name])
         row["scores"] = dict(row["scores"])
-        row["equations"] = tuple(row.get("equations", ()))
+        for name in ("equations", "traceback"):
+            row[name] = tuple(row.get(name, ()))
         row["window_scores"] = {k: tuple(v) for k, v in row["window_scores"]}
         yield Record(**row)
