@@ -13,7 +13,6 @@ import sys
 import tempfile
 import threading
 import time
-from collections import deque
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -41,7 +40,7 @@ PIPE_HOLDS = 2**20
 """Bytes, more than a pipe holds: what comes later was said by others than the dead process."""
 
 WORDS_AT_MOST = 20_000
-"""Characters that are kept of each of the last pieces of the error stream."""
+"""Bytes of the error stream that are kept."""
 
 FATAL = "Fatal Python error: "
 """By which the interpreter begins to show where it was when a signal killed it."""
@@ -65,7 +64,7 @@ class WorkerProcess:
         self.budget = budget
         self._process: subprocess.Popen[bytes] | None = None
         self._folder: tempfile.TemporaryDirectory[str] | None = None
-        self._last_words: deque[str] = deque(maxlen=4)
+        self._last_words = bytearray()
         self._silenced = threading.Event()
         self._lock = threading.Lock()
         self._retired = False
@@ -230,7 +229,7 @@ class WorkerProcess:
             process.wait(timeout=1.0)
         code = process.poll()
         self.close()  # and hear its last words out
-        said, _, stack = "".join(self._last_words).partition(FATAL)
+        said, _, stack = self._last_words.decode(errors="replace").partition(FATAL)
         words = printable(said.strip()[-300:])
         lines = last_lines(_frames(stack))
         if code == -signal.SIGKILL:
@@ -281,8 +280,8 @@ def _frames(stack: str) -> list[str]:
     return [line for line in frames[::-1] if inside not in line and '"<frozen' not in line]
 
 
-def _listen(stream: Any, words: deque[str], silenced: threading.Event) -> None:
-    """Drain the error stream, keeping only its end, in pieces of bounded size.
+def _listen(stream: Any, words: bytearray, silenced: threading.Event) -> None:
+    """Drain the error stream, keeping only its end.
 
     Once the process is dead, all that it said is in the pipe. What is there then is read, but the
     end of the stream is not waited for, because others may hold it.
@@ -304,4 +303,5 @@ def _listen(stream: Any, words: deque[str], silenced: threading.Event) -> None:
         if not chunk:
             return
         after += len(chunk) if dead else 0
-        words.append(chunk.decode(errors="replace")[-WORDS_AT_MOST:])
+        words += chunk
+        del words[:-WORDS_AT_MOST]
