@@ -31,7 +31,8 @@ class Record:
             time). Empty when there was no forecast to score.
         window_scores: metric name to one number a window, ``(n,)``: ``vpt@0.4`` in Lyapunov times
             and ``censored@0.4`` (1 where the forecast outlived the horizon or the certified
-            truth), likewise 0.3, 0.5.
+            truth), likewise 0.3, 0.5; ``vpt_smape`` with ``censored`` on the tracks that ask for
+            it.
         fit_seconds, predict_seconds: wall time inside the forecaster's process.
         cpu_seconds: processor time of fit and predict together.
         peak_memory_mib: how far the resident size of the forecaster's process rose while it
