@@ -39,8 +39,8 @@ def score(
     window, are only given where there are samples.
 
     D_stsp, D_H and the long-time scores of CTF compare attractors and spectra, which the truth
-    still has when it is no longer the solution through its start: D_stsp of the pooled states of all windows, D_H as the mean over
-    windows.
+    still has when it is no longer the solution through its start: D_stsp of the pooled states of
+    all windows, D_H as the mean over windows.
     """
     # sums over axes depend in their last bit on how an array lies in memory
     forecast = np.ascontiguousarray(forecast)
