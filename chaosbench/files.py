@@ -14,7 +14,7 @@ from typing import Any
 
 from chaosbench.errors import CorruptDataError, RecipeMismatchError
 
-__all__ = ["claim", "read_json", "sha256", "whole", "write_json", "write_text"]
+__all__ = ["claim", "file_name", "read_json", "sha256", "whole", "write_json", "write_text"]
 
 
 @contextmanager
@@ -122,6 +122,14 @@ def claim(
             "(nothing was changed)"
         )
     write_json(place, content)
+
+
+def file_name(text: str) -> str:
+    """Return a text as part of a file's name; one that is not safe in a path becomes a hash."""
+    name = text.replace("/", "-").replace(" ", "-")
+    if re.fullmatch(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,99}", name):
+        return name
+    return hashlib.sha256(text.encode(errors="replace")).hexdigest()[:16]
 
 
 def _words(content: Mapping[str, Any], keys: Sequence[str]) -> str:

@@ -278,6 +278,8 @@ def test_a_run_ranks_and_a_failed_run_exits_with_1(tmp_path):
     bad = chaosbench(*args, "-f", "raises", "--plugin", FAULTY)
     assert bad.returncode == 1
     assert "raises on forecast/henon-v1: crashed. ZeroDivisionError" in bad.stderr
+    assert 'faulty.py", line ' in bad.stderr
+    assert '  raise ZeroDivisionError("as it happens")\n' in bad.stderr
     assert "Traceback" not in bad.stderr
     rows = printed_json("leaderboard", "show", out)
     assert {"forecaster", "rank", "score", "ci_low", "ci_high", "failures"} <= rows[0].keys()

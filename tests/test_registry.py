@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from importlib.metadata import EntryPoint
 
 import pytest
@@ -94,9 +95,75 @@ class TestEntryPoints:
             available = registry.available()
         assert list(available) == ["path"]
 
-    def test_what_is_registered_outright_wins(self, registry):
-        registry.add("path", "mine")
-        assert registry["path"] == "mine"
+    @pytest.mark.parametrize("loaded", [False, True])
+    def test_what_is_installed_keeps_its_name(self, registry, loaded):
+        from pathlib import Path
+
+        if loaded:
+            assert registry["path"] is Path
+        with pytest.raises(InputError, match="'path' already"):
+            registry.add("path", "mine")
+        with pytest.raises(InputError, match="'broken' already belongs to no_such_module"):
+            registry.add("mine", "mine", aliases=("broken",))
+        assert registry["path"] is Path
+        registry.add("path", Path)  # the same thing again
+        assert "mine" not in registry
+
+
+class TestNames:
+    """Of entry points and of what is added: one owner, whatever is installed in which order."""
+
+    OURS = EntryPoint("esn", "chaosbench.errors:InputError", "group")
+    TAKES_OURS = EntryPoint("esn", "pathlib:Path", "group")
+    ONE, OTHER = (EntryPoint("mine", f"pathlib:{name}", "group") for name in ("Path", "PurePath"))
+    ESCAPES = EntryPoint("../../escape", "pathlib:Path", "group")
+    CEILING = EntryPoint("perfect-model", "pathlib:Path", "group")
+
+    def registry(self, monkeypatch, *points):
+        monkeypatch.setattr(module, "entry_points", lambda group: points)
+        return Registry(
+            "thing", group="group", named=re.compile(r"[\w-]{1,64}"), reserved=["perfect model"]
+        )
+
+    @pytest.mark.parametrize("points", [(OURS, TAKES_OURS), (TAKES_OURS, OURS)])
+    def test_a_plugin_cannot_take_a_name_of_ours(self, monkeypatch, points):
+        registry = self.registry(monkeypatch, *points)
+        with pytest.warns(PluginWarning, match="pathlib:Path is left out: .* 'esn' belongs to"):
+            assert registry["esn"] is InputError
+
+    def test_two_plugins_of_one_name_have_none(self, monkeypatch):
+        registry = self.registry(monkeypatch, self.ONE, self.OTHER, self.OURS)
+        with pytest.warns(PluginWarning, match="two installed packages"):
+            assert list(registry) == ["esn"]
+        with pytest.raises(InputError, match=r"pathlib:Path and for pathlib:PurePath; uninstall"):
+            registry["mine"]
+        with pytest.raises(InputError, match="two installed packages"):
+            registry.add("mine", 3)
+
+    @pytest.mark.parametrize("point", [ESCAPES, CEILING])
+    def test_a_name_that_is_none_is_left_out(self, monkeypatch, point):
+        registry = self.registry(monkeypatch, point, self.OURS)
+        with pytest.warns(PluginWarning, match="left out"):
+            assert list(registry) == ["esn"]
+
+    @pytest.mark.parametrize(
+        "name", ["", "a/b", "../../escape", "a\0b", "a\n", "x" * 65, "é ", "Perfect_Model", "a b"]
+    )
+    def test_a_wrong_name_is_one_sentence(self, monkeypatch, name):
+        registry = self.registry(monkeypatch, self.OURS)
+        with pytest.raises(InputError, match=r"cannot be the name|is reserved") as caught:
+            registry.add(name, 3)
+        assert "\n" not in str(caught.value)
+        assert list(registry) == ["esn"]
+
+    def test_a_class_is_known_under_the_name_that_its_package_exports(self, monkeypatch):
+        point = EntryPoint(
+            "mine", "collections.abc:Mapping", "group"
+        )  # defined in _collections_abc
+        registry = self.registry(monkeypatch, point)
+        from collections.abc import Mapping
+
+        assert registry.name_of(Mapping) == "mine"
 
 
 def test_a_package_can_be_its_registry():

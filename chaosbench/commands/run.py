@@ -275,8 +275,8 @@ def _report_failures(records: Any) -> None:
     for record in failed:
         print(  # noqa: T201
             f"failed: {record.forecaster} on {record.task}: {record.status}. {record.message}",
-            file=sys.stderr,
-        )
+            *record.traceback, sep="\n  ", file=sys.stderr,
+        )  # fmt: skip
     if failed:
         raise typer.Exit(1)
 

@@ -20,6 +20,7 @@ from chaosbench.evaluation._spec import spec_of
 from chaosbench.evaluation.exam import LABEL, Exam, cache_directory, load_exam
 from chaosbench.forecasters import Audit
 from chaosbench.isolation.outcome import Budget, Outcome
+from chaosbench.isolation.plugins import refuse_while_importing
 from chaosbench.isolation.process import WorkerProcess
 from chaosbench.systems import System
 from chaosbench.systems import registry as systems
@@ -177,6 +178,7 @@ def analyse(
         ChaosbenchError: the forecaster crashed or ran out of time or memory.
 
     """
+    refuse_while_importing("analyse")
     if forecaster == LABEL:
         raise InputError(
             f"the {LABEL} is the system itself; see `chaosbench systems show` for its invariants"

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from chaosbench.evaluation._spec import ForecasterSpec
 from chaosbench.evaluation.exam import LABEL
+from chaosbench.files import file_name
 from chaosbench.provenance import digest
 from chaosbench.tasks import Task
 
@@ -44,7 +45,11 @@ class Cell:
             "seed": self.seed,
             "tune": self.tune,
         }
-        return (
-            f"{self.task.id.replace('/', '-')}--{self.spec.name.replace(' ', '-')}"
-            f"--{digest(decides, 12)}"
-        )
+        if self.spec.code.hash and not self.spec.plugins:
+            decides["code"] = self.spec.code.hash
+        return f"{self.stem}{digest(decides, 12)}"
+
+    @property
+    def stem(self) -> str:
+        """What the id begins with: all cells of this task and forecaster share it."""
+        return f"{file_name(self.task.id)}--{file_name(self.spec.name)}--"

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import threading
+import warnings
 from dataclasses import asdict
 
 import numpy as np
 
 from chaosbench.datasets import StoredDataset, generate
+from chaosbench.errors import InputError
 from chaosbench.evaluation._cell import Cell
+from chaosbench.evaluation._code import code_of
 from chaosbench.evaluation._record import Record
 from chaosbench.evaluation._request import Server, ask
-from chaosbench.evaluation._store import Answer, RunDirectory
+from chaosbench.evaluation._store import Answer, RunDirectory, SupersededWarning
 from chaosbench.evaluation.exam import Exam, cache_directory, load_exam, perfect_forecast
 from chaosbench.evaluation.scoring import score
 from chaosbench.isolation.cluster import Cluster, RemoteProcess
@@ -24,7 +27,9 @@ from chaosbench.systems.monomials import arrays_of, monomials_of
 from chaosbench.tasks import Task
 from chaosbench.trajectories import FloatArray, Trajectories
 
-__all__ = ["Crew"]
+__all__ = ["Crew", "supersede"]
+
+LIBRARIES = ("darts", "reservoirpy", "pysindy", "scikit-learn")
 
 
 class Stopped(Exception):
@@ -67,15 +72,18 @@ class Crew:
         with lock:  # two cells of one task must not make its dataset at the same time
             stored = self._dataset(cell.task)
         exam = load_exam(stored, cell.task)
+        check_code(cell)
         if cell.privileged:
             outcome = ceiling(cell.task, exam)
         else:
             outcome = ask(self._worker(), cell, exam, self.budget.seconds)
         if self._stopping.is_set():
             raise Stopped
+        check_code(cell)
         record, answer = _record(cell, exam, outcome, stored, self.budget)
         if self.home is not None:
             self.home.put(cell.id, record, answer)
+            supersede(self.home, cell, record)
         return record
 
     def _worker(self) -> Server:
@@ -100,6 +108,32 @@ class Crew:
             place = cached if self.home is None else self.home.data(task.id)
             self._verified[known] = generate(task.dataset, place)
         return self._verified[known]
+
+
+def check_code(cell: Cell) -> None:
+    """Refuse to go on with a forecaster whose code was changed since the run began.
+
+    Raises:
+        InputError: it was; its score would be that of neither.
+
+    """
+    if cell.spec.code.hash and code_of(cell.spec.name).hash != cell.spec.code.hash:
+        raise InputError(
+            f"{cell.spec.code.package} was changed while {cell.label} was running; run the same "
+            "command again (finished records stay)"
+        )
+
+
+def supersede(home: RunDirectory, cell: Cell, record: Record) -> None:
+    """Set aside the Records of the same cell that other code made."""
+    for other in home.others(cell.id, cell.stem, record):
+        place = home.set_aside(other)
+        warnings.warn(
+            f"the record of {cell.label} on {cell.task.id} that was here is of other code; the new "
+            f"one counts, and the old one is kept as {place}",
+            SupersededWarning,
+            stacklevel=2,
+        )
 
 
 def _record(
@@ -130,6 +164,7 @@ def _record(
         window_scores=windows,
         **outcome.costs,
         equations=outcome.equations,
+        traceback=outcome.traceback,
         provenance={
             "dataset": stored.hash,
             "fingerprint": systems[cell.task.system].fingerprint,
@@ -140,9 +175,12 @@ def _record(
             if exam.certified_steps is None
             else [float(v) for v in exam.certified_steps * exam.clock],
             "budget": asdict(budget),
-            "tuned": {"asked": cell.tune, "tried": outcome.tried} if cell.tune else None,
+            "tuned": {"asked": cell.tune, "tried": outcome.tried, "from": dict(cell.spec.config)}
+            if cell.tune
+            else None,
             "plugins": dict(cell.spec.plugins),
-            "versions": versions("darts", "reservoirpy", "pysindy", "scikit-learn"),
+            "code": cell.spec.code.to_dict(),
+            "versions": versions(*LIBRARIES, *cell.spec.code.libraries),
             "environment": environment(),
             "confinement": confinement(),
         },

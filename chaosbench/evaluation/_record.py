@@ -31,13 +31,16 @@ class Record:
             time). Empty when there was no forecast to score.
         window_scores: metric name to one number a window, ``(n,)``: ``vpt@0.4`` in Lyapunov times
             and ``censored@0.4`` (1 where the forecast outlived the horizon or the certified
-            truth), likewise 0.3, 0.5.
+            truth), likewise 0.3, 0.5; ``vpt_smape`` with ``censored`` on the tracks that ask for
+            it.
         fit_seconds, predict_seconds: wall time inside the forecaster's process.
         cpu_seconds: processor time of fit and predict together.
         peak_memory_mib: how far the resident size of the forecaster's process rose while it
             worked, above what it was when its libraries were imported and its data had come.
         equations: what the forecaster says that it found, a line an equation, in the units of the
             data; empty where it has none to show. Its own words: text of an unknown author.
+        traceback: the last lines of where the forecaster was when it crashed; text of an unknown
+            author.
         provenance: what it takes to run the cell again: versions, dataset hash, fingerprint; and
             how the process was confined.
 
@@ -59,4 +62,5 @@ class Record:
     cpu_seconds: float = float("nan")
     peak_memory_mib: float = float("nan")
     equations: tuple[str, ...] = ()
+    traceback: tuple[str, ...] = ()
     provenance: Mapping[str, Any] = field(default_factory=dict)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor, as_completed, wait
 from pathlib import Path
 
 from chaosbench.errors import InputError, ParameterError
 from chaosbench.evaluation._cell import BASELINES, CEILING, Cell
-from chaosbench.evaluation._crew import Crew
+from chaosbench.evaluation._crew import Crew, supersede
 from chaosbench.evaluation._order import longest_first
 from chaosbench.evaluation._record import Record
 from chaosbench.evaluation._spec import ForecasterSpec, spec_of
@@ -17,6 +17,7 @@ from chaosbench.evaluation.exam import LABEL
 from chaosbench.forecasters import registry as forecasters
 from chaosbench.isolation.cluster import Cluster
 from chaosbench.isolation.outcome import Budget
+from chaosbench.isolation.plugins import refuse_while_importing
 from chaosbench.tasks import Task, get
 from chaosbench.tasks import registry as tasks
 
@@ -57,6 +58,7 @@ def evaluate(
         InputError: an unknown name, a wrong setting, or a directory that holds something else.
 
     """
+    refuse_while_importing("evaluate")
     found = get(task)
     if exam_seed is not None:
         found = found.with_seed(exam_seed)
@@ -115,8 +117,12 @@ def run(
     progress: Progress | None = None,
     executor: Executor | None = None,
     cluster: Cluster | None = None,
+    again: Collection[str] = (),
 ) -> Records:
     """Run cells, the longest first, resuming where an earlier run in the same directory stopped.
+
+    A record of a cell whose forecaster's code has changed since is kept in the directory's folder
+    ``superseded``; if the code is changed back, it counts again.
 
     Args:
         cells: what to run; see `plan`. All must belong to one exam seed.
@@ -127,12 +133,16 @@ def run(
         executor: runs the cells instead of `workers` threads.
         cluster: runs the forecasters' processes instead of this machine, as many at a time as it
             can; see `connect`.
+        again: ids of cells to run although they are finished; each record is replaced when the new
+            one is there.
 
     Raises:
+        InputError: the code of a forecaster was changed during the run.
         RecipeMismatchError: the directory holds another exam.
         KeyboardInterrupt: passed on after the processes are ended; finished records stay.
 
     """
+    refuse_while_importing("run")
     if not cells:
         raise InputError("there is nothing to run: give at least one task and one forecaster")
     exam_seeds = {cell.task.dataset.seed for cell in cells}
@@ -142,7 +152,7 @@ def run(
     if home is not None:
         home.expect({cell.id: (cell.label, cell.task.id) for cell in cells})
     budget = budget or Budget()
-    finished = {cell.id for cell in cells if home is not None and home.has(cell.id)}
+    finished = set() if home is None else _finished(home, cells) - set(again)
     # what has a file is not kept in memory too
     done: dict[str, Record | Path] = {id_: home.place(id_) for id_ in finished if home is not None}
     todo = longest_first(
@@ -174,6 +184,18 @@ def run(
     return Records(done[cell.id] for cell in cells)
 
 
+def _finished(home: RunDirectory, cells: Sequence[Cell]) -> set[str]:
+    """Return the ids of the cells that have a record, those set aside put back."""
+    found = set()
+    for cell in cells:
+        restored = not home.has(cell.id) and home.restore(cell.id)
+        if restored or home.has(cell.id):
+            found.add(cell.id)
+        if restored:
+            supersede(home, cell, home.get(cell.id))
+    return found
+
+
 def retry(
     directory: Path | str,
     *,
@@ -199,19 +221,24 @@ def retry(
     if not chosen:
         raise InputError(f"{directory} holds no record of status {' or '.join(sorted(wanted))}")
     cells = [_cell_of(record) for record in chosen]
-    home = RunDirectory(directory, exam_seed=chosen[0].exam_seed)
-    for cell in cells:
-        home.remove(cell.id)
-    return run(cells, directory=directory, budget=budget, workers=workers, progress=progress)
+    return run(
+        cells, directory=directory, budget=budget, workers=workers, progress=progress,
+        again={cell.id for cell in cells},
+    )  # fmt: skip
 
 
 def _cell_of(record: Record) -> Cell:
     """Rebuild the cell behind a record from what it says of itself."""
     label, _, tuned = record.forecaster.partition(" (tuned ")
+    name = label.partition(":")[0]
     plugins = list(record.provenance.get("plugins", {}))
+    asked = (record.provenance.get("tuned") or {}).get("from") if tuned else record.config
     return Cell(
         tasks[record.task].with_seed(record.exam_seed),
-        spec_of(label, plugins=plugins),
+        # a record from before tuning kept what it began with has only the label
+        spec_of(label, plugins=plugins)
+        if asked is None
+        else spec_of(name, plugins=plugins, config=asked),
         record.seed,
         tune=int(tuned.rstrip(")")) if tuned else 0,
     )

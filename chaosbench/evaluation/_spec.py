@@ -6,18 +6,21 @@ import ast
 import dataclasses
 import importlib.util
 import math
+import re
 import sys
 import types
 import typing
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from chaosbench.errors import InputError, ParameterError, suggestion
+from chaosbench.evaluation._code import Code, code_of
+from chaosbench.evaluation._typed import written_cells
 from chaosbench.forecasters import registry as forecasters
-from chaosbench.isolation.plugins import load_plugin, plugin_digest
-from chaosbench.provenance import canonical_json
+from chaosbench.isolation.plugins import adopt, load_plugin, plugin_of
+from chaosbench.provenance import canonical_json, versions
 
 __all__ = ["ForecasterSpec", "missing_library", "spec_of"]
 
@@ -31,6 +34,7 @@ class ForecasterSpec:
         config: every setting, defaults included.
         label: the name and the settings that differ from the defaults.
         plugins: files to load first, with the hash of their source.
+        code: which code it is.
 
     """
 
@@ -38,15 +42,23 @@ class ForecasterSpec:
     config: Mapping[str, Any]
     label: str
     plugins: tuple[tuple[str, str], ...] = ()
+    code: Code = field(default_factory=lambda: Code("chaosbench", versions()["chaosbench"]))
 
 
-def spec_of(forecaster: object, *, plugins: Sequence[Path | str] = ()) -> ForecasterSpec:
+def spec_of(
+    forecaster: object,
+    *,
+    plugins: Sequence[Path | str] = (),
+    config: Mapping[str, Any] | None = None,
+) -> ForecasterSpec:
     """Return the spec of a text, a registered class or an instance.
 
     Args:
         forecaster: ``name`` or ``name:setting=value,…``; or a forecaster itself, whose class must
-            be registered or defined in a file, because another process has to build it.
+            be registered, or defined in a file or a notebook's cell, because another process has to
+            build it.
         plugins: Python files that define forecasters.
+        config: settings for a name, as a Record keeps them, instead of text.
 
     Raises:
         UnknownNameError: no such forecaster, with a suggestion.
@@ -55,27 +67,34 @@ def spec_of(forecaster: object, *, plugins: Sequence[Path | str] = ()) -> Foreca
             that is not installed.
 
     """
-    loaded = {Path(p).resolve(): load_plugin(Path(p).resolve()) for p in plugins}
+    for path in plugins:
+        load_plugin(Path(path).resolve())
     if isinstance(forecaster, str):
         name, _, text = forecaster.partition(":")
-        chosen = forecasters[name.strip()]
-        settings = _parse(name, text) if text else {}
         name = forecasters.resolve(name.strip())
+        settings = _parse(name, text) if text else {}
     else:
-        name, extra = _registered_name(forecaster)
-        loaded |= extra
-        chosen = forecasters[name]
+        name = _registered_name(forecaster)
         settings = {} if isinstance(forecaster, type) else _settings(forecaster)
+    chosen = forecasters[name]
+    by_hand = plugin_of(name) is None and forecasters.entry_point(name) is None
+    if by_hand and adopt(chosen, _file_of(chosen)) != name:
+        raise InputError(
+            f"another process would not find {chosen.__qualname__} under the name {name!r}; "
+            f"give the class an attribute name = {name!r}"
+        )
+    if config is not None:
+        settings = _thawed(chosen, config)
     config = _checked(name, chosen, settings)
     missing = missing_library(chosen)
     if missing:
         raise InputError(f"the forecaster {name!r} needs {missing}")
     defaults = _defaults(chosen)
     changed = [f"{k}={_show(v)}" for k, v in config.items() if defaults.get(k, ...) != v]
-    used = tuple(
-        (str(path), plugin_digest(path)) for path, names in loaded.items() if name in names
-    )
-    return ForecasterSpec(name, config, f"{name}:{','.join(changed)}" if changed else name, used)
+    label = f"{name}:{','.join(changed)}" if changed else name
+    code, file = code_of(name), plugin_of(name)
+    used = () if file is None else ((str(file), code.hash),)
+    return ForecasterSpec(name, config, label, used, code)
 
 
 def missing_library(chosen: Any) -> str:
@@ -90,7 +109,39 @@ def missing_library(chosen: Any) -> str:
 
 
 def _show(value: Any) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    """Write a setting so that it reads back as itself: two settings never look the same."""
+    if isinstance(value, float):
+        short = f"{value:g}"
+        return short if float(short) == value else repr(float(value))
+    if isinstance(value, str) and _WORD.fullmatch(value) and value not in _CONSTANTS:
+        return str(value)
+    return repr(value) if isinstance(value, str) else str(value)
+
+
+_WORD = re.compile(r"[^\W\d]\w*")
+_CONSTANTS = ("True", "False", "None")
+
+
+def _thawed(chosen: Any, config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return settings from JSON, where tuples are lists."""
+    hints, defaults = _hints(chosen), _defaults(chosen)
+    return {
+        key: _tuples(value)
+        if isinstance(defaults.get(key), tuple) or not _fits(value, hints.get(key, Any))
+        else value
+        for key, value in config.items()
+    }
+
+
+def _tuples(value: Any) -> Any:
+    return tuple(map(_tuples, value)) if isinstance(value, list) else value
+
+
+def _hints(chosen: Any) -> dict[str, Any]:
+    try:
+        return typing.get_type_hints(chosen)
+    except NameError:
+        return {}
 
 
 def _settings(instance: object) -> dict[str, Any]:
@@ -111,7 +162,8 @@ def _defaults(chosen: Any) -> dict[str, Any]:
     return found
 
 
-def _registered_name(forecaster: object) -> tuple[str, dict[Path, tuple[str, ...]]]:
+def _registered_name(forecaster: object) -> str:
+    """Return the name of a forecaster, registering it with the file that defines it."""
     chosen = forecaster if isinstance(forecaster, type) else type(forecaster)
     if not dataclasses.is_dataclass(chosen):
         raise InputError(
@@ -120,42 +172,76 @@ def _registered_name(forecaster: object) -> tuple[str, dict[Path, tuple[str, ...
         )
     known = forecasters.name_of(chosen)
     if known is not None:
-        return known, {}
+        return known
+    if chosen.__module__ == "__main__":
+        return adopt(chosen, _file_of(chosen))
+    path = _file_of(chosen)
+    for name in load_plugin(path):
+        if forecasters[name].__qualname__ == chosen.__qualname__:
+            return name
+    raise InputError(f"{path} does not define {chosen.__qualname__} at its top level")
+
+
+def _file_of(chosen: type) -> Path:
+    """Return the file that defines a class: its module's, or one made of a notebook's cells."""
+    if "." in chosen.__qualname__:
+        raise InputError(
+            f"{chosen.__qualname__} is not defined at the top level of its file, where another "
+            "process would find it"
+        )
     module = sys.modules.get(chosen.__module__)
     source = getattr(module, "__file__", None)
-    if source is None:
-        raise InputError(
-            f"{chosen.__qualname__} is defined interactively and no other process can import it; "
-            "put it into a file and pass plugins=[that file]"
-        )
-    path = Path(source).resolve()
-    names = load_plugin(path)
-    for name in names:
-        if forecasters[name].__qualname__ == chosen.__qualname__:
-            return name, {path: names}
-    raise InputError(f"{path} does not define {chosen.__qualname__} at its top level")
+    if source is None or hasattr(module, "In"):
+        return written_cells(chosen)
+    return Path(source).resolve()
 
 
 def _parse(name: str, text: str) -> dict[str, Any]:
     """Parse ``a=1,b=(1,2)`` with Python's literals; a bare word is a string."""
-    try:
-        call = ast.parse(f"f({text})", mode="eval").body
-        assert isinstance(call, ast.Call)
-        if call.args:
-            raise SyntaxError
-        found = {}
-        for keyword in call.keywords:
-            if keyword.arg is None:
-                raise SyntaxError
-            value = keyword.value
-            found[keyword.arg] = (
-                value.id if isinstance(value, ast.Name) else ast.literal_eval(value)
+    found: dict[str, Any] = {}
+    for part in _parts(text):
+        key, equals, written = (piece.strip() for piece in part.partition("="))
+        if not (equals and key.isidentifier() and written):
+            raise ParameterError(
+                f"the settings {text!r} of {name!r} cannot be read; "
+                "write them as name=value,name=value"
             )
-    except (SyntaxError, ValueError, AssertionError) as error:
-        raise ParameterError(
-            f"the settings {text!r} of {name!r} cannot be read; write them as name=value,name=value"
-        ) from error
+        if key in found:
+            raise ParameterError(f"the setting {key!r} of {name!r} is given twice")
+        if _WORD.fullmatch(written) and written not in _CONSTANTS:
+            found[key] = written  # also if it is one of Python's own words, such as raise
+            continue
+        try:
+            found[key] = ast.literal_eval(written)
+        except (SyntaxError, ValueError, TypeError, MemoryError, RecursionError) as error:
+            raise ParameterError(
+                f"the value {written!r} of the setting {key!r} of {name!r} cannot be read; write "
+                "settings as name=value,name=value, a value as in Python or as a word"
+            ) from error
     return found
+
+
+def _parts(text: str) -> Iterator[str]:
+    """Split settings at the commas that are not inside brackets or quotes."""
+    begin = depth = k = 0
+    quote = ""
+    while k < len(text):
+        c = text[k]
+        if quote:
+            k += c == "\\"  # what follows a backslash ends no text
+            quote = "" if c == quote else quote
+        elif c in "'\"":
+            quote = c
+        elif c in "([{":
+            depth += 1
+        elif c in ")]}":
+            depth -= 1
+        elif c == "," and depth == 0:
+            yield text[begin:k]
+            begin = k + 1
+        k += 1
+    if text[begin:].strip() or not begin:
+        yield text[begin:]
 
 
 def _checked(name: str, chosen: Any, settings: dict[str, Any]) -> dict[str, Any]:
@@ -165,10 +251,7 @@ def _checked(name: str, chosen: Any, settings: dict[str, Any]) -> dict[str, Any]
         if key not in known:
             near = suggestion(key, known) if known else "it has none"
             raise ParameterError(f"the forecaster {name!r} has no setting {key!r}; {near}")
-    try:
-        hints = typing.get_type_hints(chosen)
-    except NameError:
-        hints = {}
+    hints = _hints(chosen)
     for key, value in settings.items():
         hint: Any = hints.get(key)
         if hint is float and isinstance(value, int) and not isinstance(value, bool):

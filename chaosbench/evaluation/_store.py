@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import time
+import warnings
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -18,18 +19,28 @@ from chaosbench.datasets import MANIFEST, RECIPE, read_trajectories, write_traje
 from chaosbench.errors import CorruptDataError
 from chaosbench.evaluation._record import Record
 from chaosbench.evaluation.ranked import USUAL, ranked_by, score_of
-from chaosbench.files import claim, read_json, whole, write_json
+from chaosbench.files import claim, file_name, read_json, whole, write_json
 from chaosbench.isolation.outcome import STATUSES
 from chaosbench.trajectories import FloatArray, Trajectories
 
 __all__ = [
-    "Answer", "Records", "RunDirectory", "RunStatus", "data_under_way", "read_records", "status_of",
+    "Answer", "Records", "RunDirectory", "RunStatus", "SupersededWarning", "data_under_way",
+    "read_records", "status_of",
 ]  # fmt: skip
 
 FORMAT = 1
+
 PLAN = "plan.json"
 """The cells that a run is to have; only `status_of` reads it."""
+
+SUPERSEDED = "superseded"
+"""Folder of a run for the Records of code that is no longer there, as they were in the run's."""
+
 _COSTS = ("fit_seconds", "predict_seconds", "cpu_seconds", "peak_memory_mib")
+
+
+class SupersededWarning(UserWarning):
+    """A Record does not count any more, because the code that made it has changed."""
 
 
 class Records(Sequence[Record]):
@@ -95,6 +106,7 @@ class Records(Sequence[Record]):
                 f.name: getattr(record, f.name)
                 for f in fields(record)
                 if f.name not in ("scores", "window_scores", "config", "equations", "provenance")
+                and f.name != "traceback"
             }
             score = score_of(record)
             row["ranked"] = ranked_by(record)
@@ -166,7 +178,7 @@ class RunDirectory:
 
     def data(self, task: str) -> Path:
         """Return where the dataset of a task lies."""
-        return self.path / "data" / task.replace("/", "-")
+        return self.path / "data" / file_name(task)
 
     def expect(self, cells: Mapping[str, tuple[str, str]]) -> None:
         """Note the cells that are to be run, name to forecaster and task, for `status_of`."""
@@ -184,30 +196,69 @@ class RunDirectory:
         (record,) = read_file(self.place(cell))
         return record
 
-    def remove(self, cell: str) -> None:
-        """Forget a cell, so that it runs again."""
-        self.place(cell).unlink(missing_ok=True)
-        for path in self._answers(cell):
-            path.unlink(missing_ok=True)
+    def others(self, cell: str, stem: str, record: Record) -> list[str]:
+        """List what else is kept of a cell: of other code, or from before a setting was added.
+
+        Args:
+            cell: id of the cell.
+            stem: what the ids of the same task and forecaster begin with.
+            record: its Record.
+
+        """
+        files = sorted((self.path / "records").glob(f"{stem}*.parquet"))
+        stems = [file.stem for file in files if file.stem != cell]
+        return [other for other in stems if _key(self.get(other)) == _key(record)]
+
+    def set_aside(self, cell: str) -> Path:
+        """Move a cell out of the way, with what it answered; return the place of its Record."""
+        for path in (*self._answers(cell), self.place(cell)):  # the Record last: then it is done
+            self._move(path, self._aside(path))
+        return self._aside(self.place(cell))
+
+    def restore(self, cell: str) -> bool:
+        """Put a cell back that was set aside; say whether there was one."""
+        found = self._aside(self.place(cell)).is_file()
+        for path in (*self._answers(cell), self.place(cell)) if found else ():
+            self._move(self._aside(path), path)
+        return found
+
+    def _aside(self, path: Path) -> Path:
+        return self.path / SUPERSEDED / path.relative_to(self.path)
+
+    def _move(self, path: Path, place: Path) -> None:
+        if path.is_file():
+            place.parent.mkdir(parents=True, exist_ok=True)
+            path.replace(place)
 
     def put(self, cell: str, record: Record, answer: Answer | None) -> None:
-        """Keep a finished cell: first what it answered, then its Record, which makes it count."""
+        """Keep a finished cell: first what it answered, then its Record, which makes it count.
+
+        A Record that was there is replaced only then; what it answered and this one did not is
+        removed after it.
+        """
+        kept = set()
         if answer is not None:
             values, samples, polynomial = self._answers(cell)
             made = answer.values
             write_trajectories(values, made)
+            kept.add(values)
             if answer.samples is not None:
                 assert made.start_times is not None
                 drawn = answer.samples.reshape(-1, *answer.samples.shape[2:])
                 starts = np.tile(made.start_times, len(answer.samples))
                 write_trajectories(samples, Trajectories(drawn, made.dt, made.variables, starts))
+                kept.add(samples)
             if answer.polynomial is not None:
                 powers, coefficients = answer.polynomial
                 numbers = [
                     [c if math.isfinite(c) else None for c in row] for row in coefficients.tolist()
                 ]
                 write_json(polynomial, {"powers": powers.tolist(), "coefficients": numbers})
+                kept.add(polynomial)
         write_file(self.place(cell), [record])
+        for path in self._answers(cell):
+            if path not in kept:
+                path.unlink(missing_ok=True)
 
     def answer(self, cell: str, *, dt: float, variables: tuple[str, ...], windows: int) -> Answer:
         """Read what a cell answered, `windows` of the given step and variables.
@@ -317,8 +368,16 @@ def _planned(directory: Path | str) -> dict[str, tuple[str, str]]:
     return {str(name): (str(cell[0]), str(cell[1])) for name, cell in held.items()}
 
 
+def _key(record: Record) -> tuple[object, ...]:
+    """Return what two Records share where only one can count."""
+    return record.task, record.forecaster, record.seed, record.exam_seed
+
+
 def read_records(path: Path | str) -> Records:
     """Read the Records of a run's directory or of one Parquet file.
+
+    Of two Records in a directory that are of one cell but of other code the newer file counts, and
+    a warning names the older.
 
     Raises:
         CorruptDataError: nothing there, or a file that holds no Records; it is named.
@@ -331,7 +390,35 @@ def read_records(path: Path | str) -> Records:
     files = sorted(folder.glob("*.parquet"))
     if not files:
         raise CorruptDataError(f"{path} holds no records; give a run's directory or a Parquet file")
-    return Records(record for file in files for record in read_file(file))
+    found = [(file, record) for file in files for record in read_file(file)]
+    return Records(record for _, record in _newest(found))
+
+
+def _newest(found: list[tuple[Path, Record]]) -> list[tuple[Path, Record]]:
+    """Leave out the Records of older code."""
+    newest: dict[tuple[object, ...], tuple[Path, Record]] = {}
+    dropped = set()
+    for file, record in found:
+        other = newest.setdefault(_key(record), (file, record))
+        if other[0] == file or _hash(other[1]) == _hash(record):
+            continue
+        old, new = sorted((other, (file, record)), key=lambda pair: pair[0].stat().st_mtime_ns)
+        newest[_key(record)] = new
+        dropped.add(old[0])
+        warnings.warn(
+            f"{old[0]} is left out: {new[0].name} is of newer code of {record.forecaster} on "
+            f"{record.task}; run the same command again, or delete the older file",
+            SupersededWarning,
+            stacklevel=3,
+        )
+    return [(file, record) for file, record in found if file not in dropped]
+
+
+def _hash(record: Record) -> str:
+    """Return the hash of the code that made a Record; also one from before there was `code`."""
+    code = record.provenance.get("code") or {}
+    plugins = record.provenance.get("plugins") or {}
+    return str(code.get("hash") or "".join(map(str, plugins.values())))
 
 
 def _schema() -> Any:
@@ -343,13 +430,18 @@ def _schema() -> Any:
         ("seed", pa.int64()), ("exam_seed", pa.int64()), ("status", text), ("message", text),
         ("privileged", pa.bool_()), ("scores", pa.map_(text, real)),
         ("window_scores", pa.map_(text, pa.list_(real))), *((name, real) for name in _COSTS),
-        ("equations", pa.list_(text)), ("provenance", text),
+        ("equations", pa.list_(text)), ("traceback", pa.list_(text)), ("provenance", text),
     ])  # fmt: skip
 
 
-def _older_schema() -> Any:
-    """Return the columns of records from before forecasters could show equations."""
-    return _schema().remove(_schema().get_field_index("equations"))
+def _is_schema(schema: Any) -> bool:
+    """Say whether these are the columns of records, of this version or of an older one."""
+    known = _schema()
+    for name in (None, "traceback", "equations"):  # an older version lacks them
+        known = known if name is None else known.remove(known.get_field_index(name))
+        if schema == known:
+            return True
+    return False
 
 
 def write_file(path: Path, records: Iterable[Record]) -> None:
@@ -382,7 +474,7 @@ def read_file(path: Path) -> Iterator[Record]:
             f"{path} cannot be read as Parquet ({type(error).__name__}); "
             "delete it and run again, only its cell is lost"
         ) from error
-    if table.schema not in (_schema(), _older_schema()):
+    if not _is_schema(table.schema):
         raise CorruptDataError(f"{path} holds no chaosbench records")
     for row in table.to_pylist():
         if row["status"] not in STATUSES:
@@ -390,6 +482,7 @@ def read_file(path: Path) -> Iterator[Record]:
         for name in ("config", "provenance"):
             row[name] = json.loads(row[name])
         row["scores"] = dict(row["scores"])
-        row["equations"] = tuple(row.get("equations", ()))
+        for name in ("equations", "traceback"):
+            row[name] = tuple(row.get(name, ()))
         row["window_scores"] = {k: tuple(v) for k, v in row["window_scores"]}
         yield Record(**row)

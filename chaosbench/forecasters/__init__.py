@@ -7,6 +7,7 @@ Importing this package imports no adapter and none of their libraries.
 
 from __future__ import annotations
 
+import re
 import sys
 
 from chaosbench.forecasters._protocol import Forecast, Forecaster, Predictor
@@ -15,6 +16,11 @@ from chaosbench.registry import Registry, RegistryModule
 
 __all__ = ["Audit", "Forecast", "Forecaster", "Predictor", "registry"]
 
-registry: Registry[type[Forecaster]] = Registry("forecaster", group="chaosbench.forecasters")
+registry: Registry[type[Forecaster]] = Registry(
+    "forecaster",
+    group="chaosbench.forecasters",
+    named=re.compile(r"[A-Za-z0-9_-]{1,64}"),  # names become parts of labels and of files' names
+    reserved=["perfect model"],  # the ceiling's, which is no forecaster
+)
 
 sys.modules[__name__].__class__ = RegistryModule

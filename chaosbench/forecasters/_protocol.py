@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 import numpy as np
 
 from chaosbench.errors import InvalidForecastError
+from chaosbench.trajectories import in_order, unmasked
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -25,7 +26,8 @@ class Forecast:
         values: point forecast ``(n, H, d)``.
         samples: ``(m, n, H, d)`` draws from the predictive distribution, or None.
 
-    Non-finite numbers are allowed. They are scored as the worst value and never dropped.
+    Non-finite numbers are allowed, and what a masked array hides is NaN. They are scored as the
+    worst value and never dropped.
 
     """
 
@@ -45,12 +47,12 @@ class Forecast:
 
 
 def _real(values: ArrayLike, *, axes: int, what: str) -> FloatArray:
-    array = np.asarray(values)
+    array = unmasked(values)
     if array.dtype.kind not in "fiu":
         raise InvalidForecastError(f"{what} must be real numbers, not {array.dtype}")
     if array.ndim != axes:
         raise InvalidForecastError(f"{what} must have {axes} axes, not shape {array.shape}")
-    return array.astype(np.float64, copy=False)
+    return in_order(array.astype(np.float64, copy=False))
 
 
 @runtime_checkable

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-__all__ = ["LINES_AT_MOST", "LINE_AT_MOST", "printable", "shortened"]
+__all__ = ["LINES_AT_MOST", "LINE_AT_MOST", "last_lines", "printable", "shortened"]
 
 LINES_AT_MOST = 64
 LINE_AT_MOST = 1000
+LAST_LINES = 20
+LAST_LINE_AT_MOST = 300
 
 
 def printable(text: str, at_most: int = LINE_AT_MOST) -> str:
@@ -31,3 +34,9 @@ def shortened(lines: Any) -> list[str]:
     if len(lines) > LINES_AT_MOST:
         kept[-1:] = [f"… and {len(lines) - LINES_AT_MOST + 1} more"]
     return kept
+
+
+def last_lines(lines: Sequence[str]) -> tuple[str, ...]:
+    """Return the last 20 lines of a traceback, printable and each cut at 300 characters."""
+    kept = [printable(line.rstrip(), LAST_LINE_AT_MOST) for line in lines[-LAST_LINES:]]
+    return tuple(line for line in kept if line.strip())

@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from chaosbench.isolation._text import printable, shortened
+from chaosbench.isolation._text import last_lines, printable, shortened
 from chaosbench.trajectories import FloatArray
 
 __all__ = ["STATUSES", "Asked", "Budget", "Outcome", "Status", "read_answer"]
@@ -81,6 +81,7 @@ class Outcome:
         costs: ``fit_seconds``, ``predict_seconds``, ``cpu_seconds``, ``peak_memory_mib``, as far as
             they are known.
         arrays: every array of the answer by name, its shape as asked.
+        traceback: the last lines of where the forecaster was when it crashed.
 
     """
 
@@ -94,6 +95,7 @@ class Outcome:
     equations: tuple[str, ...] = ()
     costs: dict[str, float] = field(default_factory=dict)
     arrays: Arrays = field(default_factory=dict)
+    traceback: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -153,14 +155,12 @@ def _read(header: Mapping[str, Any], arrays: Arrays, asked: Asked) -> Outcome:
     message = header.get("message", "")
     _require(isinstance(message, str), f"its message is {_kind(message)} and not text")
     message = printable(message, MESSAGE_AT_MOST)
-    lines = header.get("equations", [])
-    textual = isinstance(lines, list) and all(isinstance(line, str) for line in lines)
-    _require(textual, "its equations are not a list of text")
-    equations = tuple(shortened(lines))
+    equations = tuple(shortened(_lines(header, "equations")))
+    traceback = last_lines(_lines(header, "traceback"))
     costs = _costs(header)
     if status not in ("ok", "diverged") or (status == "diverged" and not arrays):
         _require(not arrays, f"it holds arrays although its status is {status!r}")
-        return Outcome(status, message, equations=equations, costs=costs)
+        return Outcome(status, message, equations=equations, costs=costs, traceback=traceback)
     needed = [name for name in COSTS if asked.duty != "tune" or name != "predict_seconds"]
     absent = [name for name in needed if name not in costs]
     _require(not absent, f"it does not say its {' and '.join(absent)}")
@@ -193,6 +193,13 @@ def _require(condition: bool, sentence: str) -> None:
 
 def _kind(value: object) -> str:
     return "missing" if value is None else f"of type {type(value).__name__}"
+
+
+def _lines(header: Mapping[str, Any], name: str) -> list[str]:
+    lines = header.get(name, [])
+    textual = isinstance(lines, list) and all(isinstance(line, str) for line in lines)
+    _require(textual, f"its {name} must be a list of text")
+    return list(lines)
 
 
 def _status(header: Mapping[str, Any]) -> Status:

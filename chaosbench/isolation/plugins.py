@@ -1,61 +1,248 @@
 """Forecasters from a Python file, without packaging."""
 
 from __future__ import annotations
+import __future__
 
+import ast
 import dataclasses
-import hashlib
-import importlib.util
+import importlib
 import sys
-from functools import cache
+import traceback
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from importlib.machinery import ModuleSpec
+from importlib.util import spec_from_file_location
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from chaosbench.errors import InputError
 from chaosbench.forecasters import registry as forecasters
+from chaosbench.isolation.source import beside, definitions, digest_of, runs_itself
 
-__all__ = ["load_plugin", "plugin_digest"]
+__all__ = ["CELLS", "adopt", "load_plugin", "plugin_of", "refuse_while_importing"]
+
+CELLS = "cells"
+"""Name of the folder whose folders hold what was typed in, such as the cells of a notebook."""
+
+_LOADED: dict[Path, tuple[str, tuple[str, ...]]] = {}
+"""The digest of each file when it was loaded, and the names of its forecasters."""
+
+_HOME: dict[str, Path] = {}
+"""The file of each forecaster that came from one."""
+
+_HELPERS: dict[str, Path] = {}
+"""Modules that plugins imported from beside them, and the folder of each."""
+
+_IMPORTING: ContextVar[Path | None] = ContextVar("importing", default=None)
+"""The plugin that is being imported."""
 
 
-@cache
-def load_plugin(path: Path) -> tuple[str, ...]:
+class _RunsAtImportError(InputError):
+    """A plugin evaluates something at its top level."""
+
+
+def load_plugin(path: Path, *, lasting: bool = False) -> tuple[str, ...]:
     """Import a file and register every forecaster it defines; return their names.
 
     A forecaster is a dataclass with a `fit` method that is defined in the file. Its name is its
-    attribute `name`, or else its class name in snake case.
+    attribute `name`, or else its class name in snake case. The file may import modules and packages
+    that lie beside it. Of a script that evaluates its own forecasters only their definitions are
+    run. A file that has changed since is loaded again.
+
+    Args:
+        path: the file.
+        lasting: what lies beside the file may be imported later too, when a forecaster works. This
+            is for a forecaster's own process.
 
     Raises:
-        InputError: the file is missing, cannot be imported or defines no forecaster.
+        InputError: the file is missing, cannot be imported or defines no forecaster, or a name is
+            not one or belongs to another forecaster.
 
     """
     if not path.is_file():
         raise InputError(f"there is no plugin file {path}")
-    module_name = f"chaosbench_plugin_{path.stem}_{plugin_digest(path)}"
-    spec = importlib.util.spec_from_file_location(module_name, path)
-    if spec is None or spec.loader is None:
+    if path.suffix != ".py":
         raise InputError(f"{path} is not a Python file; a plugin ends in .py")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[module_name] = module  # dataclasses look their module up
-    try:
-        spec.loader.exec_module(module)
-    except Exception as error:
-        raise InputError(f"the plugin {path} cannot be imported: {error!r}") from error
-    names = []
-    for value in vars(module).values():
-        if _is_forecaster(value) and value.__module__ == module_name:
-            name = getattr(value, "name", None) or _snake(value.__name__)
-            forecasters.add(name, value)
-            names.append(name)
-    if not names:
+    digest = digest_of(path)
+    known = _LOADED.get(path)
+    if known is not None and known[0] == digest:
+        return known[1]
+    module = _imported(path, f"chaosbench_plugin_{path.stem}_{digest}", lasting)
+    found = [
+        value
+        for value in vars(module).values()
+        if _is_forecaster(value) and value.__module__ == module.__name__
+    ]
+    if not found:
         raise InputError(
             f"the plugin {path} defines no forecaster: a dataclass with a method "
             "fit(self, train, *, seed)"
         )
-    return tuple(names)
+    names = _register(found, path)
+    for name in known[1] if known else ():
+        if name not in names:
+            _HOME.pop(name, None)
+            forecasters.discard(name)
+    _LOADED[path] = digest, names
+    return names
 
 
-def plugin_digest(path: Path) -> str:
-    """Hash a plugin's source: a changed plugin is another forecaster."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()[:12]
+def adopt(chosen: type, path: Path) -> str:
+    """Register a class that exists already, with the file that defines it; return its name.
+
+    Raises:
+        InputError: its name is not one or belongs to another forecaster.
+
+    """
+    return _register([chosen], path)[0]
+
+
+def plugin_of(name: str) -> Path | None:
+    """Return the file that a registered forecaster came from; None if it is installed."""
+    return _HOME.get(name)
+
+
+def refuse_while_importing(verb: str) -> None:
+    """Refuse to evaluate anything while a file is imported for the forecasters in it.
+
+    Raises:
+        InputError: a file is being imported.
+
+    """
+    path = _IMPORTING.get()
+    if path is not None:
+        raise _RunsAtImportError(
+            f"{path} calls {verb} while it is imported for the forecasters that it defines; "
+            'put the call under: if __name__ == "__main__":'
+        )
+
+
+def _register(found: Sequence[type], path: Path) -> tuple[str, ...]:
+    """Register classes under their names, all or none; they replace those of the same source."""
+    names = tuple(map(_name_of, found))
+    replaced = {}
+    for name in names:
+        if name in _HOME and _is_one_source(_HOME[name], path):
+            replaced[name] = forecasters[name]
+            forecasters.discard(name)
+    added = []
+    try:
+        for name, value in zip(names, found, strict=True):
+            forecasters.add(name, value)
+            added.append(name)
+    except InputError as error:
+        for name in added:
+            forecasters.discard(name)
+        for name, value in replaced.items():
+            forecasters.add(name, value)
+        raise InputError(f"{path} defines a forecaster that cannot be used: {error}") from None
+    _HOME.update(dict.fromkeys(names, path))
+    return names
+
+
+def _is_one_source(one: Path, other: Path) -> bool:
+    """Say whether two files are one, or hold what one user typed in, a newer and an older text."""
+    folders = {one.parent.parent, other.parent.parent}
+    return one == other or (len(folders) == 1 and folders.pop().name == CELLS)
+
+
+def _name_of(chosen: type) -> str:
+    name = getattr(chosen, "name", None) or _snake(chosen.__name__)
+    if not isinstance(name, str):
+        raise InputError(
+            f"the name of a forecaster is text, but {chosen.__qualname__}.name is "
+            f"of type {type(name).__name__}"
+        )
+    return name
+
+
+def _imported(path: Path, name: str, lasting: bool) -> ModuleType:
+    """Run a plugin's file, or only the definitions in a script."""
+    try:
+        tree = ast.parse(path.read_bytes(), str(path))
+    except (SyntaxError, ValueError) as error:
+        raise InputError(f"the plugin {path} cannot be imported: {error!r}") from error
+    with _sees(path, lasting):
+        try:
+            if not runs_itself(tree):
+                return _executed(path, name, [tree])
+        except _RunsAtImportError:
+            pass  # it does so in a way that cannot be read off
+        except (Exception, SystemExit) as error:
+            raise _broken(path, error) from error
+        try:
+            parts = [ast.Module([node], []) for node in definitions(tree)]
+            return _executed(path, name, parts)
+        except _RunsAtImportError:
+            raise
+        except (Exception, SystemExit) as error:
+            raise _broken(path, error) from error
+
+
+def _executed(path: Path, name: str, parts: Sequence[ast.Module]) -> ModuleType:
+    module = ModuleType(name)
+    module.__file__ = str(path)
+    sys.modules[name] = module  # dataclasses look their module up
+    flags = 0
+    for part in parts:
+        code = compile(part, str(path), "exec", flags=flags, dont_inherit=True)
+        flags |= code.co_flags & _FUTURE
+        try:
+            exec(code, vars(module))
+        except _RunsAtImportError:
+            if not isinstance(part.body[0], ast.Expr) or len(parts) == 1:
+                raise  # else it was no definition
+    return module
+
+
+_FUTURE = __future__.annotations.compiler_flag
+"""A script's ``from __future__ import annotations`` holds for its later statements."""
+
+
+def _broken(path: Path, error: BaseException) -> InputError:
+    """Turn what ended the import into one sentence that names the plugin's line."""
+    lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == str(path)]
+    place = f" (line {lines[-1]})" if lines else ""
+    return InputError(f"the plugin {path} cannot be imported{place}: {error!r}")
+
+
+class _Beside:
+    """Finds the modules and packages in a plugin's folder, but none of the standard library."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def find_spec(self, name: str, path: Any = None, _: Any = None) -> ModuleSpec | None:
+        place = None if path is not None or "." in name else beside(self.folder, name)
+        if place is None or name in sys.stdlib_module_names:
+            return None
+        _HELPERS[name] = self.folder
+        inside = [str(place.parent)] if place.stem == "__init__" else None
+        return spec_from_file_location(name, place, submodule_search_locations=inside)
+
+
+@contextmanager
+def _sees(path: Path, lasting: bool) -> Iterator[None]:
+    """Let a plugin import what lies beside it, in the version that lies there now."""
+    for name, folder in list(_HELPERS.items()):
+        if folder == path.parent or beside(path.parent, name):
+            del _HELPERS[name]
+            for loaded in [m for m in sys.modules if m == name or m.startswith(f"{name}.")]:
+                del sys.modules[loaded]
+    importlib.invalidate_caches()
+    finder: Any = _Beside(path.parent)
+    sys.meta_path.insert(0, finder)
+    token = _IMPORTING.set(path)
+    before, sys.dont_write_bytecode = sys.dont_write_bytecode, True
+    try:
+        yield
+    finally:
+        sys.dont_write_bytecode = before
+        _IMPORTING.reset(token)
+        if not lasting:
+            sys.meta_path.remove(finder)
 
 
 def _is_forecaster(value: Any) -> bool:

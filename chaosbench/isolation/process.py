@@ -6,13 +6,13 @@ import contextlib
 import json
 import math
 import os
+import select
 import signal
 import subprocess
 import sys
 import tempfile
 import threading
 import time
-from collections import deque
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from typing import Any
 from chaosbench.errors import UnknownNameError
 from chaosbench.forecasters import registry as forecasters
 from chaosbench.isolation._kill import Watch, kill, kill_left_by
-from chaosbench.isolation._text import printable
+from chaosbench.isolation._text import last_lines, printable
 from chaosbench.isolation._wire import MORE, READY, ProtocolError, read_message, write_message
 from chaosbench.isolation.outcome import Asked, Budget, Outcome, read_answer
 from chaosbench.isolation.sandbox import readable, writable
@@ -35,6 +35,15 @@ _THREADS = (
 
 STARTING_SECONDS = 120.0
 """For a process to start, take a request and import libraries; then the clock of the cell runs."""
+
+PIPE_HOLDS = 2**20
+"""Bytes, more than a pipe holds: what comes later was said by others than the dead process."""
+
+WORDS_AT_MOST = 20_000
+"""Bytes of the error stream that are kept."""
+
+FATAL = "Fatal Python error: "
+"""By which the interpreter begins to show where it was when a signal killed it."""
 
 # The modules that the harness has, whatever else is installed under the same names.
 _BOOT = (
@@ -55,7 +64,8 @@ class WorkerProcess:
         self.budget = budget
         self._process: subprocess.Popen[bytes] | None = None
         self._folder: tempfile.TemporaryDirectory[str] | None = None
-        self._last_words: deque[str] = deque(maxlen=4)
+        self._last_words = bytearray()
+        self._silenced = threading.Event()
         self._lock = threading.Lock()
         self._retired = False
         self._owner: tuple[str, ...] = ()
@@ -139,8 +149,9 @@ class WorkerProcess:
             kill(process.pid)
             process.wait()
             kill_left_by(self._place)
-            self._listener.join(timeout=1.0)
-            if process.stderr is not None and not self._listener.is_alive():
+            self._silenced.set()  # what it said last is in the pipe, and is read before the end
+            self._listener.join()
+            if process.stderr is not None:
                 process.stderr.close()
             for fd in (self._sink, self._source):
                 os.close(fd)
@@ -173,6 +184,7 @@ class WorkerProcess:
     def _spawn(self, plugins: Iterable[str]) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="chaosbench-")
         self._last_words.clear()
+        self._silenced = threading.Event()
         with contextlib.ExitStack() as undo:
             ends = [*os.pipe(), *os.pipe()]
             for fd in ends:
@@ -197,7 +209,7 @@ class WorkerProcess:
         os.close(result_write)
         self._process, self._sink, self._source = process, sink, source
         self._listener = threading.Thread(
-            target=_listen, args=(process.stderr, self._last_words), daemon=True
+            target=_listen, args=(process.stderr, self._last_words, self._silenced), daemon=True
         )
         self._listener.start()
         self._terms = {
@@ -217,14 +229,19 @@ class WorkerProcess:
             process.wait(timeout=1.0)
         code = process.poll()
         self.close()  # and hear its last words out
-        words = printable(" ".join(self._last_words).strip()[-300:])
+        said, _, stack = self._last_words.decode(errors="replace").partition(FATAL)
+        words = printable(said.strip()[-300:])
+        lines = last_lines(_frames(stack))
         if code == -signal.SIGKILL:
             return Outcome("out_of_memory", "the process was killed from outside (out of memory)")
         if code is not None and code < 0:
-            return Outcome("crashed", f"the process died of {signal.Signals(-code).name}. {words}")
+            message = f"the process died of {signal.Signals(-code).name}. {words}".strip()
+            return Outcome("crashed", message, traceback=lines)
         if code is None:
             return Outcome("invalid", f"the process sent no valid answer: {error}")
-        return Outcome("crashed", f"the process ended with exit code {code}. {words}")
+        return Outcome(
+            "crashed", f"the process ended with exit code {code}. {words}", traceback=lines
+        )
 
 
 def _owner(job: dict[str, Any]) -> tuple[str, ...]:
@@ -255,8 +272,36 @@ def _environment(folder: str) -> dict[str, str]:
     )
 
 
-def _listen(stream: Any, words: deque[str]) -> None:
-    """Drain the error stream, keeping only its end, in pieces of bounded size."""
-    with contextlib.suppress(OSError, ValueError):
-        while chunk := stream.read1(65536):
-            words.append(chunk.decode(errors="replace")[-300:])
+def _frames(stack: str) -> list[str]:
+    """Return the frames of the thread that a signal struck, the innermost last, without our own."""
+    struck = stack.partition("Current thread")[2].partition("\n\n")[0]
+    inside = str(Path(__file__).parent / "inside")
+    frames = [line for line in struck.splitlines() if line.startswith('  File "')]
+    return [line for line in frames[::-1] if inside not in line and '"<frozen' not in line]
+
+
+def _listen(stream: Any, words: bytearray, silenced: threading.Event) -> None:
+    """Drain the error stream, keeping only its end.
+
+    Once the process is dead, all that it said is in the pipe. What is there then is read, but the
+    end of the stream is not waited for, because others may hold it.
+    """
+    pipe = stream.fileno()
+    os.set_blocking(pipe, False)
+    poll = select.poll()
+    poll.register(pipe, select.POLLIN)
+    after = 0
+    while after < PIPE_HOLDS:
+        dead = silenced.is_set()
+        poll.poll(0 if dead else 50)
+        try:
+            chunk = os.read(pipe, 65536)
+        except BlockingIOError:
+            if dead:
+                return
+            continue
+        if not chunk:
+            return
+        after += len(chunk) if dead else 0
+        words += chunk
+        del words[:-WORDS_AT_MOST]

@@ -104,8 +104,9 @@ def readable(plugins: Iterable[str] = ()) -> list[str]:
     """List what may be read: interpreter, libraries, caches, plugins and the files beside them.
 
     In a source tree (an editable installation, the current directory) only modules and packages
-    are listed, because runs and data may lie there too; in a plugin's folder only its files. The
-    variable ``CHAOSBENCH_ALLOW`` adds paths, separated as in ``PATH``.
+    are listed, because runs and data may lie there too; in a plugin's folder its files and the
+    packages, which it may import. The variable ``CHAOSBENCH_ALLOW`` adds paths, separated as in
+    ``PATH``.
     """
     home = Path(os.environ.get("HOME", "/"))
     found = {*SYSTEM, sys.prefix, sys.base_prefix, str(Path(sys.executable).resolve().parent)}
@@ -119,7 +120,10 @@ def readable(plugins: Iterable[str] = ()) -> list[str]:
             found |= set(_importable(folder))
     for plugin in plugins:
         if Path(plugin).is_file():
-            found |= {str(p) for p in Path(plugin).absolute().parent.iterdir() if p.is_file()}
+            around = Path(plugin).absolute().parent
+            found |= {
+                str(p) for p in around.iterdir() if p.is_file() or (p / "__init__.py").is_file()
+            }
     return sorted(found)
 
 

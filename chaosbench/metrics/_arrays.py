@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from chaosbench.errors import InputError
+from chaosbench.trajectories import in_order, unmasked
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -54,15 +55,18 @@ ODD_SIZES = (1e-140, 1e140)
 
 
 def real(values: ArrayLike, *, axes: str, what: str) -> FloatArray:
-    """Return `values` as float64 with the axes named in `axes`, such as ``n, H, d``."""
-    array = np.asarray(values)
+    """Return `values` as float64 with the axes named in `axes`, such as ``n, H, d``.
+
+    What a masked array hides is NaN. A score must not depend on how an array lies in memory.
+    """
+    array = unmasked(values)
     if array.dtype.kind not in "fiub":
         raise InputError(f"{what} must hold real numbers, not {array.dtype}")
     if array.ndim != axes.count(",") + 1 or 0 in array.shape:
         raise InputError(
             f"{what} must have shape ({axes}) without empty axes, not shape {array.shape}"
         )
-    return array.astype(np.float64, copy=False)
+    return in_order(array.astype(np.float64, copy=False))
 
 
 def windows(
@@ -118,7 +122,7 @@ def ensemble(
     truth: ArrayLike, samples: ArrayLike, *, certified_steps: ArrayLike | None = None
 ) -> tuple[FloatArray, FloatArray]:
     """Return truth ``(n, H, d)`` and samples ``(m, n, H, d)``; a point forecast has m = 1."""
-    x = np.asarray(samples)
+    x = unmasked(samples)
     if x.ndim == 3:
         x = x[np.newaxis]
     x = real(x, axes="m, n, H, d", what="samples")
@@ -142,7 +146,7 @@ def certified(steps: ArrayLike | None, shape: tuple[int, ...]) -> NDArray[np.int
 
 def per_variable(values: ArrayLike, d: int, *, what: str) -> FloatArray:
     """Return one finite number ≥ 0 for each of `d` variables; a scalar is used for all."""
-    array = np.asarray(values)
+    array = unmasked(values)
     if array.dtype.kind not in "fiu" or array.shape not in ((), (d,)):
         raise InputError(f"{what} must be one number, or one for each of {d} variables ({d},)")
     if not (np.isfinite(array) & (array >= 0)).all():

@@ -18,6 +18,7 @@ from chaosbench.metrics._arrays import (
 )
 from chaosbench.metrics._metadata import metric
 from chaosbench.numerics.correlation import correlation_slope
+from chaosbench.trajectories import unmasked
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -184,7 +185,7 @@ def correlation_dimension_error(
 
 
 def _numbers(truth: ArrayLike, estimate: ArrayLike) -> tuple[FloatArray, FloatArray]:
-    pair = [np.asarray(value) for value in (truth, estimate)]
+    pair = [unmasked(value) for value in (truth, estimate)]
     for array, what in zip(pair, ("truth", "estimate"), strict=True):
         if array.dtype.kind not in "fiu" or array.size == 0:
             raise InputError(f"{what} must be one real number or several, not {array.dtype}")
@@ -273,7 +274,7 @@ def invariant_z_score(
     known, found = _numbers(truth, estimate)
     errors = []
     for value, what in ((stderr, "stderr"), (estimate_stderr, "estimate_stderr")):
-        array = np.asarray(value)
+        array = unmasked(value)
         if array.dtype.kind not in "fiu" or array.shape not in ((), known.shape):
             raise InputError(f"{what} must be one number, or of the shape {known.shape}")
         if (array < 0).any() or (what == "stderr" and not np.isfinite(array).all()):

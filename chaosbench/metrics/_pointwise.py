@@ -17,6 +17,7 @@ from chaosbench.metrics._arrays import (
     windows,
 )
 from chaosbench.metrics._metadata import metric
+from chaosbench.trajectories import real_array
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -69,7 +70,7 @@ def smape(truth: ArrayLike, forecast: ArrayLike, *, prefix: bool = False) -> Flo
 
 def prefix_mean(curve: ArrayLike) -> FloatArray:
     """Average `curve` ``(..., H)`` over all steps up to and including each step, ``(..., H)``."""
-    values = np.asarray(curve, dtype=np.float64)
+    values = real_array(curve, what="a curve")
     if values.ndim == 0 or 0 in values.shape:
         raise InputError(f"a curve must have shape (..., H) with H > 0, not {values.shape}")
     return np.cumsum(values, axis=-1) / np.arange(1, values.shape[-1] + 1)

@@ -258,6 +258,31 @@ def test_scores_end_where_the_truth_does():
     assert "nrmse@2" not in scores
 
 
+def test_every_score_that_is_a_time_ends_where_the_truth_does():
+    """Also by the sMAPE so far, and in the short-time score of CTF."""
+    truth = np.random.default_rng(1).standard_normal((3, 100, 2)).cumsum(axis=1) + 50.0
+    asked = registry["zero-shot/lorenz-v1"]
+    asked = replace(asked, metrics=(*asked.metrics, "ctf_short_time"))
+    forecast = truth.copy()
+    forecast[:, 15:] = -50.0  # from here on the sMAPE is 200
+    for certified, steps, censored in ((None, 17, 0.0), (16, 16, 1.0), (10, 10, 1.0), (0, 0, 1.0)):
+        limit = None if certified is None else np.full(3, certified)
+        scores, windows = score(asked, exam(truth, certified_steps=limit), forecast)
+        assert windows["vpt_smape"] == pytest.approx((0.1 * steps,) * 3)
+        assert windows["censored"] == (censored,) * 3
+        assert scores["vpt_smape"] == pytest.approx(0.1 * steps)
+        for name, values in windows.items():
+            if name.startswith("vpt"):
+                assert max(values) <= 0.1 * (100 if certified is None else certified) + 1e-9
+        # of 20 steps 5 are 100 off, of 16 one is, and of 10 none; a window without any has no part
+        expected = {None: (-5.0, 5.0), 16: (45.0, 55.0), 10: (100.0, 100.0)}
+        if certified == 0:
+            assert "ctf_short_time" not in scores
+        else:
+            low, high = expected[certified]
+            assert low <= scores["ctf_short_time"] <= high
+
+
 def test_a_truth_that_is_certified_throughout_changes_no_score():
     rng = np.random.default_rng(3)
     truth = rng.standard_normal((3, 60, 2)).cumsum(axis=1)

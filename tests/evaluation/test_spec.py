@@ -10,6 +10,7 @@ import pytest
 from chaosbench.errors import InputError, ParameterError, UnknownNameError
 from chaosbench.evaluation import spec_of
 from chaosbench.forecasters import registry
+from chaosbench.isolation import plugins
 
 FAULTY = Path(__file__).parents[1] / "isolation" / "faulty.py"
 
@@ -26,6 +27,25 @@ def test_settings_are_parsed_and_shown():
     assert spec.config["spectral_radius"] == 1.1
     assert spec.label.startswith("esn:")
     assert "units=1000" in spec.label
+
+
+@pytest.mark.parametrize("word", ["raise", "lambda", "in", "nan", "größer", "'a b'", '"a,b"'])
+def test_a_word_is_text_also_if_it_is_one_of_pythons(tmp_path, word):
+    path = tmp_path / "worded.py"
+    path.write_text(
+        "from dataclasses import dataclass\n"
+        "@dataclass(frozen=True)\n"
+        "class Worded:\n"
+        "    how: str = ''\n"
+        "    size: float = 1.0\n"
+        "    def fit(self, train, *, seed):\n"
+        "        return self\n"
+    )
+    spec = spec_of(f"worded:how={word}, size=2", plugins=[path])
+    assert spec.config == {"how": word.strip("'\""), "size": 2.0}
+    assert spec_of(spec.label, plugins=[path]) == spec
+    registry.discard("worded")
+    plugins._LOADED.clear()
 
 
 def test_a_default_given_explicitly_is_the_same_forecaster():
@@ -51,6 +71,13 @@ def test_an_instance_is_as_good_as_its_text():
         ("esn:units=True", ParameterError, "must be int"),
         ("esn:units", ParameterError, "name=value"),
         ("esn:units=1;import os", ParameterError, "name=value"),
+        ("esn:units=1,,", ParameterError, "name=value"),
+        ("esn:units=", ParameterError, "name=value"),
+        ("esn:=1", ParameterError, "name=value"),
+        ("esn:units=(1", ParameterError, "cannot be read"),
+        ("esn:units=" + "(" * 10_000, ParameterError, "cannot be read"),
+        ("esn:units=100,units=200", ParameterError, "'units' of 'esn' is given twice"),
+        ("esn:units=raise", ParameterError, "must be int"),
         ("esn:spectral_radius=1e999", ParameterError, "finite"),
         ("persistence:x=1", ParameterError, "no setting 'x'"),
     ],

@@ -31,6 +31,7 @@ records = st.builds(
     privileged=st.booleans(),
     seed=st.integers(0, 2**40),
     equations=st.lists(st.text(max_size=8), max_size=3).map(tuple),
+    traceback=st.lists(st.text(max_size=8), max_size=3).map(tuple),
     scores=st.dictionaries(st.text(min_size=1, max_size=8), numbers, max_size=4),
     window_scores=st.dictionaries(
         st.text(min_size=1, max_size=8), st.lists(numbers, max_size=5).map(tuple), max_size=3
@@ -45,14 +46,15 @@ def test_records_survive_the_disk(tmp_path_factory, made):
     assert list(read_file(path)) == made
 
 
-def test_records_from_before_there_were_equations_are_read(tmp_path):
+@pytest.mark.parametrize("lacks", [["traceback"], ["traceback", "equations"]])
+def test_records_of_older_versions_are_read(tmp_path, lacks):
     import pyarrow.parquet as pq
 
     path = tmp_path / "records.parquet"
-    write_file(path, [RECORD])
-    older = pq.read_table(path).drop_columns(["equations"])
+    write_file(path, [replace(RECORD, traceback=("in fit",))])
+    older = pq.read_table(path).drop_columns(lacks)
     pq.write_table(older, path, compression="zstd")
-    assert list(read_file(path)) == [replace(RECORD, equations=())]
+    assert list(read_file(path)) == [replace(RECORD, **dict.fromkeys(lacks, ()))]
 
 
 def test_equations_are_printed_beside_the_score():
@@ -128,6 +130,7 @@ def test_the_frame_has_a_column_a_score():
     frame = Records([RECORD, replace(RECORD, status="crashed", scores={})]).to_frame()
     assert frame["d_stsp"].iloc[0] == 1.5
     assert frame["d_stsp"].isna().tolist() == [False, True]
+    assert not {"traceback", "equations"} & set(frame)
 
 
 def test_records_of_a_run_are_read_when_they_are_looked_at(tmp_path):
@@ -140,7 +143,7 @@ def test_records_of_a_run_are_read_when_they_are_looked_at(tmp_path):
     assert (len(lazy), lazy[1].seed, lazy[-1].seed) == (2, 7, 7)
     assert lazy[:1] == Records([RECORD])
     assert lazy != Records([RECORD])
-    home.remove("1")
+    home.place("1").unlink()
     with pytest.raises(CorruptDataError, match=r"1\.parquet"):
         list(lazy)
 

@@ -123,6 +123,17 @@ class Raises(Good):
 
 
 @dataclass(frozen=True)
+class Recurses(Good):
+    def fit(self, train, *, seed, depth=0):
+        if depth == 30:
+            raise ValueError("\x1b[31m\u202e" + "x" * 5000)
+        return getattr(self, "fit" if depth % 2 else "again")(train, seed=seed, depth=depth + 1)
+
+    def again(self, train, *, seed, depth):
+        return self.fit(train, seed=seed, depth=depth)
+
+
+@dataclass(frozen=True)
 class Diverges(Good):
     def fit(self, train, *, seed):
         raise DivergedError("the loss became infinite")

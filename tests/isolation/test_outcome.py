@@ -153,7 +153,7 @@ class TestHeaders:
 
     @pytest.mark.parametrize("lines", ["x0' = 0", None, 3, {"a": 1}, [1], ["a", None], [["a"]]])
     def test_equations_that_are_no_lines(self, lines):
-        refused(OK | {"equations": lines}, VALUES, FORECAST, "its equations are not a list of text")
+        refused(OK | {"equations": lines}, VALUES, FORECAST, "its equations must be a list of text")
 
 
 class TestSettings:

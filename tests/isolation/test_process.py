@@ -66,6 +66,47 @@ def test_a_fault_becomes_a_status_and_the_next_cell_runs(worker, name, status, w
     assert (after.values == 2.0).all()
 
 
+def test_a_crash_says_where_it_happened(worker):
+    outcome = worker.run(job("raises"), TRAIN, CONTEXT)
+    assert outcome.message == "ZeroDivisionError: as it happens"
+    first, second, last = outcome.traceback
+    assert first.startswith(f'  File "{FAULTY}", line ')
+    assert first.endswith(", in fit")
+    assert second.strip() == 'raise ZeroDivisionError("as it happens")'
+    assert last == "ZeroDivisionError: as it happens"
+    assert worker.run(job("good"), TRAIN, CONTEXT).traceback == ()
+    assert (
+        worker.run(job("diverges"), TRAIN, CONTEXT).traceback == ()
+    )  # that it gave up is no crash
+
+
+def test_a_signal_says_where_it_struck(worker):
+    outcome = worker.run(job("segfaults"), TRAIN, CONTEXT)
+    assert outcome.message == "the process died of SIGSEGV."
+    assert any(f'File "{FAULTY}", line' in line and "in fit" in line for line in outcome.traceback)
+
+
+def test_a_traceback_is_bounded_and_clean(worker):
+    outcome = worker.run(job("recurses"), TRAIN, CONTEXT)
+    assert outcome.status == "crashed"
+    assert 3 < len(outcome.traceback) <= 20
+    assert max(map(len, outcome.traceback)) == 300
+    assert all(line.isprintable() for line in outcome.traceback)
+    assert "\x1b" not in outcome.message
+
+
+def test_a_plugin_that_cannot_be_imported_there_says_where(worker, tmp_path):
+    path = tmp_path / "broken.py"
+    path.write_text("def f():\n    return 1 / 0\n\nf()\n")
+    outcome = worker.run(job("good") | {"plugins": [str(path)]}, TRAIN, CONTEXT)
+    assert "(line 2): ZeroDivisionError" in outcome.message
+    assert [line.strip() for line in outcome.traceback] == [
+        f'File "{path}", line 4, in <module>', "f()",
+        f'File "{path}", line 2, in f', "return 1 / 0", "~~^~~",
+        "ZeroDivisionError: division by zero",
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize("name", ["hangs", "sleeps_in_native_code"])
 def test_a_hang_ends_at_its_deadline(name):
     worker = WorkerProcess(Budget(seconds=1.5))
@@ -200,7 +241,8 @@ def test_an_answer_is_believed_only_if_it_is_one(worker):
         ({"cpu_seconds": 10**400}, "its cpu_seconds is no number from 0"),
         ({"peak_memory_mib": True}, "its peak_memory_mib is of type bool"),
         ({"message": ["a"]}, "its message is of type list"),
-        ({"equations": "x0' = 0"}, "its equations are not a list of text"),
+        ({"equations": "x0' = 0"}, "its equations must be a list of text"),
+        ({"traceback": [1]}, "its traceback must be a list of text"),
     ):
         outcome = forged(worker, **wrong)
         assert outcome.status == "invalid", wrong

@@ -38,9 +38,9 @@ def score(
     as an ensemble of one; coverage and spread–skill, over the steps that are certified for every
     window, are only given where there are samples.
 
-    D_stsp and D_H compare attractors and spectra, which the truth still has when it is no longer
-    the solution through its start: D_stsp of the pooled states of all windows, D_H as the mean over
-    windows.
+    D_stsp, D_H and the long-time scores of CTF compare attractors and spectra, which the truth
+    still has when it is no longer the solution through its start: D_stsp of the pooled states of
+    all windows, D_H as the mean over windows.
     """
     # sums over axes depend in their last bit on how an array lies in memory
     forecast = np.ascontiguousarray(forecast)
@@ -91,12 +91,20 @@ def score(
         windows["mase"] = tuple(mase.tolist())
         scores["mase"] = float(np.nanmedian(mase))
     if "vpt_smape" in task.metrics:
-        times = metrics.valid_prediction_time_smape(
-            exam.truth, forecast, dt=1.0, lyapunov_exponent=exam.clock
+        valid = metrics.valid_prediction_time_smape(
+            exam.truth, forecast, dt=1.0, lyapunov_exponent=1.0, certified_steps=scorable
         )
-        windows["vpt_smape"] = tuple(times.tolist())
-        scores["vpt_smape"] = float(np.median(times))
-    for name in ("ctf_short_time", "ctf_long_time_histogram", "ctf_long_time_spectrum"):
+        windows["vpt_smape"] = tuple((valid * exam.clock).tolist())
+        windows["censored"] = tuple((valid == scorable).astype(np.float64).tolist())
+        scores["vpt_smape"] = float(np.median(valid * exam.clock))
+    if "ctf_short_time" in task.metrics and scorable.any():
+        short = np.array([
+            metrics.ctf_short_time(exam.truth[[k], :end], forecast[[k], :end])[0] if end else np.nan
+            for k, end in enumerate(scorable)
+        ])  # fmt: skip
+        windows["ctf_short_time"] = tuple(short.tolist())
+        scores["ctf_short_time"] = float(np.nanmedian(short))
+    for name in ("ctf_long_time_histogram", "ctf_long_time_spectrum"):
         if name in task.metrics:
             values = metrics.registry[name](exam.truth, forecast)
             windows[name] = tuple(values.tolist())

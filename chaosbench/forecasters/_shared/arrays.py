@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from chaosbench.errors import DivergedError, InvalidForecastError
+from chaosbench.errors import DivergedError, InputError, InvalidForecastError
+from chaosbench.trajectories import real_array
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -48,11 +49,14 @@ def checked_context(
     its shape. The caller makes their forecast NaN.
 
     Raises:
-        InvalidForecastError: the context is not ``(n, C, d)`` or is shorter than `minimum`, or the
-            horizon is not a positive integer.
+        InvalidForecastError: the context is not ``(n, C, d)`` of real numbers or is shorter than
+            `minimum`, or the horizon is not a positive integer.
 
     """
-    array = np.array(context, dtype=np.float64)
+    try:
+        array = np.array(real_array(context, what=f"the context of {who}"))
+    except InputError as error:
+        raise InvalidForecastError(str(error)) from error
     if array.ndim != 3 or array.shape[2] != d or array.shape[0] == 0:
         raise InvalidForecastError(
             f"{who} was trained on {d} variables and needs a context of shape (n, C, {d}), "

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import faulthandler
 import importlib
 import math
 import os
@@ -21,6 +22,7 @@ import resource
 import signal
 import sys
 import time
+import traceback
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -28,7 +30,7 @@ from typing import Any
 
 import numpy as np
 
-from chaosbench.errors import ForecastFailure, InvalidForecastError
+from chaosbench.errors import ForecastFailure, InputError, InvalidForecastError
 from chaosbench.forecasters import Audit
 from chaosbench.forecasters import registry as forecasters
 from chaosbench.isolation._text import shortened
@@ -54,6 +56,7 @@ Arrays = dict[str, FloatArray]
 def main(source: int, sink: int) -> None:
     """Serve requests until the pipe closes."""
     _die_with_the_harness()
+    faulthandler.enable()
     memory = _Memory()
     try:
         terms, _ = read_message(source)
@@ -87,7 +90,7 @@ def _serve(
     """
     try:
         for path in job["plugins"]:
-            load_plugin(Path(path))
+            load_plugin(Path(path), lasting=True)
         chosen = forecasters[job["forecaster"]]
         for library in getattr(chosen, "libraries", ()):  # imports are not part of the fit
             importlib.import_module(library)
@@ -267,7 +270,20 @@ def _predict(predictor: Any, header: Any, context: FloatArray, horizon: int) -> 
 
 def _failure(status: str, error: BaseException) -> dict[str, Any]:
     name = "" if isinstance(error, ForecastFailure) else f"{type(error).__name__}: "
-    return {"status": status, "message": f"{name}{error}".strip()[:500]}
+    told = {"status": status, "message": f"{name}{error}".strip()[:500]}
+    return told if isinstance(error, ForecastFailure) else told | {"traceback": _traceback(error)}
+
+
+def _traceback(error: BaseException) -> list[str]:
+    """Return where an error came from, without the frames of this process's own code."""
+    if isinstance(error, InputError) and error.__cause__ is not None:
+        error = error.__cause__  # what happened in the plugin's file
+    found = traceback.TracebackException.from_exception(error)
+    own = (str(Path(__file__).parent), str(Path(__file__).parents[1]))
+    inside = [frame for frame in found.stack if not frame.filename.startswith(own)]
+    found.stack = traceback.StackSummary.from_list(inside)
+    lines = "".join(found.format()).splitlines()
+    return [line for line in lines if not line.startswith("Traceback (most recent call")][-100:]
 
 
 def _die_with_the_harness() -> None:
