@@ -1,11 +1,11 @@
 """The state at the end of a noisy context, by fitting the true equation to it.
 
-For flows and maps: shooting. The state some Lyapunov times back is found by Gauss–Newton so that
-the trajectory from it meets the observations in the least-squares sense, with the exact
-sensitivities of the tangent kernel; the fitted stretch is doubled step by step, because over a
-long one the cost has many minima and the last estimate is a good first guess for the next.
+The method for flows and maps is shooting. Gauss–Newton finds the state some Lyapunov times back
+from which the trajectory meets the observations in the least-squares sense, with the exact
+sensitivities of the tangent kernel. The fitted stretch is doubled step by step: over a long stretch
+the cost has many minima, and the last estimate is a good first guess for the next.
 
-Where observations go on to arrive, the stretch slides along with them (`follow`).
+If more observations arrive later, the stretch slides along with them (`follow`).
 """
 
 from __future__ import annotations
@@ -23,12 +23,14 @@ from chaosbench.trajectories import FloatArray
 __all__ = ["assimilate", "follow"]
 
 STRETCH = 4.0
-"""Lyapunov times that are fitted; what lies further back says little about the present."""
+"""Lyapunov times that are fitted; older observations say little about the present."""
 
 SHARES = (1.0, 0.5, 0.25)
-"""Of the stretch, tried one after the other until the fit explains the observations."""
+"""Shares of the stretch, tried in turn until the fit explains the observations."""
 
 ITERATIONS = 8
+"""Most Gauss–Newton steps of one fit."""
+
 ACCEPTABLE = 1.5
 """Mean squared residual in units of the noise up to which a fit explains its observations."""
 
@@ -76,11 +78,11 @@ def follow(
     noise: FloatArray,
     lyapunov_exponent: float,
 ) -> FloatArray:
-    """Forecast from observation to observation, each time from what all of them so far tell.
+    """Forecast from observation to observation, each time from all observations so far.
 
     As in `assimilate`, but the stretch slides along: the last fit, continued by its own forecast,
-    is the first guess for the next, so that few iterations are left to do. Where they do not lead
-    to an acceptable fit, the stretch is shot anew.
+    is the first guess for the next, so that few iterations remain. If they do not lead to an
+    acceptable fit, the whole stretch is fitted again.
 
     Args:
         system: a flow.

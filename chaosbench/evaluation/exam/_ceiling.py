@@ -1,10 +1,10 @@
 """The privileged ceiling: the true equation, started from what the context tells.
 
-No forecaster can be expected to do better than the equation itself from the same context. A
-flow or a map starts from the last context sample rounded to single precision, the resolution a
-sensor or a neural network works at. A delay system's past lies between the samples, so it is
-found from the whole context: the equation is integrated from sample to sample, taking each sample
-as it is and the delayed values from what was reconstructed before it.
+No forecaster can be expected to do better than the equation itself from the same context. A flow
+or a map starts from the last context sample rounded to single precision, the resolution at which a
+sensor or a neural network works. A delay system's past lies between the samples and is found from
+the whole context: the equation is integrated from sample to sample. Each interval starts from the
+sample as it is, and takes its delayed values from the part that was reconstructed before.
 
 Where the context is noisy, the state is the one whose trajectory explains the context best: by
 shooting (see `_assimilation`), and for a delay system by nudging the same integration towards the
@@ -120,9 +120,9 @@ def reconstruct_pasts(
     Each sample moves the integration by `gain` times their difference. The second result is the
     mean square of those differences over the second half of each context, ``(n,)``.
 
-    A cubic spline starts them; then each interval is integrated by the classical Runge–Kutta
-    method from its sample, with delayed values from the pieces before. The spline's error fades,
-    because every interval begins at the truth.
+    A cubic spline is the first guess. Then each interval is integrated by the classical
+    Runge–Kutta method from its sample, with delayed values from the pieces before it. The spline's
+    error fades, because every interval begins at the truth.
     """
     from scipy.interpolate import CubicSpline
 

@@ -23,6 +23,7 @@ from zipfile import BadZipFile
 import numpy as np
 
 from chaosbench.errors import CorruptDataError, DivergedError, RecipeMismatchError
+from chaosbench.files import whole
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -387,8 +388,8 @@ def _save(path: Path, state: _State, recipe: str) -> None:
     arrays = {f"live{i}": x for i, x in enumerate(jax.tree_util.tree_leaves(state.live))}
     arrays |= {f"best{i}": x for i, x in enumerate(jax.tree_util.tree_leaves(state.best))}
     history = [(p.step, p.steps, p.loss, p.score) for p in state.history]
-    partial = path.with_name(path.name + ".part")
-    with partial.open("wb") as file:
+    # a run that is killed meanwhile leaves the older file intact
+    with whole(path) as place, place.open("wb") as file:
         np.savez(
             file,
             recipe=recipe,
@@ -399,7 +400,6 @@ def _save(path: Path, state: _State, recipe: str) -> None:
             history=np.array(history),
             **arrays,
         )
-    partial.replace(path)  # a run that is killed before this leaves the older file intact
 
 
 def _load(path: Path, like: Any, recipe: str) -> _State:
