@@ -152,7 +152,7 @@ def unmasked(values: ArrayLike) -> NDArray[Any]:
     if not np.ma.is_masked(given):
         return np.asarray(given.data)
     kind = given.dtype if given.dtype.kind in "fc" else np.dtype(np.float64)
-    return np.asarray(given.astype(kind).filled(np.nan))
+    return np.asarray(np.ma.filled(given.astype(kind), np.nan))
 
 
 def in_order(array: NDArray[Any]) -> NDArray[Any]:
