@@ -134,6 +134,10 @@ class Registry(Mapping[str, T], Generic[T]):
             UnknownNameError: there is no such name; the message suggests similar ones.
 
         """
+        if not isinstance(name, str):
+            raise InputError(
+                f"the name of a {self.what} is a text, not a value of type {type(name).__name__}"
+            )
         self._fill()
         primary = self._aliases.get(name, name)
         if primary in self._values or primary in self._lazy:

@@ -64,6 +64,58 @@ def test_systems_list_filters():
     assert "duffing" in {r["name"] for r in driven}
 
 
+def test_systems_list_takes_all_tags_and_knows_their_names():
+    both = printed_json("systems", "list", "--tag", "fluid", "--tag", "driven")
+    assert both
+    assert all({"fluid", "driven"} <= set(row["tags"]) for row in both)
+    refused = chaosbench("systems", "list", "--tag", "hamiltonain")
+    assert refused.returncode == 2
+    assert refused.stderr.strip() == (
+        "error: there is no tag named 'hamiltonain'; did you mean 'hamiltonian'?"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "low", "high"), [("3", 3, 3), ("3-5", 3, 5), ("40-", 40, 10**9), ("-2", 0, 2)]
+)
+def test_systems_list_chooses_dimensions(text, low, high):
+    found = {row["dimension"] for row in printed_json("systems", "list", "--dimension", text)}
+    assert found
+    assert low <= min(found) <= max(found) <= high
+
+
+@pytest.mark.parametrize("text", ["three", "5-3", "-", "3-5-7", ""])
+def test_systems_list_refuses_what_is_no_dimension(text):
+    refused = chaosbench("systems", "list", "--dimension", text)
+    assert refused.returncode == 2
+    assert len(refused.stderr.splitlines()) == 1
+    assert "dimension" in refused.stderr
+
+
+def test_systems_list_is_csv_and_sorted_by_the_kaplan_yorke_dimension():
+    import csv
+    import io
+
+    result = chaosbench(
+        "systems", "list", "--dimension", "3", "--sort", "kaplan-yorke", "--format", "csv"
+    )
+    rows = list(csv.DictReader(io.StringIO(result.stdout)))
+    numbers = [float(r["kaplan_yorke_dimension"]) for r in rows if r["kaplan_yorke_dimension"]]
+    assert numbers == sorted(numbers, reverse=True)
+    lorenz = next(r for r in rows if r["name"] == "lorenz")
+    assert float(lorenz["kaplan_yorke_dimension"]) == pytest.approx(2.062, abs=0.002)
+    assert "D_KY" in chaosbench("systems", "list", "--tag", "fluid").stdout.splitlines()[0]
+
+
+def test_systems_cite_prints_bibtex():
+    cited = chaosbench("systems", "cite", "lorenz", "rossler")
+    assert cited.stdout.startswith("@article{lorenz1963,\n")
+    listed = chaosbench("systems", "list", "--tag", "fluid", "--format", "bibtex")
+    assert "@article{lorenz1963," in listed.stdout
+    refused = chaosbench("systems", "cite", "lorentz")
+    assert (refused.returncode, "lorenz" in refused.stderr) == (2, True)
+
+
 def test_systems_show_fits_on_one_screen_and_says_everything():
     result = chaosbench("systems", "show", "Lorenz")
     assert result.returncode == 0, result.stderr
@@ -99,6 +151,18 @@ def test_systems_characterise_writes_constants(tmp_path):
     assert stored["lyapunov_exponents"][0] == pytest.approx(0.693147, rel=1e-3)
 
 
+def test_systems_characterise_never_writes_into_the_package(tmp_path):
+    from chaosbench.dynamics.stored import constants_path
+
+    before = constants_path("logistic").stat().st_mtime_ns
+    refused = chaosbench("systems", "characterise", "logistic")
+    assert refused.returncode == 2
+    assert refused.stderr.startswith("error: give --out DIRECTORY for the constants")
+    assert len(refused.stderr.splitlines()) == 1
+    assert constants_path("logistic").stat().st_mtime_ns == before
+    assert chaosbench("systems", "characterise", "logistic", "--out", __file__).returncode == 2
+
+
 def test_systems_characterise_checks_what_is_stored():
     result = chaosbench("systems", "characterise", "henon", "logistic", "lorenz", "--check")
     assert result.returncode == 0, result.stderr
@@ -122,7 +186,7 @@ def test_data_generate_and_verify(tmp_path):
     args = ("data", "generate", "henon", "logistic", "--train-points", 100, "--windows", 2)
     manifest = printed_json(*args, "--out", out)
     assert set(manifest["files"]) == {
-        f"{s}/{p}.parquet" for s in ("henon", "logistic") for p in ("train", "test")
+        f"system={s}/{p}.parquet" for s in ("henon", "logistic") for p in ("train", "test")
     }
     verified = chaosbench("data", "verify", out)
     assert verified.returncode == 0
@@ -130,11 +194,11 @@ def test_data_generate_and_verify(tmp_path):
     other = chaosbench(*args, "--seed", 1, "--out", out)
     assert other.returncode == 2
     assert "nothing was changed" in other.stderr
-    victim = out / "henon" / "test.parquet"
+    victim = out / "system=henon" / "test.parquet"
     victim.write_bytes(victim.read_bytes()[:-8])
     broken = chaosbench("data", "verify", out)
     assert broken.returncode == 2
-    assert "henon/test.parquet" in broken.stderr
+    assert "system=henon/test.parquet" in broken.stderr
 
 
 def test_tasks_list_and_show():

@@ -34,6 +34,28 @@ def test_every_kind_of_system_is_drawn(name):
     assert len(series.lines) == len(spectrum.lines) - (cb.systems[name].kind != "map")
 
 
+@pytest.mark.parametrize(
+    ("name", "across", "up"),
+    [
+        ("lorenz", "y", "z"), ("lorenz96", "time", "number of the variable"),
+        ("mackey_glass", "x", "x, 17 time units before"), ("henon", "x", "y"),
+        ("logistic", "x, one iteration before", "x"),
+    ],
+)  # fmt: skip
+def test_attractors_have_axes(name, across, up):
+    (axes,) = plot_attractors([name], columns=1).axes
+    assert (axes.get_xlabel(), axes.get_ylabel()) == (across, up)
+    assert len(axes.get_xticks()) > 2
+    assert len(axes.get_yticks()) > 2
+
+
+def test_the_picture_of_a_field_has_its_lengths_on_the_axes():
+    system = cb.systems["kolmogorov_flow"].with_points(16)
+    axes = plot_system(system).axes[0]
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("x", "y")
+    assert axes.images[0].get_extent() == [0.0, *system.lengths[:1], 0.0, system.lengths[1]]
+
+
 @pytest.mark.parametrize("name", ["burgers", "kolmogorov_flow", "gray_scott"])
 def test_fields_are_drawn(name):
     system = cb.systems[name].with_points(32)  # of which nothing is known

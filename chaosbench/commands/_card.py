@@ -34,7 +34,7 @@ def card(system: System, known: Constants | None) -> Group:
     facts.append(("tags", ", ".join(sorted(system.tags))))
     facts.append(("fingerprint", system.fingerprint))
     if known is None:
-        facts.append(("constants", f"none; run chaosbench systems characterise {system.name}"))
+        facts.append(("constants", "none; chaosbench systems characterise measures them"))
     else:
         facts += _facts(system, known)
     width = max(len(name) for name, _ in facts)

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from threading import Event, Thread
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from chaosbench.errors import InputError
 
+if TYPE_CHECKING:
+    from rich.console import Console
+
 __all__ = [
-    "Format", "FormatOption", "PluginOption", "SeedOption", "TrackOption", "WorkersOption",
-    "certified_words", "console", "group", "load_plugins", "print_json", "progress", "prose", "say",
+    "ExcludeOption", "Format", "FormatOption", "LimitOption", "ListFormat", "ListFormatOption",
+    "PluginOption", "SeedOption", "TagOption", "TrackOption", "WorkersOption", "certified_words",
+    "console", "group", "load_plugins", "print_csv", "print_json", "progress", "prose", "say",
     "table",
 ]  # fmt: skip
 
@@ -30,12 +36,32 @@ class Format(StrEnum):
     json = "json"
 
 
+class ListFormat(StrEnum):
+    """How lists are printed."""
+
+    table = "table"
+    json = "json"
+    csv = "csv"
+
+
 FormatOption = Annotated[Format, typer.Option("--format", help="A table, or only JSON.")]
+ListFormatOption = Annotated[
+    ListFormat, typer.Option("--format", help="A table, only JSON, or CSV.")
+]
 SeedOption = Annotated[int, typer.Option(min=0, help="Seed; the same seed gives the same bytes.")]
 WorkersOption = Annotated[int, typer.Option(min=1, help="How many to work on at a time.")]
 TrackOption = Annotated[
     str | None, typer.Option(help="Only this track; a page needs it where there are several.")
 ]
+ExcludeOption = Annotated[
+    list[str] | None,
+    typer.Option(help="Leave out this task, suite, track or system; repeatable."),
+]
+TagOption = Annotated[
+    list[str] | None,
+    typer.Option(help="Only systems with this tag; repeat it for systems with all of them."),
+]
+LimitOption = Annotated[int | None, typer.Option(min=1, help="Only the first so many tasks.")]
 PluginOption = Annotated[
     list[Path] | None, typer.Option("--plugin", help="A Python file that defines forecasters.")
 ]
@@ -50,6 +76,19 @@ def print_json(value: Any) -> None:
     import json
 
     print(json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False))  # noqa: T201
+
+
+def print_csv(rows: list[dict[str, Any]], columns: list[str]) -> None:
+    """Print rows as CSV; lists become words between spaces, and what is None an empty cell."""
+    import csv
+    import sys
+
+    def cell(value: Any) -> Any:
+        return " ".join(map(str, value)) if isinstance(value, list | tuple) else value
+
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows([cell(row[name]) for name in columns] for row in rows)
 
 
 def console() -> Any:
@@ -122,10 +161,35 @@ def certified_words(until: Any, lyapunov_time: float | None) -> str:
     return f"certified for {low:.3g} {name} at least, median {middle:.3g}"
 
 
+EVERY = 10.0
+"""Seconds between two lines of progress where the output is no terminal."""
+
+
 @contextmanager
-def progress(what: str) -> Iterator[Callable[[int, int, str], None]]:
-    """Show a progress bar on the error stream during something long."""
+def progress(
+    what: str, doing: Callable[[], str] = lambda: ""
+) -> Iterator[Callable[[int, int, str], None]]:
+    """Show on the error stream how far something long is, and about how long it still takes.
+
+    A terminal gets a bar, anything else a line every ten seconds and one at the end. Nothing is
+    shown before the first report: what is wrong with the request is said without a bar above.
+
+    Args:
+        what: name in front.
+        doing: says what is being done while nothing is reported, such as making data.
+
+    """
     from rich.console import Console
+
+    shown = Console(stderr=True)
+    with (_bar if shown.is_terminal else _lines)(what, doing, shown) as report:
+        yield report
+
+
+@contextmanager
+def _bar(
+    what: str, doing: Callable[[], str], shown: Console
+) -> Iterator[Callable[[int, int, str], None]]:
     from rich.progress import (
         BarColumn,
         MofNCompleteColumn,
@@ -136,20 +200,95 @@ def progress(what: str) -> Iterator[Callable[[int, int, str], None]]:
 
     columns = (
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
-        TextColumn("[dim]{task.fields[note]}"),
+        TextColumn("{task.fields[left]}"), TextColumn("[dim]{task.fields[note]}"),
     )  # fmt: skip
-    bar = Progress(*columns, console=Console(stderr=True))
-    task = bar.add_task(what, total=None, note="")
+    bar = Progress(*columns, console=shown)
+    task = bar.add_task(what, total=None, note="", left="")
+    pace, stop = _Pace(), Event()
 
     def report(done: int, total: int, note: str) -> None:
-        bar.start()  # only now, so that no bar stands above an error in the request
-        bar.update(task, completed=done, total=total, note=note)
+        bar.start()
+        pace.saw(done, total)
+        bar.update(task, completed=done, total=total, note=note, left=pace.left())
 
+    def watch() -> None:
+        while not stop.wait(1.0):
+            if bar.live.is_started:
+                bar.update(task, left=pace.left())
+                if now := doing():
+                    bar.update(task, note=now)
+
+    watcher = Thread(target=watch, daemon=True)
+    watcher.start()
     try:
         yield report
     finally:
+        stop.set()
+        watcher.join()
         if bar.live.is_started:
             bar.stop()
+
+
+@contextmanager
+def _lines(
+    what: str, doing: Callable[[], str], shown: Console
+) -> Iterator[Callable[[int, int, str], None]]:
+    pace, stop, last = _Pace(), Event(), [""]
+
+    def line(note: str) -> None:
+        text = f"{what}: {pace.done}/{pace.total} in {_clock(pace.elapsed())}"
+        words = [text, pace.left(), note]
+        shown.print("  ".join(filter(None, words)), soft_wrap=True, markup=False, highlight=False)
+
+    def watch() -> None:
+        while not stop.wait(EVERY):
+            if pace.total is not None:
+                line(doing() or last[0])
+
+    def report(done: int, total: int, note: str) -> None:
+        first = pace.total is None
+        pace.saw(done, total)
+        last[0] = note
+        if first:
+            line(note)
+
+    watcher = Thread(target=watch, daemon=True)
+    watcher.start()
+    try:
+        yield report
+    finally:
+        stop.set()
+        watcher.join()
+        if pace.done:
+            line("")
+
+
+class _Pace:
+    """How long the rest takes, if it takes as long as what was done since the start."""
+
+    def __init__(self) -> None:
+        self.started: float | None = None
+        self.before = self.done = 0
+        self.total: int | None = None
+
+    def saw(self, done: int, total: int) -> None:
+        if self.started is None:
+            self.started, self.before = time.monotonic(), min(done, max(total - 1, 0))
+        self.done, self.total = done, total
+
+    def elapsed(self) -> float:
+        return 0.0 if self.started is None else time.monotonic() - self.started
+
+    def left(self) -> str:
+        made = self.done - self.before
+        if self.total is None or made <= 0 or self.done >= self.total:
+            return ""
+        return f"about {_clock(self.elapsed() / made * (self.total - self.done))} left"
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes // 60}:{minutes % 60:02}:{rest:02}"
 
 
 def load_plugins(paths: list[Path] | None) -> list[Path]:

@@ -9,9 +9,12 @@ import typer
 from chaosbench.commands._output import (
     Format,
     FormatOption,
+    ListFormat,
+    ListFormatOption,
     PluginOption,
     group,
     load_plugins,
+    print_csv,
     print_json,
     say,
     table,
@@ -25,7 +28,7 @@ app = group("Forecasters and their settings.")
 @app.command("list")
 def forecasters_list(
     plugins: PluginOption = None,
-    format: FormatOption = Format.table,  # noqa: A002
+    format: ListFormatOption = ListFormat.table,  # noqa: A002
 ) -> None:
     """List the forecasters, built in and from plugins."""
     from chaosbench.evaluation import missing_library
@@ -37,8 +40,10 @@ def forecasters_list(
         summary = (chosen.__doc__ or "").strip().split("\n", 1)[0]
         rows.append({"name": name, "class": f"{chosen.__module__}:{chosen.__qualname__}",
                      "summary": summary, "needs": missing_library(chosen)})  # fmt: skip
-    if format is Format.json:
+    if format is ListFormat.json:
         return print_json(rows)
+    if format is ListFormat.csv:
+        return print_csv(rows, ["name", "class", "summary", "needs"])
     lines = [[r["name"], r["summary"] + (f" (needs {r['needs']})" if r["needs"] else "")]
              for r in rows]  # fmt: skip
     return table("", {"name": "left", "what": "left"}, lines)

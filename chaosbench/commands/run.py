@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,9 +11,12 @@ import typer
 from typer.core import TyperGroup
 
 from chaosbench.commands._output import (
+    ExcludeOption,
     Format,
     FormatOption,
+    LimitOption,
     PluginOption,
+    TagOption,
     WorkersOption,
     load_plugins,
     print_json,
@@ -50,6 +54,9 @@ def run_command(
         list[str] | None,
         typer.Option("--forecaster", "-f", help="name or name:setting=value,…; repeatable."),
     ] = None,
+    exclude: ExcludeOption = None,
+    tag: TagOption = None,
+    limit: LimitOption = None,
     plugins: PluginOption = None,
     workers: WorkersOption = 1,
     seed: Annotated[
@@ -79,10 +86,12 @@ def run_command(
     from chaosbench.tasks import select
 
     files = load_plugins(plugins)
-    exams = [task.with_seed(exam_seed) for task in select(names)]
+    tasks = select(names, exclude=exclude or (), tags=tag or (), limit=limit)
+    exams = [task.with_seed(exam_seed) for task in tasks]
     specs = [spec_of(text, plugins=files) for text in chosen or []]
     cells = plan(exams, specs, seeds=tuple(seed or [0]), tune=tune)
-    with connect(cluster) if cluster else nullcontext() as machines, progress("run") as report:
+    machinery = connect(cluster) if cluster else nullcontext()
+    with machinery as machines, progress("run", _making(out)) as report:
         records = run(
             cells, directory=out, budget=Budget(seconds, memory), workers=workers, progress=report,
             cluster=machines,
@@ -98,22 +107,54 @@ def run_status(
     directory: Annotated[Path, typer.Argument(help="Directory of a run.")],
     format: FormatOption = Format.table,  # noqa: A002
 ) -> None:
-    """Count how the cells of a run ended, forecaster by forecaster."""
-    from collections import Counter
+    """Count how the cells of a run ended, forecaster by forecaster, also while it goes on."""
+    from chaosbench.evaluation import STATUSES, status_of
 
-    from chaosbench.evaluation import STATUSES, read_records
-
-    counts: dict[str, Counter[str]] = {}
-    for record in read_records(directory):
-        counts.setdefault(record.forecaster, Counter())[record.status] += 1
+    found = status_of(directory)
+    names = sorted({*found.counts, *found.to_do})
+    counts = {name: found.counts.get(name, {}) for name in names}
     if format is Format.json:
-        return print_json([{"forecaster": f, **c} for f, c in sorted(counts.items())])
-    seen = [s for s in STATUSES if s == "ok" or any(c[s] for c in counts.values())]
-    return table(
+        return print_json(
+            [
+                {
+                    "forecaster": f,
+                    **counts[f],
+                    **({"to_do": n} if (n := found.to_do.get(f)) else {}),
+                }
+                for f in names
+            ]
+        )
+    seen = [s for s in STATUSES if s == "ok" or any(c.get(s) for c in counts.values())]
+    more = {"to do": "right"} if found.to_do else {}
+    table(
         "",
-        {"forecaster": "left", **dict.fromkeys(seen, "right")},
-        [[f, *(str(c[s] or "–") for s in seen)] for f, c in sorted(counts.items())],
-    )
+        {"forecaster": "left", **dict.fromkeys(seen, "right"), **more},
+        [
+            [f, *(str(c.get(s) or "–") for s in seen),
+             *([str(found.to_do.get(f) or "–")] if more else [])]
+            for f, c in counts.items()
+        ],
+    )  # fmt: skip
+    if found.to_do:
+        done, left = (sum(sum(c.values()) for c in counts.values()), sum(found.to_do.values()))
+        words = [f"{done:,} of {done + left:,} cells are finished"]
+        if found.since_last is not None:
+            words.append(f"the last one {found.since_last:,.0f} s ago")
+        if found.making:
+            words.append(f"the data of {', '.join(found.making)} are being made")
+        say("; ".join(words))
+    return None
+
+
+def _making(directory: Path) -> Callable[[], str]:
+    """Return what says which data a run is making, for the progress beside it."""
+    from chaosbench.evaluation import data_under_way
+
+    def words() -> str:
+        tasks = data_under_way(directory)
+        return f"making the data of {tasks[0]}" if tasks else ""
+
+    return words
 
 
 @app.command("equations")
@@ -164,7 +205,7 @@ def run_retry(
     for name in status or []:
         if name not in STATUSES:
             raise InputError(f"there is no status {name!r}; {suggestion(name, STATUSES)}")
-    with progress("retry") as report:
+    with progress("retry", _making(directory)) as report:
         records = retry(
             directory,
             statuses=status or ("timeout", "out_of_memory", "crashed"),
@@ -255,7 +296,7 @@ def demo(
     from chaosbench.tasks import select
 
     cells = plan(select(["lite"]), [spec_of(name) for name in DEMO])
-    with progress("demo") as report:
+    with progress("demo", _making(out)) as report:
         records = run(cells, directory=out, workers=workers, progress=report)
     show(build(records))
     page = out / "index.html"

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import math
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, get_args
 
@@ -11,14 +14,16 @@ from chaosbench.commands._output import (
     Format,
     FormatOption,
     SeedOption,
+    TagOption,
     certified_words,
     group,
+    print_csv,
     print_json,
     progress,
     say,
     table,
 )
-from chaosbench.errors import ChaosbenchError, InputError
+from chaosbench.errors import ChaosbenchError, InputError, UnknownNameError
 from chaosbench.files import write_text
 
 __all__ = ["app"]
@@ -26,22 +31,61 @@ __all__ = ["app"]
 app = group("The catalogue of chaotic systems.")
 
 
+class CatalogueFormat(StrEnum):
+    """How the catalogue is printed."""
+
+    table = "table"
+    json = "json"
+    csv = "csv"
+    bibtex = "bibtex"
+
+
+class Order(StrEnum):
+    """What the catalogue is sorted by."""
+
+    name = "name"
+    dimension = "dimension"
+    exponent = "exponent"
+    period = "period"
+    kaplan_yorke = "kaplan-yorke"
+
+
+_SORTED_BY = {
+    Order.dimension: "dimension", Order.exponent: "largest_lyapunov_exponent",
+    Order.period: "period", Order.kaplan_yorke: "kaplan_yorke_dimension",
+}  # fmt: skip
+
+
 @app.command("list")
 def systems_list(
     kind: Annotated[
         str | None, typer.Option(help="Only flow, delay, map, field or stochastic.")
     ] = None,
-    tag: Annotated[str | None, typer.Option(help="Only systems with this tag.")] = None,
+    tag: TagOption = None,
+    dimension: Annotated[
+        str | None, typer.Option(help="Only systems of this dimension, such as 3, 3-5 or 10-.")
+    ] = None,
     ranked: Annotated[bool, typer.Option("--ranked", help="Only ranked systems.")] = False,
-    format: FormatOption = Format.table,  # noqa: A002
+    sort: Annotated[
+        Order, typer.Option(help="Numbers in descending order, dimension in ascending order.")
+    ] = Order.name,
+    format: Annotated[  # noqa: A002
+        CatalogueFormat, typer.Option("--format", help="A table, JSON, CSV, or the sources.")
+    ] = CatalogueFormat.table,
 ) -> None:
     """List the catalogue."""
     from chaosbench.dynamics.stored import known_constants
     from chaosbench.systems import Kind, registry
+    from chaosbench.systems.citing import bibtex
 
     if kind not in (None, *get_args(Kind)):
         kinds = ", ".join(sorted(get_args(Kind)))
         raise InputError(f"there is no kind {kind!r}; expected one of: {kinds}")
+    tags = set(tag or [])
+    known_tags = {word for name in registry for word in registry[name].tags}
+    for word in sorted(tags - known_tags):
+        raise UnknownNameError("tag", word, known_tags)
+    least, most = _dimensions(dimension)
     rows: list[dict[str, Any]] = []
     for name in registry:
         system = registry[name]
@@ -56,29 +100,74 @@ def systems_list(
             "period": known.period if known else None,
             "largest_lyapunov_exponent": known.lyapunov_exponents[0] if known else None,
             "largest_lyapunov_stderr": known.lyapunov_stderr[0] if known else None,
+            "kaplan_yorke_dimension": known.kaplan_yorke_dimension if known else None,
             "reference": system.reference,
             "description": system.description,
         }
-        wanted = kind in (None, system.kind) and (tag is None or tag in system.tags)
-        if wanted and (row["ranked"] or not ranked):
+        wanted = kind in (None, system.kind) and tags <= system.tags
+        if wanted and least <= system.dimension <= most and (row["ranked"] or not ranked):
             rows.append(row)
-    if format is Format.json:
+    if sort is not Order.name:
+        key, sign = _SORTED_BY[sort], 1 if sort is Order.dimension else -1
+        rows.sort(key=lambda r: (r[key] is None, sign * (r[key] or 0.0)))
+    if format is CatalogueFormat.json:
         return print_json(rows)
+    if format is CatalogueFormat.csv:
+        return print_csv(rows, _COLUMNS)
+    if format is CatalogueFormat.bibtex:
+        return say(bibtex(r["name"] for r in rows).rstrip())
     lines = []
     for r in rows:
         exponent = r["largest_lyapunov_exponent"]
         lines.append([
             r["name"], r["kind"], str(r["dimension"]),
             "–" if exponent is None else f"{exponent:.4g} ± {r['largest_lyapunov_stderr']:.1g}",
+            "–" if r["kaplan_yorke_dimension"] is None else f"{r['kaplan_yorke_dimension']:.3f}",
             "–" if r["period"] is None else f"{r['period']:.4g}",
             "yes" if r["ranked"] else "no",
             ", ".join(r["tags"]),
         ])  # fmt: skip
     columns = {
-        "name": "left", "kind": "left", "d": "right", "λ₁ ± error": "right", "period": "right",
-        "ranked": "left", "tags": "left",
+        "name": "left", "kind": "left", "d": "right", "λ₁ ± error": "right", "D_KY": "right",
+        "period": "right", "ranked": "left", "tags": "left",
     }  # fmt: skip
     return table("", columns, lines)
+
+
+_COLUMNS = [
+    "name", "kind", "dimension", "aliases", "tags", "ranked", "period",
+    "largest_lyapunov_exponent", "largest_lyapunov_stderr", "kaplan_yorke_dimension", "reference",
+    "description",
+]  # fmt: skip
+
+
+def _dimensions(text: str | None) -> tuple[float, float]:
+    """Return the least and the largest dimension of ``3``, ``3-5``, ``10-`` or ``-5``."""
+    if text is None:
+        return 0, math.inf
+    first, dash, last = text.partition("-")
+    try:
+        least = int(first) if first.strip() or not dash else 0
+        most = (int(last) if last.strip() else math.inf) if dash else least
+        if not first.strip() and not last.strip():
+            raise ValueError
+    except ValueError:
+        raise InputError(
+            f"a dimension is a number or a range such as 3, 3-5 or 10-, not {text!r}"
+        ) from None
+    if least > most:
+        raise InputError(f"the range of dimensions {text!r} is empty; its first number is larger")
+    return least, most
+
+
+@app.command("cite")
+def systems_cite(
+    names: Annotated[list[str], typer.Argument(help="Names or aliases.")],
+) -> None:
+    """Print the sources of systems as BibTeX, each once."""
+    from chaosbench.systems.citing import bibtex
+
+    say(bibtex(names).rstrip())
 
 
 @app.command("show")
@@ -190,7 +279,19 @@ def systems_simulate(
     if out is not None:
         from chaosbench.datasets import write_trajectories
 
-        write_trajectories(out, made)
+        write_trajectories(
+            out,
+            made,
+            metadata={
+                "system": system.name,
+                "dt": repr(made.dt),
+                "units": f"time in {system.time_unit}; variables in the units of the equation",
+                "variables": json.dumps(made.variables),
+                "parameters": json.dumps(dict(system.parameters)),
+                "fingerprint": system.fingerprint,
+                "seed": str(seed),
+            },
+        )
     flat = made.values.reshape(-1, made.values.shape[2])
     facts = {
         "system": system.name,
@@ -243,18 +344,29 @@ def systems_characterise(
         bool, typer.Option("--check", help="Compare with what is stored; write nothing.")
     ] = False,
     out: Annotated[
-        Path | None, typer.Option(help="Directory to write to instead of the package.")
+        Path | None, typer.Option(help="Directory to write NAME.json to; needed unless --check.")
     ] = None,
     jobs: Annotated[int, typer.Option(help="Processes; by default one per core.")] = 0,
     format: FormatOption = Format.table,  # noqa: A002
 ) -> None:
-    """Measure period, exponents and dimensions, and write the constants JSON."""
+    """Measure period, exponents and dimensions, and write the constants JSON.
+
+    Nothing is written into the installed package: its constants set step, horizon and Lyapunov time
+    of every task, so with others one task would ask different questions on two machines.
+    """
     from dataclasses import asdict
 
     from chaosbench.dynamics.characterisation import characterise_many, disagreement
-    from chaosbench.dynamics.stored import constants, constants_path
+    from chaosbench.dynamics.stored import constants
     from chaosbench.systems import registry
 
+    if out is None and not check:
+        raise InputError(
+            "give --out DIRECTORY for the constants, or --check to compare them with what is "
+            "stored; in a checkout of chaosbench they lie in chaosbench/systems/constants"
+        )
+    if out is not None and out.exists() and not out.is_dir():
+        raise InputError(f"{out} is a file; give a directory for the constants")
     wanted = list(registry) if names == ["all"] else [registry.resolve(name) for name in names]
     found, troubles = [], []
     with progress("characterise") as report:
@@ -268,9 +380,8 @@ def systems_characterise(
             if check:
                 trouble = disagreement(constants(name), measured)
                 troubles += [f"{name}: {trouble}"] if trouble else []
-            else:
-                path = out / f"{name}.json" if out else constants_path(name)
-                write_text(path, measured.to_json())
+            elif out is not None:
+                write_text(out / f"{name}.json", measured.to_json())
     if format is Format.json:
         print_json([asdict(c) for c in found])
     else:

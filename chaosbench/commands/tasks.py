@@ -7,9 +7,15 @@ from typing import Annotated
 import typer
 
 from chaosbench.commands._output import (
+    ExcludeOption,
     Format,
     FormatOption,
+    LimitOption,
+    ListFormat,
+    ListFormatOption,
+    TagOption,
     group,
+    print_csv,
     print_json,
     prose,
     say,
@@ -26,28 +32,33 @@ def tasks_list(
     names: Annotated[
         list[str] | None, typer.Argument(help="Only these tasks or suites, such as lite.")
     ] = None,
-    format: FormatOption = Format.table,  # noqa: A002
+    exclude: ExcludeOption = None,
+    tag: TagOption = None,
+    limit: LimitOption = None,
+    format: ListFormatOption = ListFormat.table,  # noqa: A002
 ) -> None:
     """List tasks and the suites they belong to."""
     from chaosbench.tasks import registry, select, suites
 
-    chosen = [task.id for task in select(names)] if names else list(registry)
+    tasks = select(names or list(registry), exclude=exclude or (), tags=tag or (), limit=limit)
+    chosen = [task.id for task in tasks]
     member: dict[str, list[str]] = {name: [] for name in registry}
     for suite in suites:
         for name in suites[suite].tasks:
             member[name].append(suite)
-    if format is Format.json:
-        return print_json(
-            [
-                {
-                    "id": name,
-                    "track": registry[name].track,
-                    "system": registry[name].system,
-                    "suites": member[name],
-                }
-                for name in chosen
-            ]
-        )
+    rows = [
+        {
+            "id": name,
+            "track": registry[name].track,
+            "system": registry[name].system,
+            "suites": member[name],
+        }
+        for name in chosen
+    ]
+    if format is ListFormat.json:
+        return print_json(rows)
+    if format is ListFormat.csv:
+        return print_csv(rows, ["id", "track", "system", "suites"])
     return table(
         "",
         {"task": "left", "suites": "left"},
@@ -56,16 +67,18 @@ def tasks_list(
 
 
 @app.command("suites")
-def tasks_suites(format: FormatOption = Format.table) -> None:  # noqa: A002
-    """List the suites: how many tasks each has, and what it is for."""
+def tasks_suites(format: ListFormatOption = ListFormat.table) -> None:  # noqa: A002
+    """List the suites, how many tasks each has and what it is for."""
     from chaosbench.tasks import suites
 
     rows = [
         {"id": name, "tasks": len(suites[name].tasks), "description": suites[name].description}
         for name in suites
     ]
-    if format is Format.json:
+    if format is ListFormat.json:
         return print_json(rows)
+    if format is ListFormat.csv:
+        return print_csv(rows, ["id", "tasks", "description"])
     return table(
         "",
         {"suite": "left", "tasks": "right", "what": "left"},

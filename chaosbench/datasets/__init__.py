@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from chaosbench.datasets._collection import generate_all, verify_all
 from chaosbench.datasets._files import read_trajectories, write_trajectories
 from chaosbench.datasets._generate import generate
 from chaosbench.datasets._recipe import Clock, Dataset, Pace
-from chaosbench.datasets._store import StoredDataset, open_dataset, verify
+from chaosbench.datasets._store import MANIFEST, RECIPE, StoredDataset, open_dataset, verify
 
 __all__ = [
-    "Clock", "Dataset", "Pace", "StoredDataset", "generate", "open_dataset", "read_trajectories",
-    "verify", "write_trajectories",
+    "MANIFEST", "RECIPE", "Clock", "Dataset", "Pace", "StoredDataset", "generate", "generate_all",
+    "open_dataset", "read_trajectories", "verify", "verify_all", "write_trajectories",
 ]  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +12,34 @@ from chaosbench.errors import CorruptDataError, InputError
 from chaosbench.files import whole
 from chaosbench.trajectories import Trajectories
 
-__all__ = ["read_trajectories", "write_trajectories"]
+__all__ = ["LABELS", "read_trajectories", "write_columns", "write_trajectories"]
 
 INDEX = ("trajectory", "step", "time")
 
+LABELS = ("system", "split")
+"""Columns of the files of a dataset that say where a row belongs when many files are read as one.
 
-def write_trajectories(path: Path, trajectories: Trajectories) -> None:
+Their type is that which pyarrow gives the parts of a path, or the two would clash.
+"""
+
+
+def write_trajectories(
+    path: Path,
+    trajectories: Trajectories,
+    *,
+    labels: Mapping[str, str] | None = None,
+    metadata: Mapping[str, str] | None = None,
+) -> None:
     """Write one row a sample: `trajectory`, `step`, `time` and the system's own variables.
 
     The file appears whole or not at all, and equal trajectories give equal bytes.
+
+    Args:
+        path: the file.
+        trajectories: what to write.
+        labels: further columns in front, `system` and `split`, with one value each.
+        metadata: facts that the file carries beside its columns, such as the step ``dt``.
+
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -27,12 +47,12 @@ def write_trajectories(path: Path, trajectories: Trajectories) -> None:
     n, steps, d = trajectories.values.shape
     starts = trajectories.start_times
     assert starts is not None
-    if taken := set(INDEX) & set(trajectories.variables):
-        raise InputError(
-            f"a variable named {' or '.join(sorted(taken))} would be overwritten by the column of "
-            "that name; rename it"
-        )
+    _check_names(trajectories.variables, labels or {})
     columns: dict[str, Any] = {
+        name: pa.DictionaryArray.from_arrays(np.zeros(n * steps, dtype=np.int32), [value])
+        for name, value in (labels or {}).items()
+    }
+    columns |= {
         "trajectory": pa.array(np.repeat(np.arange(n, dtype=np.int32), steps)),
         "step": pa.array(np.tile(np.arange(steps, dtype=np.int32), n)),
         "time": pa.array((starts[:, None] + trajectories.time[None, :]).ravel()),
@@ -40,8 +60,35 @@ def write_trajectories(path: Path, trajectories: Trajectories) -> None:
     flat = trajectories.values.reshape(n * steps, d)
     for j, name in enumerate(trajectories.variables):
         columns[name] = pa.array(flat[:, j])
+    table = pa.table(columns)
+    if metadata is not None:
+        table = table.replace_schema_metadata(dict(metadata))
     with whole(path) as place:
-        pq.write_table(pa.table(columns), place, compression="zstd", use_dictionary=False)
+        pq.write_table(table, place, compression="zstd", use_dictionary=list(labels or ()))
+
+
+def write_columns(path: Path, variables: Iterable[str]) -> None:
+    """Write a file without rows that has the columns of all systems of a dataset.
+
+    Who reads a directory takes its columns from the first file. Without this one, whatever the
+    first system lacks would be lost.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    label = pa.dictionary(pa.int32(), pa.string())
+    types = dict.fromkeys(LABELS, label) | dict.fromkeys(("trajectory", "step"), pa.int32())
+    types |= dict.fromkeys(("time", *variables), pa.float64())
+    with whole(path) as place:
+        pq.write_table(pa.schema(list(types.items())).empty_table(), place)
+
+
+def _check_names(variables: tuple[str, ...], labels: Iterable[str]) -> None:
+    if taken := {*INDEX, *labels} & set(variables):
+        raise InputError(
+            f"a variable named {' or '.join(sorted(taken))} would be overwritten by the column of "
+            "that name; rename it"
+        )
 
 
 def read_trajectories(path: Path, *, dt: float, variables: tuple[str, ...]) -> Trajectories:
@@ -55,12 +102,14 @@ def read_trajectories(path: Path, *, dt: float, variables: tuple[str, ...]) -> T
     import pyarrow.parquet as pq
 
     try:
-        table = pq.read_table(path)
+        table = pq.ParquetFile(path).read()  # not read_table, to which a folder's name is data
     except (OSError, pa.ArrowException) as error:
         raise CorruptDataError(
             f"{path} cannot be read as Parquet ({type(error).__name__}); "
             "delete its directory and generate the data again"
         ) from error
+    if tuple(table.column_names[: len(LABELS)]) == LABELS:
+        table = table.drop_columns(list(LABELS))
     if tuple(table.column_names) != (*INDEX, *variables):
         raise CorruptDataError(
             f"{path} has the columns {', '.join(table.column_names)} where "

@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
 
-from chaosbench.datasets._files import write_trajectories
-from chaosbench.datasets._recipe import SPLITS, Dataset, Split
+from chaosbench.datasets._files import write_columns, write_trajectories
+from chaosbench.datasets._recipe import SPLITS, Dataset, Pace, Split
 from chaosbench.datasets._store import (
+    COLUMNS,
     MANIFEST,
+    OLD_RECIPE,
     RECIPE,
     StoredDataset,
     certificate_of,
+    manifest_of,
+    relative_path,
     seal,
     verify,
 )
 from chaosbench.datasets._truth import make_split
-from chaosbench.errors import CorruptDataError
+from chaosbench.errors import CorruptDataError, InputError
 from chaosbench.files import claim, sha256, write_json
 from chaosbench.provenance import versions
+from chaosbench.systems import registry as systems
 
 __all__ = ["generate"]
 
@@ -45,17 +51,28 @@ def generate(
         CorruptDataError: a file there does not match its manifest.
 
     """
+    if not isinstance(dataset, Dataset):
+        raise InputError(
+            "a Dataset is expected, such as Dataset(systems=('lorenz',)), not a value of type "
+            f"{type(dataset).__name__}"
+        )
     directory = Path(directory)
     owner = {"hash": dataset.hash, "recipe": dataset.recipe()}
-    claim(directory, RECIPE, owner, what="dataset", by=["hash"])
-    if (directory / MANIFEST).is_file():
+    older = (directory / OLD_RECIPE).is_file()
+    claim(directory, OLD_RECIPE if older else RECIPE, owner, what="dataset", by=["hash"])
+    if manifest_of(directory).is_file():
         stored = verify(directory)
         if stored.hash != dataset.hash:
             raise CorruptDataError(
-                f"{directory / MANIFEST} is that of the dataset {stored.hash}, its directory "
+                f"{manifest_of(directory)} is that of the dataset {stored.hash}, its directory "
                 f"belongs to {dataset.hash}; delete the directory and generate the data again"
             )
         return stored
+    if older:  # begun by an older version, whose files would lie among the new ones
+        for name in dataset.systems:
+            for split in SPLITS:
+                (directory / name / f"{split}.parquet").unlink(missing_ok=True)
+        (directory / OLD_RECIPE).replace(directory / RECIPE)
     jobs = [
         (name, split) for name in dataset.systems for split in SPLITS if _is_made(dataset, split)
     ]
@@ -64,8 +81,11 @@ def generate(
 
     def make(name: str, split: Split) -> tuple[str, dict[str, Any]]:
         trajectories = make_split(dataset, name, split, paces[name])
-        relative = f"{name}/{split}.parquet"
-        write_trajectories(directory / relative, trajectories)
+        relative = relative_path(name, split)
+        write_trajectories(
+            directory / relative, trajectories, labels={"system": name, "split": split},
+            metadata=_facts(dataset, name, split, paces[name]),
+        )  # fmt: skip
         n, steps, _ = trajectories.values.shape
         entry: dict[str, Any] = {"rows": n * steps, "sha256": sha256(directory / relative)}
         if (certificate := certificate_of(trajectories)) is not None:
@@ -97,9 +117,30 @@ def generate(
         "files": files,
         "provenance": {"versions": versions()},
     }
+    variables = [dataset.variables(name) for name in dataset.systems]
+    if len(set(variables)) > 1:
+        write_columns(directory / COLUMNS, dict.fromkeys(v for names in variables for v in names))
+        manifest["columns"] = sha256(directory / COLUMNS)
     manifest["checksum"] = seal(manifest)
     write_json(directory / MANIFEST, manifest)
     return StoredDataset(directory, manifest)
+
+
+def _facts(dataset: Dataset, name: str, split: Split, pace: Pace) -> dict[str, str]:
+    """Return what a file says of itself, so that it can be understood away from its directory.
+
+    The recipe is that of its system alone: the bytes do not depend on the other systems.
+    """
+    system = systems[name] if split == "train" else dataset.test_system(name)
+    return {
+        "system": name,
+        "split": split,
+        "dt": repr(pace.dt),
+        "units": f"time in {system.time_unit}; variables in the units of the equation",
+        "variables": json.dumps(dataset.variables(name)),
+        "fingerprint": system.fingerprint,
+        "recipe": dataset.only(name).hash,
+    }
 
 
 def _is_made(dataset: Dataset, split: Split) -> bool:

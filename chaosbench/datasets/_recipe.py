@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any, Literal
 
 from chaosbench.dynamics.stored import Constants, constants, known_constants
-from chaosbench.errors import InputError, ParameterError
+from chaosbench.errors import InputError, ParameterError, suggestion
 from chaosbench.provenance import digest
 from chaosbench.systems import DelaySystem, FieldSystem, System
 from chaosbench.systems import registry as systems
@@ -19,14 +19,14 @@ FORMAT = 2
 """Version of what a recipe means; raised when the same recipe would make other numbers."""
 
 FIELD_FORMAT = 3
-"""The same for recipes with fields, which collocation follows now."""
+"""The same for recipes with fields, which are now integrated by collocation."""
 
 Clock = Literal["fastest", "period", "lyapunov"]
 
 
 Split = Literal["train", "test", "context", "observations"]
 SPLITS: tuple[Split, ...] = ("train", "test", "context", "observations")
-"""What a dataset is made of; a number in it seeds its trajectories."""
+"""The splits of a dataset; the place of a split in this list is part of its seed."""
 
 
 @dataclass(frozen=True)
@@ -74,9 +74,13 @@ class Dataset:
             windows lie on the shifted attractor from their beginning.
         observe_every: during the horizon, one sample in so many is observed, with the same noise;
             0 for none.
+        observed: variables that are written, the truth's too; empty for all of them. Noise and
+            trajectories are those of the whole system. A task says itself what is observed of its
+            dataset, so its dataset has all variables.
 
     Raises:
-        UnknownNameError, ParameterError: when made from values that cannot be.
+        UnknownNameError: no system has that name.
+        ParameterError: a setting is out of its range.
 
     """
 
@@ -96,6 +100,7 @@ class Dataset:
     shift: tuple[tuple[str, float], ...] = ()
     switch: float = 0.0
     observe_every: int = 0
+    observed: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if isinstance(self.systems, str):
@@ -125,6 +130,7 @@ class Dataset:
             raise ParameterError(
                 f"clock must be 'fastest', 'period' or 'lyapunov', not {self.clock!r}"
             )
+        self._check_observed()
         if self.switch and not self.shift:
             raise ParameterError("switch says when the parameters of shift change; give shift too")
         if self.shift:
@@ -139,11 +145,29 @@ class Dataset:
                     "a delay cannot switch inside a context; shift another parameter"
                 )
 
+    def _check_observed(self) -> None:
+        if isinstance(self.observed, str):
+            raise ParameterError(f"observed is a tuple of names, such as ({self.observed!r},)")
+        object.__setattr__(self, "observed", tuple(dict.fromkeys(self.observed)))
+        for name in self.systems:
+            known = systems[name].variables
+            for variable in self.observed:
+                if variable not in known:
+                    raise ParameterError(
+                        f"{name!r} has no variable {variable!r} to observe; "
+                        f"{suggestion(variable, known)}"
+                    )
+
     def recipe(self) -> dict[str, Any]:
         """Return everything that decides the bytes: settings, fingerprints, measured constants."""
         content = asdict(self)
         content["systems"] = list(self.systems)
-        for name, default in {"shift": (), "switch": 0.0, "observe_every": 0}.items():
+        for name, default in {
+            "shift": (),
+            "switch": 0.0,
+            "observe_every": 0,
+            "observed": (),
+        }.items():
             if content[name] == default:  # younger than the format: older hashes must stay
                 del content[name]
         fields = any(isinstance(systems[name], FieldSystem) for name in self.systems)
@@ -161,6 +185,11 @@ class Dataset:
     def corrupted(self) -> bool:
         """Whether what forecasters see differs from the truth."""
         return self.noise > 0 or self.missing > 0
+
+    def variables(self, system: str) -> tuple[str, ...]:
+        """Return the variables of a system that are written, in the order of the system."""
+        known = systems[system].variables
+        return tuple(v for v in known if v in self.observed) if self.observed else known
 
     def test_system(self, system: str) -> System:
         """Return the system that the test windows end with: the shifted one, where there is one."""

@@ -15,15 +15,22 @@ from chaosbench.systems import registry as systems
 from chaosbench.trajectories import Trajectories
 
 __all__ = [
-    "MANIFEST", "RECIPE", "StoredDataset", "certificate_of", "open_dataset", "seal", "verify",
+    "COLUMNS", "MANIFEST", "OLD_MANIFEST", "OLD_RECIPE", "RECIPE", "StoredDataset",
+    "certificate_of", "manifest_of", "open_dataset", "relative_path", "seal", "verify",
     "with_certificate",
 ]  # fmt: skip
 
-MANIFEST = "manifest.json"
-"""File that describes a finished dataset."""
+MANIFEST = "_manifest.json"
+"""File that describes a finished dataset; readers of Parquet skip names with an underscore."""
 
-RECIPE = "recipe.json"
+RECIPE = "_recipe.json"
 """File that claims a directory for a dataset before it is finished."""
+
+COLUMNS = "columns.parquet"
+"""File without rows that has the columns of all systems; it comes first in sorted order."""
+
+OLD_MANIFEST, OLD_RECIPE = "manifest.json", "recipe.json"
+"""Their names in datasets from before folders were called ``system=NAME``; these are still read."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +51,23 @@ class StoredDataset:
         """Hash of the recipe."""
         return str(self.manifest["hash"])
 
+    def __repr__(self) -> str:
+        names = list(self.manifest["paces"])
+        what = names[0] if len(names) == 1 else f"{len(names)} systems"
+        files = len(self.manifest["files"])
+        return f"StoredDataset({str(self.directory)!r}: {what}, {files} files, recipe {self.hash})"
+
+    def entry(self, system: str, split: Split) -> tuple[str, dict[str, Any]] | None:
+        """Return the path of a split relative to the directory, and what the manifest says of it.
+
+        None if the dataset has no such split.
+        """
+        files = self.manifest["files"]
+        for relative in (relative_path(system, split), f"{system}/{split}.parquet"):
+            if relative in files:
+                return relative, files[relative]
+        return None
+
     def load(self, system: str, split: Split) -> Trajectories:
         """Read one split of one system.
 
@@ -52,14 +76,19 @@ class StoredDataset:
 
         """
         name = systems.resolve(system)
-        relative = f"{name}/{split}.parquet"
-        entry = self.manifest["files"].get(relative)
+        found = self.entry(name, split)
+        if found is None:
+            raise CorruptDataError(
+                f"{manifest_of(self.directory)} lists no {relative_path(name, split)}"
+            )
+        relative, entry = found
         path = self.directory / relative
-        if entry is None:
-            raise CorruptDataError(f"{self.directory / MANIFEST} lists no {relative}")
         _check(path, entry["sha256"])
         pace = self.manifest["paces"][name]
-        made = read_trajectories(path, dt=pace["dt"], variables=systems[name].variables)
+        variables = systems[name].variables
+        if observed := self.manifest["recipe"].get("observed"):
+            variables = tuple(v for v in variables if v in observed)
+        made = read_trajectories(path, dt=pace["dt"], variables=variables)
         return with_certificate(made, entry.get("certificate"))
 
 
@@ -71,7 +100,7 @@ def open_dataset(directory: Path | str) -> StoredDataset:
 
     """
     directory = Path(directory)
-    path = directory / MANIFEST
+    path = manifest_of(directory)
     if not path.is_file():
         raise CorruptDataError(f"{directory} holds no {MANIFEST}; it is no finished dataset")
     manifest = read_json(path)
@@ -95,7 +124,20 @@ def verify(directory: Path | str) -> StoredDataset:
     stored = open_dataset(directory)
     for relative, entry in sorted(stored.manifest["files"].items()):
         _check(stored.directory / relative, entry["sha256"])
+    if "columns" in stored.manifest:
+        _check(stored.directory / COLUMNS, stored.manifest["columns"])
     return stored
+
+
+def manifest_of(directory: Path) -> Path:
+    """Return the manifest of a directory, the older one where there is no other."""
+    old = directory / OLD_MANIFEST
+    return old if old.is_file() and not (directory / MANIFEST).is_file() else directory / MANIFEST
+
+
+def relative_path(system: str, split: Split) -> str:
+    """Return where a split of a system lies in the directory of its dataset."""
+    return f"system={system}/{split}.parquet"
 
 
 def _check(path: Path, expected: str) -> None:

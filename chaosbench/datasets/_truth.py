@@ -28,7 +28,7 @@ TIGHT = 1e-13
 """Tolerance of a window; its certificate is made with a hundredth of it."""
 
 TIGHT_DOUBLE = 1e-14
-"""The same where there is no double-double and a tenth is a Lyapunov time or two."""
+"""The same where there is no double-double; a tenth of it is worth a Lyapunov time or two."""
 
 LONGEST_EXACT = 40.0
 """Lyapunov times up to which windows are integrated in double-double."""
@@ -38,6 +38,19 @@ EXACT_TOLERANCE = 1e-24
 
 
 def make_split(dataset: Dataset, system: str, split: Split, pace: Pace) -> Trajectories:
+    """Make one split of one system; see `_whole_split`. Unobserved variables are left out."""
+    made = _whole_split(dataset, system, split, pace)
+    kept = dataset.variables(system)
+    if kept == made.variables:
+        return made
+    columns = [made.variables.index(name) for name in kept]
+    seen = Trajectories(
+        np.ascontiguousarray(made.values[..., columns]), made.dt, kept, made.start_times
+    )
+    return with_certificate(seen, certificate_of(made))
+
+
+def _whole_split(dataset: Dataset, system: str, split: Split, pace: Pace) -> Trajectories:
     """Make one split of one system; its trajectories depend on seed, split and index only.
 
     ``train`` and ``context`` are what forecasters see, noise and gaps included; ``test`` is the
@@ -143,16 +156,16 @@ def _exact_future(
 
 
 def _tighten(orbit: Orbit) -> float:
-    """Integrate from here on as exactly as a double pays for; return that tolerance."""
+    """Set the smallest tolerance that is useful in double precision; return it."""
     in_double = isinstance(orbit.system, (DelaySystem, FieldSystem))
     return orbit.tighten(TIGHT_DOUBLE if in_double else TIGHT)
 
 
 def _shift(orbit: Orbit, dataset: Dataset, scales: Scales, pace: Pace) -> FloatArray:
-    """Change the parameters under way; return the samples ``(k, d)`` taken before.
+    """Change the parameters on the way; return the samples ``(k, d)`` taken before.
 
-    Without a switch the orbit first settles on the shifted attractor, as long as it was given to
-    settle on the unshifted one, and nothing is sampled. Afterwards the orbit stands at the first
+    Without a switch nothing is sampled, and the orbit settles on the shifted attractor for as long
+    as it did on the unshifted one. Afterwards the orbit stands at the first
     sample that is still to be taken.
     """
     count = round(dataset.switch * dataset.context)

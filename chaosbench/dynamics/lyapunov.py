@@ -14,6 +14,7 @@ from chaosbench.dynamics.exponents import (
     tangents_of,
     twins_of,
 )
+from chaosbench.dynamics.rest import rates_at_rest
 from chaosbench.dynamics.scales import Scales, scales_of
 from chaosbench.dynamics.units import own_units
 from chaosbench.errors import ParameterError
@@ -75,6 +76,11 @@ def lyapunov_spectrum(
     scales, _ = own_units(scales, rtol=rtol)
     orbit = attractor_orbit(scales, key=(seed, 0), rtol=rtol, transient=transient)
     plan = schedule_for(scales, periods)
+    at_rest = rates_at_rest(orbit, scales)
+    if at_rest is not None:
+        length = plan.counted * plan.segment
+        none = np.zeros(count)
+        return LyapunovSpectrum(at_rest[:count], none, length, complete=count == system.dimension)
     tangents = tangents_of(orbit, count, plan.segment, seed)
     rates = tangents.follow(plan.warm + plan.counted)[plan.warm :] / plan.segment
     values = rates.mean(axis=0)

@@ -7,12 +7,18 @@ from chaosbench.evaluation._record import Record
 from chaosbench.evaluation._rescore import Rescored, rescore
 from chaosbench.evaluation._runner import evaluate, plan, retry, run
 from chaosbench.evaluation._spec import ForecasterSpec, missing_library, spec_of
-from chaosbench.evaluation._store import Records, read_records
+from chaosbench.evaluation._store import (
+    Records,
+    RunStatus,
+    data_under_way,
+    read_records,
+    status_of,
+)
 from chaosbench.isolation.cluster import connect
 from chaosbench.isolation.outcome import STATUSES, Budget, Status
 
 __all__ = [
-    "STATUSES", "Analysis", "Budget", "ForecasterSpec", "Record", "Records", "Rescored", "Status",
-    "analyse", "connect", "evaluate", "missing_library", "plan", "read_records", "rescore", "retry",
-    "run", "spec_of",
+    "STATUSES", "Analysis", "Budget", "ForecasterSpec", "Record", "Records", "Rescored",
+    "RunStatus", "Status", "analyse", "connect", "data_under_way", "evaluate", "missing_library",
+    "plan", "read_records", "rescore", "retry", "run", "spec_of", "status_of",
 ]  # fmt: skip

@@ -24,8 +24,7 @@ from chaosbench.isolation.plugins import refuse_while_importing
 from chaosbench.isolation.process import WorkerProcess
 from chaosbench.systems import System
 from chaosbench.systems import registry as systems
-from chaosbench.tasks import Task
-from chaosbench.tasks import registry as tasks
+from chaosbench.tasks import Task, get
 from chaosbench.trajectories import FloatArray
 
 __all__ = ["Analysis", "Measure", "analyse"]
@@ -188,7 +187,7 @@ def analyse(
         raise InputError(f"a free run to analyse has at least {LEAST} points, not {points!r}")
     if not 0 < distance < 0.1:
         raise InputError(f"the distance of twins lies between 0 and 0.1 σ, not at {distance!r}")
-    chosen = tasks[task] if isinstance(task, str) else task
+    chosen = get(task)
     if exam_seed is not None:
         chosen = chosen.with_seed(exam_seed)
     spec = spec_of(forecaster, plugins=plugins)

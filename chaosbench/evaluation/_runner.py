@@ -18,7 +18,7 @@ from chaosbench.forecasters import registry as forecasters
 from chaosbench.isolation.cluster import Cluster
 from chaosbench.isolation.outcome import Budget
 from chaosbench.isolation.plugins import refuse_while_importing
-from chaosbench.tasks import Task
+from chaosbench.tasks import Task, get
 from chaosbench.tasks import registry as tasks
 
 __all__ = ["evaluate", "plan", "retry", "run"]
@@ -59,7 +59,7 @@ def evaluate(
 
     """
     refuse_while_importing("evaluate")
-    found = tasks[task] if isinstance(task, str) else task
+    found = get(task)
     if exam_seed is not None:
         found = found.with_seed(exam_seed)
     privileged = forecaster == LABEL
@@ -149,6 +149,8 @@ def run(
     if len(exam_seeds) > 1:
         raise InputError(f"cells of one run share one exam seed, not {sorted(exam_seeds)}")
     home = None if directory is None else RunDirectory(directory, exam_seed=exam_seeds.pop())
+    if home is not None:
+        home.expect({cell.id: (cell.label, cell.task.id) for cell in cells})
     budget = budget or Budget()
     finished = set() if home is None else _finished(home, cells) - set(again)
     # what has a file is not kept in memory too

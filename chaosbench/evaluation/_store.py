@@ -4,24 +4,33 @@ from __future__ import annotations
 
 import json
 import math
+import time
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, overload
 
 import numpy as np
 
-from chaosbench.datasets import read_trajectories, write_trajectories
+from chaosbench.datasets import MANIFEST, RECIPE, read_trajectories, write_trajectories
 from chaosbench.errors import CorruptDataError
 from chaosbench.evaluation._record import Record
+from chaosbench.evaluation.ranked import USUAL, ranked_by, score_of
 from chaosbench.files import claim, file_name, read_json, whole, write_json
 from chaosbench.isolation.outcome import STATUSES
 from chaosbench.trajectories import FloatArray, Trajectories
 
-__all__ = ["Answer", "Records", "RunDirectory", "SupersededWarning", "read_records"]
+__all__ = [
+    "Answer", "Records", "RunDirectory", "RunStatus", "SupersededWarning", "data_under_way",
+    "read_records", "status_of",
+]  # fmt: skip
 
 FORMAT = 1
+PLAN = "plan.json"
+"""The cells that a run is to have; only `status_of` reads it."""
 SUPERSEDED = "superseded"
 """Folder of a run for the Records of code that is no longer there, as they were in the run's."""
 
@@ -72,7 +81,21 @@ class Records(Sequence[Record]):
     __hash__ = None  # type: ignore[assignment]  # like a list's: what it holds has none
 
     def to_frame(self) -> Any:
-        """Return a pandas DataFrame, one row a Record, one column a score."""
+        """Return a pandas DataFrame with one row a Record.
+
+        Its columns are
+
+        - what the Record says of itself: task, system, forecaster, seed, status, costs and so on;
+        - `ranked`, the name of the score that ranks, and `score`, its median over the windows, of
+          a valid prediction time that of Kaplan and Meier (``score_is_lower_bound``: more than
+          half of the windows outlived the exam). A run without a forecast has none; the
+          leaderboard fills it in;
+        - one column a score. One without an ``@``, such as ``smape``, is the median over the
+          windows of the mean over the forecast; one with it, such as ``smape@1``, is the median
+          over the windows at so many Lyapunov times. `scores` of `Record` has the exceptions;
+        - one column a setting, such as ``config.units``; NaN where a forecaster has none of that
+          name. ``config_json`` has all settings of a row in one text, to group by.
+        """
         import pandas as pd
 
         rows = []
@@ -83,17 +106,28 @@ class Records(Sequence[Record]):
                 if f.name not in ("scores", "window_scores", "config", "equations", "provenance")
                 and f.name != "traceback"
             }
-            rows.append(row | dict(record.scores))
-        return pd.DataFrame(rows)
+            score = score_of(record)
+            row["ranked"] = ranked_by(record)
+            row["score"] = math.nan if score is None else score.value
+            row["score_is_lower_bound"] = score is not None and score.is_lower_bound
+            row["config_json"] = json.dumps(dict(record.config), sort_keys=True)
+            settings = {f"config.{name}": value for name, value in record.config.items()}
+            rows.append(row | dict(record.scores) | settings)
+        frame = pd.DataFrame(rows)
+        last = [name for name in frame.columns if name.startswith("config.")]
+        return frame[[name for name in frame.columns if name not in last] + last]
 
     def __repr__(self) -> str:
         failed = sum(record.status != "ok" for record in self)
         lines = [f"{len(self)} records, {failed} failed"]
         for record in self[:20]:
-            ranked = str(record.provenance.get("ranked", "vpt@0.4"))
-            values = sorted(record.window_scores.get(ranked, ()))
-            name = "VPT" if ranked == "vpt@0.4" else ranked
-            middle = f"median {name} {values[len(values) // 2]:.2f}" if values else record.message
+            score = score_of(record)
+            if score is None:
+                middle = record.message
+            else:
+                name = "VPT" if score.metric == USUAL else score.metric
+                bound = "≥" if score.is_lower_bound else ""
+                middle = f"median {name} {bound}{score.value:.2f}"
             lines.append(f"  {record.task}  {record.forecaster}  {record.status}  {middle}")
             lines += [f"    {_cut(line)}" for line in record.equations[:6]]
             lines += ["    …"] if len(record.equations) > 6 else []
@@ -143,6 +177,13 @@ class RunDirectory:
     def data(self, task: str) -> Path:
         """Return where the dataset of a task lies."""
         return self.path / "data" / file_name(task)
+
+    def expect(self, cells: Mapping[str, tuple[str, str]]) -> None:
+        """Note the cells that are to be run, name to forecaster and task, for `status_of`."""
+        place = self.path / PLAN
+        known = _planned(self.path)
+        if any(name not in known for name in cells):
+            write_json(place, {"cells": known | {k: list(v) for k, v in cells.items()}})
 
     def has(self, cell: str) -> bool:
         """Say whether a cell is finished."""
@@ -261,6 +302,74 @@ class RunDirectory:
 def _key(record: Record) -> tuple[object, ...]:
     """Return what two Records share where only one can count."""
     return record.task, record.forecaster, record.seed, record.exam_seed
+
+
+@dataclass(frozen=True)
+class RunStatus:
+    """How far a run is, finished or not.
+
+    Attributes:
+        counts: forecaster to status to number of records.
+        to_do: forecaster to number of cells without a record.
+        making: tasks whose data are not finished.
+        since_last: seconds since the last record was written; None without any.
+
+    """
+
+    counts: Mapping[str, Mapping[str, int]]
+    to_do: Mapping[str, int]
+    making: tuple[str, ...]
+    since_last: float | None
+
+
+def status_of(directory: Path | str) -> RunStatus:
+    """Say how far a run is, from its directory alone; it may be going on.
+
+    Raises:
+        CorruptDataError: it is no directory of a run, or a record in it cannot be read.
+
+    """
+    directory = Path(directory)
+    planned = _planned(directory)
+    folder = directory / "records"
+    files = sorted(folder.glob("*.parquet")) if folder.is_dir() else []
+    if files or not planned:
+        counts: dict[str, Counter[str]] = {}
+        for record in read_records(directory):
+            counts.setdefault(record.forecaster, Counter())[record.status] += 1
+    else:
+        counts = {}
+    aside = (directory / SUPERSEDED / "records").glob("*.parquet")
+    done = {file.stem for file in (*files, *aside)}
+    to_do = Counter(forecaster for cell, (forecaster, _) in planned.items() if cell not in done)
+    newest = max((file.stat().st_mtime for file in files), default=None)
+    return RunStatus(
+        counts=counts,
+        to_do=to_do,
+        making=data_under_way(directory) if to_do else (),
+        since_last=None if newest is None else max(0.0, time.time() - newest),
+    )
+
+
+def data_under_way(directory: Path | str) -> tuple[str, ...]:
+    """Return the tasks of a run whose data are begun and not finished, the newest first."""
+    begun = []
+    for recipe in Path(directory).glob(f"data/*/{RECIPE}"):
+        with suppress(OSError):  # it may be gone meanwhile
+            if not (recipe.parent / MANIFEST).is_file():
+                begun.append((-recipe.stat().st_mtime, recipe.parent.name))
+    tasks = {file_name(task): task for _, task in _planned(directory).values()}
+    return tuple(tasks.get(name, name) for _, name in sorted(begun))
+
+
+def _planned(directory: Path | str) -> dict[str, tuple[str, str]]:
+    place = Path(directory) / PLAN
+    if not place.is_file():
+        return {}
+    held = read_json(place).get("cells")
+    if not isinstance(held, dict):
+        raise CorruptDataError(f"{place} lists no cells; delete it, only `run status` needs it")
+    return {str(name): (str(cell[0]), str(cell[1])) for name, cell in held.items()}
 
 
 def read_records(path: Path | str) -> Records:

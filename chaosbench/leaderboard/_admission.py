@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
+from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from chaosbench.errors import InputError
-from chaosbench.leaderboard._pool import Pool, base
+from chaosbench.evaluation.ranked import base, ranked_by
+from chaosbench.leaderboard._pool import Pool
 from chaosbench.metrics import registry as metrics
 
 if TYPE_CHECKING:
@@ -16,9 +18,6 @@ if TYPE_CHECKING:
     from chaosbench.evaluation import Record
 
 __all__ = ["prepare", "track_of"]
-
-USUAL = "vpt@0.4"
-"""Ranks where neither the caller nor the records name another score."""
 
 
 def prepare(
@@ -34,7 +33,7 @@ def prepare(
             one cell, or none that has the metric.
 
     """
-    chosen = list(records)
+    chosen = _records(records)
     if not chosen:
         raise InputError("there are no records to rank")
     seeds = sorted({record.exam_seed for record in chosen})
@@ -71,6 +70,22 @@ def prepare(
     )
 
 
+def _records(records: Iterable[Record]) -> list[Record]:
+    """Return records as a list; anything else, such as the path of a run, is refused."""
+    advice = "give Records, such as chaosbench.read_records(directory) returns"
+    if isinstance(records, str | PurePath) or not hasattr(records, "__iter__"):
+        raise InputError(
+            f"a leaderboard ranks records, not a value of type {type(records).__name__}; {advice}"
+        )
+    chosen = list(records)
+    for record in chosen:
+        if not hasattr(record, "window_scores"):
+            raise InputError(
+                f"a leaderboard ranks records, not values of type {type(record).__name__}; {advice}"
+            )
+    return chosen
+
+
 def _one_track(records: list[Record], track: str | None) -> list[Record]:
     """Keep the records of one track: different questions have no common answer."""
     tracks = sorted({track_of(record) for record in records})
@@ -91,7 +106,7 @@ def track_of(record: Record) -> str:
 
 def _named(records: list[Record]) -> str:
     """Return the score by which the records' tasks say that they rank."""
-    named = sorted({str(record.provenance.get("ranked", USUAL)) for record in records})
+    named = sorted({ranked_by(record) for record in records})
     if len(named) > 1:
         raise InputError(f"the records rank by {' and '.join(named)}; choose one with metric=")
     return named[0]

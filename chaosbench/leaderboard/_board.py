@@ -13,6 +13,7 @@ from chaosbench.leaderboard._columns import columns
 from chaosbench.leaderboard._pool import Pool
 from chaosbench.leaderboard.ranking import Standing, standings
 from chaosbench.leaderboard.terminal import render
+from chaosbench.tasks import Published, published_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from chaosbench.evaluation import Record
-    from chaosbench.tasks import Published
 
 __all__ = ["Leaderboard", "build"]
 
@@ -67,8 +67,6 @@ class Leaderboard:
     @property
     def published(self) -> tuple[Published, ...]:
         """What others published for the protocol that the track follows; usually nothing."""
-        from chaosbench.tasks import published_for  # loads the catalogue
-
         return published_for(self.track)
 
     def __iter__(self) -> Iterator[Standing]:

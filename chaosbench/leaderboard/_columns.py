@@ -95,12 +95,13 @@ def _score(name: str, head: str, meaning: str, keep: int) -> Column:
 def _leading(words: Wording) -> tuple[Column, ...]:
     """Return the columns of the score that ranks."""
     return (
-        Column("rank", "#", "", f"Place by median {words.noun}, ties by restricted mean.",
+        Column("rank", "#", "", f"Place by median {words.noun}, ties by the {words.mean}.",
                _rank, lambda line: "–" if line.rank is None else str(line.rank), 100),
         Column("score", words.head, words.arrow, "Median valid prediction time in Lyapunov times "
                "(Kaplan–Meier) with its 95% bootstrap interval; ≥ where more than half of the "
                "forecasts outlived the exam." if words.digits is None else
-               f"Median {words.noun} with its 95% bootstrap interval.",
+               f"Median {words.noun} over all windows of all systems, with its 95% bootstrap "
+               "interval.",
                lambda line: line.score, lambda line: score_text(line, words.digits), 99),
     )  # fmt: skip
 
@@ -119,13 +120,14 @@ OTHERS: tuple[Column, ...] = (
            lambda line: line.mean_rank,
            lambda line: "–" if math.isnan(line.mean_rank) else f"{line.mean_rank:.1f}", 70),
     _score("d_stsp", "D_stsp", "Divergence of the free run's attractor from the true one, in nats; "
-           "median over tasks.", 89),
-    _score("d_h", "D_H", "Hellinger distance between power spectra, 0 to 1; median over tasks.",
+           "one number a task, median over tasks.", 89),
+    _score("d_h", "D_H", "Hellinger distance between power spectra, 0 to 1; mean over a task's "
+           "windows, median over tasks.",
            88),
     _score("smape@1", "sMAPE@1", "Symmetric percentage error at one Lyapunov time, 0 to 200; "
-           "median over tasks.", 2),
-    _score("nrmse", "NRMSE", "Root mean square error in σ over the whole forecast; median over "
-           "tasks.", 1),
+           "median over a task's windows, then over tasks.", 2),
+    _score("nrmse", "NRMSE", "Root mean square error in σ, mean over the whole forecast; median "
+           "over a task's windows, then over tasks.", 1),
     _score("sw1", "SW₁", "Sliced Wasserstein distance between the states of the free run and the "
            "true ones, in σ; median over tasks.", 86),
     _score("mean_error", "Δmean", "Error of the free run's mean, in σ; median over tasks.", 50),
@@ -136,7 +138,7 @@ OTHERS: tuple[Column, ...] = (
     _score("coefficient_error", "coef.", "Relative error of the coefficients; median over tasks.",
            84),
     _score("mase", "MASE", "Mean absolute error over the lag-1 naive error of the context; median "
-           "over tasks.", 3),
+           "over a task's windows, then over tasks.", 3),
     Column("seconds", "s", "↓", "Seconds to fit and predict one cell, median.",
            lambda line: line.fit_predict_seconds,
            lambda line: compact(line.fit_predict_seconds), 87),

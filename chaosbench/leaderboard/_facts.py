@@ -6,6 +6,8 @@ import json
 import shlex
 from typing import TYPE_CHECKING, Any
 
+from chaosbench.tasks import suites
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
@@ -34,7 +36,7 @@ def settings(pool: Pool) -> list[tuple[str, str, str]]:
 
 
 def equations(pool: Pool) -> list[tuple[str, str, tuple[str, ...]]]:
-    """Return forecaster, task and equations of the records that have some, the least seed's."""
+    """Return forecaster, task and equations where there are any, those of the smallest seed."""
     found: dict[tuple[str, str], Record] = {}
     for record in sorted(pool.records, key=lambda record: record.seed):
         if record.equations:
@@ -45,7 +47,7 @@ def equations(pool: Pool) -> list[tuple[str, str, tuple[str, ...]]]:
 def provenance(records: Iterable[Record]) -> list[tuple[str, str]]:
     """Return each fact of the records' provenance with the values that it takes, commonest first.
 
-    Of more than four values the rest is counted.
+    If there are more than four values, the rest are counted.
     """
     values: dict[str, dict[str, int]] = {}
     for record in records:
@@ -72,7 +74,7 @@ def _flat(mapping: Any, prefix: str = "") -> list[tuple[str, str]]:
 
 
 def _printable(value: Any) -> str:
-    """Print a fact: numbers to four digits, of many only the span."""
+    """Print a fact: numbers to four digits, many numbers as their span."""
     if isinstance(value, str):
         return value
     if isinstance(value, float):
@@ -92,8 +94,6 @@ def commands(records: Sequence[Record]) -> list[str]:
     others were tuned among. Labels are commands' own words for forecasters; plugins are named by
     the paths they had.
     """
-    from chaosbench.tasks import suites
-
     tasks = {record.task for record in records}
     names = []
     for name in sorted(suites, key=lambda name: (-len(suites[name].tasks), name)):

@@ -20,8 +20,9 @@ __all__ = ["growth"]
 def growth(pool: Pool, lines: tuple[Standing, ...], threshold: float) -> str:
     """Draw error growth, from the scores ``nrmse@<Lyapunov time>``; nothing where there are none.
 
-    All points of a line are over the same tasks, or it would bend where some drop out: those that
-    reach every time that at least half of the tasks reach.
+    All points of a line are medians over the same tasks, so that it does not bend where some tasks
+    end: first the times are kept that at least half of the tasks reach, then the tasks that reach
+    all of these times.
     """
     reach: dict[str, set[str]] = {}
     for record in pool.records:

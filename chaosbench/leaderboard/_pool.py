@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from chaosbench.errors import InputError, UnknownNameError
-from chaosbench.leaderboard._wording import is_time
+from chaosbench.errors import UnknownNameError
+from chaosbench.evaluation.ranked import base, is_time, windows_of
 from chaosbench.metrics import registry as metrics
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from chaosbench.evaluation import Record
     from chaosbench.trajectories import FloatArray
 
-__all__ = ["FALLBACK", "Pool", "Windows", "base"]
+__all__ = ["FALLBACK", "Pool", "Windows"]
 
 FALLBACK = "climatology"
 """The forecaster whose scores a failed cell gets."""
@@ -136,23 +136,7 @@ class Pool:
         return [run if run is not None else self._imputed(task) for run in found or [None]]
 
     def _observed(self, record: Record) -> tuple[FloatArray, NDArray[np.bool_]] | None:
-        values = record.window_scores.get(self.metric)
-        if not values:
-            return None
-        times = np.asarray(values, dtype=np.float64)
-        if not is_time(self.metric):
-            # any NaN is nothing that a metric returns; infinity may be its worst value
-            worst = metrics[base(self.metric)].worst
-            return np.where(np.isnan(times), worst, times), np.zeros(len(times), dtype=np.bool_)
-        known = np.isfinite(times) & (times > 0)
-        key = self.metric.replace(base(self.metric), "censored", 1)
-        marks = np.asarray(record.window_scores.get(key, np.zeros(len(times))), dtype=np.float64)
-        if marks.shape != times.shape:
-            raise InputError(
-                f"the record of {record.forecaster!r} on {record.task} has {len(times)} windows "
-                f"in {self.metric} and {len(marks)} in {key}; they must agree"
-            )
-        return np.where(known, times, 0.0), (marks > 0.5) & known
+        return windows_of(record, self.metric)
 
     def _imputed(self, task: str) -> tuple[FloatArray, NDArray[np.bool_]]:
         timed = is_time(self.metric)
@@ -196,11 +180,6 @@ class Pool:
             return metrics[base(score)].worst
         except UnknownNameError:
             return math.nan
-
-
-def base(score: str) -> str:
-    """Return the metric behind a score's name: ``smape`` of ``smape@1``."""
-    return score.partition("@")[0]
 
 
 def _finite(value: float | None) -> float | None:

@@ -13,14 +13,14 @@ if TYPE_CHECKING:
     from chaosbench.leaderboard._wording import Wording
     from chaosbench.leaderboard.ranking import Standing
 
-__all__ = ["NAMED", "NARROW", "WIDE", "Curve", "error_growth", "forest"]
+__all__ = ["NAMED", "NARROW", "WIDE", "Curve", "beyond", "error_growth", "forest"]
 
 CHARACTER = 6.6  # pixels of one character at the 12 px of the labels, on the generous side
 WIDE, NARROW = 760, 356  # pixels: a desktop's text column, and a phone's
 NAMED = 12
-"""Lines of the error growth plot that are named; of more none could be followed."""
+"""Number of lines of the error growth plot that are named; nobody could follow more."""
 
-SMALLEST = 1e-9  # errors below are drawn there: no forecast is better for being smaller still
+SMALLEST = 1e-9  # smaller errors are drawn there
 
 
 @dataclass(frozen=True)
@@ -56,58 +56,103 @@ def _shorten(label: str, gutter: float) -> str:
     return label if len(label) <= room else label[: max(1, room - 1)] + "…"
 
 
-def _ticks(top: float) -> list[float]:
-    """Round steps from 0 that reach past `top`, four to seven of them."""
-    size = 10.0 ** math.floor(math.log10(top / 4))
-    step = next(size * factor for factor in (1, 2, 5, 10) if top / (size * factor) <= 6)
-    return [step * i for i in range(math.ceil(top / step - 1e-9) + 1)]
+def _ticks(top: float, low: float = 0.0) -> list[float]:
+    """Round steps from `low` or before to `top` or beyond, four to seven of them above 0."""
+    size = 10.0 ** math.floor(math.log10((top - low) / 4))
+    step = next(size * factor for factor in (1, 2, 5, 10) if (top - low) / (size * factor) <= 6)
+    first, last = math.floor(low / step + 1e-9), math.ceil(top / step - 1e-9)
+    return [step * i for i in range(first, last + 1)]
+
+
+OUTLYING = 10
+"""Times the median score; larger scores lie beyond the axis, or the others would have no room."""
+
+
+def _axis(lines: Sequence[Standing]) -> list[float]:
+    """Return the ticks of an axis for scores and intervals, from 0 or below.
+
+    It leaves out only what is not finite or outlying, such as the worst value of failed runs.
+    """
+    ends = [x for line in lines for x in (line.score, line.ci_low, line.ci_high)]
+    finite = [x for x in ends if math.isfinite(x)]
+    sizes = sorted(abs(line.score) for line in lines if math.isfinite(line.score))
+    limit = OUTLYING * max(sizes[len(sizes) // 2], 0.1) if sizes else math.inf
+    shown = [x for x in finite if abs(x) <= limit]
+    return _ticks(max([*shown, 0.1]), min([*shown, 0.0]))
+
+
+def beyond(standings: Sequence[Standing]) -> bool:
+    """Say whether `forest` marks something that lies beyond its axis."""
+    lines = [line for line in standings if not math.isnan(line.score)]
+    ticks = _axis(lines)
+    return any(
+        not ticks[0] <= x <= ticks[-1]
+        for line in lines
+        for x in (line.score, line.ci_low, line.ci_high)
+        if not math.isnan(x)
+    )
 
 
 def forest(standings: Sequence[Standing], words: Wording, *, width: int, kind: str) -> str:
     """Draw each score as a dot on its interval, and the best ceiling as a line across.
 
-    A dot becomes an arrowhead where the score is only a lower bound. The axis begins at 0; what
-    lies beyond its ends, such as the worst value of a run that failed, is drawn there.
+    A dot becomes an arrowhead where the score is only a lower bound. What lies beyond the axis is
+    marked with an open arrowhead at its end, a score with its value beside it.
     """
     lines = [line for line in standings if not math.isnan(line.score)]
-    highest = [x for line in lines for x in (line.score, line.ci_high) if math.isfinite(x)]
-    if words.digits is not None:  # the worst value would leave no room for the others
-        highest = [x for x in highest if x <= 10 * max(line.score for line in lines[:1])] or highest
-    ticks = _ticks(max([*highest, 0.1]))
+    ticks = _axis(lines)
     gutter = min(0.38 * width, CHARACTER * max([len(line.forecaster) for line in lines] or [1]))
     left, right, row, top = gutter + 14, width - 18.0, 26, 8
     bottom = top + row * len(lines)
-    unit = (right - left) / ticks[-1]
+    unit = (right - left) / (ticks[-1] - ticks[0])
 
     def place(score: float) -> float:
-        return left + unit * min(max(score, 0.0), ticks[-1])
+        return left + unit * (min(max(score, ticks[0]), ticks[-1]) - ticks[0])
+
+    def mark(score: float, y: float) -> str:
+        """Return an open arrowhead where a score lies beyond an end of the axis."""
+        if ticks[0] <= score <= ticks[-1]:
+            return ""
+        x, d = (right + 4, 6) if score > 0 else (left - 4, -6)
+        return f'<path d="M{x:.1f} {y - 5:.1f} l{d} 5 l{-d} 5" class="beyond"/>'
 
     parts = []
     for tick in ticks:
-        x = left + unit * tick
+        x = place(tick)
         parts += [
             _line(x, top, x, bottom, "grid"),
-            _text(x, bottom + 18, f"{tick:g}", anchor="middle", kind="tick"),
+            _text(x, bottom + 18, f"{tick:.6g}", anchor="middle", kind="tick"),
         ]
+    better = "higher is better" if words.arrow == "↑" else "lower is better"
     parts.append(
         _text(
-            (left + right) / 2, bottom + 38, words.unit or words.noun, anchor="middle", kind="tick"
+            (left + right) / 2, bottom + 38, f"{words.unit or words.noun}, {better}",
+            anchor="middle", kind="tick",
         )
-    )
+    )  # fmt: skip
     ceilings = [line.score for line in lines if line.privileged]
     if ceilings:
-        x = place(max(ceilings) if words.arrow == "↑" else min(ceilings))
-        parts.append(_line(x, top, x, bottom, "ceiling-line"))
+        best = max(ceilings) if words.arrow == "↑" else min(ceilings)
+        if ticks[0] <= best <= ticks[-1]:
+            parts.append(_line(place(best), top, place(best), bottom, "ceiling-line"))
+    digits = 2 if words.digits is None else max(2, words.digits)
     for i, line in enumerate(lines):
         y = top + row * (i + 0.5)
         x = place(line.score)
         bound = "≥ " if line.score_is_lower_bound else ""
-        title = f"{line.forecaster}: {bound}{line.score:.2f}"
+        title = f"{line.forecaster}: {bound}{line.score:.{digits}f}"
         marks = []
         if not math.isnan(line.ci_low):
-            title += f" [{line.ci_low:.2f}, {line.ci_high:.2f}]"
+            title += f" [{line.ci_low:.{digits}f}, {line.ci_high:.{digits}f}]"
             marks.append(_line(place(line.ci_low), y, place(line.ci_high), y, "interval"))
-        if line.score_is_lower_bound:
+            marks += dict.fromkeys((mark(line.ci_low, y), mark(line.ci_high, y)))
+        if outside := mark(line.score, y):
+            value = f"{line.score:.{digits}f}" if math.isfinite(line.score) else "∞"
+            end = "end" if line.score > 0 else "start"
+            marks.append(_text(x - (4 if end == "end" else -4), y - 3, value, anchor=end,
+                               kind="tick"))  # fmt: skip
+            marks += [outside] if outside not in marks else []
+        elif line.score_is_lower_bound:
             marks.append(f'<path d="M{x - 3:.1f} {y - 6:.1f} l8 6 l-8 6 z" class="dot"/>')
         else:
             marks.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4.5" class="dot"/>')

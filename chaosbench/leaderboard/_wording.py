@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from chaosbench.evaluation.ranked import base, is_time
 from chaosbench.metrics import registry as metrics
 
-__all__ = ["Wording", "is_time", "wording"]
+__all__ = ["Wording", "wording"]
 
 
 @dataclass(frozen=True)
@@ -17,33 +18,37 @@ class Wording:
     Attributes:
         head: short name for a column head.
         noun: its name within a sentence.
+        title: the same at the beginning of one; a label such as ``sMAPE`` stays as it is.
         unit: of the score; empty for a pure number.
         arrow: ``↑`` where higher is better, ``↓`` where lower is.
         digits: decimals; None for one or two, as a time of a few Lyapunov times has.
         definition: what one window's score is, in HTML without markup of its own.
         pooled: how the windows become one number.
         failed: what a failed run gets.
+        mean: the mean that breaks ties.
+        question: heading of the chart of intervals.
 
     """
 
     head: str
     noun: str
+    title: str
     unit: str
     arrow: str
     digits: int | None
     definition: str
     pooled: str
     failed: str
+    mean: str
+    question: str
 
 
-def is_time(metric: str) -> bool:
-    """Say whether a score is a time that the exam's horizon may censor."""
-    return metrics[metric.partition("@")[0]].unit == "Lyapunov times"
+def wording(metric: str, *, trained: bool = True) -> Wording:
+    """Return the words for a window score such as ``vpt@0.4`` or ``d_stsp``.
 
-
-def wording(metric: str) -> Wording:
-    """Return the words for a window score such as ``vpt@0.4`` or ``d_stsp``."""
-    known = metrics[metric.partition("@")[0]]
+    Without training data, σ is that of the attractor.
+    """
+    known = metrics[base(metric)]
     if not is_time(metric):
         better = "higher is better" if known.direction == "higher" else "lower is better"
         worst = f"the worst value there is, {known.format(known.worst)}"
@@ -51,6 +56,7 @@ def wording(metric: str) -> Wording:
         return Wording(
             head=known.label,
             noun=known.label,
+            title=known.label,
             unit=known.unit,
             arrow=known.arrow,
             digits=known.digits,
@@ -60,17 +66,21 @@ def wording(metric: str) -> Wording:
                 f"throughout has {worst}."
             ),
             failed=f"counts with {worst}, in every window",
+            mean="mean over all windows",
+            question=f"{known.label}, and how surely",
         )
+    spread = "from the training data" if trained else "of the attractor"
     match = re.fullmatch(r"vpt@(\d+(?:\.\d+)?)", metric)
     return Wording(
         head="VPT",
         noun="valid prediction time",
+        title="Valid prediction time",
         unit="Lyapunov times",
         arrow="↑",
         digits=None,
         definition=(
             "A forecast is valid until its error, √mean((y − ŷ)² / σ²) over the variables with σ "
-            f"from the training data, first exceeds ε = {match[1] if match else '0.4'}. The time "
+            f"{spread}, first exceeds ε = {match[1] if match else '0.4'}. The time "
             "is given in Lyapunov times: in one, the system itself multiplies a small error by e."
         ),
         pooled=(
@@ -80,4 +90,6 @@ def wording(metric: str) -> Wording:
             "lower bound, marked ≥."
         ),
         failed="counts with the scores of climatology on the same task",
+        mean="restricted mean, the area under the survival curve",
+        question="How far, and how surely: valid prediction time",
     )

@@ -7,28 +7,32 @@ text from records is escaped, and a policy in the page forbids it to load anythi
 from __future__ import annotations
 
 import html
-import json
 import math
 import re
+import shlex
 from importlib import resources
 from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING
 
+from chaosbench.evaluation.ranked import base, is_time, ranked_by
 from chaosbench.files import write_text
-from chaosbench.leaderboard._admission import prepare
+from chaosbench.leaderboard._admission import prepare, track_of
 from chaosbench.leaderboard._board import Leaderboard
 from chaosbench.leaderboard._columns import Column, columns
-from chaosbench.leaderboard._facts import equations, provenance, settings
+from chaosbench.leaderboard._facts import commands, equations, provenance, settings
 from chaosbench.leaderboard._growth import growth
-from chaosbench.leaderboard._pool import Pool, base
-from chaosbench.leaderboard._svg import NARROW, WIDE, forest
-from chaosbench.leaderboard._wording import Wording, is_time, wording
+from chaosbench.leaderboard._pool import Pool
+from chaosbench.leaderboard._published import others_of, published_note, with_published
+from chaosbench.leaderboard._svg import NARROW, WIDE, beyond, forest
+from chaosbench.leaderboard._wording import Wording, wording
 from chaosbench.leaderboard.ranking import Standing, group_medians, standings
 from chaosbench.metrics import registry as metrics
+from chaosbench.tasks import Task
+from chaosbench.tasks import registry as tasks
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from chaosbench.evaluation import Record
 
@@ -99,38 +103,41 @@ def render_page(
     pool = prepare(records, metric, exam_seed, track)
     board = Leaderboard.of(pool, standings(pool, bootstrap=bootstrap, seed=seed))
     lines = board.standings
-    shown = columns(lines, pool.metric)
-    words = wording(pool.metric)
+    tables = board.published
+    shown = with_published(columns(lines, pool.metric), lines, tables, empty=True)
+    learns, words = _learns(pool), wording(pool.metric, trained=_learns(pool))
     template = resources.files("chaosbench.leaderboard").joinpath("_page.html")
     return Template(template.read_text(encoding="utf-8")).substitute(
         title=_escape(title),
-        lead=_lead(words),
+        lead=_lead(pool, words, learns=learns),
         facts=_escape(board.summary) + ".",
         others=_others(others or {}),
-        standings=_table(lines, shown),
+        standings=_table(lines, shown, others_of(tables, lines)),
         standings_note=_incomplete(lines),
         forest=forest(lines, words, width=WIDE, kind="wide")
         + forest(lines, words, width=NARROW, kind="narrow"),
         noun=_escape(words.noun),
-        head=_escape(words.noun[0].upper() + words.noun[1:]),
+        head=_escape(words.title),
         unit=_escape(f", in {words.unit}" if words.unit else ""),
         definition=_escape(words.definition),
         pooled=_escape(words.pooled),
         failed=_escape(words.failed),
+        mean=_escape(words.mean),
         published=_published(board),
-        forest_note=(
-            "The dashed line is the ceiling, a forecaster that was given the equation."
-            if any(line.privileged for line in lines)
-            else ""
-        ),
+        forest_title=_escape(words.question),
+        forest_note=" ".join(_forest_notes(lines)),
         heat=_heat_map(pool, lines),
         growth=growth(pool, lines, float(_threshold(pool.metric))),
         failures=_failures(pool),
         equations=_equations(pool),
         interval=(
             f"From {bootstrap:,} bootstrap replicates with seed {seed}: systems are drawn with "
-            f"replacement, then windows within each; the seeds of a run are pooled. An upper end "
-            f"at the horizon of the exam is a lower bound, too."
+            f"replacement, then windows within each; the seeds of a run are pooled."
+            + (
+                " An upper end at the horizon of the exam is a lower bound, too."
+                if is_time(pool.metric)
+                else ""
+            )
             if bootstrap
             else "None was computed."
         ),
@@ -139,7 +146,7 @@ def render_page(
             for column in shown
             if column.key not in ("rank", "score")
         ),
-        recompute=_escape(_recompute(pool, title, pool.metric)),
+        recompute=_escape(_recompute(pool, title)),
         settings=_settings(pool),
         provenance=_provenance(pool),
         footer="Made by chaosbench from the records alone."
@@ -151,32 +158,63 @@ def _escape(text: object) -> str:
     return html.escape(str(text), quote=True)
 
 
-def _lead(words: Wording) -> str:
+def _tasks(pool: Pool) -> list[Task]:
+    """Return those of the ranked tasks that are registered, without asking for their data."""
+    return [tasks[name] for name in pool.tasks if name in tasks]
+
+
+def _learns(pool: Pool) -> bool:
+    """Say whether there is anything to learn from besides the context of each window."""
+    found = _tasks(pool)
+    return not found or any(task.learn == "train" for task in found)
+
+
+def _lead(pool: Pool, words: Wording, *, learns: bool) -> str:
+    asks = {task.asks for task in _tasks(pool)} or {"forecast"}
+    seen = "others that it has never seen" if learns else "it"
+    if learns:
+        text = "Each forecaster learns from a trajectory of a chaotic system"
+    else:
+        text = (
+            "No forecaster is trained beforehand: each is shown a stretch of a trajectory of a "
+            "chaotic system, the context, and no other data of it"
+        )
+    if asks == {"equation"}:
+        text += " and is then asked for its equation."
+    elif asks == {"climate"}:
+        text += f" and then continues {seen} freely, which shows whether its attractor is right."
+    else:
+        text += f" and then continues {seen}."
     if words.digits is None:
-        question = (
-            "and then continues others that it has never seen. It is ranked by how long its "
-            "forecasts stay valid, in Lyapunov times: the natural clock of chaos, on which every "
-            "small error grows by the same factor."
+        text += (
+            " It is ranked by how long its forecasts stay valid, in Lyapunov times: the natural "
+            "clock of chaos, on which every small error grows by the same factor."
         )
     else:
         better = "higher" if words.arrow == "↑" else "lower"
-        question = (
-            f"and is then asked about others that it has never seen. It is ranked by {words.noun}, "
-            f"of which {better} is better."
-        )
+        text += f" It is ranked by {words.noun}; {better} is better."
     return _escape(
-        f"Each forecaster learns from a trajectory of a chaotic system {question} No failed "
-        "run is left out, every score carries its uncertainty, and what a perfect model would "
-        "reach is shown beside it."
+        f"{text} No failed run is left out, every score carries its uncertainty, and what a "
+        "perfect model would reach is shown beside it."
     )
 
 
 def _published(board: Leaderboard) -> str:
+    tables = board.published
     return "".join(
-        f'<p class="note">Published ({_escape(table.source)}), {_escape(table.what)}: '
-        f"{_escape(table.numbers())}.</p>"
-        for table in board.published
+        f'<p class="note">{_escape(published_note(tables, k))}.</p>' for k in range(len(tables))
     )
+
+
+def _forest_notes(lines: tuple[Standing, ...]) -> list[str]:
+    notes = []
+    if any(line.privileged for line in lines):
+        notes.append("The dashed line is the ceiling, a forecaster that was given the equation.")
+    if beyond(lines):
+        notes.append(
+            "An open arrowhead marks what lies beyond the axis; a score there is given as a number."
+        )
+    return notes
 
 
 def _others(pages: Mapping[str, str]) -> str:
@@ -204,7 +242,11 @@ def _number(value: float) -> str:
     return "" if math.isnan(value) else repr(round(value, 6))
 
 
-def _table(lines: tuple[Standing, ...], shown: tuple[Column, ...]) -> str:
+def _table(
+    lines: tuple[Standing, ...],
+    shown: Sequence[Column],
+    others: Sequence[tuple[str, Sequence[float]]],
+) -> str:
     heads = []
     for column in shown:
         first = "descending" if column.arrow == "↑" else "ascending"
@@ -224,12 +266,28 @@ def _table(lines: tuple[Standing, ...], shown: tuple[Column, ...]) -> str:
         rows = [_row(line, shown) for line in lines if line.privileged == privileged]
         if rows or not privileged:
             bodies.append(f'<tbody class="{kind}">{"".join(rows)}</tbody>')
+    if others:
+        rows = [_other_row(method, numbers, shown) for method, numbers in others]
+        bodies.append(f'<tbody class="published">{"".join(rows)}</tbody>')
     return (
         f'<table id="leaderboard"><thead><tr>{"".join(heads)}</tr></thead>{"".join(bodies)}</table>'
     )
 
 
-def _row(line: Standing, shown: tuple[Column, ...]) -> str:
+def _other_row(method: str, numbers: Sequence[float], shown: Sequence[Column]) -> str:
+    """Return the row of a published method that was not run here."""
+    held = iter(numbers)
+    cells = []
+    for column in shown:
+        value = next(held) if column.key.startswith("published_") else math.nan
+        text = "" if math.isnan(value) else f"{value:g}"
+        title = f' title="{_escape(f"{method} {text}: {column.meaning}")}"' if text else ""
+        cells.append(f'<td data-value="{_number(value)}"{title}>{text}</td>')
+    cells.insert(1 if shown[0].key == "rank" else 0, f'<th scope="row">{_escape(method)}</th>')
+    return f'<tr data-published="{_escape(method)}">{"".join(cells)}</tr>'
+
+
+def _row(line: Standing, shown: Sequence[Column]) -> str:
     cells = []
     for column in shown:
         text = _escape(column.text(line))
@@ -328,16 +386,20 @@ def _failures(pool: Pool) -> str:
     )
 
 
-def _recompute(pool: Pool, title: str, metric: str) -> str:
-    names = [name for name in pool.forecasters if name not in pool.privileged]
-    example = json.dumps(names[0] if names else pool.forecasters[0])
-    return (
-        "import chaosbench as cb\n\n"
-        f"records = cb.evaluate({example}, {json.dumps(pool.tasks[0])}, seed=0)\n"
-        "cb.leaderboard(records)                     # the standings\n"
-        f'cb.leaderboard.write_page(records, "page.html", title={json.dumps(title)}, '
-        f"metric={json.dumps(metric)})"
-    )
+def _recompute(pool: Pool, title: str) -> str:
+    """Return the commands that make the records and the page again."""
+    usual = {ranked_by(record) for record in pool.records} == {pool.metric}
+    track = track_of(pool.records[0])
+    if usual:
+        build = ["chaosbench", "leaderboard", "build", "RUN", "--track", track, "--title", title]
+        return "\n".join([*commands(pool.records), shlex.join(build)])
+    return "\n".join([
+        *commands(pool.records),
+        "python",
+        ">>> import chaosbench as cb",
+        f'>>> cb.leaderboard.write_page(cb.read_records("RUN"), "page.html", track={track!r}, '
+        f"metric={pool.metric!r}, title={title!r})",
+    ])  # fmt: skip
 
 
 def _settings(pool: Pool) -> str:

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from chaosbench.errors import InputError
-from chaosbench.leaderboard import _survival
+from chaosbench.evaluation.ranked import is_time
 from chaosbench.leaderboard._admission import prepare
 from chaosbench.leaderboard._pool import Pool, Windows
-from chaosbench.leaderboard._wording import is_time
+from chaosbench.metrics import survival as _survival
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -39,15 +39,15 @@ class Standing:
         rank: place by `score`, ties broken by `restricted_mean`, equals sharing the better place;
             None where privileged.
         score: median of the score that ranks over every window of every system; of a valid
-            prediction time that of Kaplan and Meier, in Lyapunov times. NaN only for a ceiling
-            without a window.
+            prediction time that of Kaplan and Meier, in Lyapunov times. It is the first value
+            that half of the windows do not exceed. NaN only for a ceiling without a window.
         score_is_lower_bound: more than half of the windows outlived the exam, so the median is at
             least `score`, the largest time observed.
         ci_low, ci_high: 95% bootstrap interval of `score`: systems are drawn with replacement,
             then windows within each. NaN without replicates.
         ci_high_is_lower_bound: the upper end, too, is only a largest time observed.
         restricted_mean: mean time up to the largest observed, the area under the survival curve;
-            the plain mean of a score that is no time.
+            for a score that is not a time the mean over all windows. It only breaks ties.
         censored_share: share of windows that outlived the exam.
         mean_rank: mean over tasks of the place by the task's own median, ties averaged.
         win_rate: share of comparisons with another forecaster on a task that were won, ties half.
@@ -55,8 +55,10 @@ class Standing:
         missing: ranked tasks without a record; imputed, so the line is incomplete.
         failures: records whose status is not ``ok``.
         failures_by_status: the same by status.
-        scores: each scalar score (``d_stsp``, ``smape@1``) as its median over tasks, failed and
-            missing cells imputed.
+        scores: each scalar score (``d_stsp``, ``smape@1``) as its median over tasks of the
+            cell's number (for most scores the median over its windows), failed and missing cells
+            imputed. Under the name of the metric that ranks stands `score` itself, the median
+            over all windows, so that one name has one number.
         fit_predict_seconds: median over the records that have it.
         peak_memory_mib: median over the records that have it.
         percent_of_ceiling: `score`, if it is a time, in percent of the best complete privileged
@@ -103,7 +105,7 @@ def rank(
     """Rank the forecasters of one exam.
 
     The result depends on what the records say, not on their order, and the numbers of one
-    forecaster do not depend on which others are present, save `rank`, `mean_rank`, `win_rate`
+    forecaster do not depend on which others are present, except `rank`, `mean_rank`, `win_rate`
     and `percent_of_ceiling`, which compare, and imputed cells, which need the climatology.
 
     A cell that failed without a forecast is imputed with the window scores that ``climatology``
@@ -158,7 +160,7 @@ def _merit(line: Standing, sign: int) -> tuple[float, float]:
 
 
 def _standing(pool: Pool, forecaster: str, bootstrap: int, seed: int) -> Standing:
-    """Compute everything about one forecaster that needs no other."""
+    """Compute what depends on one forecaster alone."""
     runs = [record for record in pool.records if record.forecaster == forecaster]
     windows = pool.windows(forecaster)
     score, bounded, mean, share = math.nan, False, math.nan, math.nan
@@ -172,7 +174,9 @@ def _standing(pool: Pool, forecaster: str, bootstrap: int, seed: int) -> Standin
         if bootstrap:
             low, high, high_bounded = _interval(windows, bootstrap, seed)
     names = sorted({name for record in pool.records for name in record.scores})
-    medians = {name: list(pool.task_scores(forecaster, name).values()) for name in names}
+    scores = {name: _median(list(pool.task_scores(forecaster, name).values())) for name in names}
+    if pool.metric in scores:
+        scores[pool.metric] = score
     failures = Counter(record.status for record in runs if record.status != "ok")
     return Standing(
         forecaster=forecaster,
@@ -191,7 +195,7 @@ def _standing(pool: Pool, forecaster: str, bootstrap: int, seed: int) -> Standin
         missing=len(pool.missing(forecaster)),
         failures=sum(failures.values()),
         failures_by_status=dict(sorted(failures.items())),
-        scores={name: _median(values) for name, values in medians.items()},
+        scores=scores,
         fit_predict_seconds=_median([run.fit_seconds + run.predict_seconds for run in runs]),
         peak_memory_mib=_median([run.peak_memory_mib for run in runs]),
     )
@@ -233,10 +237,10 @@ def _interval(windows: Windows, replicates: int, seed: int) -> tuple[float, floa
 def group_medians(
     pool: Pool, forecaster: str, *, by: Literal["task", "system"] = "task"
 ) -> tuple[FloatArray, NDArray[np.bool_]]:
-    """Kaplan–Meier (of no time, plain) median of each ranked task or system; is it a lower bound?
+    """Return the median of each ranked task or system, and whether it is a lower bound.
 
-    In the order of `Pool.tasks`, or of the sorted names of its systems. NaN where a privileged
-    forecaster was not run.
+    A time has the median of Kaplan and Meier. The order is that of `Pool.tasks`, or of the sorted
+    names of its systems. NaN where a privileged forecaster was not run.
     """
     windows = pool.windows(forecaster)
     if by == "task":

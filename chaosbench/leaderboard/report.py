@@ -15,13 +15,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from chaosbench.errors import InputError
+from chaosbench.evaluation.ranked import base, is_time
 from chaosbench.files import write_text
 from chaosbench.leaderboard._admission import prepare, track_of
 from chaosbench.leaderboard._board import Leaderboard
 from chaosbench.leaderboard._columns import Column, columns
 from chaosbench.leaderboard._facts import commands, equations, provenance, settings
-from chaosbench.leaderboard._pool import Pool, base
-from chaosbench.leaderboard._wording import is_time, wording
+from chaosbench.leaderboard._pool import Pool
+from chaosbench.leaderboard._published import with_published
+from chaosbench.leaderboard._wording import wording
 from chaosbench.leaderboard.page import write_page
 from chaosbench.leaderboard.ranking import Standing, group_medians, standings
 from chaosbench.metrics import registry as metrics
@@ -202,6 +204,7 @@ def _remark(name: str, kept: dict[str, str]) -> str:
 def _section(track: _Track, kept: dict[str, str]) -> list[str]:
     lines, words = track.board.standings, wording(track.pool.metric)
     shown = [column for column in columns(lines, track.pool.metric) if column.key not in _LEFT_OUT]
+    shown = with_published(shown, lines, track.board.published)
     shown.sort(key=lambda column: column.key == "failures")  # the longest comes last
     if is_time(track.pool.metric):
         place = next(k for k, column in enumerate(shown) if column.key == "score")
@@ -209,7 +212,7 @@ def _section(track: _Track, kept: dict[str, str]) -> list[str]:
     unit = f" in {words.unit}" if words.unit else ""
     named = "" if words.noun == words.head else f"{words.noun} "
     notes = [
-        f"{words.head}: median {named}[95% interval]{unit}"
+        f"{words.head}: median {named}over all windows{unit and ',' + unit} [95% interval]"
         + ("; ≥ where more than half of the forecasts outlived the exam." if named else "."),
         *(f"{column.head}: {column.meaning}" for column in shown if column.key not in _EXPLAINED),
     ]

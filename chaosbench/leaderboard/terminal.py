@@ -6,6 +6,7 @@ import io
 from typing import TYPE_CHECKING, Protocol
 
 from chaosbench.leaderboard._columns import columns
+from chaosbench.leaderboard._published import with_published
 from chaosbench.leaderboard._wording import wording
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ NAME_WIDTH = 24
 """Characters that a forecaster's name may take beside the columns."""
 
 UNBOUNDED = 1000
-"""Width of what is no terminal."""
+"""Width of output that is not a terminal."""
 
 GAP = 2
 """One character of padding and one that the box draws between columns."""
@@ -48,13 +49,13 @@ class Board(Protocol):
 
     @property
     def published(self) -> tuple[Published, ...]:
-        """Numbers of others, to stand below."""
+        """Numbers that others published."""
 
 
 def show(board: Board, console: Console | None = None) -> None:
     """Print `board` to `console`, by default standard output as wide as the terminal.
 
-    Into a pipe or a file goes all of it, a line a forecaster.
+    A pipe or a file gets all columns, one line for each forecaster.
     """
     from rich.console import Console
 
@@ -90,7 +91,8 @@ def _layout(board: Board, width: int, *, plain: bool) -> Group:
     name = "" if words.noun == words.head else f"{words.noun} "
     notes = [
         "",
-        f"{words.head}: median {name}{f'in {words.unit} ' if words.unit else ''}[95% interval]"
+        f"{words.head}: median {name}over all windows{f', in {words.unit}' if words.unit else ''} "
+        "[95% interval]"
         f"{'; ≥ lower bound' if words.digits is None else ''}. ↑ higher is better, ↓ lower.",
         f"{board.summary}. "
         + (
@@ -107,12 +109,12 @@ def _layout(board: Board, width: int, *, plain: bool) -> Group:
     notes += [f"published ({t.source}), {t.what}: {t.numbers()}." for t in board.published]
     text = "\n".join(notes)
     return Group(
-        _table(board.standings, board.metric, width, plain=plain),
+        _table(board, width, plain=plain),
         Text(text.translate(PLAIN) if plain else text, style="dim"),
     )
 
 
-def _table(standings: tuple[Standing, ...], metric: str, width: int, *, plain: bool) -> Table:
+def _table(board: Board, width: int, *, plain: bool) -> Table:
     from rich.box import ASCII2, SIMPLE_HEAD
     from rich.table import Table
     from rich.text import Text
@@ -121,7 +123,8 @@ def _table(standings: tuple[Standing, ...], metric: str, width: int, *, plain: b
         # Text, not str: rich would read brackets as its markup.
         return Text(text.translate(PLAIN) if plain else text, style=style)
 
-    shown = _fitting(standings, metric, width)
+    standings = board.standings
+    shown = _fitting(board, width)
     table = Table(
         box=ASCII2 if plain else SIMPLE_HEAD,
         show_edge=False,
@@ -159,9 +162,10 @@ def _name_width(standings: tuple[Standing, ...]) -> int:
     return min(NAME_WIDTH, max(len("forecaster"), *(len(_name(line)) for line in standings)))
 
 
-def _fitting(standings: tuple[Standing, ...], metric: str, width: int) -> list[Column]:
+def _fitting(board: Board, width: int) -> list[Column]:
     """Drop the least telling columns until the rest fit beside a readable name."""
-    shown = list(columns(standings, metric))
+    standings = board.standings
+    shown = with_published(columns(standings, board.metric), standings, board.published)
     name = _name_width(standings)
 
     def needed() -> int:

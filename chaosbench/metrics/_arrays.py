@@ -25,6 +25,7 @@ __all__ = [
     "ensemble",
     "everywhere",
     "normalised_error",
+    "odd_unit",
     "own_scale",
     "per_variable",
     "positive",
@@ -47,6 +48,10 @@ CONSTANT = 1e-12
 # An error in a constant variable cannot be measured in units of σ = 0. Up to this fraction of the
 # magnitudes involved it is rounding and counts as 0; a larger error counts as infinite.
 ROUNDING = 1e-9
+
+
+# Sizes beyond which a square of a number or of its thousandth may leave the range of a double.
+ODD_SIZES = (1e-140, 1e140)
 
 
 def real(values: ArrayLike, *, axes: str, what: str) -> FloatArray:
@@ -179,8 +184,24 @@ def by_variable(windows: FloatArray) -> FloatArray:
 
 def own_scale(rows: FloatArray) -> FloatArray:
     """Return the standard deviation along the last axis, exactly 0 for constant rows."""
+    unit = odd_unit(rows, axis=-1)
     with np.errstate(over="ignore", invalid="ignore"):
-        return np.where(np.ptp(rows, axis=-1) > 0, rows.std(axis=-1), 0.0)
+        rows = rows / unit
+        spread = np.where(np.ptp(rows, axis=-1) > 0, rows.std(axis=-1), 0.0)
+        return np.asarray(unit[..., 0] * spread)
+
+
+def odd_unit(truth: FloatArray, axis: int | None = None) -> FloatArray:
+    """Return a power of two in which the squares of these numbers neither overflow nor vanish.
+
+    It is 1, which changes no digit, unless they are further from 1 than any usual unit brings. Its
+    axes are those of `truth`, of length 1 where it is the same for all numbers.
+    """
+    finite = np.isfinite(truth)
+    largest = np.abs(truth).max(axis=axis, keepdims=True, initial=0.0, where=finite)
+    odd = (largest > 0.0) & ((largest < ODD_SIZES[0]) | (largest > ODD_SIZES[1]))
+    power = np.clip(np.round(np.log2(np.where(odd, largest, 1.0))), -1022, 1023)
+    return np.asarray(2.0**power, dtype=np.float64)
 
 
 def capped_ratio(

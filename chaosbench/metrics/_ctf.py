@@ -12,7 +12,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from chaosbench.metrics._arrays import CONSTANT, by_variable, cells, everywhere, whole, windows
+from chaosbench.metrics._arrays import (
+    CONSTANT,
+    by_variable,
+    cells,
+    everywhere,
+    odd_unit,
+    whole,
+    windows,
+)
 from chaosbench.metrics._metadata import metric
 
 if TYPE_CHECKING:
@@ -65,7 +73,8 @@ def ctf_short_time(truth: ArrayLike, forecast: ArrayLike, *, k: int | None = 20)
     """
     y, yhat = windows(truth, forecast)
     steps = y.shape[1] if k is None else whole(k, what="k")
-    y, yhat = y[:, :steps], yhat[:, :steps]
+    unit = odd_unit(y)
+    y, yhat = y[:, :steps] / unit, yhat[:, :steps] / unit
     with np.errstate(over="ignore", invalid="ignore"):
         error = yhat - y
         # Beyond this, squares in the computation of the singular values overflow.
@@ -167,6 +176,8 @@ def ctf_long_time_spectrum(
 
     """
     y, yhat = windows(truth, forecast)
+    unit = odd_unit(y)
+    y, yhat = y / unit, yhat / unit
     last, count = whole(k, what="k"), whole(modes, what="modes")
     count = min(count, (y.shape[2] + 1) // 2)
     with np.errstate(over="ignore", invalid="ignore"):

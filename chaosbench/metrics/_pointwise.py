@@ -11,6 +11,7 @@ from chaosbench.metrics._arrays import (
     CEILING,
     by_variable,
     normalised_error,
+    odd_unit,
     per_variable,
     real,
     windows,
@@ -259,4 +260,8 @@ def rmse(truth: ArrayLike, forecast: ArrayLike) -> FloatArray:
         gilpin2021.
 
     """
-    return np.sqrt(mse(truth, forecast))
+    y, yhat = windows(truth, forecast)
+    unit = odd_unit(y)
+    with np.errstate(over="ignore", invalid="ignore"):
+        error = np.sqrt(mse(y / unit, yhat / unit))
+        return np.asarray(error * unit.item())

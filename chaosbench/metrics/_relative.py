@@ -12,6 +12,7 @@ from chaosbench.metrics._arrays import (
     by_variable,
     capped_ratio,
     normalised_error,
+    odd_unit,
     own_scale,
     per_variable,
     windows,
@@ -257,7 +258,7 @@ def coefficient_of_variation(truth: ArrayLike, forecast: ArrayLike) -> FloatArra
         gilpin2023.
 
     """
-    y, yhat = (by_variable(a) for a in windows(truth, forecast))
+    y, yhat = _in_usual_units(*windows(truth, forecast))
     with np.errstate(over="ignore", invalid="ignore"):
         error = 100 * np.sqrt(np.mean((y - yhat) ** 2, axis=2))
         return _capped_mean(capped_ratio(error, np.abs(y.mean(axis=2))), 1)
@@ -336,7 +337,7 @@ def r2(truth: ArrayLike, forecast: ArrayLike) -> FloatArray:
         gilpin2023.
 
     """
-    y, yhat = (by_variable(a) for a in windows(truth, forecast))
+    y, yhat = _in_usual_units(*windows(truth, forecast))
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         error = np.mean((y - yhat) ** 2, axis=2)
         variance = own_scale(y) ** 2
@@ -348,3 +349,10 @@ def r2(truth: ArrayLike, forecast: ArrayLike) -> FloatArray:
         ratio = np.where(np.isnan(ratio), np.inf, ratio)
     explained: FloatArray = np.mean(1.0 - np.minimum(ratio, CEILING + 1.0), axis=1)
     return np.maximum(explained, -CEILING)
+
+
+def _in_usual_units(y: FloatArray, yhat: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return truth and forecast by variable, in units in which squares do not overflow."""
+    unit = odd_unit(y)
+    with np.errstate(over="ignore", invalid="ignore"):
+        return by_variable(y / unit), by_variable(yhat / unit)

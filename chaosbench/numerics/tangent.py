@@ -14,6 +14,9 @@ LOST = 1e-13
 SPREAD = 9.0
 """Log ratio of tangent vector lengths above which the shortest are no longer accurate."""
 
+MOST_STEPS = 10_000_000
+"""Attempted steps of one segment."""
+
 _jit = njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
 
 
@@ -83,7 +86,7 @@ def flow_growth(f, x0, y, d, count, segment, h, logs, rtol, atol, bound, control
             step_before = h
             status, elapsed, h, tried = integrate(
                 f, x0 + start + within, y, span, h, empty, segment, rtol, atol, bound,
-                10_000_000, controlled,
+                MOST_STEPS, controlled,
             )  # fmt: skip
             attempts += tried
             time = start + within + elapsed
@@ -167,7 +170,7 @@ def twin_growth(f, x0, y, d, scale, distance, segment, h, logs, rtol, atol, boun
             status = REACHED
         else:
             status, _, h, _ = integrate(
-                f, x0 + s * segment, y, segment, h, empty, segment, rtol, atol, bound, 10_000_000,
+                f, x0 + s * segment, y, segment, h, empty, segment, rtol, atol, bound, MOST_STEPS,
                 2 * d,
             )  # fmt: skip
         apart = 0.0

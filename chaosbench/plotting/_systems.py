@@ -21,11 +21,15 @@ if TYPE_CHECKING:
 __all__ = ["plot_attractors", "plot_system", "write_gallery"]
 
 
-def plot_attractors(systems: Sequence[str | System], *, columns: int = 4, seed: int = 0) -> Figure:
+def plot_attractors(
+    systems: str | System | Sequence[str | System], *, columns: int = 4, seed: int = 0
+) -> Figure:
     """Draw one panel for each system, with flows and maps in their two liveliest variables.
 
     A delay system is drawn against its own past, a spatially extended system as a space–time field.
     """
+    if isinstance(systems, str | System):
+        systems = [systems]
     rows = -(-len(systems) // columns)
     figure = blank(2.6 * columns, 2.8 * rows)
     for k, name in enumerate(systems, start=1):
@@ -82,7 +86,7 @@ def plot_system(system: str | System, *, seed: int = 0) -> Figure:
     facts = f"λ₁ = {largest:.4g} ± {error:.1g}    period {known.period:.4g}"
     if known.kaplan_yorke_dimension is not None:
         facts += f"    D_KY = {known.kaplan_yorke_dimension:.3f}"
-    figure.subplots_adjust(left=0.03, right=0.98, top=0.92, bottom=0.14)
+    figure.subplots_adjust(left=0.08, right=0.98, top=0.92, bottom=0.19)
     figure.text(0.03, 0.02, facts, fontsize=9, color=MUTED)
     return figure
 
@@ -112,7 +116,7 @@ def _plot_field(system: FieldSystem, seed: int) -> Figure:
     spectrum.set_xlabel("waves along x", fontsize=8)
     for plot in (series, spectrum):
         plain(plot)
-    figure.subplots_adjust(left=0.03, right=0.98, top=0.92, bottom=0.14)
+    figure.subplots_adjust(left=0.08, right=0.98, top=0.92, bottom=0.19)
     known = known_constants(system)
     if known is not None:
         largest, error = known.lyapunov_exponents[0], known.lyapunov_stderr[0]
@@ -137,15 +141,15 @@ def _draw_field(axes: Axes, system: FieldSystem, made: Trajectories) -> None:
     Time (in one dimension) or x (in two) runs to the right.
     """
     axes.set_title(system.name, fontsize=9, color=INK)
-    axes.set_xticks([])
-    axes.set_yticks([])
     values = made.values[0, :, : int(np.prod(system.points))]
     flat = len(system.points) == 2
     picture = values[-1].reshape(system.points) if flat else values
+    across = system.lengths[0] if flat else len(values) * made.dt
     axes.imshow(
         picture.T, aspect="equal" if flat else "auto", origin="lower", cmap="viridis",
-        interpolation="bilinear",
+        interpolation="bilinear", extent=(0.0, across, 0.0, system.lengths[-1]),
     )  # fmt: skip
+    _label(axes, *(("x", "y") if flat else ("time", "x")))
 
 
 def write_gallery(
@@ -200,13 +204,15 @@ def _attractor(axes: Axes, system: System, seed: int) -> None:
         return
     known = constants(system)
     axes.set_title(system.name, fontsize=9, color=INK)
-    axes.set_xticks([])
-    axes.set_yticks([])
-    for spine in axes.spines.values():
-        spine.set_visible(False)
+    names = system.variables
     if system.discrete:
         values = simulate(system, points=20_000, seed=seed).values[0]
-        x, y = (values[:-1, 0], values[1:, 0]) if system.dimension == 1 else values[:, :2].T
+        if system.dimension == 1:
+            x, y = values[:-1, 0], values[1:, 0]
+            labels = f"{names[0]}, one iteration before", names[0]
+        else:
+            x, y = values[:, :2].T
+            labels = names[0], names[1]
         axes.plot(x, y, ",", color=ACCENT, alpha=0.5)
     elif system.dimension > 9:
         values = simulate(system, points=300, dt=known.period / 30, seed=seed).values[0]
@@ -214,7 +220,11 @@ def _attractor(axes: Axes, system: System, seed: int) -> None:
             values = np.sin(values)
         spread = values.std(axis=0)
         values = (values - values.mean(axis=0)) / np.where(spread > 0, spread, 1.0)
-        axes.imshow(values.T, aspect="auto", cmap="viridis", interpolation="bilinear")
+        axes.imshow(
+            values.T, aspect="auto", cmap="viridis", interpolation="bilinear",
+            extent=(0.0, 300 * known.period / 30, system.dimension - 0.5, -0.5),
+        )  # fmt: skip
+        labels = "time", "number of the variable"
     else:
         periods = 60 if system.dimension > 1 else 40
         made = simulate(system, points=200 * periods, points_per_period=200, seed=seed)
@@ -222,7 +232,18 @@ def _attractor(axes: Axes, system: System, seed: int) -> None:
         if system.dimension == 1:  # against its own past: one lag or a quarter of a period ago
             lag = round(system.lags[0] / made.dt) if isinstance(system, DelaySystem) else 50
             x, y = values[lag:, 0], values[:-lag, 0]
+            labels = names[0], f"{names[0]}, {lag * made.dt:.3g} time units before"
         else:
             i, j = liveliest(values)
             x, y = values[:, i], values[:, j]
+            labels = names[i], names[j]
         axes.plot(x, y, color=ACCENT, lw=0.4, alpha=0.8)
+    _label(axes, *labels)
+
+
+def _label(axes: Axes, across: str, up: str) -> None:
+    """Name the axes, with few ticks."""
+    axes.set_xlabel(across, fontsize=8)
+    axes.set_ylabel(up, fontsize=8)
+    axes.locator_params(nbins=5)
+    plain(axes)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 
+from chaosbench.errors import InputError
 from chaosbench.registry import Registry
 from chaosbench.systems._system import System
 
@@ -27,5 +28,19 @@ registry: Registry[System] = Registry("system", populate=_populate)
 
 
 def get(system: str | System) -> System:
-    """Return a System as it is, or look it up by its name or alias."""
-    return system if isinstance(system, System) else registry[system]
+    """Return the System itself, or the registered one of that name or alias.
+
+    Raises:
+        UnknownNameError: no system has that name.
+        InputError: it is neither a System nor a name.
+
+    """
+    if isinstance(system, System):
+        return system
+    if not isinstance(system, str):
+        kind = type(system).__name__
+        raise InputError(
+            f"a System or its name is expected, such as 'lorenz', not a value of type {kind}"
+            + ("; trajectories have no equation to integrate" if kind == "Trajectories" else "")
+        )
+    return registry[system]

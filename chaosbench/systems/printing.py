@@ -12,7 +12,11 @@ from chaosbench.systems._system import System
 
 __all__ = ["equation_latex", "equation_text"]
 
-_SUM, _PRODUCT, _POWER, _ATOM = 1, 2, 3, 4
+_SUM, _NEGATIVE, _PRODUCT, _POWER, _ATOM = 1, 2, 3, 4, 5
+"""How tightly a text binds; a negative one is a minus sign and a product behind it."""
+
+LONGEST = 4000
+"""Operations of the longest expression that is printed."""
 
 _GREEK = frozenset(
     [
@@ -59,7 +63,7 @@ def equation_text(system: System, *, rows: int = 6) -> list[str]:
 
 
 def equation_latex(system: System, *, rows: int = 6) -> list[str]:
-    r"""Return one LaTeX line per variable, such as ``\dot{x} &= \sigma (y - x)``."""
+    r"""Return one LaTeX line a variable, such as ``\dot{x} &= \sigma \left(y - x\right)``."""
     return _lines(system, rows, _Latex())
 
 
@@ -95,12 +99,30 @@ def _lines(system: System, rows: int, style: _Text) -> list[str]:
 
 
 class _Text:
+    bars_divide = False  # a quotient within a product needs no parentheses
+
+    def __init__(self) -> None:
+        self._rendered: dict[Expr, tuple[str, int]] = {}
+        self._sizes: dict[Expr, int] = {}
+
+    def parentheses(self, inside: str) -> str:
+        return f"({inside})"
+
+    def wrap(self, text: tuple[str, int], least: int) -> str:
+        """Return a text, in parentheses unless it binds as tightly as `least`."""
+        return text[0] if text[1] >= least else self.parentheses(text[0])
+
+    def signed(self, text: tuple[str, int]) -> str:
+        """Return a term of a sum with its sign in front."""
+        negative, rest = _without_sign(text)
+        return f"{'-' if negative else '+'} {self.wrap(rest, _PRODUCT)}"
+
     def left(self, name: str, kind: str) -> str:
         return {"map": f"{name} ←", "field": f"{name}_t ="}.get(kind, f"{name}' =")
 
     def increment(self, name: str, drift: tuple[str, int], g: tuple[str, int]) -> str:
-        noise = "" if g[0] == "0" else f" + {_wrap(g, _PRODUCT)} dW_{name}"
-        return f"d{name} = {_wrap(drift, _PRODUCT)} dt{noise}"
+        noise = "" if g[0] == "0" else f" {self.signed(g)} dW_{name}"
+        return f"d{name} = {self.wrap(drift, _NEGATIVE)} dt{noise}"
 
     def reset(self, surface: str, changed: list[tuple[str, str]]) -> str:
         after = ", ".join(f"{name} ← {value}" for name, value in changed)
@@ -113,10 +135,10 @@ class _Text:
         return f"{value:.6g}"
 
     def fraction(self, above: tuple[str, int], below: tuple[str, int]) -> tuple[str, int]:
-        return f"{_wrap(above, _PRODUCT)} / {_wrap(below, _POWER)}", _PRODUCT
+        return f"{self.wrap(above, _PRODUCT)} / {self.wrap(below, _POWER)}", _PRODUCT
 
     def power(self, base: tuple[str, int], exponent: tuple[str, int]) -> tuple[str, int]:
-        return f"{_wrap(base, _ATOM)}^{_wrap(exponent, _ATOM)}", _POWER
+        return f"{self.wrap(base, _ATOM)}^{self.wrap(exponent, _ATOM)}", _POWER
 
     def call(self, name: str, args: list[str]) -> tuple[str, int]:
         return f"{name}({', '.join(args)})", _ATOM
@@ -136,37 +158,48 @@ class _Text:
     def operator(self, op: str, order: int, field: tuple[str, int]) -> tuple[str, int]:
         """Return a spatial operator in front of a field, such as ∂x^2 u."""
         power = f"^{order}" if order > 1 else ""
-        return f"{_OPERATORS[op][0]}{power} {_wrap(field, _ATOM)}", _PRODUCT
+        return f"{_OPERATORS[op][0]}{power} {self.wrap(field, _ATOM)}", _PRODUCT
 
     def render(self, node: Expr) -> tuple[str, int]:
-        """Return the text of a node and how tightly it binds."""
+        """Return the text of a node and how tightly it binds.
+
+        Expressions share their parts, so one of few nodes may be longer than any memory.
+        """
+        if node not in self._rendered:
+            size = self._size(node)
+            if size > LONGEST:
+                return self.too_long(size), _ATOM
+            self._rendered[node] = self._render(node)
+        return self._rendered[node]
+
+    def too_long(self, size: int) -> str:
+        return f"[{_amount(size)} operations, too long to print]"
+
+    def _size(self, node: Expr) -> int:
+        """Count the operations of a node, those of a shared part as often as it is used."""
+        if node not in self._sizes:
+            self._sizes[node] = 1 + sum(self._size(a) for a in node.args)
+        return self._sizes[node]
+
+    def _render(self, node: Expr) -> tuple[str, int]:
         if node.op == "const":
             text = self.number(node.value)
-            return text, _SUM if node.value < 0 else _ATOM
+            return text, _NEGATIVE if text.startswith("-") else _ATOM
         if node.op == "symbol":
             return self.symbol(node.value[2]), _ATOM
+        if node.op in ("mul", "neg", "div"):
+            return self._product(node)
         args = [self.render(a) for a in node.args]
         match node.op:
             case "add":
                 first, second = args
-                if second[0].startswith("-") and second[1] != _ATOM:
+                if second[0].startswith("-") and second[1] <= _NEGATIVE:
                     return f"{first[0]} - {second[0][1:]}", _SUM
-                if first[0].startswith("-") and first[1] != _ATOM:
+                if first[0].startswith("-") and first[1] <= _NEGATIVE:
                     return f"{second[0]} - {first[0][1:]}", _SUM
                 return f"{first[0]} + {second[0]}", _SUM
             case "sub":
-                return f"{args[0][0]} - {_wrap(args[1], _PRODUCT)}", _SUM
-            case "neg":
-                return f"-{_wrap(args[0], _PRODUCT)}", _SUM
-            case "mul":
-                # numbers and parameters read best in front
-                pair = sorted(zip(node.args, args, strict=True), key=lambda p: _front(p[0]))
-                texts = [_wrap(text, _PRODUCT) for _, text in pair]
-                if pair[0][0].op in _OPERATORS:  # it does not act on the next factor
-                    texts[0] = f"({texts[0]})"
-                return " ".join(texts), _PRODUCT
-            case "div":
-                return self.fraction(args[0], args[1])
+                return self._difference(*node.args)
             case "pow" | "powi":
                 return self.power(args[0], args[1])
             case "sqrt":
@@ -183,15 +216,76 @@ class _Text:
             case _:
                 return self.call(node.op, [text for text, _ in args])
 
+    def _difference(self, first: Expr, second: Expr) -> tuple[str, int]:
+        negative, rest = _without_sign(self.render(second))
+        sign = "+" if negative else "-"
+        return f"{self.render(first)[0]} {sign} {self.wrap(rest, _PRODUCT)}", _SUM
+
+    def _product(self, node: Expr) -> tuple[str, int]:
+        """Print a product, quotient or negation: one sign in front, then numbers, parameters."""
+        negative, number, factors, below = False, 1.0, [], []
+        todo = [node]
+        while todo:
+            part = todo.pop(0)
+            if part.op == "neg":
+                negative = not negative
+                todo.insert(0, part.args[0])
+            elif part.op == "mul":
+                todo[:0] = part.args
+            elif part.op == "const":
+                negative, number = negative != (part.value < 0), number * abs(part.value)
+            elif part.op == "div" and (part is node or _is_one(part.args[0])):
+                todo.insert(0, part.args[0])
+                below.append(part.args[1])
+            else:
+                factors.append(part)
+        if negative and number == 1.0 and not below and [f.op for f in factors] == ["sub"]:
+            first, second = factors[0].args
+            return self._difference(second, first)
+        texts = []
+        if number != 1.0 or not factors:
+            texts.append((self.number(number), _ATOM))
+        factors.sort(key=_front)
+        for k, factor in enumerate(factors):
+            minus, text = _without_sign(self.render(factor))
+            negative = negative != minus
+            last = k == len(factors) - 1
+            # an operator does not act on the next factor, nor is that divided
+            if not last and factor.op in (*_OPERATORS, *(() if self.bars_divide else ("div",))):
+                text = self.parentheses(text[0]), _ATOM
+            texts.append(text)
+        top = self.joined(texts)
+        if below:
+            bottoms = []
+            for part in below:
+                minus, text = _without_sign(self.render(part))
+                negative = negative != minus
+                bottoms.append(text)
+            top = self.fraction(top, self.joined(bottoms))
+        return (f"-{self.wrap(top, _PRODUCT)}", _NEGATIVE) if negative else top
+
+    def joined(self, factors: list[tuple[str, int]]) -> tuple[str, int]:
+        if len(factors) == 1:
+            return factors[0]
+        return " ".join(self.wrap(factor, _PRODUCT) for factor in factors), _PRODUCT
+
 
 class _Latex(_Text):
+    bars_divide = True
+
+    def parentheses(self, inside: str) -> str:
+        return f"\\left({inside}\\right)"
+
+    def too_long(self, size: int) -> str:
+        return f"\\text{{{super().too_long(size)}}}"
+
     def left(self, name: str, kind: str) -> str:
         dotted = f"\\dot{{{name}}} &="
         return {"map": f"{name} &\\mapsto", "field": f"\\partial_t {name} &="}.get(kind, dotted)
 
     def increment(self, name: str, drift: tuple[str, int], g: tuple[str, int]) -> str:
-        noise = "" if g[0] == "0" else f" + {_wrap(g, _PRODUCT)} \\, dW_{{{name}}}"
-        return f"d{name} &= {_wrap(drift, _PRODUCT)} \\, dt{noise}"
+        noise = "" if g[0] == "0" else f" {self.signed(g)} \\, dW_{{{name}}}"
+        return f"d{name} &= {self.wrap(drift, _NEGATIVE)} \\, dt{noise}"
 
     def reset(self, surface: str, changed: list[tuple[str, str]]) -> str:
         after = ",\\ ".join(f"{name} \\mapsto {value}" for name, value in changed)
@@ -212,11 +306,11 @@ class _Latex(_Text):
         return f"\\frac{{{above[0]}}}{{{below[0]}}}", _PRODUCT
 
     def power(self, base: tuple[str, int], exponent: tuple[str, int]) -> tuple[str, int]:
-        return f"{_wrap(base, _ATOM)}^{{{exponent[0]}}}", _POWER
+        return f"{self.wrap(base, _ATOM)}^{{{exponent[0]}}}", _POWER
 
     def call(self, name: str, args: list[str]) -> tuple[str, int]:
         word = _LATEX_NAMES.get(name, f"\\operatorname{{{name}}}")
-        return f"{word}({', '.join(args)})", _ATOM
+        return f"{word}{self.parentheses(', '.join(args))}", _ATOM
 
     def root(self, inside: str) -> tuple[str, int]:
         return f"\\sqrt{{{inside}}}", _ATOM
@@ -235,7 +329,7 @@ class _Latex(_Text):
 
     def operator(self, op: str, order: int, field: tuple[str, int]) -> tuple[str, int]:
         power = f"^{{{order}}}" if order > 1 else ""
-        return f"{_OPERATORS[op][1]}{power} {_wrap(field, _ATOM)}", _PRODUCT
+        return f"{_OPERATORS[op][1]}{power} {self.wrap(field, _ATOM)}", _PRODUCT
 
 
 def _greek(name: str) -> str:
@@ -246,14 +340,24 @@ def _greek(name: str) -> str:
     return name if len(name) <= 1 else f"\\mathrm{{{name}}}"
 
 
-def _front(node: Expr) -> int:
-    """Return the rank of a factor in a product: numbers, then parameters, then the rest."""
-    if node.op in ("mul", "neg"):
-        return min(_front(a) for a in node.args)
-    if node.op == "const":
-        return 0
-    return 1 if node.op == "symbol" and node.value[0] == "parameter" else 2
+def _front(node: Expr) -> tuple[int, int]:
+    """Order the factors of a product: parameters, variables with their powers, the rest."""
+    inside = node.args[0] if node.op in ("pow", "powi") else node
+    if inside.op != "symbol":
+        return 3, 0
+    if inside.value[0] == "parameter":
+        return (1 if inside is node else 2), -1
+    return 2, inside.value[1]
 
 
-def _wrap(text: tuple[str, int], least: int) -> str:
-    return text[0] if text[1] >= least else f"({text[0]})"
+def _is_one(node: Expr) -> bool:
+    return bool(node.op == "const" and node.value == 1.0)
+
+
+def _without_sign(text: tuple[str, int]) -> tuple[bool, tuple[str, int]]:
+    """Split the sign off a negative text."""
+    return (True, (text[0][1:], _PRODUCT)) if text[1] == _NEGATIVE else (False, text)
+
+
+def _amount(number: int) -> str:
+    return f"{number:,}" if number < 10**9 else f"10^{len(str(number)) - 1}"

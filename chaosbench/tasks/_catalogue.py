@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from importlib import resources
 
 from chaosbench.dynamics.stored import known_constants
+from chaosbench.errors import InputError, UnknownNameError
 from chaosbench.registry import Registry
 from chaosbench.systems import FieldSystem, StochasticSystem
 from chaosbench.systems import registry as systems
@@ -13,7 +15,7 @@ from chaosbench.tasks._compatibility import PROTOCOLS
 from chaosbench.tasks._task import Published, Suite, Task
 from chaosbench.tasks._tracks import TRACKS
 
-__all__ = ["published_for", "suites", "tasks"]
+__all__ = ["get", "published_for", "select", "short_names", "suites", "tasks"]
 
 LITE = (
     "lorenz", "rossler", "thomas", "chua", "lorenz96", "duffing", "henon", "mackey_glass",
@@ -104,3 +106,98 @@ def published_for(track: str) -> tuple[Published, ...]:
 
 tasks: Registry[Task] = Registry("task", populate=_fill_tasks)
 suites: Registry[Suite] = Registry("suite", populate=_fill_suites)
+
+
+def select(
+    names: str | Iterable[str],
+    *,
+    exclude: Iterable[str] = (),
+    tags: Iterable[str] = (),
+    limit: int | None = None,
+) -> list[Task]:
+    """Return the tasks behind task ids and suite ids, each once, in the order given.
+
+    Args:
+        names: ids of tasks and suites.
+        exclude: tasks, suites, tracks and systems to leave out.
+        tags: tags that the system of a task must have, all of them.
+        limit: how many tasks at most; the first ones.
+
+    Raises:
+        UnknownNameError: a name that is none of these, with a suggestion.
+        InputError: no task is left.
+
+    """
+    found: dict[str, Task] = {}
+    for name in [names] if isinstance(names, str) else names:
+        if name in suites:
+            found.update({task: tasks[task] for task in suites[name].tasks})
+        elif name in tasks:
+            found[tasks.resolve(name)] = tasks[name]
+        else:
+            raise UnknownNameError("task or suite", name, [*tasks, *suites, *short_names()])
+    wanted = frozenset(tags)
+    known = {tag for name in systems for tag in systems[name].tags} if wanted else set()
+    for tag in sorted(wanted - known):
+        raise UnknownNameError("tag", tag, known)
+    left_out = [_matcher(name) for name in exclude]
+    chosen = [
+        task
+        for task in found.values()
+        if wanted <= systems[task.system].tags and not any(out(task) for out in left_out)
+    ]
+    if found and not chosen:
+        raise InputError(
+            f"none of the {len(found):,} tasks is left; ask for fewer tags or exclude less"
+        )
+    return chosen[:limit]
+
+
+def _matcher(name: str) -> Callable[[Task], bool]:
+    """Return whether a task is one of those that a name to exclude means."""
+    tracks = {task.partition("/")[0] for task in tasks}
+    if name in tasks:
+        return lambda task: task.id == tasks.resolve(name)
+    if name in systems:
+        return lambda task: task.system == systems.resolve(name)
+    if name in tracks:  # a suite of the same name has the ranked systems only
+        return lambda task: task.track == name
+    if name in suites:
+        return lambda task: task.id in suites[name].tasks
+    raise UnknownNameError(
+        "task, suite, track or system", name, [*tasks, *suites, *short_names(), *systems, *tracks]
+    )
+
+
+def get(task: str | Task) -> Task:
+    """Return the Task itself, or the one of that id.
+
+    Raises:
+        UnknownNameError: no task has that id.
+        InputError: it is neither a Task nor an id, such as a suite or a list.
+
+    """
+    if isinstance(task, Task):
+        return task
+    if isinstance(task, str) and task in suites:
+        count = len(suites[task].tasks)
+        raise InputError(
+            f"{task!r} is a suite of {count:,} tasks where one task is expected, such as "
+            f"{suites[task].tasks[0]!r}; chaosbench.evaluation.plan and run take many"
+        )
+    if isinstance(task, list | tuple | set):
+        raise InputError(
+            f"one task is expected, not a {type(task).__name__} of {len(task)}; "
+            "chaosbench.evaluation.plan and run take many"
+        )
+    if not isinstance(task, str):
+        raise InputError(
+            "a Task or its id is expected, such as 'forecast/lorenz-v1', not a value of type "
+            f"{type(task).__name__}"
+        )
+    return tasks[task]
+
+
+def short_names() -> list[str]:
+    """Return the names of the suites without their versions."""
+    return [name.rpartition("-v")[0] for name in suites]

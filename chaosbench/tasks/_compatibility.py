@@ -190,8 +190,8 @@ PROTOCOLS: dict[str, Protocol] = {
         "integrated at 1e-12. As published: all of that. Different: the systems are our ranked "
         f"ones; {OTHERS}, and with them the sampling; ranked by our valid prediction time, with "
         "theirs (by the sMAPE so far, vpt_smape) and sMAPE beside it. The tracks zero-shot-128 "
-        "and zero-shot-2048 ask the same of shorter and longer contexts. No table of theirs is "
-        "at hand.",
+        "and zero-shot-2048 ask the same of shorter and longer contexts. None of their "
+        "tables is available.",
         _zero_shot_2024,
     ),
     "neurobench-mackey-glass": Protocol(

@@ -28,7 +28,7 @@ class Task:
             failure gets.
         asks: ``forecast``, where the forecast is compared with what happened, instant by instant;
             ``climate``, where its statistics are compared with those of the truth; ``equation``,
-            where the right-hand side is asked for at held-out states (the next state, of a map).
+            where the right-hand side is asked for at held-out states (for a map, the next state).
         thresholds: of the valid prediction time; the first is the ranked one.
         horizons: Lyapunov times at which pointwise errors are reported.
         observed: variables that are seen, forecast and scored; None for all.
@@ -53,6 +53,11 @@ class Task:
             raise ParameterError(f"a task id looks like 'forecast/lorenz-v1', not {self.id!r}")
         if len(self.dataset.systems) != 1:
             raise ParameterError(f"the task {self.id!r} must have a dataset of one system")
+        if self.dataset.observed:
+            raise ParameterError(
+                f"the task {self.id!r} must have a dataset of all variables; give what is observed "
+                f"to the task, as observed={self.dataset.observed!r}"
+            )
         if self.ranked.partition("@")[0] not in self.metrics:
             raise ParameterError(
                 f"the task {self.id!r} ranks by {self.ranked!r}, which is not among its metrics"

@@ -187,7 +187,8 @@ def _assimilate(system: System) -> Task | None:
 def _equation(system: System) -> Task | None:
     """Build the track `equation`: what is the right-hand side?
 
-    Of the state alone: a driven system's depends on the time, a delay system's on the past.
+    It must depend on the state alone. That of a driven system depends on the time, too, that of a
+    delay system on the past.
     """
     if system.driven or not isinstance(system, (Flow, Map)):
         return None
@@ -207,11 +208,11 @@ TRACKS: dict[str, tuple[Callable[[System], Task | None], str]] = {
     "noisy-20": (_noisy_20, "Every ranked system, seen through 20% noise."),
     "gaps": (_gaps, "Every ranked system, 30% of what is seen lost."),
     "partial": (_partial, "Every ranked system, one variable seen."),
-    "zero-shot": (_zero_shot, "Every ranked system, nothing learned but from the context."),
+    "zero-shot": (_zero_shot, "Every ranked system, learned from the context only."),
     "zero-shot-128": (_zero_shot_128, "Zero-shot from a context of 128 samples."),
     "zero-shot-2048": (_zero_shot_2048, "Zero-shot from a context of 2,048 samples."),
     "climate": (_climate, "Every ranked system with an attractor: is a free run's climate right?"),
-    "shift": (_shift, "Ranked systems of which one parameter drifts between train and test."),
+    "shift": (_shift, "Ranked systems with one parameter that drifts between training and test."),
     "shift-switch": (_shift_switch, "The same systems, switching inside the context."),
     "field": (_field, "Every ranked system that is extended in space."),
     "assimilate": (

@@ -85,8 +85,8 @@ def _assimilated(task: Task) -> list[str]:
         return []
     return [
         f"Every {every} samples of the horizon all variables are observed, with the noise of the "
-        "context. The forecaster then sees the past anew, observations only and gaps between them "
-        "(interpolated, unless it says that it handles gaps), never its own forecasts, and "
+        "context. The forecaster then sees the past again, with gaps between the observations "
+        "(interpolated, unless it says that it handles gaps) and without its own forecasts. It "
         "forecasts until the next observation; the pieces together are scored."
     ]
 

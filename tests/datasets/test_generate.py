@@ -72,9 +72,9 @@ def test_the_certificate_of_noisy_data_is_that_of_the_truth():
 
 
 def test_an_edited_certificate_is_noticed(copy):
-    path = copy / "manifest.json"
+    path = copy / "_manifest.json"
     manifest = json.loads(path.read_text())
-    manifest["files"]["lorenz/test.parquet"]["certificate"]["until"][0] *= 2
+    manifest["files"]["system=lorenz/test.parquet"]["certificate"]["until"][0] *= 2
     path.write_text(json.dumps(manifest))
     with pytest.raises(CorruptDataError, match="edited"):
         open_dataset(copy)
@@ -101,8 +101,12 @@ def contents(directory: Path) -> dict[str, bytes]:
 
 class TestFiles:
     def test_listing(self, made):
-        expected = {f"{s}/{split}.parquet" for s in RECIPE.systems for split in ("train", "test")}
-        assert set(contents(made.directory)) == expected | {"manifest.json", "recipe.json"}
+        expected = {
+            f"system={s}/{split}.parquet" for s in RECIPE.systems for split in ("train", "test")
+        }
+        assert set(contents(made.directory)) == expected | {
+            "_manifest.json", "_recipe.json", "columns.parquet",
+        }  # fmt: skip
         assert set(made.manifest["files"]) == expected
 
     @pytest.mark.parametrize("name", RECIPE.systems)
@@ -117,8 +121,8 @@ class TestFiles:
             assert np.isfinite(data.values).all()
 
     def test_columns_are_the_systems_own_variables(self, made):
-        table = pq.read_table(made.directory / "duffing" / "train.parquet")
-        assert table.column_names == ["trajectory", "step", "time", "x", "v"]
+        table = pq.read_table(made.directory / "system=duffing" / "train.parquet")
+        assert table.column_names == ["system", "split", "trajectory", "step", "time", "x", "v"]
 
     @pytest.mark.parametrize("name", ["lorenz", "henon", "duffing"])
     def test_samples_follow_the_equation(self, made, name):
@@ -157,7 +161,7 @@ class TestBytes:
     def test_do_not_depend_on_the_other_systems(self, made, tmp_path):
         generate(RECIPE.only("duffing"), tmp_path / "one")
         for split in ("train", "test"):
-            relative = f"duffing/{split}.parquet"
+            relative = f"system=duffing/{split}.parquet"
             assert (tmp_path / "one" / relative).read_bytes() == (
                 made.directory / relative
             ).read_bytes()
@@ -178,8 +182,8 @@ class TestBytes:
 
     def test_without_windows_there_is_no_exam(self, tmp_path):
         stored = generate(dataclasses.replace(RECIPE, windows=0).only("henon"), tmp_path / "none")
-        assert set(stored.manifest["files"]) == {"henon/train.parquet"}
-        with pytest.raises(CorruptDataError, match=r"lists no henon/test\.parquet"):
+        assert set(stored.manifest["files"]) == {"system=henon/train.parquet"}
+        with pytest.raises(CorruptDataError, match=r"lists no system=henon/test\.parquet"):
             stored.load("henon", "test")
 
 
@@ -205,7 +209,7 @@ class TestAgain:
         directory = tmp_path / "data"
         with pytest.raises(KeyboardInterrupt):
             generate(RECIPE, directory, workers=2, progress=interrupt)
-        assert not (directory / "manifest.json").exists()
+        assert not (directory / "_manifest.json").exists()
         with pytest.raises(CorruptDataError, match="no finished dataset"):
             open_dataset(directory)
         generate(RECIPE, directory)
@@ -239,7 +243,7 @@ class TestMismatch:
         self.refuse(copy, "holds a dataset with hash", dataclasses.replace(RECIPE, seed=9))
 
     def test_an_unfinished_one_of_another_recipe(self, copy):
-        (copy / "manifest.json").unlink()
+        (copy / "_manifest.json").unlink()
         self.refuse(copy, "holds a dataset with hash", dataclasses.replace(RECIPE, seed=9))
 
     def test_foreign_content(self, tmp_path):
@@ -254,7 +258,7 @@ class TestMismatch:
         assert path.read_text() == "text"
 
     def test_what_a_killed_process_left_is_no_content(self, tmp_path):
-        (tmp_path / ".recipe.json.4321-1").write_text("{")
+        (tmp_path / "._recipe.json.4321-1").write_text("{")
         assert generate(RECIPE.only("henon"), tmp_path).hash == RECIPE.only("henon").hash
 
     def test_an_empty_directory_is_fine(self, tmp_path):
@@ -272,24 +276,24 @@ class TestCorruption:
                 act()
 
     def test_a_truncated_file(self, copy):
-        path = copy / "lorenz" / "train.parquet"
+        path = copy / "system=lorenz" / "train.parquet"
         path.write_bytes(path.read_bytes()[:-100])
         self.refused(copy, r"lorenz/train\.parquet")
 
     def test_an_edited_file(self, copy):
-        path = copy / "lorenz" / "train.parquet"
+        path = copy / "system=lorenz" / "train.parquet"
         data = bytearray(path.read_bytes())
         data[len(data) // 2] ^= 1
         path.write_bytes(bytes(data))
         self.refused(copy, r"lorenz/train\.parquet")
 
     def test_a_foreign_file(self, copy):
-        path = copy / "lorenz" / "train.parquet"
-        path.write_bytes((copy / "lorenz" / "test.parquet").read_bytes())
+        path = copy / "system=lorenz" / "train.parquet"
+        path.write_bytes((copy / "system=lorenz" / "test.parquet").read_bytes())
         self.refused(copy, r"lorenz/train\.parquet")
 
     def test_a_missing_file(self, copy):
-        (copy / "lorenz" / "train.parquet").unlink()
+        (copy / "system=lorenz" / "train.parquet").unlink()
         self.refused(copy, r"lorenz/train\.parquet is missing")
 
     @pytest.mark.parametrize(
@@ -298,8 +302,8 @@ class TestCorruption:
             lambda m: m["recipe"].update(seed=77),
             lambda m: m.update(hash="0" * 16),
             lambda m: m["paces"]["lorenz"].update(dt=0.5),
-            lambda m: m["files"]["lorenz/train.parquet"].update(sha256="0" * 64),
-            lambda m: m["files"].pop("lorenz/train.parquet"),
+            lambda m: m["files"]["system=lorenz/train.parquet"].update(sha256="0" * 64),
+            lambda m: m["files"].pop("system=lorenz/train.parquet"),
             lambda m: m.pop("files"),
             lambda m: m.pop("checksum"),
             lambda m: m["provenance"]["versions"].update(numpy="1.0"),
@@ -307,27 +311,27 @@ class TestCorruption:
         ids=["recipe", "hash", "pace", "sum", "file", "files", "checksum", "provenance"],
     )
     def test_an_edited_manifest(self, copy, edit):
-        path = copy / "manifest.json"
+        path = copy / "_manifest.json"
         manifest = json.loads(path.read_text())
         edit(manifest)
         path.write_text(json.dumps(manifest))
-        self.refused(copy, r"manifest\.json was edited")
+        self.refused(copy, r"_manifest\.json was edited")
 
     @pytest.mark.parametrize("text", ["", "{", "[]", '{"hash": NaN}'])
     def test_a_broken_manifest(self, copy, text):
-        (copy / "manifest.json").write_text(text)
-        self.refused(copy, r"manifest\.json")
+        (copy / "_manifest.json").write_text(text)
+        self.refused(copy, r"_manifest\.json")
 
     def test_a_manifest_of_another_dataset(self, made, copy, tmp_path):
         other = generate(dataclasses.replace(RECIPE, seed=9).only("henon"), tmp_path / "other")
         for path in other.directory.rglob("*.parquet"):
             (copy / path.relative_to(other.directory)).write_bytes(path.read_bytes())
-        (copy / "manifest.json").write_bytes((other.directory / "manifest.json").read_bytes())
-        with pytest.raises(CorruptDataError, match=r"manifest\.json is that of the dataset"):
+        (copy / "_manifest.json").write_bytes((other.directory / "_manifest.json").read_bytes())
+        with pytest.raises(CorruptDataError, match=r"_manifest\.json is that of the dataset"):
             generate(RECIPE, copy)
 
     def test_a_broken_claim(self, copy):
-        (copy / "recipe.json").write_text("{")
+        (copy / "_recipe.json").write_text("{")
         with pytest.raises(CorruptDataError, match=r"recipe\.json"):
             generate(RECIPE, copy)
 
@@ -337,11 +341,11 @@ class TestCorruption:
 
 
 def test_the_manifest_says_how_it_came_to_be(made):
-    manifest = json.loads((made.directory / "manifest.json").read_text())
+    manifest = json.loads((made.directory / "_manifest.json").read_text())
     assert manifest["hash"] == digest(manifest["recipe"]) == RECIPE.hash
     assert manifest["recipe"] == json.loads(json.dumps(RECIPE.recipe()))
     assert {"chaosbench", "numpy", "numba"} <= manifest["provenance"]["versions"].keys()
-    assert manifest["files"]["lorenz/train.parquet"]["rows"] == 400
+    assert manifest["files"]["system=lorenz/train.parquet"]["rows"] == 400
 
 
 def test_an_unknown_system_suggests(made):

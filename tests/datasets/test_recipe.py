@@ -55,6 +55,7 @@ class TestHash:
             {"missing": 0.1},
             {"shift": (("rho", 32.0),)},
             {"switch": 0.5},
+            {"observed": ("x",)},
             {"observe_every": 5},
         ],
         ids=lambda change: next(iter(change)),

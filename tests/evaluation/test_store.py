@@ -146,3 +146,29 @@ def test_records_of_a_run_are_read_when_they_are_looked_at(tmp_path):
     home.place("1").unlink()
     with pytest.raises(CorruptDataError, match=r"1\.parquet"):
         list(lazy)
+
+
+def test_the_frame_has_the_ranked_score_and_a_column_a_setting():
+    windows = {"vpt@0.4": (1.0, 2.0, 4.0, 9.0), "censored@0.4": (0.0, 0.0, 1.0, 1.0)}
+    half = replace(RECORD, window_scores=windows)
+    other = replace(
+        RECORD, forecaster="knn", config={"k": 3}, provenance={"ranked": "smape"},
+        scores={"smape": 0.25}, window_scores={"smape": (0.1, 0.2, 0.3, 1.8)},
+    )  # fmt: skip
+    failed = replace(RECORD, status="crashed", scores={}, window_scores={})
+    frame = Records([half, other, failed]).to_frame()
+    assert frame["ranked"].tolist() == ["vpt@0.4", "smape", "vpt@0.4"]
+    assert frame["score"].tolist()[:2] == [2.0, 0.25]
+    assert frame["score"].isna().tolist() == [False, False, True]
+    assert frame["config.units"].tolist()[0] == 10
+    assert frame["config.k"].isna().tolist() == [True, False, True]
+    assert frame["config_json"].tolist() == ['{"units": 10}', '{"k": 3}', '{"units": 10}']
+    assert other.scores["smape"] == frame["score"][1]  # one number under one name
+
+
+def test_a_score_that_outlived_the_exam_is_marked_as_a_lower_bound():
+    long = replace(RECORD, window_scores={"vpt@0.4": (9.0, 9.0), "censored@0.4": (1.0, 1.0)})
+    assert Records([long]).to_frame()["score_is_lower_bound"].tolist() == [True]
+    assert "median VPT ≥9.00" in repr(Records([long]))
+    four = replace(RECORD, window_scores={"vpt@0.4": (1.0, 2.0, 3.0, 40.0)})
+    assert "median VPT 2.00" in repr(Records([four]))  # as the leaderboard says

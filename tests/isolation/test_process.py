@@ -334,7 +334,7 @@ def test_what_is_not_the_forecasters_business_is_out_of_reach(tmp_path):
     assert ways_open == (0.0 if version >= 6 else 1.0) or confinement() == "none"
 
 
-@pytest.mark.parametrize("place", ["run/data/henon/test.parquet", "/proc/HARNESS/mem"])
+@pytest.mark.parametrize("place", ["run/data/system=henon/test.parquet", "/proc/HARNESS/mem"])
 def test_a_peek_that_is_refused_is_a_crash_with_the_place(worker, tmp_path, place):
     path = tmp_path / place
     if not place.startswith("/"):

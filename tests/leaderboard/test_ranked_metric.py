@@ -49,7 +49,7 @@ def test_the_lowest_is_first_and_a_failure_is_the_worst() -> None:
     assert crashes.score == 0.01
     assert (crashes.failures, crashes.failures_by_status) == (1, {"crashed": 1})
     assert crashes.restricted_mean == pytest.approx((3 * 0.01 + 3 * WORST) / 6)
-    assert crashes.scores["d_stsp"] == pytest.approx((0.01 + WORST) / 2)
+    assert crashes.scores["d_stsp"] == crashes.score
     assert [line.rank for line in (crashes, good, still, truth)] == [1, 2, 3, None]
     # a task each: good beats climatology twice and `crashes` once
     assert good.win_rate == pytest.approx(3 / 4)
@@ -137,3 +137,75 @@ def test_published_numbers_stand_beside_ours() -> None:
         assert "NBEATS 50.6" in text
         assert "Gilpin 2021" in text
     assert leaderboard(climate(), bootstrap=0).published == ()
+
+
+def test_one_name_has_one_number_and_says_which_statistic() -> None:
+    many = cell("f", "a", [0.1, 0.1, 0.1, 0.1, 2.4], "smape")
+    few = cell("f", "b", [40.0], "smape")
+    records = [
+        Record(**(vars(r) | {"scores": {"smape": value}}))
+        for r, value in ((many, 0.1), (few, 40.0))
+    ]
+    board = leaderboard(records, bootstrap=0)
+    (row,) = board.rows()
+    assert row["score"] == row["scores"]["smape"] == 0.1  # not 20.05, the median of two medians
+    assert row["restricted_mean"] == pytest.approx((0.4 + 2.4 + 40.0) / 6)
+    assert "median over all windows" in " ".join(render(board).split())
+    page = render_page(records, bootstrap=0)
+    assert "ties by the mean over all windows" in page
+    assert "restricted" not in page
+
+
+def chart(records: list[Record]) -> str:
+    page = render_page(records, bootstrap=50)
+    return page[page.index('<svg class="wide"') : page.index("</svg>")]
+
+
+def across(drawn: str, name: str) -> float:
+    """Return where the dot of a forecaster stands."""
+    row = drawn[drawn.index(f"<title>{name}:") :]
+    return float(row[: row.index("</g>")].partition('cx="')[2].partition('"')[0])
+
+
+def test_where_lower_is_better_every_score_has_its_place_on_the_axis() -> None:
+    values = {f"f{k}": 0.2 + 0.8 * k for k in range(18)}  # 0.2 to 13.8 nats
+    records = [cell(f, s, [v, v, v]) for f, v in values.items() for s in ("a", "b")]
+    drawn = chart(records)
+    places = [across(drawn, name) for name in values]
+    assert places == sorted(places)
+    np.testing.assert_allclose(np.diff(places), np.diff(places)[0], atol=0.11)
+    assert 'class="beyond"' not in drawn
+    page = render_page(records, bootstrap=50)
+    assert '<h2 id="intervals">D_stsp, and how surely</h2>' in page
+    assert "How far" not in page
+    assert "nats, lower is better" in page
+    assert "open arrowhead" not in page
+
+
+def test_what_lies_beyond_the_axis_is_marked_and_given_as_a_number() -> None:
+    records = [
+        *(cell(f, "a", [v, v, v]) for f, v in (("one", 1.0), ("two", 2.0), ("three", 3.0))),
+        cell("crashes", "a", None, status="crashed"),
+        cell("wide", "a", [2.0, 2.0, WORST]),
+    ]
+    drawn = chart(records)
+    row = drawn[drawn.index("<title>crashes:") :]
+    row = row[: row.index("</g>")]
+    assert 'class="beyond"' in row
+    assert ">1000.00</text>" in row
+    assert "<circle" not in row
+    wide = drawn[drawn.index("<title>wide:") :]
+    wide = wide[: wide.index("</g>")]
+    assert 'class="beyond"' in wide  # its interval
+    assert "<circle" in wide  # not its score
+    assert "open arrowhead marks what lies beyond" in render_page(records, bootstrap=50)
+
+
+def test_a_score_below_zero_is_on_the_axis() -> None:
+    records = [
+        Record(**(vars(cell(f, "a", [v, v], "ctf_short_time"))))
+        for f, v in (("good", 80.0), ("fair", 20.0), ("bad", -60.0))
+    ]
+    drawn = chart(records)
+    assert across(drawn, "bad") < across(drawn, "fair") < across(drawn, "good")
+    assert 'class="beyond"' not in drawn

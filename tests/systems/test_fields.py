@@ -456,7 +456,9 @@ def test_operators():
 def test_equations_in_print():
     assert equation_text(KS) == ["u_t = -∂x (u^2 / 2) - ∂x^2 u - ∂x^4 u"]
     (line,) = equation_latex(registry["kolmogorov_flow"])
-    assert line.startswith(r"\partial_t w &= (\partial_y (\nabla^{-2} w)) \partial_x w")
+    assert line.startswith(
+        r"\partial_t w &= \left(\partial_y \left(\nabla^{-2} w\right)\right) \partial_x w"
+    )
 
 
 def define(function, **settings):

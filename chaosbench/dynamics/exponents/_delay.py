@@ -50,7 +50,7 @@ class DelayTangents(LoopedTangents):
         )  # fmt: skip
         orbit.time += elapsed
         self.work += attempts * y.size
-        raise_status(status, orbit.system, orbit.time)
+        raise_status(status, orbit.system, orbit.time, orbit.limit, MAX_STEPS)
         orthonormalise_history(
             y, self._past, orbit.time - self.segment, orbit.state.size, self.count, logs
         )
@@ -119,7 +119,7 @@ class DelayTwins(LoopedTwins):
             orbit.limit, MAX_STEPS,
         )  # fmt: skip
         orbit.time += elapsed
-        raise_status(status, orbit.system, orbit.time)
+        raise_status(status, orbit.system, orbit.time, orbit.limit, MAX_STEPS)
 
     def _apart(self) -> float:
         pieces, d = self._past[2], self.orbit.state.size

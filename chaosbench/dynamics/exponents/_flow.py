@@ -18,14 +18,14 @@ class FlowTangents(CompiledTangents):
     """Tangent vectors of a smooth flow."""
 
     def _fill(self, logs: FloatArray) -> int:
-        from chaosbench.numerics.tangent import flow_growth
+        from chaosbench.numerics.tangent import MOST_STEPS, flow_growth
 
         orbit, d = self.orbit, self.orbit.state.size
         status, elapsed, attempts = flow_growth(
             orbit.system.tangent_kernel(self.count).address, orbit.time, self.y, d, self.count,
             self.segment, 0.0, logs, orbit.rtol, orbit.rtol, orbit.limit, d,
         )  # fmt: skip
-        raise_status(status, orbit.system, orbit.time + elapsed)
+        raise_status(status, orbit.system, orbit.time + elapsed, orbit.limit, MOST_STEPS)
         return int(attempts)
 
 

@@ -44,7 +44,7 @@ class StiffTangents(VectorTangents):
         )  # fmt: skip
         orbit.time += elapsed
         self.work += attempts * y.size
-        raise_status(status, orbit.system, orbit.time)
+        raise_status(status, orbit.system, orbit.time, orbit.limit, MAX_STEPS)
 
     def _grow(self, logs: FloatArray) -> None:
         """Move on by one segment and write the logarithms of the growth ``(count,)``.

@@ -113,7 +113,7 @@ class CompiledTwins(Twins):
 
     def follow(self, segments: int) -> FloatArray:
         """Return the logarithm of the growth of the distance in each segment ``(segments,)``."""
-        from chaosbench.numerics.tangent import twin_growth
+        from chaosbench.numerics.tangent import MOST_STEPS, twin_growth
 
         orbit, logs = self.orbit, np.empty(segments)
         system, d = orbit.system, orbit.state.size
@@ -124,7 +124,7 @@ class CompiledTwins(Twins):
             self.segment, 0.0, logs, orbit.rtol, orbit.rtol * 1e-2, orbit.limit,
             system.discrete,
         )  # fmt: skip
-        raise_status(status, system, orbit.time + elapsed)
+        raise_status(status, system, orbit.time + elapsed, orbit.limit, MOST_STEPS)
         return logs
 
     def _through_events(self, logs: FloatArray) -> FloatArray:

@@ -133,7 +133,7 @@ def moments_of(scales: Scales, *, rtol: float, seed: int) -> Moments:
         if not np.isfinite(divergence):  # a flow that slides on a surface loses a dimension at once
             divergence = scatter = None
         if not discrete:
-            some = jacobians[:: len(jacobians) // STIFFNESS_SAMPLES]
+            some = jacobians[:: max(1, len(jacobians) // STIFFNESS_SAMPLES)]
             stiffness = float(-np.linalg.eigvals(some).real.min() * period)
     attempts = sum(tried for _, _, tried in tallies) * period / span
     mean = samples.mean(axis=0)

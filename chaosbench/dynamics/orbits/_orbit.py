@@ -200,7 +200,9 @@ def refuse(method: str, wanted: str, system: System) -> Never:
     raise InputError(f"{method} follows {wanted}; {system.name!r} is a {system.kind} system")
 
 
-def raise_status(status: int, system: System, time: float, bound: float | None = None) -> None:
+def raise_status(
+    status: int, system: System, time: float, bound: float | None = None, most: int = MAX_STEPS
+) -> None:
     """Turn an integrator's status into the error that names the system and the time."""
     from chaosbench.numerics.dop853 import ESCAPED, EXHAUSTED, REACHED, UNDERFLOW
 
@@ -222,14 +224,28 @@ def raise_status(status: int, system: System, time: float, bound: float | None =
         )
     if status == EXHAUSTED:
         raise StepSizeError(
-            f"{system.name!r} needed more than {MAX_STEPS:,} steps by {when}; "
-            "loosen rtol, shorten the time span or, if it is stiff, ask for integrator='rodas5p'",
+            f"{system.name!r} needed more than {most:,} steps by {when}; "
+            f"loosen rtol or shorten the time span{_instead_of_so_many_steps(system)}",
             time=time,
         )
     if status == CHATTERING:
         raise IntegrationError(
             f"{system.name!r} switches without end after {when}: it slides along two surfaces at "
-            "once, or its events accumulate; smooth the switch, or use the integrator 'dop853'",
+            f"once, or its events accumulate; {_instead_of_events(system)}",
             time=time,
         )
     raise IntegrationError(f"unknown integrator status {status} for {system.name!r}", time=time)
+
+
+def _instead_of_events(system: System) -> str:
+    """Say what to do about events that accumulate."""
+    if isinstance(system, Flow) and system.resets:
+        return f"stop before {system.name!r} comes to rest, or give the rest a reset of its own"
+    return "smooth the switch, or use the integrator 'dop853'"
+
+
+def _instead_of_so_many_steps(system: System) -> str:
+    """Say what to do about a step that has become too small."""
+    if isinstance(system, Flow) and not system.resets:
+        return ", or, if it is stiff, ask for integrator='rodas5p'"
+    return ""

@@ -60,9 +60,8 @@ def _read_exam(directory: str, hash_: str, system: str) -> Exam:
         certified = np.floor(test.certified_until / test.dt + 1e-6).astype(np.int64)
     known = constants(system)
     past = np.ascontiguousarray(test.values[:, :seen])
-    files = stored.manifest["files"]
-    corrupted = f"{system}/context.parquet" in files
-    followed = f"{system}/observations.parquet" in files
+    corrupted = stored.entry(system, "context") is not None
+    followed = stored.entry(system, "observations") is not None
     return Exam(
         train=train.values,
         context=stored.load(system, "context").values if corrupted else past,

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chaosbench.leaderboard import _survival
+from chaosbench.metrics import survival as _survival
 
 # Remission of 21 leukaemia patients on 6-MP, in weeks (Freireich 1963; Kleinbaum & Klein,
 # "Survival Analysis", table 2.1): relapses, and patients lost from view before.
