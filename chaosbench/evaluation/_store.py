@@ -29,8 +29,10 @@ __all__ = [
 ]  # fmt: skip
 
 FORMAT = 1
+
 PLAN = "plan.json"
 """The cells that a run is to have; only `status_of` reads it."""
+
 SUPERSEDED = "superseded"
 """Folder of a run for the Records of code that is no longer there, as they were in the run's."""
 
@@ -299,11 +301,6 @@ class RunDirectory:
         return self.path / "records" / f"{cell}.parquet"
 
 
-def _key(record: Record) -> tuple[object, ...]:
-    """Return what two Records share where only one can count."""
-    return record.task, record.forecaster, record.seed, record.exam_seed
-
-
 @dataclass(frozen=True)
 class RunStatus:
     """How far a run is, finished or not.
@@ -370,6 +367,11 @@ def _planned(directory: Path | str) -> dict[str, tuple[str, str]]:
     if not isinstance(held, dict):
         raise CorruptDataError(f"{place} lists no cells; delete it, only `run status` needs it")
     return {str(name): (str(cell[0]), str(cell[1])) for name, cell in held.items()}
+
+
+def _key(record: Record) -> tuple[object, ...]:
+    """Return what two Records share where only one can count."""
+    return record.task, record.forecaster, record.seed, record.exam_seed
 
 
 def read_records(path: Path | str) -> Records:

@@ -14,6 +14,7 @@ import pytest
 
 import chaosbench.metrics as metrics
 from chaosbench.errors import InputError, UnknownNameError
+from chaosbench.metrics import survival
 
 if TYPE_CHECKING:
     from chaosbench.metrics import Metric
@@ -134,8 +135,9 @@ def test_every_key_cited_is_in_the_bibliography() -> None:
     entries = (resources.files("chaosbench.metrics") / "references.bib").read_text("utf-8")
     known = re.findall(r"^@\w+\{(\w+),", entries, re.MULTILINE)
     cited: set[str] = {metrics[name].source for name in NAMES}
-    for name in metrics.__all__:
-        text = inspect.getdoc(getattr(metrics, name)) or ""
+    public = [getattr(metrics, name) for name in metrics.__all__]
+    for thing in (*public, *(getattr(survival, name) for name in survival.__all__)):
+        text = inspect.getdoc(thing) or ""
         cited |= set(re.findall(r"\b[a-z]+(?:19|20)\d\d\b", text))
     assert known == sorted(known)
     assert cited == set(known)

@@ -223,13 +223,12 @@ class TestPeriods:
         turns = (angle[-1] - angle[0]) / (2 * np.pi)
         assert estimate_period(registry["rossler"]) == pytest.approx(2000 / turns, rel=0.02)
 
-    def test_a_fixed_point_has_none(self):
+    def test_of_a_fixed_point_is_its_characteristic_time(self):
         @flow(ic=(0.0, 0.0), reference="none")
         def still(x, y):
             return -x, -y
 
-        with pytest.raises(InputError, match="fixed point"):
-            estimate_period(still)
+        assert estimate_period(still) == pytest.approx(2 * np.pi)
 
 
 def test_a_transient_system_is_sampled_while_it_lasts():

@@ -91,12 +91,12 @@ def score(
         windows["mase"] = tuple(mase.tolist())
         scores["mase"] = float(np.nanmedian(mase))
     if "vpt_smape" in task.metrics:
-        lasted = metrics.valid_prediction_time_smape(  # in steps
+        valid = metrics.valid_prediction_time_smape(
             exam.truth, forecast, dt=1.0, lyapunov_exponent=1.0, certified_steps=scorable
         )
-        windows["vpt_smape"] = tuple((lasted * exam.clock).tolist())
-        windows["censored"] = tuple((lasted == scorable).astype(np.float64).tolist())
-        scores["vpt_smape"] = float(np.median(lasted * exam.clock))
+        windows["vpt_smape"] = tuple((valid * exam.clock).tolist())
+        windows["censored"] = tuple((valid == scorable).astype(np.float64).tolist())
+        scores["vpt_smape"] = float(np.median(valid * exam.clock))
     if "ctf_short_time" in task.metrics and scorable.any():
         short = np.array([
             metrics.ctf_short_time(exam.truth[[k], :end], forecast[[k], :end])[0] if end else np.nan
