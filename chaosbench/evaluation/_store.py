@@ -336,7 +336,8 @@ def status_of(directory: Path | str) -> RunStatus:
             counts.setdefault(record.forecaster, Counter())[record.status] += 1
     else:
         counts = {}
-    done = {file.stem for file in files}
+    aside = (directory / SUPERSEDED / "records").glob("*.parquet")
+    done = {file.stem for file in (*files, *aside)}
     to_do = Counter(forecaster for cell, (forecaster, _) in planned.items() if cell not in done)
     newest = max((file.stat().st_mtime for file in files), default=None)
     return RunStatus(
@@ -354,7 +355,7 @@ def data_under_way(directory: Path | str) -> tuple[str, ...]:
         with suppress(OSError):  # it may be gone meanwhile
             if not (recipe.parent / MANIFEST).is_file():
                 begun.append((-recipe.stat().st_mtime, recipe.parent.name))
-    tasks = {task.replace("/", "-"): task for _, task in _planned(directory).values()}
+    tasks = {file_name(task): task for _, task in _planned(directory).values()}
     return tuple(tasks.get(name, name) for _, name in sorted(begun))
 
 

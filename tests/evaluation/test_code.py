@@ -14,7 +14,7 @@ import pytest
 
 import chaosbench as cb
 from chaosbench.errors import InputError
-from chaosbench.evaluation import Budget, retry, run, spec_of
+from chaosbench.evaluation import Budget, retry, run, spec_of, status_of
 from chaosbench.evaluation._cell import Cell
 from chaosbench.evaluation._code import code_of
 from chaosbench.evaluation._store import SupersededWarning
@@ -87,6 +87,7 @@ def test_a_changed_plugin_file_is_run_again_and_its_old_record_is_kept_aside(tmp
     assert second.scores != first.scores
     assert list(cb.read_records(out)) == [second]
     cb.leaderboard(cb.read_records(out))  # they do not disagree
+    assert not status_of(out).to_do  # and the cell of the old code is not to be run
     old = Path(str(warned[0].message).rpartition("kept as ")[2])
     assert list(cb.read_records(old)) == [first]
     # the old code again: its record is there
