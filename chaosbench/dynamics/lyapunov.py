@@ -25,8 +25,8 @@ __all__ = ["lyapunov_spectrum", "twin_exponent"]
 DELAY_EXPONENTS = 4
 """Default number of exponents of a delay system."""
 
-DELAY_EXPONENTS_AT_MOST = 6
-"""Most exponents of a delay system; beyond it, tangent histories cannot be told apart."""
+DELAY_EXPONENTS_AT_MOST = 20
+"""Most exponents of a delay system, which has infinitely many; so many are shown to be right."""
 
 FIELD_EXPONENTS = 8
 """Default number of exponents of a field."""
@@ -54,7 +54,8 @@ def lyapunov_spectrum(
     Args:
         system: name or System.
         periods: dominant periods to average over (iterations / 50, for a map).
-        count: number of exponents; all of them by default, 4 for a delay system, 8 for a field.
+        count: number of exponents; all of them by default; 4, and up to 20, for a delay
+            system; 8 for a field.
         rtol: tolerance of the integration.
         seed: chooses the starting point on the attractor.
         transient: time units dropped first; see `simulate`.

@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 import pytest
+from scipy.special import lambertw
 
 import chaosbench as cb
 from chaosbench.dynamics import twin_exponent
@@ -41,6 +42,11 @@ def overdamped(x, v):
 def follower(x, t):
     """At rest at first: the slope vanishes at the initial state."""
     return -x + cos(t)
+
+
+@cb.delay(ic=(1.0,), reference="Corless et al. (1996)")
+def lagged(x, x_tau, *, a=-0.5, b=-0.6, tau=1.0):
+    return a * x + b * x_tau
 
 
 def lorenz_at(rho):
@@ -98,6 +104,25 @@ class TestExponents:
         assert abs(spectrum.values[0]) < 5e-3
         # the second is the mean divergence, known to four digits for mu = 1
         assert spectrum.values[1] == pytest.approx(-1.0594, abs=5e-3)
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {},
+        {"b": 0.4, "tau": 3.0},
+        {"a": -1.0, "b": -3.0, "tau": 0.3},
+        {"a": -5.0, "b": 1.0, "tau": 20.0},
+    ],
+)
+def test_twenty_exponents_of_a_delay_system_are_its_characteristic_roots(params):
+    system = lagged.with_params(**params)
+    a, b, tau = (system.parameters[name] for name in ("a", "b", "tau"))
+    roots = [a + lambertw(b * tau * np.exp(-a * tau), k) / tau for k in range(-20, 21)]
+    exact = np.sort(np.real(roots))[::-1][:20]
+    spectrum = cb.lyapunov_spectrum(system, periods=100, count=20)
+    # what is left is where the tangent histories started: a factor of less than e in all
+    assert np.abs(spectrum.values - exact).max() * spectrum.length < 1.0
 
 
 class TestPeriods:
