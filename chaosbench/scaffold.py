@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 from chaosbench.errors import InputError, RecipeMismatchError
+from chaosbench.forecasters import registry as forecasters
 
 __all__ = ["write_plugin"]
 
@@ -115,13 +116,19 @@ def write_plugin(name: str, out: Path | None = None) -> Path:
     """Write a package with one forecaster and its test; return its folder.
 
     Raises:
-        InputError: the name cannot be that of a Python module.
+        InputError: the name cannot be that of a Python module, or a forecaster has it already.
         RecipeMismatchError: the folder exists and is not empty.
 
     """
-    if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
+    if not re.fullmatch(r"[a-z][a-z0-9_]{0,63}", name):
         raise InputError(
-            f"the name of a forecaster has lower case letters, digits and underscores, not {name!r}"
+            "the name of a forecaster has at most 64 lower case letters, digits and underscores, "
+            f"not {name[:80]!r}"
+        )
+    if name in forecasters:
+        raise InputError(
+            f"there is a forecaster {name!r} already ({forecasters.origin(name)}); choose another "
+            "name"
         )
     folder = out or Path(f"chaosbench-{name.replace('_', '-')}")
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):

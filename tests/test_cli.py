@@ -370,6 +370,8 @@ def test_a_broken_plugin_is_a_warning_and_the_rest_works(tmp_path):
         (("leaderboard", "show", "nowhere"), "holds no records"),
         (("data", "verify", "nowhere"), "nowhere"),
         (("plugin", "new", "My-Method"), "lower case"),
+        (("plugin", "new", "m" * 65), "at most 64"),
+        (("plugin", "new", "esn"), "there is a forecaster 'esn' already"),
         (("data", "generate", "lorenz", "--clock", "wall", "--out", "x"), "clock"),
         (("run", "forecast/henon-v1", "--out", "/proc/run"), "/proc/run: No such file"),
         (("run", "forecast/henon-v1", "--out", f"{FAULTY}/run"), "faulty.py"),

@@ -22,11 +22,12 @@ from chaosbench.datasets._store import (
     seal,
     verify,
 )
-from chaosbench.datasets._truth import make_split
+from chaosbench.datasets._truth import integrate, make_split, source_of
 from chaosbench.errors import CorruptDataError, InputError
 from chaosbench.files import claim, sha256, write_json
 from chaosbench.provenance import versions
 from chaosbench.systems import registry as systems
+from chaosbench.trajectories import Trajectories
 
 __all__ = ["generate"]
 
@@ -73,14 +74,22 @@ def generate(
             for split in SPLITS:
                 (directory / name / f"{split}.parquet").unlink(missing_ok=True)
         (directory / OLD_RECIPE).replace(directory / RECIPE)
-    jobs = [
-        (name, split) for name in dataset.systems for split in SPLITS if _is_made(dataset, split)
-    ]
+    files = _finished(directory)
+    jobs: dict[tuple[str, Split], list[Split]] = {}
+    for name in dataset.systems:
+        for split in SPLITS:
+            if _is_made(dataset, split) and relative_path(name, split) not in files:
+                # one integration is enough for what forecasters see and for the truth
+                jobs.setdefault((name, source_of(split)), []).append(split)
     paces = {name: dataset.pace(name) for name in dataset.systems}
-    files: dict[str, dict[str, Any]] = {}
+    total = len(files) + sum(map(len, jobs.values()))
 
-    def make(name: str, split: Split) -> tuple[str, dict[str, Any]]:
-        trajectories = make_split(dataset, name, split, paces[name])
+    def make(name: str, splits: list[Split]) -> dict[str, dict[str, Any]]:
+        clean = integrate(dataset, name, splits[0], paces[name])
+        return {relative_path(name, split): keep(name, split, clean) for split in splits}
+
+    def keep(name: str, split: Split, clean: Trajectories) -> dict[str, Any]:
+        trajectories = make_split(dataset, name, split, paces[name], clean)
         relative = relative_path(name, split)
         write_trajectories(
             directory / relative, trajectories, labels={"system": name, "split": split},
@@ -90,16 +99,17 @@ def generate(
         entry: dict[str, Any] = {"rows": n * steps, "sha256": sha256(directory / relative)}
         if (certificate := certificate_of(trajectories)) is not None:
             entry["certificate"] = certificate
-        return relative, entry
+        return entry
 
     with ThreadPoolExecutor(max_workers=max(1, workers)) as pool:
-        futures = {pool.submit(make, name, split): name for name, split in jobs}
+        futures = {pool.submit(make, name, splits): name for (name, _), splits in jobs.items()}
         try:
-            for done, future in enumerate(as_completed(futures), start=1):
-                relative, entry = future.result()
-                files[relative] = entry
+            for future in as_completed(futures):
+                made = future.result()
+                _note(directory, made)
+                files |= made
                 if progress is not None:
-                    progress(done, len(jobs), futures[future])
+                    progress(len(files), total, futures[future])
         except BaseException:  # Ctrl-C too must not wait for what has not begun
             pool.shutdown(wait=False, cancel_futures=True)
             raise
@@ -123,7 +133,35 @@ def generate(
         manifest["columns"] = sha256(directory / COLUMNS)
     manifest["checksum"] = seal(manifest)
     write_json(directory / MANIFEST, manifest)
+    (directory / PARTS).unlink(missing_ok=True)
     return StoredDataset(directory, manifest)
+
+
+PARTS = "_parts.jsonl"
+"""What is finished of a dataset that is not, a line a file."""
+
+
+def _note(directory: Path, made: dict[str, dict[str, Any]]) -> None:
+    """Note files as finished; a line that an interruption cut short says nothing."""
+    with (directory / PARTS).open("a", encoding="utf-8") as file:
+        for relative, entry in made.items():
+            told = {"file": relative, "entry": entry, "versions": versions()}
+            file.write("\n" + json.dumps(told))
+
+
+def _finished(directory: Path) -> dict[str, dict[str, Any]]:
+    """Return what the same versions of the libraries have made here before and is still whole."""
+    place, found = directory / PARTS, {}
+    for line in place.read_text("utf-8").splitlines() if place.is_file() else ():
+        try:
+            told = json.loads(line)
+            relative, entry = told["file"], told["entry"]
+            path = directory / relative
+            if told["versions"] == versions() and sha256(path) == entry["sha256"]:
+                found[relative] = entry
+        except (ValueError, KeyError, TypeError, OSError):
+            continue
+    return found
 
 
 def _facts(dataset: Dataset, name: str, split: Split, pace: Pace) -> dict[str, str]:

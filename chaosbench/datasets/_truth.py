@@ -22,7 +22,7 @@ from chaosbench.systems import DelaySystem, FieldSystem
 from chaosbench.systems import registry as systems
 from chaosbench.trajectories import FloatArray, Trajectories
 
-__all__ = ["make_split"]
+__all__ = ["integrate", "make_split", "source_of"]
 
 TIGHT = 1e-13
 """Tolerance of a window; its certificate is made with a hundredth of it."""
@@ -37,9 +37,22 @@ EXACT_TOLERANCE = 1e-24
 """Their tolerance: what errors grow to in that time stays below the certificate's."""
 
 
-def make_split(dataset: Dataset, system: str, split: Split, pace: Pace) -> Trajectories:
-    """Make one split of one system; see `_whole_split`. Unobserved variables are left out."""
-    made = _whole_split(dataset, system, split, pace)
+def make_split(
+    dataset: Dataset, system: str, split: Split, pace: Pace, clean: Trajectories | None = None
+) -> Trajectories:
+    """Make one split of one system; see `_whole_split`. Unobserved variables are left out.
+
+    Args:
+        dataset: the recipe.
+        system: name of the system.
+        split: which one.
+        pace: step and horizon of the system.
+        clean: what `integrate` returned for this split or another one of the same source.
+
+    """
+    made = _whole_split(
+        dataset, system, split, integrate(dataset, system, split, pace) if clean is None else clean
+    )
     kept = dataset.variables(system)
     if kept == made.variables:
         return made
@@ -50,7 +63,12 @@ def make_split(dataset: Dataset, system: str, split: Split, pace: Pace) -> Traje
     return with_certificate(seen, certificate_of(made))
 
 
-def _whole_split(dataset: Dataset, system: str, split: Split, pace: Pace) -> Trajectories:
+def source_of(split: Split) -> Split:
+    """Return the split from whose clean trajectories a split is made."""
+    return "train" if split == "train" else "test"
+
+
+def _whole_split(dataset: Dataset, system: str, split: Split, made: Trajectories) -> Trajectories:
     """Make one split of one system; its trajectories depend on seed, split and index only.
 
     ``train`` and ``context`` are what forecasters see, noise and gaps included; ``test`` is the
@@ -61,7 +79,6 @@ def _whole_split(dataset: Dataset, system: str, split: Split, pace: Pace) -> Tra
     trajectory from its first sample, a window from the last sample of its context, where the
     forecast starts.
     """
-    made = _integrate(dataset, system, "train" if split == "train" else "test", pace)
     if split == "test" or (not dataset.corrupted and split != "observations"):
         return made
     seen = dataset.context
@@ -85,7 +102,9 @@ def _whole_split(dataset: Dataset, system: str, split: Split, pace: Pace) -> Tra
     return with_certificate(observed, certificate_of(made)) if split == "train" else observed
 
 
-def _integrate(dataset: Dataset, system: str, split: Split, pace: Pace) -> Trajectories:
+def integrate(dataset: Dataset, system: str, split: Split, pace: Pace) -> Trajectories:
+    """Integrate and certify the clean trajectories behind a split, in all variables."""
+    split = source_of(split)
     train = split == "train"
     count = dataset.train_trajectories if train else dataset.windows
     seen = 1 if train else dataset.context  # the certificate starts from the last of these

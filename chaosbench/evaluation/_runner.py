@@ -41,8 +41,8 @@ def evaluate(
 
     Args:
         forecaster: ``"esn"``, ``"esn:units=1000"``, or a forecaster of your own (its class must
-            live in a file, because it runs in a process of its own). The ceiling goes by
-            ``"perfect model"``.
+            stand at the top level of a file or of a notebook's cell, because it runs in a process
+            of its own). The ceiling goes by ``"perfect model"``.
         task: id such as ``"forecast/lorenz-v1"``, or a Task.
         seed: given to `fit`.
         exam_seed: other starting points than the task's own: a fresh exam.

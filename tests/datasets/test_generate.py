@@ -212,16 +212,59 @@ class TestAgain:
         assert not (directory / "_manifest.json").exists()
         with pytest.raises(CorruptDataError, match="no finished dataset"):
             open_dataset(directory)
+        before = listing(directory)
         generate(RECIPE, directory)
         assert contents(directory) == contents(made.directory)
+        kept = {name for name, told in listing(directory).items() if before.get(name) == told}
+        assert sum(name.endswith(".parquet") for name in kept) >= after  # not made again
+
+    def test_a_part_that_is_damaged_or_of_other_versions_is_made_again(
+        self, made, tmp_path, monkeypatch
+    ):
+        def interrupt(done, total, what):
+            if done == 4:
+                raise KeyboardInterrupt
+
+        directory = tmp_path / "data"
+        with pytest.raises(KeyboardInterrupt):
+            generate(RECIPE, directory, progress=interrupt)
+        (parts,) = directory.glob("_parts.jsonl")
+        lines = parts.read_text().splitlines()
+        first, second, third = (json.loads(line) for line in lines[1:4])
+        (directory / first["file"]).write_bytes(b"damaged")
+        second["versions"]["numpy"] = "0.1"
+        parts.write_text("\n".join([lines[0], lines[1], json.dumps(second), lines[3], "{half"]))
+        stamps = {name: told[0] for name, told in listing(directory).items()}
+        generate(RECIPE, directory)
+        now = {name: told[0] for name, told in listing(directory).items()}
+        assert now[third["file"]] == stamps[third["file"]]
+        assert now[second["file"]] != stamps[second["file"]]
+        assert contents(directory) == contents(made.directory)
+
+    @pytest.mark.parametrize("corruption", [{"noise": 0.1}, {"noise": 0.1, "observe_every": 5}])
+    def test_nothing_is_integrated_twice(self, tmp_path, monkeypatch, corruption):
+        count = []
+        original = _generate.integrate
+        monkeypatch.setattr(
+            _generate, "integrate", lambda *args: count.append(args[1:3]) or original(*args)
+        )
+        monkeypatch.setattr("chaosbench.datasets._truth.integrate", None)
+        recipe = dataclasses.replace(RECIPE.only("lorenz"), **corruption)
+        stored = generate(recipe, tmp_path / "data")
+        assert count == [("lorenz", "train"), ("lorenz", "test")]
+        assert len(stored.manifest["files"]) == 2 + len(corruption)
+        monkeypatch.undo()
+        for split in ("train", "test", "context"):  # each as if made alone
+            alone = make_split(recipe, "lorenz", split, recipe.pace("lorenz"))
+            np.testing.assert_array_equal(stored.load("lorenz", split).values, alone.values)
 
     def test_an_interruption_cancels_what_has_not_begun(self, tmp_path, monkeypatch):
         started = []
         original = make_split
 
-        def counting(dataset, name, split, pace):
+        def counting(dataset, name, split, *more):
             started.append((name, split))
-            return original(dataset, name, split, pace)
+            return original(dataset, name, split, *more)
 
         def interrupt(done, total, what):
             raise KeyboardInterrupt

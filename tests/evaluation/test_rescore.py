@@ -132,8 +132,19 @@ def test_what_is_kept_goes_with_its_record(one_cell):
     broken.write_text(json.dumps({"powers": [[1, 2]]}))
     with pytest.raises(CorruptDataError, match="no polynomial"):
         home.answer("other", dt=1.0, variables=("x", "y"), windows=2)
-    home.remove("other")
-    assert not list(home.path.rglob("other*"))
+    broken.write_text("{}")
+    place = home.set_aside("other")
+    aside = home.path / "superseded"
+    assert place == aside / "records/other.parquet"
+    assert {p.relative_to(aside) for p in home.path.rglob("other*")} == {
+        Path("forecasts/other.parquet"), Path("polynomials/other.json"),
+        Path("records/other.parquet"), Path("samples/other.parquet"),
+    }  # fmt: skip
+    assert home.restore("other")
+    assert not list(aside.rglob("other*"))
+    assert not home.restore("other")
+    home.put("other", home.get(path.stem), None)  # which answered nothing
+    assert [p.parent.name for p in home.path.rglob("other*")] == ["records"]
 
 
 def test_rounding_is_no_difference():

@@ -123,7 +123,8 @@ def test_a_tuned_run_is_another_entry_with_its_settings_in_the_record(tmp_path, 
     (default,) = cb.evaluate("local_linear", "forecast/mackey_glass-v1")
     assert tuned.forecaster == "local_linear (tuned 6)"
     assert tuned.config != default.config
-    assert tuned.provenance["tuned"] == {"asked": 6, "tried": 7}
+    begun = dict(default.config)
+    assert tuned.provenance["tuned"] == {"asked": 6, "tried": 7, "from": begun}
     # one variable of a delay system needs delays, which the defaults do not have
     assert np.median(tuned.window_scores["vpt@0.4"]) > np.median(default.window_scores["vpt@0.4"])
 
