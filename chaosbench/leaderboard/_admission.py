@@ -29,8 +29,8 @@ def prepare(
     """Check that the records belong together and put them in order.
 
     Raises:
-        InputError: no records, several exam seeds, tracks or task versions, two unlike records of
-            one cell, or none that has the metric.
+        InputError: no records, several exam seeds, tracks or task versions, two codes of one
+            forecaster, two unlike records of one cell, or none that has the metric.
 
     """
     chosen = _records(records)
@@ -49,6 +49,7 @@ def prepare(
     chosen = _one_track(chosen, track)
     _check_versions({record.task for record in chosen})
     _check_data(chosen)
+    _check_code(chosen)
     chosen = _distinct(chosen)
     metric = metric or _named(chosen)
     if base(metric) not in metrics:
@@ -157,6 +158,21 @@ def _check_data(records: list[Record]) -> None:
                     f"the records of {record.task} come from different data (their {key} "
                     f"differs); rank those of one version of chaosbench"
                 )
+
+
+def _check_code(records: list[Record]) -> None:
+    """One forecaster must mean one code, as far as records say; see `provenance["code"]`."""
+    seen: dict[str, tuple[str, str]] = {}
+    for record in sorted(records, key=_order):
+        code = (record.provenance.get("code") or {}).get("hash")
+        if not code:
+            continue
+        task, first = seen.setdefault(record.forecaster, (record.task, code))
+        if code != first:
+            raise InputError(
+                f"the code of {record.forecaster!r} changed between its records on {task} and "
+                f"{record.task}; run the older ones again, or rank the two apart"
+            )
 
 
 def _distinct(records: list[Record]) -> list[Record]:

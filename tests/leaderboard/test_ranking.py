@@ -267,6 +267,14 @@ def test_windows_that_are_not_numbers_count_as_zero() -> None:
             {},
             "different data",
         ),
+        (
+            [
+                cell("f", "a", [1.0], provenance={"code": {"hash": "x"}}),
+                cell("f", "b", [1.0], provenance={"code": {"hash": "y"}}),
+            ],
+            {},
+            "the code of 'f' changed between its records on forecast/a-v1 and forecast/b-v1",
+        ),
     ],
 )  # fmt: skip
 def test_what_may_not_be_pooled_is_one_sentence(
