@@ -61,6 +61,7 @@ def settle(
     key: tuple[int, ...],
     max_step: float = math.inf,
     bound: float | None = None,
+    memory: Any = None,
 ) -> Orbit:
     """Return an orbit that has moved from `start` for `length` time units (iterations)."""
     system = scales.system
@@ -71,8 +72,9 @@ def settle(
     }
     if not isinstance(system, FieldSystem):
         orbit = orbit_of(
-            system, start, rtol=rtol, integrator=integrator, stiff=scales.stiff, key=key, **limits
-        )
+            system, start, rtol=rtol, integrator=integrator, stiff=scales.stiff, key=key,
+            memory=memory, **limits,
+        )  # fmt: skip
         orbit.advance(round(length) if system.discrete else length)
         return orbit
     # settling costs a thousand times the work of a flow, and none of it is sampled

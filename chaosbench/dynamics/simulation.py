@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
 from numbers import Real
 from typing import Any, Literal
@@ -12,6 +13,7 @@ from numpy.typing import ArrayLike
 
 from chaosbench.dynamics.attractor import place, settle
 from chaosbench.dynamics.certify import certified_until, describe, shared_certificate
+from chaosbench.dynamics.history import histories, in_units, peak, present
 from chaosbench.dynamics.orbits import (
     LANES,
     TOLERANCE,
@@ -46,6 +48,7 @@ def simulate(
     max_step: float | None = None,
     bound: float | None = None,
     ic: ArrayLike | None = None,
+    history: Callable[[float], ArrayLike] | Trajectories | None = None,
     n: int = 1,
     seed: int = 0,
     transient: float | None = None,
@@ -74,11 +77,14 @@ def simulate(
         ic: initial state ``(d,)`` or states ``(n, d)`` of the trajectories. Without it every
             trajectory starts at its own point of the attractor: the initial state of the system is
             perturbed by a millionth of its spread and followed for a random time.
-        n: number of trajectories, unless `ic` gives them.
+        history: what a delay system did before the start, in place of `ic`: a smooth function of
+            time from minus the longest delay to 0, or Trajectories whose last sample is the
+            present. With `ic`, the history is constant.
+        n: number of trajectories, unless `ic` or `history` gives them.
         seed: each trajectory, with its noise, depends only on the seed and on its own index.
         transient: time units (iterations) dropped before the first sample. The default is 0 with
-            `ic`. Without `ic` it is between 100 and 200 periods and at least 20 Lyapunov times (10
-            to 20 periods for a field and for a system whose chaos is transient).
+            `ic` or `history`. Without, it is between 100 and 200 periods and at least 20 Lyapunov
+            times (10 to 20 periods for a field and for a system whose chaos is transient).
         integrator: ``auto`` or the name of a method. For a flow: ``dop853``, ``rodas5p`` (for stiff
             flows) or ``taylor-lanes``, which integrates several trajectories side by side on SIMD
             lanes; it is several times as fast for eight or more and gives the same trajectories
@@ -132,10 +138,16 @@ def simulate(
         dt=dt,
         scales=scales,
     )
+    if ic is not None and history is not None:
+        raise ParameterError("give ic or history, not both; a history ends in the initial state")
+    pasts = None if history is None else histories(system, history)
     starts = None if ic is None else _starts(system, ic)
+    if pasts is not None:
+        starts = [present(past) for past in pasts]
     named = system
     if starts is not None and scales.constants is None:
-        scales = replace(scales, system=system.with_ic(starts[0]))
+        usual = starts[0] if pasts is None else peak(pasts[0])
+        scales = replace(scales, system=system.with_ic(usual))
     scales, units = own_units(scales, rtol=rtol, atol=atol)
     system = scales.system
     chosen = check_integrator(integrator, system, rtol, stiff=scales.stiff)
@@ -155,7 +167,14 @@ def simulate(
     else:
         orbits = [
             settle(
-                scales, start, length, rtol=rtol, integrator=chosen, key=(int(seed), k), **limits
+                scales,
+                start,
+                length,
+                rtol=rtol,
+                integrator=chosen,
+                key=(int(seed), k),
+                memory=None if pasts is None else in_units(pasts[k], units),
+                **limits,
             )
             for k, (start, length) in enumerate(placed)
         ]
