@@ -27,6 +27,8 @@ TASK = registry["forecast/henon-v1"]
         (partial(cb.evaluate, "persistence", ["forecast/henon-v1"]), "one task is expected"),
         (partial(cb.evaluate, "persistence", "lite"), "'lite' is a suite of 8 tasks"),
         (partial(cb.evaluate, "persistence", None), "not a value of type NoneType"),
+        (partial(cb.evaluate, DATA, TASK), "with a fit method, not .* of type Trajectories"),
+        (partial(cb.evaluate, DATA.values, TASK), "with a fit method, not .* of type ndarray"),
         (partial(cb.analyse, "persistence", DATA), "Task or its id .* of type Trajectories"),
         (partial(cb.lyapunov_spectrum, DATA), "Trajectories; trajectories have no equation"),
         (partial(cb.simulate, DATA), "Trajectories; trajectories have no equation"),

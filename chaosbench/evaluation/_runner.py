@@ -62,7 +62,7 @@ def evaluate(
     found = get(task)
     if exam_seed is not None:
         found = found.with_seed(exam_seed)
-    privileged = forecaster == LABEL
+    privileged = isinstance(forecaster, str) and forecaster == LABEL
     spec = CEILING if privileged else spec_of(forecaster, plugins=plugins)
     if tune and (privileged or not hasattr(forecasters[spec.name], "search_space")):
         raise ParameterError(f"{spec.name!r} declares no search_space and cannot be tuned")

@@ -165,10 +165,10 @@ def _defaults(chosen: Any) -> dict[str, Any]:
 def _registered_name(forecaster: object) -> str:
     """Return the name of a forecaster, registering it with the file that defines it."""
     chosen = forecaster if isinstance(forecaster, type) else type(forecaster)
-    if not dataclasses.is_dataclass(chosen):
+    if not (dataclasses.is_dataclass(chosen) and hasattr(chosen, "fit")):
         raise InputError(
-            f"a forecaster is a name such as 'esn:units=1000' or a frozen dataclass with a fit "
-            f"method, not {forecaster!r}"
+            "a forecaster is a name such as 'esn:units=1000' or a frozen dataclass with a fit "
+            f"method, not one of type {chosen.__name__}"
         )
     known = forecasters.name_of(chosen)
     if known is not None:
