@@ -6,7 +6,6 @@ import re
 from pathlib import Path
 
 from chaosbench.errors import InputError, RecipeMismatchError
-from chaosbench.forecasters import registry as forecasters
 
 __all__ = ["write_plugin"]
 
@@ -120,6 +119,8 @@ def write_plugin(name: str, out: Path | None = None) -> Path:
         RecipeMismatchError: the folder exists and is not empty.
 
     """
+    from chaosbench.forecasters import registry as forecasters
+
     if not re.fullmatch(r"[a-z][a-z0-9_]{0,63}", name):
         raise InputError(
             "the name of a forecaster has at most 64 lower case letters, digits and underscores, "
