@@ -195,8 +195,9 @@ def simulate(
         )
         for k, memory in enumerate(memories if certify else [])
     ]  # fmt: skip
+    values *= units  # in place: they are most of the memory
     return Trajectories(
-        values * units,
+        values,
         step,
         variables=named.variables,
         start_times=start_times,

@@ -92,7 +92,7 @@ def test_the_field_track_is_whatever_is_extended_in_space():
         ("climate/lorenz-v1", ["10,000 samples", "3 free runs", "first 25% are dropped", "D_stsp"]),
         ("shift/lorenz-v1", ["rho from 28 to 32", "Between training and test", "unshifted|stay"]),
         ("shift-switch/rossler-v1", ["c from 5.7 to 7.5", "after 50%", "inside the context"]),
-        ("assimilate/lorenz-v1", ["Every 5 samples", "10% of σ", "never its own forecasts"]),
+        ("assimilate/lorenz-v1", ["Every 5 samples", "10% of σ", "without its own forecasts"]),
         ("equation/lorenz-v1", ["time derivative", "1,000 held-out states", "unsupported"]),
         ("equation/henon-v1", ["next state"]),
         ("zero-shot-128/lorenz-v1", ["128 samples", "Not trained"]),
