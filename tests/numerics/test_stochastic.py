@@ -376,7 +376,7 @@ class TestDefinition:
         def shared(x, *, mu=0.4):
             return mu * x
 
-        with pytest.raises(DefinitionError, match="'mu' a finite default that agrees with the drift"):
+        with pytest.raises(DefinitionError, match="finite default that agrees with the drift"):
             stochastic(noise=shared, step=0.1, ic=(1.0,), reference="none")(geometric.function)
 
     def test_what_cannot_be_is_refused(self):
