@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable
 from functools import cached_property
 from typing import Any
@@ -11,13 +12,13 @@ from chaosbench.systems.tracing import Trace
 __all__ = ["Compiled"]
 
 
-class Compiled:
+class Compiled(ABC):
     """An expression graph with the kernels that every kind of system has."""
 
-    @cached_property
+    @property
+    @abstractmethod
     def trace(self) -> Trace:
         """The expression graph."""
-        raise NotImplementedError
 
     @cached_property
     def kernel(self) -> Any:
