@@ -48,7 +48,7 @@ def declare(
 
     Raises:
         DefinitionError: a parameter is not finite, the initial state has the wrong size, a tag has
-            a field of its own, or an angle is not an argument.
+            a field of its own, a trait is not True or False, or an angle is not an argument.
 
     """
     title = name or function.__name__
@@ -72,6 +72,10 @@ def declare(
             f"the initial state of {title!r} must be {len(variables)} finite numbers "
             f"({', '.join(variables[:6])}), not {len(first)}"
         )
+    traits = {"dissipative": dissipative, "transient": transient, "unbounded": unbounded}
+    for trait, value in traits.items():
+        if not isinstance(value, bool):
+            raise DefinitionError(f"{trait} of {title!r} must be True or False, not {value!r}")
     names = {entry[0] if isinstance(entry, tuple) else entry for entry in layout}
     for angle in angles or {}:
         if angle not in names:
