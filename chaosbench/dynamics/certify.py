@@ -62,7 +62,7 @@ from chaosbench.systems import (
     System,
     get,
 )
-from chaosbench.trajectories import FloatArray
+from chaosbench.trajectories import FloatArray, real_array
 
 __all__ = ["AGREEMENT", "Certificate", "certified_until", "describe", "shared_certificate"]
 
@@ -171,7 +171,7 @@ def certified_until(
     """
     system = get(system)
     scales = scales or scales_of(system)
-    given = np.asarray(values, dtype=np.float64)
+    given = real_array(values, what=f"samples of {system.name!r}")
     if given.ndim != 2 or given.shape[1] != system.dimension or not len(given):
         raise InputError(
             f"a trajectory of {system.name!r} must have shape (T, {system.dimension}), "
@@ -181,7 +181,7 @@ def certified_until(
         raise InputError(f"start must index one of the {len(given)} samples, not {start!r}")
     if sigma is None:
         sigma = given.std(axis=0) if scales.constants is None else scales.spread
-    spread = np.asarray(sigma, dtype=np.float64)
+    spread = real_array(sigma, what="sigma")
     spread = np.where(spread > 0, spread, 1.0)
     scales, units = own_units(_at(scales, given[start]), rtol=max(rtol, FINEST))
     system, given, spread = scales.system, given / units, spread / units

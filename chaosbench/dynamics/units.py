@@ -16,9 +16,9 @@ from numpy.typing import ArrayLike
 
 from chaosbench.dynamics.magnitudes import magnitudes, powers_of_two
 from chaosbench.dynamics.scales import Scales
-from chaosbench.errors import ParameterError
+from chaosbench.errors import InputError, ParameterError
 from chaosbench.systems import FieldSystem, System
-from chaosbench.trajectories import FloatArray
+from chaosbench.trajectories import FloatArray, real_array
 
 __all__ = ["check_length", "own_units"]
 
@@ -54,8 +54,8 @@ def own_units(
 
 def _checked(atol: ArrayLike, system: System) -> FloatArray:
     try:
-        given = np.asarray(atol, dtype=np.float64)
-    except (TypeError, ValueError):
+        given = real_array(atol, what="atol")
+    except InputError:
         given = np.full(1, np.nan)
     right = given.shape in ((), (system.dimension,)) and not isinstance(atol, bool)
     if not (right and (given > 0.0).all() and np.isfinite(given).all()):

@@ -14,7 +14,7 @@ from chaosbench.expressions import Expr, Graph
 from chaosbench.systems._declare import Angles, InitialState, declare
 from chaosbench.systems._system import Kind, System
 from chaosbench.systems.tracing import signature
-from chaosbench.trajectories import FloatArray
+from chaosbench.trajectories import FloatArray, real_array
 
 __all__ = ["Delay", "DelaySystem", "delay"]
 
@@ -100,7 +100,7 @@ class DelaySystem(System):
             raise InputError(
                 f"the delay system {self.name!r} needs the values of {names}; pass them as delayed"
             )
-        past = np.atleast_2d(np.asarray(delayed, dtype=np.float64))
+        past = np.atleast_2d(real_array(delayed, what=f"delayed values of {self.name!r}"))
         if past.shape not in ((1, m), (len(states), m)):
             raise InputError(
                 f"the delayed values of {self.name!r} must have shape ({m},) or "

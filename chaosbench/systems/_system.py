@@ -22,7 +22,7 @@ from chaosbench.expressions import Expr, Graph, reachable
 from chaosbench.systems._machine_code import Compiled
 from chaosbench.systems._units import rescaled
 from chaosbench.systems.tracing import Layout, Trace, accepted, called, named_arguments
-from chaosbench.trajectories import FloatArray
+from chaosbench.trajectories import FloatArray, real_array
 
 __all__ = ["Kind", "System", "with_dimension"]
 
@@ -379,8 +379,8 @@ class System(Compiled, ABC):
             f"({', '.join(self.variables[:6])})"
         )
         try:
-            array = np.asarray(u, dtype=np.float64)
-        except (TypeError, ValueError) as error:
+            array = real_array(u, what="states")
+        except InputError as error:
             raise InputError(f"{wanted}, not {u!r}") from error
         if array.shape != (self.dimension,) or not np.isfinite(array).all():
             raise InputError(f"{wanted}; this one has shape {array.shape}: {u!r}")
@@ -417,10 +417,8 @@ class System(Compiled, ABC):
     def _arguments(
         self, t: ArrayLike, u: ArrayLike, delayed: ArrayLike | None
     ) -> tuple[FloatArray, FloatArray, bool]:
-        try:
-            states, times = np.asarray(u, dtype=np.float64), np.asarray(t, dtype=np.float64)
-        except (TypeError, ValueError) as error:
-            raise InputError(f"time and state of {self.name!r} must be numbers: {error}") from error
+        what = f"time and state of {self.name!r}"
+        states, times = real_array(u, what=what), real_array(t, what=what)
         single = states.ndim == 1
         if states.ndim not in (1, 2) or states.shape[-1] != self.dimension:
             raise InputError(

@@ -146,7 +146,13 @@ class TestVariants:
         assert other.ic == (1.0, 2.0, 3.0)
         assert other != lorenz
 
-    @pytest.mark.parametrize("ic", [[1, 2], [1, 2, np.nan], "abc", 1.0, [[1, 2, 3]], None])
+    @pytest.mark.parametrize(
+        "ic",
+        [
+            [1, 2], [1, 2, np.nan], "abc", 1.0, [[1, 2, 3]], None, [1, 2, 3j], ["1", "2", "3"],
+            np.ma.array([1.0, 2.0, 3.0], mask=[0, 0, 1]),
+        ],
+    )  # fmt: skip
     def test_a_bad_initial_state(self, lorenz, ic):
         with pytest.raises(InputError, match="3 finite numbers"):
             lorenz.with_ic(ic)
@@ -268,6 +274,12 @@ class TestTraits:
         with pytest.raises(DefinitionError, match=f"write {tag}=True"):
             self.make(tags={tag})
 
+    @pytest.mark.parametrize("trait", ["dissipative", "transient", "unbounded"])
+    @pytest.mark.parametrize("value", [("x",), "no", None])
+    def test_is_true_or_false(self, trait, value):
+        with pytest.raises(DefinitionError, match=f"{trait} of 'own_lorenz' must be True or False"):
+            self.make(**{trait: value})
+
     def test_an_angle_is_an_argument(self):
         with pytest.raises(DefinitionError, match="the angle 'phi' of 'own_lorenz' is not one"):
             self.make(angles={"phi": 1.0})
@@ -296,8 +308,9 @@ class TestArguments:
             (0, 1.0, "not ()"),
             (0, np.zeros((2, 2, 3)), "not"),
             (np.zeros(2), np.zeros((4, 3)), r"the time of 4 states"),
-            (0, ["a", "b", "c"], "must be numbers"),
-            ("noon", [1.0, 2.0, 3.0], "must be numbers"),
+            (0, ["a", "b", "c"], "must be arrays of numbers"),
+            ("noon", [1.0, 2.0, 3.0], "must be arrays of numbers"),
+            (0, [1.0, 2.0, 3j], "must be arrays of numbers, real ones"),
         ],
     )
     def test_of_the_wrong_shape(self, lorenz, t, u, message):
