@@ -318,7 +318,7 @@ def test_the_equations_of_a_run_are_printed(tmp_path):
 
 
 def test_scores_are_computed_again_from_the_forecasts_on_disk(tmp_path):
-    from chaosbench.evaluation._store import read_records, write_file
+    from chaosbench.evaluation._records import read_records, write_file
 
     out = tmp_path / "run"
     assert chaosbench("run", "forecast/henon-v1", "--out", out).returncode == 0

@@ -13,8 +13,9 @@ from chaosbench.errors import InputError
 from chaosbench.evaluation._cell import Cell
 from chaosbench.evaluation._code import code_of
 from chaosbench.evaluation._record import Record
+from chaosbench.evaluation._records import SupersededWarning
 from chaosbench.evaluation._request import Server, ask
-from chaosbench.evaluation._store import Answer, RunDirectory, SupersededWarning
+from chaosbench.evaluation._store import Answer, RunDirectory
 from chaosbench.evaluation.exam import Exam, cache_directory, load_exam, perfect_forecast
 from chaosbench.evaluation.scoring import score
 from chaosbench.isolation.cluster import Cluster, RemoteProcess

@@ -15,7 +15,8 @@ from typing import Any
 from chaosbench.datasets import StoredDataset, generate, open_dataset
 from chaosbench.errors import InputError
 from chaosbench.evaluation._record import Record
-from chaosbench.evaluation._store import RunDirectory, read_records, write_file
+from chaosbench.evaluation._records import read_records, write_file
+from chaosbench.evaluation._store import RunDirectory
 from chaosbench.evaluation.exam import load_exam
 from chaosbench.evaluation.scoring import score
 from chaosbench.provenance import versions

@@ -11,8 +11,9 @@ from chaosbench.evaluation._cell import BASELINES, CEILING, Cell
 from chaosbench.evaluation._crew import Crew, supersede
 from chaosbench.evaluation._order import longest_first
 from chaosbench.evaluation._record import Record
+from chaosbench.evaluation._records import Records, read_records
 from chaosbench.evaluation._spec import ForecasterSpec, spec_of
-from chaosbench.evaluation._store import Records, RunDirectory, read_records
+from chaosbench.evaluation._store import RunDirectory
 from chaosbench.evaluation.exam import LABEL
 from chaosbench.forecasters import registry as forecasters
 from chaosbench.isolation.cluster import Cluster

@@ -17,7 +17,7 @@ from chaosbench.errors import InputError
 from chaosbench.evaluation import Budget, retry, run, spec_of, status_of
 from chaosbench.evaluation._cell import Cell
 from chaosbench.evaluation._code import code_of
-from chaosbench.evaluation._store import SupersededWarning
+from chaosbench.evaluation._records import SupersededWarning
 from chaosbench.forecasters import registry as forecasters
 from chaosbench.isolation import plugins
 from chaosbench.tasks import registry

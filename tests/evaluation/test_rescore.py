@@ -13,8 +13,9 @@ import chaosbench as cb
 from chaosbench.errors import CorruptDataError, InputError
 from chaosbench.evaluation import plan, rescore, run, spec_of
 from chaosbench.evaluation._cell import CEILING, Cell
+from chaosbench.evaluation._records import write_file
 from chaosbench.evaluation._rescore import _differing
-from chaosbench.evaluation._store import RunDirectory, write_file
+from chaosbench.evaluation._store import RunDirectory
 from chaosbench.tasks import registry
 from chaosbench.tasks._tracks import TRACKS
 

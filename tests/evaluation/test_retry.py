@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 import chaosbench as cb
 from chaosbench.evaluation import Budget, plan, retry, run, spec_of
 from chaosbench.evaluation._cell import Cell
+from chaosbench.evaluation._records import read_file, write_file
 from chaosbench.evaluation._spec import _parse, _show
-from chaosbench.evaluation._store import read_file, write_file
 from chaosbench.forecasters import registry as forecasters
 from chaosbench.isolation import plugins
 from chaosbench.tasks import registry

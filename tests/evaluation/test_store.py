@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from chaosbench.errors import CorruptDataError, RecipeMismatchError
 from chaosbench.evaluation import STATUSES, Record, Records, read_records
-from chaosbench.evaluation._store import Answer, RunDirectory, read_file, write_file
+from chaosbench.evaluation._records import read_file, write_file
+from chaosbench.evaluation._store import Answer, RunDirectory
 from chaosbench.trajectories import Trajectories
 
 RECORD = Record(
