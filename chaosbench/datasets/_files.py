@@ -19,7 +19,7 @@ INDEX = ("trajectory", "step", "time")
 LABELS = ("system", "split")
 """Columns of the files of a dataset that say where a row belongs when many files are read as one.
 
-Their type is that which pyarrow gives the parts of a path, or the two would clash.
+They have the type that pyarrow gives to the parts of a path; otherwise the two would clash.
 """
 
 
@@ -30,7 +30,7 @@ def write_trajectories(
     labels: Mapping[str, str] | None = None,
     metadata: Mapping[str, str] | None = None,
 ) -> None:
-    """Write one row a sample: `trajectory`, `step`, `time` and the system's own variables.
+    """Write one row per sample: `trajectory`, `step`, `time` and the system's own variables.
 
     The file appears whole or not at all, and equal trajectories give equal bytes.
 
@@ -70,8 +70,8 @@ def write_trajectories(
 def write_columns(path: Path, variables: Iterable[str]) -> None:
     """Write a file without rows that has the columns of all systems of a dataset.
 
-    Who reads a directory takes its columns from the first file. Without this one, whatever the
-    first system lacks would be lost.
+    A reader of a directory takes the columns from its first file. Without this one, the columns
+    that the first system lacks would be lost.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -102,7 +102,7 @@ def read_trajectories(path: Path, *, dt: float, variables: tuple[str, ...]) -> T
     import pyarrow.parquet as pq
 
     try:
-        table = pq.ParquetFile(path).read()  # not read_table, to which a folder's name is data
+        table = pq.ParquetFile(path).read()  # not read_table, which takes a folder's name for data
     except (OSError, pa.ArrowException) as error:
         raise CorruptDataError(
             f"{path} cannot be read as Parquet ({type(error).__name__}); "

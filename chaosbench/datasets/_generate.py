@@ -43,7 +43,7 @@ def generate(
 
     Args:
         dataset: the recipe.
-        directory: new, empty, or holding this very recipe.
+        directory: new, empty, or holding the same recipe.
         workers: threads; they change the time, never a byte.
         progress: called with (done, total, what).
 
@@ -65,7 +65,7 @@ def generate(
         stored = verify(directory)
         if stored.hash != dataset.hash:
             raise CorruptDataError(
-                f"{manifest_of(directory)} is that of the dataset {stored.hash}, its directory "
+                f"{manifest_of(directory)} is that of the dataset {stored.hash}, but its directory "
                 f"belongs to {dataset.hash}; delete the directory and generate the data again"
             )
         return stored
@@ -138,11 +138,11 @@ def generate(
 
 
 PARTS = "_parts.jsonl"
-"""What is finished of a dataset that is not, a line a file."""
+"""The finished files of an unfinished dataset, one line per file."""
 
 
 def _note(directory: Path, made: dict[str, dict[str, Any]]) -> None:
-    """Note files as finished; a line that an interruption cut short says nothing."""
+    """Note files as finished; a line cut short by an interruption is ignored."""
     with (directory / PARTS).open("a", encoding="utf-8") as file:
         for relative, entry in made.items():
             told = {"file": relative, "entry": entry, "versions": versions()}
@@ -150,7 +150,7 @@ def _note(directory: Path, made: dict[str, dict[str, Any]]) -> None:
 
 
 def _finished(directory: Path) -> dict[str, dict[str, Any]]:
-    """Return what the same versions of the libraries have made here before and is still whole."""
+    """Return the files that the same library versions finished here and that are intact."""
     place, found = directory / PARTS, {}
     for line in place.read_text("utf-8").splitlines() if place.is_file() else ():
         try:

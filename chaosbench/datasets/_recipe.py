@@ -72,8 +72,8 @@ class Dataset:
             unshifted system, whose constants are measured.
         switch: share of each context that passes before the shift takes effect; 0 where the test
             windows lie on the shifted attractor from their beginning.
-        observe_every: during the horizon, one sample in so many is observed, with the same noise;
-            0 for none.
+        observe_every: during the horizon, one in this many samples is observed, with the same
+            noise; 0 for none.
         observed: variables that are written, the truth's too; empty for all of them. Noise and
             trajectories are those of the whole system. A task says itself what is observed of its
             dataset, so its dataset has all variables.

@@ -102,7 +102,7 @@ def open_dataset(directory: Path | str) -> StoredDataset:
     directory = Path(directory)
     path = manifest_of(directory)
     if not path.is_file():
-        raise CorruptDataError(f"{directory} holds no {MANIFEST}; it is no finished dataset")
+        raise CorruptDataError(f"{directory} holds no {MANIFEST}; it is not a finished dataset")
     manifest = read_json(path)
     if not {"hash", "recipe", "paces", "files", "checksum"} <= manifest.keys() or (
         seal(manifest) != manifest["checksum"] or digest(manifest["recipe"]) != manifest["hash"]

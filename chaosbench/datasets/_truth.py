@@ -117,7 +117,7 @@ def integrate(dataset: Dataset, system: str, split: Split, pace: Pace) -> Trajec
         key = (dataset.seed, SPLITS.index(split), k, 1)
         rtol = dataset.rtol
         if isinstance(found, FieldSystem) and not train:
-            # a context of looser steps would leave what no second method follows in the fast waves
+            # looser steps would leave errors in the fast waves that no second method can follow
             rtol = min(rtol, TIGHT_DOUBLE)
         orbit = attractor_orbit(scales, key=key, rtol=rtol)
         before = np.empty((0, found.dimension))

@@ -10,7 +10,7 @@ table, becomes a data frame or JSON, and stands on four rules:
   contradict one another raise `chaosbench.errors.InputError`.
 
 `rank` gives the bare standings, `show` prints, `write_page` writes a web page, `write_report` a
-Markdown file with every track, and `write_site` a page a track.
+Markdown file with every track, and `write_site` one page per track.
 """
 
 from __future__ import annotations

@@ -176,7 +176,7 @@ def _check_code(records: list[Record]) -> None:
 
 
 def _distinct(records: list[Record]) -> list[Record]:
-    """Keep one record a cell and seed; two that disagree on the outcome are an error."""
+    """Keep one record per cell and seed; two that disagree on the outcome are an error."""
     kept: dict[tuple[str, str, int], Record] = {}
     for record in sorted(records, key=_order):
         key = (record.forecaster, record.task, record.seed)

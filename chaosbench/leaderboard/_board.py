@@ -1,4 +1,4 @@
-"""The Leaderboard: standings with what they stand on."""
+"""The Leaderboard: standings and a summary of the records behind them."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Leaderboard:
     """Standings, best first and ceilings last, and a summary of the records behind them.
 
     Attributes:
-        standings: one line a forecaster.
+        standings: one line per forecaster.
         metric: window score that ranks.
         exam_seed: seed of the exam.
         track: the question that was asked.
@@ -115,18 +115,18 @@ class Leaderboard:
         )
 
     def rows(self) -> list[dict[str, Any]]:
-        """Return one plain dictionary a standing; NaN and infinity, which JSON lacks, are None."""
+        """Return a plain dictionary per standing; NaN and infinity, which JSON lacks, are None."""
         return [
             _plain(asdict(line) | {"incomplete": line.incomplete, "track": self.track})
             for line in self.standings
         ]
 
     def to_json(self) -> str:
-        """Return an array of objects, one a standing, with every field of `Standing`."""
+        """Return an array of objects, one per standing, with every field of `Standing`."""
         return json.dumps(self.rows(), indent=2, ensure_ascii=False, allow_nan=False)
 
     def to_frame(self) -> pd.DataFrame:
-        """Return a data frame, one row a standing, each scalar score in a column of its name."""
+        """Return a data frame, one row per standing, each scalar score in a column of its name."""
         import pandas as pd
 
         known = sorted({name for line in self.standings for name in line.failures_by_status})

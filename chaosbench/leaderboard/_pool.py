@@ -64,7 +64,7 @@ class Pool:
         metric: window score that ranks, such as ``vpt@0.4`` or ``d_stsp``.
         exam_seed: the seed that all records share.
         records: without duplicates, in an order that depends only on their content.
-        cells: records by forecaster and task, one a seed.
+        cells: records by forecaster and task, one per seed.
         forecasters: every label, sorted.
         privileged: labels that were given the equation.
         tasks: tasks that have a window score to rank by, sorted by system and name.
@@ -155,9 +155,10 @@ class Pool:
         return np.full(n, worst), np.zeros(n, dtype=np.bool_)
 
     def task_scores(self, forecaster: str, score: str) -> dict[str, float]:
-        """Return the scalar `score` of each task that any record has it for, imputed likewise.
+        """Return the scalar `score` of each task for which any record has it.
 
-        Seeds are reduced by their median. What fills is what fills a failed cell's windows.
+        Seeds are reduced by their median. Failed and missing cells
+        are filled in the same way as their windows.
         """
         tasks = {record.task for record in self.records if score in record.scores}
         values: dict[str, float] = {}

@@ -29,7 +29,7 @@ def with_published(
 ) -> list[Column]:
     """Return columns with the published ones behind the score that ranks.
 
-    Of these only those with a number beside one of our lines, unless `empty` ones are wanted, too.
+    Those without a number beside one of our lines are left out, unless `empty` is true.
     """
     place = 1 + next((k for k, column in enumerate(shown) if column.key == "score"), -1)
     added = [
@@ -41,7 +41,7 @@ def with_published(
 
 
 def _columns(tables: Sequence[Published]) -> tuple[Column, ...]:
-    """Return one column a published table: the number of the method of the same name."""
+    """Return one column per published table: the number of the method of the same name."""
 
     def column(place: int, table: Published) -> Column:
         numbers = {_key(method): value for method, value in table.values.items()}

@@ -74,8 +74,8 @@ def write_report(
     """Write the report of `records` to `path`, keeping the remarks of the one that is there.
 
     Raises:
-        InputError: records that may not be pooled, or none; a file at `path` that is no report, or
-            has a remark that is not closed. Nothing is changed then.
+        InputError: records that may not be pooled, or none; a file at `path` that is not a report
+            or has a remark that is not closed. Nothing is changed then.
 
     """
     target = Path(path)
@@ -96,7 +96,7 @@ def write_site(
     seed: int = 0,
     exam_seed: int | None = None,
 ) -> list[Path]:
-    """Write a page a track into `directory`: ``index.html``, and ``TRACK.html`` for the others."""
+    """Write a page per track into `directory`: ``index.html``, and ``TRACK.html`` for others."""
     chosen = list(records)
     folder = Path(directory)
     names = _tracks(chosen)

@@ -154,7 +154,7 @@ def select(
 
 
 def _matcher(name: str) -> Callable[[Task], bool]:
-    """Return whether a task is one of those that a name to exclude means."""
+    """Return whether a name to exclude covers a task."""
     tracks = {task.partition("/")[0] for task in tasks}
     if name in tasks:
         return lambda task: task.id == tasks.resolve(name)
@@ -170,7 +170,7 @@ def _matcher(name: str) -> Callable[[Task], bool]:
 
 
 def get(task: str | Task) -> Task:
-    """Return the Task itself, or the one of that id.
+    """Return the Task itself, or the one with that id.
 
     Raises:
         UnknownNameError: no task has that id.

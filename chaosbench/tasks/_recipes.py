@@ -27,7 +27,7 @@ def recipes(names: str | Iterable[str], **changes: Any) -> dict[str, Dataset]:
         changes: settings of `Dataset` that replace those of every recipe.
 
     Raises:
-        UnknownNameError: a name is neither.
+        UnknownNameError: a name is none of these.
         ParameterError: a setting that a recipe cannot have.
 
     """

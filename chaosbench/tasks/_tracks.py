@@ -18,7 +18,7 @@ EQUATION_METRICS = ("derivative_smape", "structure_f1", "coefficient_error")
 
 
 def all_of_it(steps: int) -> dict[str, float | int]:
-    """Ask for exactly so many steps, however many Lyapunov times they are."""
+    """Ask for exactly this many steps, however many Lyapunov times they are."""
     return {"horizon_lyapunov": 1e6, "horizon_at_most": steps}
 
 
@@ -187,8 +187,8 @@ def _assimilate(system: System) -> Task | None:
 def _equation(system: System) -> Task | None:
     """Build the track `equation`: what is the right-hand side?
 
-    It must depend on the state alone. That of a driven system depends on the time, too, that of a
-    delay system on the past.
+    It must depend on the state alone. That of a driven system also depends on
+    the time, and that of a delay system on the past.
     """
     if system.driven or not isinstance(system, (Flow, Map)):
         return None

@@ -210,7 +210,7 @@ class TestAgain:
         with pytest.raises(KeyboardInterrupt):
             generate(RECIPE, directory, workers=2, progress=interrupt)
         assert not (directory / "_manifest.json").exists()
-        with pytest.raises(CorruptDataError, match="no finished dataset"):
+        with pytest.raises(CorruptDataError, match="not a finished dataset"):
             open_dataset(directory)
         before = listing(directory)
         generate(RECIPE, directory)
@@ -379,7 +379,7 @@ class TestCorruption:
             generate(RECIPE, copy)
 
     def test_nothing_there(self, tmp_path):
-        with pytest.raises(CorruptDataError, match="no finished dataset"):
+        with pytest.raises(CorruptDataError, match="not a finished dataset"):
             open_dataset(tmp_path / "nowhere")
 
 
