@@ -292,10 +292,10 @@ def _clock(seconds: float) -> str:
 
 
 def load_plugins(paths: list[Path] | None) -> list[Path]:
-    """Register the forecasters of plugin files; a broken one is a warning."""
+    """Find out which forecasters plugin files define; a broken one is a warning."""
     import warnings
 
-    from chaosbench.isolation.plugins import load_plugin
+    from chaosbench.isolation.description import describe_file
     from chaosbench.registry import PluginWarning
 
     loaded = []
@@ -303,7 +303,7 @@ def load_plugins(paths: list[Path] | None) -> list[Path]:
         if not path.is_file():
             raise InputError(f"there is no plugin file {path}")
         try:
-            load_plugin(path.resolve())
+            describe_file(path.resolve())
         except InputError as error:
             warnings.warn(str(error), PluginWarning, stacklevel=1)
         else:

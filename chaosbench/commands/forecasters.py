@@ -19,6 +19,7 @@ from chaosbench.commands._output import (
     say,
     table,
 )
+from chaosbench.errors import InputError
 
 __all__ = ["app"]
 
@@ -31,15 +32,25 @@ def forecasters_list(
     format: ListFormatOption = ListFormat.table,  # noqa: A002
 ) -> None:
     """List the forecasters, built in and from plugins."""
+    import warnings
+
     from chaosbench.evaluation import missing_library
     from chaosbench.forecasters import registry
+    from chaosbench.isolation.description import describe, describe_file
+    from chaosbench.registry import PluginWarning
 
-    load_plugins(plugins)
     rows = []
-    for name, chosen in registry.available().items():
-        summary = (chosen.__doc__ or "").strip().split("\n", 1)[0]
-        rows.append({"name": name, "class": f"{chosen.__module__}:{chosen.__qualname__}",
-                     "summary": summary, "needs": missing_library(chosen)})  # fmt: skip
+    names = list(registry)
+    for path in load_plugins(plugins):
+        names += [told.name for told in describe_file(path)]
+    for name in sorted(names):
+        try:
+            told = describe(name)
+        except InputError as error:
+            warnings.warn(str(error), PluginWarning, stacklevel=1)
+            continue
+        rows.append({"name": name, "class": f"{told.module}:{told.qualname}",
+                     "summary": told.summary, "needs": missing_library(told)})  # fmt: skip
     if format is ListFormat.json:
         return print_json(rows)
     if format is ListFormat.csv:
@@ -56,27 +67,15 @@ def forecasters_show(
     format: FormatOption = Format.table,  # noqa: A002
 ) -> None:
     """Show a forecaster's description and settings."""
-    import dataclasses
-    import inspect
-
-    from chaosbench.forecasters import registry
+    from chaosbench.isolation.description import describe
 
     load_plugins(plugins)
-    chosen = registry[name]
-    settings = [
-        {
-            "setting": f.name,
-            "type": str(f.type),
-            "default": None if f.default is dataclasses.MISSING else f.default,
-        }
-        for f in dataclasses.fields(chosen)
-        if f.init
-    ]
-    text = inspect.cleandoc(chosen.__doc__ or "")
+    told = describe(name)
+    settings = [dict(row) for row in told.table]
     if format is Format.json:
-        return print_json({"name": registry.resolve(name), "description": text,
+        return print_json({"name": told.name, "description": told.text,
                             "settings": settings})  # fmt: skip
-    say(f"{registry.resolve(name)}: {text}")
+    say(f"{told.name}: {told.text}")
     return table(
         "",
         {"setting": "left", "type": "left", "default": "left"},

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import Distribution, EntryPoint, PackageNotFoundError, version
@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from chaosbench.forecasters import registry as forecasters
-from chaosbench.isolation.plugins import plugin_of
 from chaosbench.isolation.source import digest_of, file_digest, files_of
 from chaosbench.provenance import digest, versions
 
@@ -42,10 +41,16 @@ class Code:
         return {key: value for key, value in told.items() if value}
 
 
-def code_of(name: str) -> Code:
-    """Return the code behind a registered forecaster as it lies on disk now."""
-    chosen, file = forecasters[name], plugin_of(name)
-    libraries = {_package_of(module) for module in getattr(chosen, "libraries", ())}
+def code_of(name: str, file: Path | None, declared: Iterable[str]) -> Code:
+    """Return the code behind a forecaster as it lies on disk now.
+
+    Args:
+        name: its name.
+        file: the plugin's; None if it is installed.
+        declared: modules that it says it needs.
+
+    """
+    libraries = {_package_of(module) for module in declared}
     if file is not None:
         return Code(str(file), hash=digest_of(file), libraries=tuple(sorted(libraries)))
     point = forecasters.entry_point(name)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import warnings
 from dataclasses import asdict
+from pathlib import Path
 
 import numpy as np
 
@@ -21,7 +22,6 @@ from chaosbench.evaluation.scoring import score
 from chaosbench.isolation.cluster import Cluster, RemoteProcess
 from chaosbench.isolation.outcome import Budget, Outcome
 from chaosbench.isolation.process import WorkerProcess
-from chaosbench.isolation.sandbox import confinement
 from chaosbench.provenance import environment, versions
 from chaosbench.systems import registry as systems
 from chaosbench.systems.monomials import arrays_of, monomials_of
@@ -41,10 +41,17 @@ class Crew:
     """The worker processes of one run, one to a thread."""
 
     def __init__(
-        self, budget: Budget, home: RunDirectory | None, cluster: Cluster | None = None
+        self,
+        budget: Budget,
+        home: RunDirectory | None,
+        cluster: Cluster | None = None,
+        *,
+        require: str = "",
     ) -> None:
         self.budget = budget
         self.home = home
+        self.require = require
+        self._hidden = [cache_directory(), *([] if home is None else [home.path])]
         self.cluster = cluster
         self._local = threading.local()
         self._workers: list[Server] = []
@@ -90,9 +97,9 @@ class Crew:
     def _worker(self) -> Server:
         if not hasattr(self._local, "worker"):
             self._local.worker = (
-                WorkerProcess(self.budget)
+                WorkerProcess(self.budget, self._hidden, require=self.require)
                 if self.cluster is None
-                else RemoteProcess(self.cluster.executor, self.budget)
+                else RemoteProcess(self.cluster.executor, self.budget, require=self.require)
             )
             with self._guard:
                 self._workers.append(self._local.worker)
@@ -118,9 +125,11 @@ def check_code(cell: Cell) -> None:
         InputError: it was; its score would be that of neither.
 
     """
-    if cell.spec.code.hash and code_of(cell.spec.name).hash != cell.spec.code.hash:
+    spec = cell.spec
+    file = Path(spec.plugins[0][0]) if spec.plugins else None
+    if spec.code.hash and code_of(spec.name, file, spec.libraries).hash != spec.code.hash:
         raise InputError(
-            f"{cell.spec.code.package} was changed while {cell.label} was running; run the same "
+            f"{spec.code.package} was changed while {cell.label} was running; run the same "
             "command again (finished records stay)"
         )
 
@@ -183,7 +192,7 @@ def _record(
             "code": cell.spec.code.to_dict(),
             "versions": versions(*LIBRARIES, *cell.spec.code.libraries),
             "environment": environment(),
-            "confinement": confinement(),
+            "confinement": outcome.confinement,
         },
     )
     return record, answer

@@ -10,6 +10,7 @@ from chaosbench.evaluation._cell import Cell
 from chaosbench.evaluation._spec import ForecasterSpec
 from chaosbench.evaluation.exam import Exam, SealedExam
 from chaosbench.isolation.outcome import Outcome
+from chaosbench.isolation.settings import encoded
 from chaosbench.systems import registry as systems
 from chaosbench.trajectories import FloatArray
 
@@ -68,7 +69,7 @@ def ask(server: Server, cell: Cell, exam: Exam, seconds: float) -> Outcome:
     if chosen.status != "ok" or chosen.config is None:
         return chosen
     left = seconds - (time.monotonic() - start)
-    made = answer(job | {"config": chosen.config, "seconds": left})
+    made = answer(job | {"config": encoded(chosen.config), "seconds": left})
     costs = dict(made.costs)
     for name in ("fit_seconds", "cpu_seconds"):
         if name in costs:
@@ -92,7 +93,8 @@ def request(spec: ForecasterSpec, exam: Exam, *, seed: int, learn: str) -> dict[
     return {
         "duty": "forecast",
         "forecaster": spec.name,
-        "config": dict(spec.config),
+        "config": encoded(spec.config),
+        "libraries": list(spec.libraries),
         "plugins": [path for path, _ in spec.plugins],
         "seed": seed,
         "learn": learn,

@@ -15,7 +15,6 @@ from chaosbench.evaluation._records import Records, read_records
 from chaosbench.evaluation._spec import ForecasterSpec, spec_of
 from chaosbench.evaluation._store import RunDirectory
 from chaosbench.evaluation.exam import LABEL
-from chaosbench.forecasters import registry as forecasters
 from chaosbench.isolation.cluster import Cluster
 from chaosbench.isolation.outcome import Budget
 from chaosbench.isolation.plugins import refuse_while_importing
@@ -65,7 +64,7 @@ def evaluate(
         found = found.with_seed(exam_seed)
     privileged = isinstance(forecaster, str) and forecaster == LABEL
     spec = CEILING if privileged else spec_of(forecaster, plugins=plugins)
-    if tune and (privileged or not hasattr(forecasters[spec.name], "search_space")):
+    if tune and (privileged or not spec.tunable):
         raise ParameterError(f"{spec.name!r} declares no search_space and cannot be tuned")
     if tune and not _tunable(found):
         raise ParameterError(f"{found.id} has no training data on which settings could be tuned")
@@ -96,7 +95,7 @@ def plan(
             cells += [
                 Cell(task, spec, seed, tune=tune)
                 for spec in entries.values()
-                if hasattr(forecasters[spec.name], "search_space")
+                if spec.tunable
                 for seed in seeds
             ]
         if baselines:

@@ -5,22 +5,27 @@ from __future__ import annotations
 import ast
 import dataclasses
 import importlib.util
-import math
 import re
 import sys
-import types
-import typing
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from chaosbench.errors import InputError, ParameterError, suggestion
+from chaosbench.errors import InputError, ParameterError
 from chaosbench.evaluation._code import Code, code_of
 from chaosbench.evaluation._typed import written_cells
 from chaosbench.forecasters import registry as forecasters
-from chaosbench.isolation.plugins import adopt, load_plugin, plugin_of
-from chaosbench.provenance import canonical_json, versions
+from chaosbench.isolation.description import (
+    Description,
+    configured,
+    describe,
+    describe_file,
+    described_name,
+)
+from chaosbench.isolation.plugins import name_of
+from chaosbench.isolation.settings import checked, settings_of
+from chaosbench.provenance import versions
 
 __all__ = ["ForecasterSpec", "missing_library", "spec_of"]
 
@@ -35,6 +40,8 @@ class ForecasterSpec:
         label: the name and the settings that differ from the defaults.
         plugins: files to load first, with the hash of their source.
         code: which code it is.
+        libraries: modules that it declares.
+        tunable: whether it declares a search space.
 
     """
 
@@ -43,6 +50,8 @@ class ForecasterSpec:
     label: str
     plugins: tuple[tuple[str, str], ...] = ()
     code: Code = field(default_factory=lambda: Code("chaosbench", versions()["chaosbench"]))
+    libraries: tuple[str, ...] = ()
+    tunable: bool = False
 
 
 def spec_of(
@@ -52,6 +61,8 @@ def spec_of(
     config: Mapping[str, Any] | None = None,
 ) -> ForecasterSpec:
     """Return the spec of a text, a registered class or an instance.
+
+    A plugin is imported in a confined process only, which says what is in it.
 
     Args:
         forecaster: ``name`` or ``name:setting=value,…``; or a forecaster itself, whose class must
@@ -68,42 +79,35 @@ def spec_of(
 
     """
     for path in plugins:
-        load_plugin(Path(path).resolve())
+        describe_file(Path(path).resolve())
     if isinstance(forecaster, str):
         name, _, text = forecaster.partition(":")
-        name = forecasters.resolve(name.strip())
-        settings = _parse(name, text) if text else {}
+        name = described_name(name.strip())
+        given = _parse(name, text) if text else {}
+        by_hand = _class_by_hand(name)
+        told = describe(name) if by_hand is None else _told_of(by_hand)
+        settings = configured(told, given if config is None else config, thaw=config is not None)
     else:
-        name = _registered_name(forecaster)
-        settings = {} if isinstance(forecaster, type) else _settings(forecaster)
-    chosen = forecasters[name]
-    by_hand = plugin_of(name) is None and forecasters.entry_point(name) is None
-    if by_hand and adopt(chosen, _file_of(chosen)) != name:
-        raise InputError(
-            f"another process would not find {chosen.__qualname__} under the name {name!r}; "
-            f"give the class an attribute name = {name!r}"
-        )
-    if config is not None:
-        settings = _thawed(chosen, config)
-    config = _checked(name, chosen, settings)
-    missing = missing_library(chosen)
+        chosen = forecaster if isinstance(forecaster, type) else type(forecaster)
+        told = _told_of(chosen)
+        given = {} if isinstance(forecaster, type) else settings_of(forecaster)
+        settings = checked(told.name, chosen, given)
+    missing = missing_library(told)
     if missing:
-        raise InputError(f"the forecaster {name!r} needs {missing}")
-    defaults = _defaults(chosen)
-    changed = [f"{k}={_show(v)}" for k, v in config.items() if defaults.get(k, ...) != v]
-    label = f"{name}:{','.join(changed)}" if changed else name
-    code, file = code_of(name), plugin_of(name)
-    used = () if file is None else ((str(file), code.hash),)
-    return ForecasterSpec(name, config, label, used, code)
+        raise InputError(f"the forecaster {told.name!r} needs {missing}")
+    changed = [f"{k}={_show(v)}" for k, v in settings.items() if told.defaults.get(k, ...) != v]
+    label = f"{told.name}:{','.join(changed)}" if changed else told.name
+    code = code_of(told.name, told.file, told.libraries)
+    used = () if told.file is None else ((str(told.file), code.hash),)
+    return ForecasterSpec(told.name, settings, label, used, code, told.libraries, told.tunable)
 
 
-def missing_library(chosen: Any) -> str:
+def missing_library(told: Description) -> str:
     """Name the first library of a forecaster that is not installed, and how to install it."""
-    for module in getattr(chosen, "libraries", ()):
+    for module in told.libraries:
         library = module.partition(".")[0]
         if importlib.util.find_spec(library) is None:
-            extra = getattr(chosen, "extra", "")
-            package = f"'chaosbench[{extra}]'" if extra else library
+            package = f"'chaosbench[{told.extra}]'" if told.extra else library
             return f"{library}, which is not installed: pip install {package}"
     return ""
 
@@ -122,63 +126,38 @@ _WORD = re.compile(r"[^\W\d]\w*")
 _CONSTANTS = ("True", "False", "None")
 
 
-def _thawed(chosen: Any, config: Mapping[str, Any]) -> dict[str, Any]:
-    """Return settings from JSON, where tuples are lists."""
-    hints, defaults = _hints(chosen), _defaults(chosen)
-    return {
-        key: _tuples(value)
-        if isinstance(defaults.get(key), tuple) or not _fits(value, hints.get(key, Any))
-        else value
-        for key, value in config.items()
-    }
+def _class_by_hand(name: str) -> Any:
+    """Return the class that was registered under a name in this process; None for all others."""
+    if name not in forecasters or forecasters.entry_point(name) is not None:
+        return None
+    return forecasters[name]
 
 
-def _tuples(value: Any) -> Any:
-    return tuple(map(_tuples, value)) if isinstance(value, list) else value
+def _told_of(chosen: type) -> Description:
+    """Describe the class of a forecaster that exists in this process.
 
+    Raises:
+        InputError: it is none, or no other process would find it.
 
-def _hints(chosen: Any) -> dict[str, Any]:
-    try:
-        return typing.get_type_hints(chosen)
-    except NameError:
-        return {}
-
-
-def _settings(instance: object) -> dict[str, Any]:
-    return {f.name: getattr(instance, f.name) for f in _fields(type(instance))}
-
-
-def _fields(chosen: Any) -> list[dataclasses.Field[Any]]:
-    return [f for f in dataclasses.fields(chosen) if f.init]
-
-
-def _defaults(chosen: Any) -> dict[str, Any]:
-    found = {}
-    for f in _fields(chosen):
-        if f.default is not dataclasses.MISSING:
-            found[f.name] = f.default
-        elif f.default_factory is not dataclasses.MISSING:
-            found[f.name] = f.default_factory()
-    return found
-
-
-def _registered_name(forecaster: object) -> str:
-    """Return the name of a forecaster, registering it with the file that defines it."""
-    chosen = forecaster if isinstance(forecaster, type) else type(forecaster)
+    """
     if not (dataclasses.is_dataclass(chosen) and hasattr(chosen, "fit")):
         raise InputError(
             "a forecaster is a name such as 'esn:units=1000' or a frozen dataclass with a fit "
             f"method, not one of type {chosen.__name__}"
         )
     known = forecasters.name_of(chosen)
-    if known is not None:
-        return known
-    if chosen.__module__ == "__main__":
-        return adopt(chosen, _file_of(chosen))
+    if known is not None and forecasters.entry_point(known) is not None:
+        return describe(known)
     path = _file_of(chosen)
-    for name in load_plugin(path):
-        if forecasters[name].__qualname__ == chosen.__qualname__:
-            return name
+    name = known or name_of(chosen)
+    for told in describe_file(path):
+        if told.qualname == chosen.__qualname__:
+            if told.name != name:
+                raise InputError(
+                    f"another process would not find {chosen.__qualname__} under the name "
+                    f"{name!r}; give the class an attribute name = {name!r}"
+                )
+            return told
     raise InputError(f"{path} does not define {chosen.__qualname__} at its top level")
 
 
@@ -242,53 +221,3 @@ def _parts(text: str) -> Iterator[str]:
         k += 1
     if text[begin:].strip() or not begin:
         yield text[begin:]
-
-
-def _checked(name: str, chosen: Any, settings: dict[str, Any]) -> dict[str, Any]:
-    """Check names and types against the dataclass and build it once, for its own checks."""
-    known = {f.name for f in _fields(chosen)}
-    for key in settings:
-        if key not in known:
-            near = suggestion(key, known) if known else "it has none"
-            raise ParameterError(f"the forecaster {name!r} has no setting {key!r}; {near}")
-    hints = _hints(chosen)
-    for key, value in settings.items():
-        hint: Any = hints.get(key)
-        if hint is float and isinstance(value, int) and not isinstance(value, bool):
-            settings[key] = float(value)
-        elif hint is not None and not _fits(value, hint):
-            raise ParameterError(
-                f"the setting {key!r} of {name!r} must be {_name(hint)}, not {value!r}"
-            )
-        if isinstance(settings[key], float) and not math.isfinite(settings[key]):
-            raise ParameterError(f"the setting {key!r} of {name!r} must be finite, not {value!r}")
-    try:
-        config = _settings(chosen(**settings))
-    except TypeError as error:
-        raise ParameterError(f"the forecaster {name!r} cannot be configured: {error}") from error
-    try:
-        canonical_json(config)
-    except (TypeError, ValueError) as error:
-        raise ParameterError(
-            f"the settings of {name!r} must be numbers, text, booleans, None or tuples: {error}"
-        ) from error
-    return config
-
-
-def _fits(value: Any, hint: Any) -> bool:
-    origin = typing.get_origin(hint)
-    if origin in (typing.Union, types.UnionType):
-        return any(_fits(value, part) for part in typing.get_args(hint))
-    if origin is typing.Literal:
-        return value in typing.get_args(hint)
-    if origin is not None:
-        return isinstance(value, origin)
-    if hint is float:
-        return isinstance(value, (int, float)) and not isinstance(value, bool)
-    if hint is int:
-        return isinstance(value, int) and not isinstance(value, bool)
-    return hint is Any or not isinstance(hint, type) or isinstance(value, hint)
-
-
-def _name(hint: Any) -> str:
-    return hint.__name__ if isinstance(hint, type) else str(hint).replace("typing.", "")

@@ -18,13 +18,16 @@ import numpy as np
 
 from chaosbench.trajectories import FloatArray
 
-__all__ = ["MORE", "READY", "ProtocolError", "read_message", "write_message"]
+__all__ = ["MARK", "MORE", "READY", "ProtocolError", "read_message", "write_message"]
+
+MARK = "mark"
+"""Status by which the forecaster's process says that it fits, or that it predicts, from now on."""
 
 MORE = "more"
-"""Status by which the forecaster's process says that it has forecast up to the next observation."""
+"""Status by which it hands in its forecast up to the next observation."""
 
 READY = "ready"
-"""Status by which it says that everything is imported and the clock of the cell may start."""
+"""Status by which it says that it is confined and has imported what is no part of the cell."""
 
 _LENGTH = struct.Struct("<Q")
 HEADER_AT_MOST = 1 << 20

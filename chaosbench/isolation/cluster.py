@@ -1,16 +1,14 @@
 """Forecasters' processes on the machines of a Dask cluster.
 
 Only what a forecaster may see travels there, settings, training data and contexts, and its forecast
-travels back. Datasets, truth, scores and Records stay with the harness. Each thread of each Dask
-worker has a process that serves its requests, with the same budget and confinement as on this
-machine. Plugins are found by their path, which must exist on the other machines.
+travels back. Datasets, truth, scores and Records stay with the harness. Each request is served by a
+process of its own, with the same budget and confinement as on this machine. Plugins are found by
+their path, which must exist on the other machines.
 """
 
 from __future__ import annotations
 
 import re
-import threading
-import weakref
 from collections.abc import Iterator
 from concurrent.futures import CancelledError, Executor, Future
 from contextlib import contextmanager
@@ -27,7 +25,6 @@ __all__ = ["Cluster", "RemoteProcess", "connect"]
 
 TIMEOUT = 10.0
 _ADDRESS = re.compile(r"^(tcp|tls|ws|wss|ucx)://[^/]+:[0-9]+$")
-_HERE = threading.local()
 
 
 @dataclass(frozen=True)
@@ -76,9 +73,10 @@ def connect(address: str) -> Iterator[Cluster]:
 class RemoteProcess:
     """A forecaster's process on whichever machine of the cluster is free."""
 
-    def __init__(self, executor: Executor, budget: Budget) -> None:
+    def __init__(self, executor: Executor, budget: Budget, *, require: str = "") -> None:
         self._executor = executor
         self._budget = budget
+        self._require = require
         self._pending: Future[Outcome] | None = None
 
     def run(
@@ -90,8 +88,12 @@ class RemoteProcess:
     ) -> Outcome:
         """Have one request served there; every ending is an `Outcome`."""
         try:
-            self._pending = self._executor.submit(_serve, self._budget, job, train, context, **more)
+            self._pending = self._executor.submit(
+                _serve, self._budget, self._require, job, train, context, **more
+            )
             return self._pending.result()
+        except InputError:  # the machine cannot keep the process apart as is required
+            raise
         except CancelledError:
             return Outcome("crashed", "the run was stopped")
         except Exception as error:  # a machine that goes down raises many kinds of errors
@@ -104,21 +106,17 @@ class RemoteProcess:
             self._pending.cancel()
 
     def close(self) -> None:
-        """Do nothing: the process stays with its thread on the other machine, for the next run."""
+        """Do nothing: every process on the other machine ends with its request."""
 
 
 def _serve(
     budget: Budget,
+    require: str,
     job: dict[str, Any],
     train: FloatArray,
     context: FloatArray | None,
     **more: FloatArray | None,
 ) -> Outcome:
-    """Serve a request on a machine of the cluster, with the process of this thread."""
-    process: WorkerProcess | None = getattr(_HERE, "process", None)
-    if process is None or process.budget != budget:
-        if process is not None:
-            process.close()
-        process = _HERE.process = WorkerProcess(budget)
-        weakref.finalize(threading.current_thread(), process.close)
+    """Serve a request on a machine of the cluster, by a process of its own."""
+    process = WorkerProcess(budget, require=require)
     return process.run(job, train, context, **more)

@@ -16,9 +16,13 @@ from typing import Any, Literal
 import numpy as np
 
 from chaosbench.isolation._text import last_lines, printable, shortened
+from chaosbench.isolation.settings import decoded
 from chaosbench.trajectories import FloatArray
 
-__all__ = ["STATUSES", "Asked", "Budget", "Outcome", "Status", "read_answer"]
+__all__ = [
+    "STATUSES", "Asked", "Budget", "Outcome", "Status", "read_answer", "read_piece",
+    "read_settings",
+]  # fmt: skip
 
 Status = Literal["ok", "timeout", "out_of_memory", "crashed", "diverged", "invalid", "unsupported"]
 STATUSES: tuple[Status, ...] = (
@@ -37,15 +41,11 @@ MESSAGE_AT_MOST = 500
 CONFIG_AT_MOST = 10_000
 """Characters of the settings as JSON."""
 
-DEPTH_AT_MOST = 5
-"""Lists and dictionaries inside one another, in one setting."""
+DEPTH_AT_MOST = 10
+"""Lists and dictionaries inside one another; a tuple counts twice."""
 
 INTEGER_AT_MOST = 2**63 - 1
 
-COST_AT_MOST = 1e9
-"""Seconds or MiB; no cell takes thirty years or a pebibyte."""
-
-COSTS = ("fit_seconds", "predict_seconds", "cpu_seconds", "peak_memory_mib")
 AUDIT = ("eigenvalues", "tolerance", "real", "imaginary", "pseudospectrum")
 
 Arrays = Mapping[str, FloatArray]
@@ -78,10 +78,12 @@ class Outcome:
         tried: how many settings were tried, likewise.
         polynomial: exponents and coefficients ``(p, d)``, where an equation is a polynomial.
         equations: lines for a reader.
-        costs: ``fit_seconds``, ``predict_seconds``, ``cpu_seconds``, ``peak_memory_mib``, as far as
-            they are known.
+        costs: ``fit_seconds``, ``predict_seconds`` by the harness's clock, ``cpu_seconds`` and
+            ``peak_memory_mib`` by what the kernel says of all its processes.
         arrays: every array of the answer by name, its shape as asked.
         traceback: the last lines of where the forecaster was when it crashed.
+        found: what a plugin says of itself, where that was asked; unchecked.
+        confinement: what kept the process apart, such as namespaces and Landlock.
 
     """
 
@@ -96,6 +98,8 @@ class Outcome:
     costs: dict[str, float] = field(default_factory=dict)
     arrays: Arrays = field(default_factory=dict)
     traceback: tuple[str, ...] = ()
+    found: Any = None
+    confinement: str = ""
 
 
 @dataclass(frozen=True)
@@ -103,22 +107,28 @@ class Asked:
     """What a request asks for, as far as it decides what an answer must look like.
 
     Attributes:
-        duty: ``forecast``, ``equation``, ``tune`` or ``analyse``.
+        duty: ``forecast``, ``equation``, ``tune``, ``analyse`` or ``describe``.
         shape: of the values, ``(w, H, d)``.
         candidates: settings to try besides the defaults, for ``tune``.
         analysis: pairs of twins, steps of their growth and number of segments, for ``analyse``.
+        every: steps between the observations that arrive; 0 for none.
 
     """
 
-    duty: Literal["forecast", "equation", "tune", "analyse"]
+    duty: Literal["forecast", "equation", "tune", "analyse", "describe"]
     shape: tuple[int, int, int]
     candidates: int = 0
     analysis: tuple[int, int, int] = (0, 0, 0)
+    every: int = 0
 
     @classmethod
-    def by(cls, job: Mapping[str, Any], train: FloatArray, context: FloatArray | None) -> Asked:
+    def by(
+        cls, job: Mapping[str, Any], train: FloatArray | None, context: FloatArray | None
+    ) -> Asked:
         """Say what a request with this header and these arrays asks for."""
         duty = job.get("duty", "forecast")
+        if duty == "describe" or train is None:
+            return cls("describe", (0, 0, 0))
         if duty == "tune" or context is None:
             return cls("tune", (0, 0, 0), candidates=job.get("tune", 0))
         if duty == "analyse":
@@ -126,7 +136,8 @@ class Asked:
             twins = plan["twins"], plan["growth"], plan["segments"]
             return cls("analyse", (1, plan["points"], train.shape[2]), analysis=twins)
         shape = len(context), job["horizon"], train.shape[2]
-        return cls("equation" if job.get("asks") == "equation" else "forecast", shape)
+        every = job.get("observe_every") or 0
+        return cls("equation" if job.get("asks") == "equation" else "forecast", shape, every=every)
 
     @property
     def numbers_at_most(self) -> int:
@@ -138,8 +149,19 @@ class Asked:
         return values * (1 + SAMPLES_AT_MOST)
 
 
-class _InvalidError(Exception):
+class _InvalidError(ValueError):
     """Says in one sentence what is wrong with an answer."""
+
+
+def read_piece(arrays: Arrays, asked: Asked) -> str:
+    """Say what is wrong with a forecast up to the next observation; empty if nothing is."""
+    w, _, d = asked.shape
+    piece = Asked("forecast", (w, asked.every, d))
+    try:
+        _check_shapes(arrays, piece)
+    except _InvalidError as error:
+        return f"the process sent no valid answer: {error}"
+    return ""
 
 
 def read_answer(header: Mapping[str, Any], arrays: Arrays, asked: Asked) -> Outcome:
@@ -157,17 +179,16 @@ def _read(header: Mapping[str, Any], arrays: Arrays, asked: Asked) -> Outcome:
     message = printable(message, MESSAGE_AT_MOST)
     equations = tuple(shortened(_lines(header, "equations")))
     traceback = last_lines(_lines(header, "traceback"))
-    costs = _costs(header)
     if status not in ("ok", "diverged") or (status == "diverged" and not arrays):
         _require(not arrays, f"it holds arrays although its status is {status!r}")
-        return Outcome(status, message, equations=equations, costs=costs, traceback=traceback)
-    needed = [name for name in COSTS if asked.duty != "tune" or name != "predict_seconds"]
-    absent = [name for name in needed if name not in costs]
-    _require(not absent, f"it does not say its {' and '.join(absent)}")
+        return Outcome(status, message, equations=equations, traceback=traceback)
+    if asked.duty == "describe":
+        _require(status == "ok" and not arrays, "a description was asked for, not arrays")
+        return Outcome(status, message, found=header.get("found"))
     if asked.duty == "tune":
         _require(status == "ok" and not arrays, "settings were asked for, not arrays")
         config, tried = _config(header.get("config")), _tried(header.get("tried"), asked)
-        return Outcome(status, message, config=config, tried=tried, costs=costs)
+        return Outcome(status, message, config=config, tried=tried)
     _check_shapes(arrays, asked)
     finite = bool(np.isfinite(arrays["values"]).all())
     _require(
@@ -181,7 +202,6 @@ def _read(header: Mapping[str, Any], arrays: Arrays, asked: Asked) -> Outcome:
         arrays.get("samples"),
         polynomial=_polynomial(arrays),
         equations=equations,
-        costs=costs,
         arrays=dict(arrays),
     )
 
@@ -212,27 +232,24 @@ def _status(header: Mapping[str, Any]) -> Status:
     raise _InvalidError(f"its status is {shown}, which no process reports")
 
 
-def _costs(header: Mapping[str, Any]) -> dict[str, float]:
-    costs = {}
-    for name in COSTS:
-        if name in header:
-            cost = header[name]
-            number = isinstance(cost, int | float) and not isinstance(cost, bool)
-            _require(number, f"its {name} is {_kind(cost)} and not a number")
-            _require(  # false for NaN
-                0 <= cost <= COST_AT_MOST, f"its {name} is no number from 0 to {COST_AT_MOST:g}"
-            )
-            costs[name] = float(cost)
-    return costs
-
-
 def _config(config: Any) -> dict[str, Any]:
     """Return settings, if they are a plain dictionary of plain data."""
     _require(isinstance(config, dict), f"its config is {_kind(config)} and not a dictionary")
     _check_plain(config, DEPTH_AT_MOST)
     size = len(json.dumps(config))
     _require(size <= CONFIG_AT_MOST, f"its config has {size} characters as JSON")
-    return dict(config)
+    plain: dict[str, Any] = decoded(config)
+    return plain
+
+
+def read_settings(settings: Any) -> dict[str, Any]:
+    """Return settings from another process, if they are plain data.
+
+    Raises:
+        ValueError: they are not.
+
+    """
+    return _config(settings)
 
 
 def _check_plain(value: Any, depth: int) -> None:

@@ -1,4 +1,8 @@
-"""Forecasters from a Python file, without packaging."""
+"""Forecasters from a Python file, without packaging.
+
+A file is loaded in a forecaster's own process only; see `isolation.description` for what the
+harness learns of it.
+"""
 
 from __future__ import annotations
 import __future__
@@ -21,7 +25,7 @@ from chaosbench.errors import InputError
 from chaosbench.forecasters import registry as forecasters
 from chaosbench.isolation.source import beside, definitions, digest_of, runs_itself
 
-__all__ = ["CELLS", "adopt", "load_plugin", "plugin_of", "refuse_while_importing"]
+__all__ = ["CELLS", "load_plugin", "name_of", "refuse_while_importing"]
 
 CELLS = "cells"
 """Name of the folder whose folders hold what was typed in, such as the cells of a notebook."""
@@ -89,21 +93,6 @@ def load_plugin(path: Path, *, lasting: bool = False) -> tuple[str, ...]:
     return names
 
 
-def adopt(chosen: type, path: Path) -> str:
-    """Register a class that exists already, with the file that defines it; return its name.
-
-    Raises:
-        InputError: its name is not one or belongs to another forecaster.
-
-    """
-    return _register([chosen], path)[0]
-
-
-def plugin_of(name: str) -> Path | None:
-    """Return the file that a registered forecaster came from; None if it is installed."""
-    return _HOME.get(name)
-
-
 def refuse_while_importing(verb: str) -> None:
     """Refuse to evaluate anything while a file is imported for the forecasters in it.
 
@@ -121,7 +110,7 @@ def refuse_while_importing(verb: str) -> None:
 
 def _register(found: Sequence[type], path: Path) -> tuple[str, ...]:
     """Register classes under their names, all or none; they replace those of the same source."""
-    names = tuple(map(_name_of, found))
+    names = tuple(map(name_of, found))
     replaced = {}
     for name in names:
         if name in _HOME and _is_one_source(_HOME[name], path):
@@ -148,7 +137,8 @@ def _is_one_source(one: Path, other: Path) -> bool:
     return one == other or (len(folders) == 1 and folders.pop().name == CELLS)
 
 
-def _name_of(chosen: type) -> str:
+def name_of(chosen: type) -> str:
+    """Return the name of a forecaster: its attribute, or that of its class in snake case."""
     name = getattr(chosen, "name", None) or _snake(chosen.__name__)
     if not isinstance(name, str):
         raise InputError(

@@ -2,8 +2,8 @@
 
 With Landlock a Linux process gives up rights for good, and needs no privilege for it. The datasets,
 the runs and the harness's memory are then out of reach of a plugin and of everything it starts.
-Where the kernel has no Landlock (before 5.13, or another system), the process runs unconfined.
-Every Record says which of the two it was.
+Where the kernel has no Landlock (before 5.13, or another system), this part is missing. Every
+Record says what held.
 """
 
 from __future__ import annotations
@@ -20,7 +20,10 @@ from functools import cache
 from pathlib import Path
 from urllib.parse import unquote, urlparse
 
-__all__ = ["confine", "confinement", "readable", "writable"]
+from chaosbench.isolation._namespaces import NAMESPACES
+from chaosbench.isolation.source import files_of
+
+__all__ = ["confine", "confinement", "devices", "readable"]
 
 CREATE_RULESET, ADD_RULE, RESTRICT_SELF = 444, 445, 446  # system calls, alike on all machines
 PR_SET_NO_NEW_PRIVS, PATH_BENEATH = 38, 1
@@ -30,12 +33,22 @@ FIRST_VERSION = REFER - 1  # thirteen rights on files and folders
 ON_FILES = EXECUTE | WRITE_FILE | READ_FILE | TRUNCATE
 READING = EXECUTE | READ_FILE | READ_DIR
 SCOPE_SOCKETS_AND_SIGNALS = 3
+NETWORK = 3
+"""To bind and to connect TCP sockets."""
 
 SYSTEM = (
-    "/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/opt", "/etc", "/proc", "/sys", "/nix",
-    "/gnu", "/Library", "/System",
+    "/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/opt", "/etc", "/sys", "/nix", "/gnu",
+    "/Library", "/System",
 )  # fmt: skip
-DEVICES = ("null", "zero", "full", "random", "urandom", "shm", "dri", "kfd")
+DEVICES = ("null", "zero", "full", "random", "urandom", "dri", "kfd")
+OF_THE_MACHINE = (
+    "cpuinfo", "filesystems", "loadavg", "meminfo", "stat", "sys", "uptime", "version",
+)  # fmt: skip
+"""What may be read of a /proc that shows other processes too; besides the process's own folder."""
+
+BESIDE_AT_MOST = 200
+"""Files beside a plugin; of more, only those that it mentions may be read."""
+
 CACHES = (
     ("HF_HOME", ".cache/huggingface"), ("TORCH_HOME", ".cache/torch"),
     ("MPLCONFIGDIR", ".cache/matplotlib"),
@@ -51,17 +64,27 @@ def _version() -> int:
     return max(0, int(ctypes.CDLL(None).syscall(CREATE_RULESET, None, 0, 1)))
 
 
-def confinement() -> str:
-    """Say how forecasters' processes are confined, for the Record."""
-    return f"landlock {_version()}" if _version() else "none"
+def confinement(*, namespaces: bool) -> str:
+    """Say how a forecaster's process is confined, for the Record."""
+    held = [NAMESPACES] if namespaces else []
+    held += [f"landlock {_version()}"] if _version() else []
+    return "; ".join(held) or "none"
 
 
-def confine(reading: Iterable[str], writing: Iterable[str]) -> None:
+def confine(
+    reading: Iterable[str], writing: Iterable[str], *, own_process_only: bool = False
+) -> None:
     """Give up access to all files but these, for good; without Landlock nothing happens.
 
     The memory of processes outside the confinement becomes unreadable too, and from version 6 on
     they can no longer be sent signals. Threads that exist already stay unconfined, so this must
     come before anything that starts a thread.
+
+    Args:
+        reading: files and folders to read.
+        writing: files and folders to write too.
+        own_process_only: of /proc, show this process and the machine but no other process, and
+            close TCP, because the process has no /proc and no network of its own.
 
     Raises:
         OSError: the kernel refused; the process must not go on.
@@ -81,10 +104,13 @@ def confine(reading: Iterable[str], writing: Iterable[str]) -> None:
 
     handled = FIRST_VERSION | (REFER if version >= 2 else 0) | (TRUNCATE if version >= 3 else 0)
     scoped = SCOPE_SOCKETS_AND_SIGNALS if version >= 6 else 0
-    attributes = struct.pack("=QQQ", handled, 0, scoped)
+    network = NETWORK if own_process_only and version >= 4 else 0
+    attributes = struct.pack("=QQQ", handled, network, scoped)
     size = 8 if version < 4 else 16 if version < 6 else 24
     ruleset = call(CREATE_RULESET, attributes, ctypes.c_size_t(size), 0)
-    for paths, rights in ((reading, READING), (writing, handled)):
+    seen = ["/proc/self", *(f"/proc/{name}" for name in OF_THE_MACHINE)]
+    shown = seen if own_process_only else ["/proc"]
+    for paths, rights in (([*reading, *shown], READING), (writing, handled)):
         for path in paths:
             try:
                 place = os.open(path, os.O_PATH | os.O_CLOEXEC)
@@ -121,15 +147,15 @@ def readable(plugins: Iterable[str] = ()) -> list[str]:
     for plugin in plugins:
         if Path(plugin).is_file():
             around = Path(plugin).absolute().parent
-            found |= {
-                str(p) for p in around.iterdir() if p.is_file() or (p / "__init__.py").is_file()
-            }
+            beside = [p for p in around.iterdir() if p.is_file() or (p / "__init__.py").is_file()]
+            few = len(beside) <= BESIDE_AT_MOST
+            found |= set(map(str, beside if few else files_of(Path(plugin).absolute())))
     return sorted(found)
 
 
-def writable(own: str) -> list[str]:
-    """List what may be written: the process's own folder and the usual devices."""
-    return [own, *(f"/dev/{name}" for name in DEVICES), *map(str, Path("/dev").glob("nvidia*"))]
+def devices() -> list[str]:
+    """List the devices that may be used."""
+    return [*(f"/dev/{name}" for name in DEVICES), *map(str, Path("/dev").glob("nvidia*"))]
 
 
 def _importable(folder: Path) -> Iterator[str]:

@@ -72,9 +72,11 @@ def _mentioned(file: Path, folder: Path) -> Iterator[Path]:
 @lru_cache(maxsize=64)
 def _words(source: bytes) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return the modules that a source imports, and the texts in it that could be a file's name."""
+    if len(source) > LARGE:
+        return (), ()
     try:
         tree = ast.parse(source)
-    except (SyntaxError, ValueError, RecursionError):
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
         return (), ()
     names, texts = set(), set()
     for node in ast.walk(tree):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import gc
 import multiprocessing
 import os
 import subprocess
@@ -92,7 +93,7 @@ class Grows(Good):
 
 @dataclass(frozen=True)
 class Daemon(Good):
-    """Leaves a process behind that has no parent and no group of ours; tells its id."""
+    """Leaves a process behind that has no parent, no group and no environment of ours."""
 
     mib: int = 0
     dies: bool = False
@@ -104,16 +105,15 @@ class Daemon(Good):
             os.setsid()
             if os.fork() == 0:
                 held = np.ones((self.mib, 2**17))  # a MiB a row
-                os.write(sink, str(os.getpid()).encode())
+                os.write(sink, b"!")
                 time.sleep(60 + held.size % 2)
             os._exit(0)
         os.waitpid(middle, 0)
-        number = int(os.read(source, 20))
+        os.read(source, 1)
         if self.dies:
-            os.write(2, f"left {number}".encode())
             os._exit(3)
         time.sleep(1.0)  # for the watch on memory to see it
-        return type(self)(level=float(number))
+        return self
 
 
 @dataclass(frozen=True)
@@ -271,12 +271,15 @@ def _read_memory(pid):
 class Scribbles(Good):
     """Uses what a library may: its own folder, temporary files, shared memory, children."""
 
+    alone: bool = False
+
     def fit(self, train, *, seed):
         with open("notes.txt", "w") as notes, tempfile.TemporaryFile() as scratch:
             notes.write("mine")
             scratch.write(b"also mine")
         subprocess.run([sys.executable, "-c", "import json, numpy"], check=True)
-        multiprocessing.Lock()
+        if not self.alone:
+            multiprocessing.Lock()
         return self
 
 
@@ -308,7 +311,7 @@ class Ensemble(Good):
 
 @dataclass(frozen=True)
 class StopsReading(Good):
-    """Never looks at the pipe again: for another request, or for an observation."""
+    """Never looks at the pipe again, so that no observation reaches it."""
 
     def fit(self, train, *, seed):
         _wire._read = lambda *_: time.sleep(3600)
@@ -317,16 +320,18 @@ class StopsReading(Good):
 
 @dataclass(frozen=True)
 class Forges(Good):
-    """Writes an answer of its own in place of the worker's."""
+    """Writes an answer of its own in place of the worker's, with the number of the request."""
 
     header: str = "{}"
     numbers: int = 0
+    number: str = ""
 
     def fit(self, train, *, seed):
-        text = self.header.encode()
-        answer = [len(text).to_bytes(8, "little") + text + bytes(8 * self.numbers)]
-        _wire._write = lambda sink, *_: os.write(sink, answer.pop() if answer else b"")
-        return self
+        held = [o for o in gc.get_objects() if type(o).__name__ == "_Line"]
+        text = self.header.replace("NUMBER", self.number or held[0].number).encode()
+        answer = len(text).to_bytes(8, "little") + text + bytes(8 * self.numbers)
+        os.write(held[0].sink, answer)
+        time.sleep(60)
 
 
 @dataclass(frozen=True)
@@ -342,7 +347,7 @@ class Looks(Good):
 
 @dataclass(frozen=True)
 class Counts(Good):
-    """Forecasts how often this process has been asked: shows that it outlives a cell."""
+    """Forecasts how often this process has been asked: shows that it serves one cell."""
 
     def predict(self, context, horizon):
         Counts.asked = getattr(Counts, "asked", 0) + 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -15,9 +16,12 @@ import pytest
 from chaosbench.datasets import read_trajectories
 from chaosbench.evaluation import run, spec_of
 from chaosbench.evaluation._cell import Cell
+from chaosbench.forecasters import registry as forecasters
+from chaosbench.isolation import _templates
+from chaosbench.isolation._tree import Tree, descendants
 from chaosbench.isolation.outcome import Budget
-from chaosbench.isolation.process import WorkerProcess
-from chaosbench.isolation.sandbox import confinement, readable
+from chaosbench.isolation.process import WorkerProcess, isolation
+from chaosbench.isolation.sandbox import readable
 from chaosbench.tasks import registry
 
 FAULTY = str(Path(__file__).parent / "faulty.py")
@@ -29,15 +33,35 @@ HORIZON = 10
 def job(name, **config):
     return {
         "forecaster": name, "config": config, "plugins": [FAULTY], "seed": 0, "learn": "train",
-        "tune": 0, "dt": 0.1, "horizon": HORIZON,
+        "dt": 0.1, "horizon": HORIZON,
     }  # fmt: skip
 
 
-@pytest.fixture
-def worker():
+@pytest.fixture(params=["as the system allows", "without namespaces"])
+def worker(request, monkeypatch):
+    monkeypatch.setattr(_templates, "WANTED", request.param == "as the system allows")
     made = WorkerProcess(Budget(seconds=20.0, memory_mib=700.0))
     yield made
     made.close()
+    assert not left()
+
+
+def left():
+    """List what the harness started and has not ended; templates stay."""
+    for _ in range(20):
+        own = {template._process.pid for template in _templates._TEMPLATES.values()}
+        found = [pid for pid in descendants(os.getpid()) if pid not in own and not is_zombie(pid)]
+        if not found:
+            break
+        time.sleep(0.05)  # what has ended takes a moment to disappear
+    return found
+
+
+def is_zombie(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except OSError:
+        return True
 
 
 @pytest.mark.parametrize(
@@ -121,86 +145,43 @@ def test_a_hang_ends_at_its_deadline(name):
 
 
 def test_a_daemon_does_not_outlive_the_process_and_its_memory_counts(worker):
-    left = int(worker.run(job("daemon"), TRAIN, CONTEXT).values[0, 0, 0])
-    assert Path(f"/proc/{left}").exists()
-    worker.close()
-    assert _ends(left)
+    assert worker.run(job("daemon"), TRAIN, CONTEXT).status == "ok"
+    assert not left()
     assert worker.run(job("daemon", mib=800), TRAIN, CONTEXT).status == "out_of_memory"
+    assert not left()
 
 
 def test_a_daemon_does_not_outlive_a_process_that_dies_by_itself(worker):
     outcome = worker.run(job("daemon", dies=True), TRAIN, CONTEXT)
-    assert outcome.status == "crashed"
-    assert _ends(int(outcome.message.rpartition("left ")[2]))
-
-
-def _ends(pid):
-    deadline = time.monotonic() + 5.0
-    while _runs(pid) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    return not _runs(pid)
-
-
-def _runs(pid):
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
+    assert (outcome.status, outcome.message.strip()) == (
+        "crashed", "the process ended with exit code 3.",
+    )  # fmt: skip
+    assert not left()
 
 
 def test_a_flood_of_output_is_swallowed(worker):
     assert worker.run(job("chatters"), TRAIN, CONTEXT).status == "ok"
 
 
-def test_the_process_outlives_a_cell(worker):
+def test_a_process_serves_one_request(worker):
     asked = [worker.run(job("counts"), TRAIN, CONTEXT).values[0, 0, 0] for _ in range(3)]
-    assert asked == [1.0, 2.0, 3.0]
+    assert asked == [1.0, 1.0, 1.0]
 
 
-def test_another_forecaster_gets_another_process(worker):
-    """What a plugin leaves behind in memory serves no other forecaster."""
-    pids = []
-    for name in ("good", "good", "counts", "persistence", "climatology", "good"):
-        plugins = [] if name in ("persistence", "climatology") else [FAULTY]
-        asked = job(name) | {"plugins": plugins}
-        assert worker.run(asked, TRAIN, CONTEXT).status == "ok"
-        pids.append(worker._alive.pid)
-    first, again, other, own, shared, last = pids
-    assert again == first
-    assert own == shared  # forecasters of the package share one
-    assert len({first, other, own, last}) == 4
+def test_only_forecasters_of_this_package_are_imported_before_the_clock_starts():
+    from chaosbench.isolation.process import _ours
 
-
-def test_an_installed_plugin_gets_a_process_of_its_own():
-    from chaosbench.forecasters import registry as forecasters
-    from chaosbench.isolation.process import _owner
-
-    class Plugin:
-        __module__ = "somebody_else"
-
-    assert _owner({"forecaster": "persistence", "plugins": []}) == ()
-    assert _owner({"forecaster": "not_there", "plugins": []}) == ("not_there",)
-    assert _owner({"forecaster": "persistence", "plugins": ["p.py"]}) == ("persistence", "p.py")
-    forecasters.add("installed_plugin", Plugin)
-    try:
-        assert _owner({"forecaster": "installed_plugin", "plugins": []}) == ("installed_plugin",)
-    finally:
-        del forecasters._values["installed_plugin"]
-
-
-@pytest.mark.parametrize("samples", [200, 200_000])  # as much as a pipe holds, and more
-def test_a_process_that_stops_reading_is_a_timeout(worker, monkeypatch, samples):
-    from chaosbench.isolation import process as module
-
-    train = np.zeros((1, samples, 2))
-    assert worker.run(job("stops_reading"), TRAIN, CONTEXT).status == "ok"
-    monkeypatch.setattr(module, "STARTING_SECONDS", 1.0)
-    start = time.monotonic()
-    outcome = worker.run(job("stops_reading"), train, CONTEXT)
-    assert time.monotonic() - start < 5.0
-    assert (outcome.status, outcome.message) == ("timeout", "its process was not ready after 1 s")
-    monkeypatch.undo()
-    assert worker.run(job("good"), train, CONTEXT).status == "ok"
+    assert _ours({"forecaster": "persistence", "plugins": []}) == (True, ())
+    assert _ours({"forecaster": "esn", "plugins": ["p.py"]}) == (False, ())
+    assert _ours({"forecaster": "not_there", "plugins": [], "libraries": ["torch"]}) == (
+        False, ("torch",),
+    )  # fmt: skip
+    declared = {
+        library.partition(".")[0]
+        for name in forecasters
+        for library in getattr(forecasters[name], "libraries", ())
+    }
+    assert declared == _templates.KNOWN
 
 
 def test_a_process_that_is_deaf_to_observations_is_a_timeout():
@@ -215,19 +196,20 @@ def test_a_process_that_is_deaf_to_observations_is_a_timeout():
         worker.close()
 
 
-COSTS = {"fit_seconds": 0, "predict_seconds": 0, "cpu_seconds": 0, "peak_memory_mib": 0}
 SHAPES = {"values": [3, HORIZON, 2]}
 
 
-def forged(worker, **header):
-    header = {"status": "ok", "arrays": SHAPES} | COSTS | header
+def forged(worker, *, number="", **header):
+    header = {"status": "ok", "number": "NUMBER", "arrays": SHAPES} | header
     text, numbers = json.dumps(header), 3 * HORIZON * 2 if header["arrays"] else 0
-    return worker.run(job("forges", header=text, numbers=numbers), TRAIN, CONTEXT)
+    return worker.run(job("forges", header=text, numbers=numbers, number=number), TRAIN, CONTEXT)
 
 
 def test_an_answer_is_believed_only_if_it_is_one(worker):
     assert forged(worker).status == "ok"  # the forgery works: what follows is refused for a reason
     for wrong, words in (
+        ({"number": "1"}, "it is not the answer to this request"),
+        ({"status": "more"}, "it says what has no place here"),
         ({"arrays": SHAPES | {"samples": [0, 3, HORIZON, 2]}}, "its samples have the shape (0, "),
         ({"arrays": {"values": [3, 2, HORIZON]}}, "expected (w, H, d) = (3, 10, 2)"),
         ({"arrays": {"values": [0, 10**30]}}, "too large for any memory"),
@@ -235,11 +217,7 @@ def test_an_answer_is_believed_only_if_it_is_one(worker):
         ({"status": "timeout"}, "its status is 'timeout'"),
         ({"status": ["ok"]}, "its status is of type list"),
         ({"status": "crashed"}, "it holds arrays although its status is 'crashed'"),
-        ({"fit_seconds": -4029}, "its fit_seconds is no number from 0"),
         ({"fit_seconds": float("nan")}, "NaN is not a JSON number"),
-        ({"cpu_seconds": float("inf")}, "Infinity is not a JSON number"),
-        ({"cpu_seconds": 10**400}, "its cpu_seconds is no number from 0"),
-        ({"peak_memory_mib": True}, "its peak_memory_mib is of type bool"),
         ({"message": ["a"]}, "its message is of type list"),
         ({"equations": "x0' = 0"}, "its equations must be a list of text"),
         ({"traceback": [1]}, "its traceback must be a list of text"),
@@ -251,6 +229,15 @@ def test_an_answer_is_believed_only_if_it_is_one(worker):
     assert worker.run(job("good"), TRAIN, CONTEXT).status == "ok"
 
 
+def test_costs_are_not_what_the_process_says(worker):
+    told = {"fit_seconds": -4029, "cpu_seconds": 1e308, "peak_memory_mib": 0}
+    outcome = forged(worker, **told)
+    assert outcome.status == "ok"
+    assert 0 < outcome.costs["fit_seconds"] < 20
+    assert 0 < outcome.costs["cpu_seconds"] < 20
+    assert outcome.costs["peak_memory_mib"] > 0
+
+
 def test_a_message_can_be_written_down(worker):
     message = "a\ud800b\n\x1b[31m\u202e" + "x" * 1000
     outcome = forged(worker, status="unsupported", message=message, arrays={})
@@ -260,7 +247,7 @@ def test_a_message_can_be_written_down(worker):
 
 
 def test_a_deeply_nested_header_is_no_answer(worker):
-    deep = '{"arrays": {}, "status": ' + "[" * 100_000 + "]" * 100_000 + "}"
+    deep = '{"arrays": {}, "number": "NUMBER", "status": ' + "[" * 100_000 + "]" * 100_000 + "}"
     outcome = worker.run(job("forges", header=deep), TRAIN, CONTEXT)
     assert outcome.status == "invalid"
     assert "an unreadable header" in outcome.message
@@ -286,17 +273,17 @@ def test_it_imports_nothing_of_the_harness_for_a_request_either(worker):
 def test_costs_are_those_of_the_process(worker):
     costs = worker.run(job("good"), TRAIN, CONTEXT).costs
     assert set(costs) == {"fit_seconds", "predict_seconds", "cpu_seconds", "peak_memory_mib"}
-    assert costs["peak_memory_mib"] < 5.0  # a forecast of sixty numbers
+    assert costs["peak_memory_mib"] < 10.0  # a forecast of sixty numbers, and pages of libraries
     assert all(value >= 0.0 for value in costs.values())
 
 
-def test_memory_is_that_of_the_cell_and_not_of_earlier_ones(worker):
+def test_memory_is_that_of_the_cell(worker):
     peaks = [
         worker.run(job(name, **config), TRAIN, CONTEXT).costs["peak_memory_mib"]
         for name, config in (("good", {}), ("hoards", {"mib": 200}), ("good", {}),
                              ("hoards", {"mib": 100}), ("hoards", {"mib": 200}))
     ]  # fmt: skip
-    assert peaks == pytest.approx([0, 200, 0, 100, 200], abs=5.0)
+    assert peaks == pytest.approx([5, 205, 5, 105, 205], abs=5.0)
 
 
 def test_an_unknown_plugin_file_is_a_crash_with_its_name(worker):
@@ -325,13 +312,12 @@ def test_what_is_not_the_forecasters_business_is_out_of_reach(tmp_path):
     assert record.status == "ok", record.message
     (path,) = (tmp_path / "r/forecasts").glob("*.parquet")
     ways_open = read_trajectories(path, dt=1.0, variables=("x", "y")).values[0, 0, 0]
-    assert record.provenance["confinement"] == confinement()
+    held = record.provenance["confinement"]
+    assert held == isolation()
     # the ways are real: here, where nothing is confined, every one of them is open
     here = faulty.Snoops(path=str(tmp_path / "r")).predict(np.zeros((1, 1, 1)), 1).values[0, 0, 0]
     assert here >= 6.0  # some systems keep processes of one user from each other's memory
-    version = int(confinement().partition(" ")[2] or 0)
-    # signals are kept in from version 6 on; without Landlock the Record says so
-    assert ways_open == (0.0 if version >= 6 else 1.0) or confinement() == "none"
+    assert ways_open == 0.0 or held == "none"
 
 
 @pytest.mark.parametrize("place", ["run/data/system=henon/test.parquet", "/proc/HARNESS/mem"])
@@ -341,17 +327,21 @@ def test_a_peek_that_is_refused_is_a_crash_with_the_place(worker, tmp_path, plac
         path.parent.mkdir(parents=True)
         path.touch()
     outcome = worker.run(job("peeks", path=str(path)), TRAIN, CONTEXT)
-    if confinement() == "none":
+    if outcome.confinement == "none":
         assert outcome.status in ("ok", "crashed")
     else:
         assert outcome.status == "crashed"
-        assert outcome.message.startswith("PermissionError: [Errno 13]")
+        assert outcome.message.startswith(("PermissionError: [Errno 13]", "FileNotFoundError: "))
         assert path.name in outcome.message
 
 
 def test_a_confined_process_has_what_libraries_need(worker):
     outcome = worker.run(job("scribbles"), TRAIN, CONTEXT)
-    assert outcome.status == "ok", outcome.message
+    if "namespaces" in outcome.confinement:
+        assert outcome.status == "ok", outcome.message
+    else:  # it has no /dev/shm of its own, where semaphores live
+        assert outcome.message.startswith("PermissionError")
+        assert worker.run(job("scribbles", alone=True), TRAIN, CONTEXT).status == "ok"
 
 
 def test_only_modules_of_a_source_tree_may_be_read(tmp_path, monkeypatch):
@@ -378,12 +368,14 @@ def test_the_process_has_the_modules_of_the_harness(worker):
     import chaosbench
 
     assert worker.run(job("good"), TRAIN, CONTEXT).status == "ok"
-    given = Path(f"/proc/{worker._alive.pid}/cmdline").read_bytes().split(b"\0")[-2]
-    first = next(p for p in json.loads(given) if (Path(p) / "chaosbench/__init__.py").is_file())
+    template = next(t for key, t in _templates._TEMPLATES.items() if key[1] == _templates.WANTED)
+    given = Path(f"/proc/{template._process.pid}/cmdline").read_bytes().split(b"\0")[-2]
+    paths = json.loads(given)["path"]
+    first = next(p for p in paths if (Path(p) / "chaosbench/__init__.py").is_file())
     assert Path(chaosbench.__file__).is_relative_to(first)
 
 
-def test_the_truth_is_not_in_the_address_space(tmp_path):
+def test_the_truth_is_not_in_the_address_space(tmp_path, monkeypatch):
     """Search the worker's memory for a marker that only the truth contains."""
     from chaosbench.datasets import open_dataset
     from chaosbench.evaluation import plan, run, spec_of
@@ -391,21 +383,17 @@ def test_the_truth_is_not_in_the_address_space(tmp_path):
     from chaosbench.tasks import registry
 
     task = registry["forecast/henon-v1"]
-    worker_pids = []
-    original = WorkerProcess.run
+    memories = []
+    original = Tree.cpu_seconds
 
-    def spy(self, job, train, context=None, **more):
-        outcome = original(self, job, train, context, **more)
-        worker_pids.append((self._alive.pid, _memory(self._alive.pid)))
-        return outcome
+    def spy(self):  # the harness asks after the answer, while the process waits
+        memories.append(_memory(self.pids()[0]))
+        return original(self)
 
-    WorkerProcess.run = spy
-    try:
-        run(plan([task], [spec_of("persistence")], baselines=False), directory=tmp_path / "r")
-    finally:
-        WorkerProcess.run = original
+    monkeypatch.setattr(Tree, "cpu_seconds", spy)
+    run(plan([task], [spec_of("persistence")], baselines=False), directory=tmp_path / "r")
     exam = load_exam(open_dataset(tmp_path / "r/data/forecast-henon-v1"), task)
-    ((_, memory),) = worker_pids
+    (memory,) = memories
     seen = exam.context[0, -1].tobytes()
     hidden = [exam.truth[k, 5:7].tobytes() for k in range(5)]
     assert seen in memory  # the search does find what was sent
@@ -428,39 +416,39 @@ def _memory(pid):
     return b"".join(found)
 
 
-def test_the_clock_starts_when_everything_is_imported(tmp_path):
+@pytest.mark.parametrize("place", ["at its import", "in its libraries"])
+def test_what_a_plugin_does_before_its_fit_is_on_the_clock(tmp_path, place):
+    (tmp_path / "slow.py").write_text("import time\ntime.sleep(2.0)\n")
     plugin = tmp_path / "slow_to_import.py"
+    early = "import slow" if place == "at its import" else ""
     plugin.write_text(
-        "import time\n"
         "from dataclasses import dataclass\n"
+        "from typing import ClassVar\n"
         "import numpy as np\n"
         "from chaosbench import Forecast\n"
-        "time.sleep(2.0)\n"
+        f"{early}\n"
         "@dataclass(frozen=True)\n"
         "class SlowToImport:\n"
+        "    libraries: ClassVar = ('slow',)\n"
         "    def fit(self, train, *, seed):\n"
         "        return self\n"
         "    def predict(self, context, horizon):\n"
         "        return Forecast(np.repeat(context[:, -1:], horizon, axis=1))\n"
     )
-    worker = WorkerProcess(Budget(seconds=1.0))
-    try:
-        asked = job("slow_to_import") | {"plugins": [str(plugin)]}
-        assert worker.run(asked, TRAIN, CONTEXT).status == "ok"
-    finally:
-        worker.close()
+    asked = job("slow_to_import") | {"plugins": [str(plugin)]}
+    outcome = WorkerProcess(Budget(seconds=1.0)).run(asked, TRAIN, CONTEXT)
+    assert (outcome.status, outcome.message) == (
+        "timeout", "fit and predict took longer than 1 s",
+    )  # fmt: skip
+    outcome = WorkerProcess(Budget(seconds=20.0)).run(asked, TRAIN, CONTEXT)
+    assert outcome.status == "ok", outcome.message
+    assert outcome.costs["fit_seconds"] > 2.0
 
 
-def test_a_process_that_is_never_ready_is_given_up(tmp_path, monkeypatch):
-    from chaosbench.isolation import process as _process
-
-    monkeypatch.setattr(_process, "STARTING_SECONDS", 3.0)
+def test_a_plugin_that_leads_nowhere_is_given_up(tmp_path):
     plugin = tmp_path / "never_ready.py"
     plugin.write_text("import time\ntime.sleep(600)\n")
-    worker = WorkerProcess(Budget())
-    try:
-        outcome = worker.run(job("good") | {"plugins": [str(plugin)]}, TRAIN, CONTEXT)
-        assert outcome.status == "timeout"
-        assert "not ready after 3 s" in outcome.message
-    finally:
-        worker.close()
+    worker = WorkerProcess(Budget(seconds=1.0))
+    outcome = worker.run(job("good") | {"plugins": [str(plugin)]}, TRAIN, CONTEXT)
+    assert outcome.status == "timeout"
+    assert not left()

@@ -12,12 +12,10 @@ import numpy as np
 
 from chaosbench.errors import InvalidForecastError, UnsupportedError
 from chaosbench.forecasters import Forecast
+from chaosbench.isolation._pieces import Piece
 from chaosbench.trajectories import FloatArray, fill_gaps
 
-__all__ = ["Piece", "checked", "follow", "joined", "right_hand_side", "seen"]
-
-Piece = tuple[FloatArray, FloatArray | None]
-"""Values ``(n, H, d)``, and samples ``(m, n, H, d)`` where there are some."""
+__all__ = ["checked", "follow", "right_hand_side", "seen"]
 
 
 def seen(values: FloatArray, gaps: bool) -> FloatArray:
@@ -41,37 +39,29 @@ def checked(result: Any, context: FloatArray, horizon: int) -> Piece:
     return result.values, result.samples
 
 
-def joined(pieces: list[Piece], *, axis: int) -> dict[str, FloatArray]:
-    """Join forecasts along windows or steps; samples only if all pieces have equally many."""
-    values = np.concatenate([v for v, _ in pieces], axis=axis)
-    drawn = [s for _, s in pieces if s is not None]
-    if len(drawn) < len(pieces) or len({len(s) for s in drawn}) > 1:
-        return {"values": values}
-    return {"values": values, "samples": np.concatenate(drawn, axis=axis + 1)}
-
-
 def follow(
     predict: Callable[[FloatArray, int], Piece],
     context: FloatArray,
     *,
     horizon: int,
     every: int,
-    observe: Callable[[], FloatArray],
+    observe: Callable[[Piece], FloatArray],
     gaps: bool,
-) -> dict[str, FloatArray]:
-    """Forecast from one observation to the next.
+) -> Piece:
+    """Forecast from one observation to the next; return the last piece.
 
-    The context ``(n, C, d)`` slides along and keeps its length. Between two observations it has
-    gaps, which are filled for forecasters that do not handle them; forecasts are not fed back.
+    Each piece before it is handed in with `observe`, which gives the observation ``(n, d)`` whose
+    time has come for it. The context ``(n, C, d)`` slides along and keeps its length. Between two
+    observations it has gaps, which are filled for forecasters that do not handle them; forecasts
+    are not fed back.
     """
-    pieces = []
-    for begin in range(0, horizon, every):
-        if begin:
-            between = np.full((len(context), every - 1, context.shape[2]), np.nan)
-            latest = observe()[:, np.newaxis]
-            context = np.concatenate([context, between, latest], axis=1)[:, every:]
-        pieces.append(predict(seen(context, gaps), min(every, horizon - begin)))
-    return joined(pieces, axis=1)
+    piece = predict(seen(context, gaps), min(every, horizon))
+    for begin in range(every, horizon, every):
+        between = np.full((len(context), every - 1, context.shape[2]), np.nan)
+        latest = observe(piece)[:, np.newaxis]
+        context = np.concatenate([context, between, latest], axis=1)[:, every:]
+        piece = predict(seen(context, gaps), min(every, horizon - begin))
+    return piece
 
 
 def right_hand_side(predictor: Any, states: FloatArray, *, discrete: bool, name: str) -> FloatArray:

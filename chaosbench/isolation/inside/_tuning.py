@@ -17,6 +17,7 @@ import numpy as np
 
 from chaosbench import metrics
 from chaosbench.errors import ParameterError, UnsupportedError
+from chaosbench.isolation._pieces import Piece
 from chaosbench.isolation.inside._answers import checked, follow, right_hand_side
 from chaosbench.trajectories import FloatArray, Trajectories
 
@@ -235,16 +236,23 @@ def _forecast(
 ) -> FloatArray:
     every, horizon = question.observe_every, futures.shape[1]
 
-    def predict(context: FloatArray, steps: int) -> tuple[FloatArray, FloatArray | None]:
+    def predict(context: FloatArray, steps: int) -> Piece:
         return checked(predictor.predict(context, steps), context, steps)
 
     if not every:
         return predict(contexts.copy(), horizon)[0]
     arrivals = iter(futures[:, every - 1 : horizon - 1 : every].swapaxes(0, 1))
-    return follow(
-        predict, contexts.copy(), horizon=horizon, every=every, observe=lambda: next(arrivals),
+    pieces: list[FloatArray] = []
+
+    def observe(piece: Piece) -> FloatArray:
+        pieces.append(piece[0])
+        return next(arrivals)
+
+    last, _ = follow(
+        predict, contexts.copy(), horizon=horizon, every=every, observe=observe,
         gaps=getattr(forecaster, "handles_gaps", False),
-    )["values"]  # fmt: skip
+    )  # fmt: skip
+    return np.concatenate([*pieces, last], axis=1)
 
 
 def _errors(

@@ -1,30 +1,25 @@
 """The forecaster's process: it gets arrays, gives a forecast, and never holds the truth.
 
-Run by `isolation.process` with two pipe descriptors. The first message says what the process may
-use and read; each further one is a request:
+Forked by `inside._template` for one request, which is:
 
     forecast  fit to ``train``, forecast from ``context``: ``values``, perhaps ``samples``
     tune      choose settings on ``train`` alone: ``config`` in the header
     analyse   fit to ``train``, run freely from ``context``, alone and as twins; see `_free_run`
+    describe  say which forecasters a plugin defines, with their settings; no arrays
 
-It serves many cells, because importing a deep-learning library takes seconds.
+The process gives up its rights, says that it is ready, and only then gets the arrays and runs code
+of a plugin. It reads no clock: the harness does, whenever a message says that a phase is over.
 """
 
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import faulthandler
 import importlib
 import math
-import os
+import random
 import resource
-import signal
-import sys
-import time
 import traceback
-from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -33,19 +28,15 @@ import numpy as np
 from chaosbench.errors import ForecastFailure, InputError, InvalidForecastError
 from chaosbench.forecasters import Audit
 from chaosbench.forecasters import registry as forecasters
+from chaosbench.isolation._pieces import Piece, joined
 from chaosbench.isolation._text import shortened
-from chaosbench.isolation._wire import MORE, READY, ProtocolError, read_message, write_message
-from chaosbench.isolation.inside._answers import (
-    Piece,
-    checked,
-    follow,
-    joined,
-    right_hand_side,
-    seen,
-)
+from chaosbench.isolation._wire import MARK, MORE, READY, ProtocolError, read_message, write_message
+from chaosbench.isolation.inside._answers import checked, follow, right_hand_side, seen
+from chaosbench.isolation.inside._describing import described
 from chaosbench.isolation.inside._free_run import explore
 from chaosbench.isolation.plugins import load_plugin
 from chaosbench.isolation.sandbox import confine
+from chaosbench.isolation.settings import decoded, encoded
 from chaosbench.trajectories import FloatArray, Trajectories
 
 __all__ = ["main"]
@@ -53,78 +44,95 @@ __all__ = ["main"]
 Arrays = dict[str, FloatArray]
 
 
-def main(source: int, sink: int) -> None:
-    """Serve requests until the pipe closes."""
-    _die_with_the_harness()
+class _Line:
+    """The two pipes to the harness; every message carries the number of the request."""
+
+    def __init__(self, source: int, sink: int) -> None:
+        self.source = source
+        self.sink = sink
+        self.number = ""
+
+    def say(self, header: dict[str, Any], arrays: Arrays | None = None) -> None:
+        write_message(self.sink, {**header, "number": self.number}, arrays)
+
+    def hear(self) -> tuple[dict[str, Any], Arrays]:
+        return read_message(self.source)
+
+    def mark(self, phase: str) -> None:
+        """Say that from now on this is what the time is spent on: ``fit`` or ``predict``."""
+        self.say({"status": MARK, "phase": phase})
+
+    def observe(self, piece: Piece) -> FloatArray:
+        """Hand in the forecast up to the next observation, and get that, ``(n, d)``."""
+        self.say({"status": MORE}, _arrays(*piece))
+        return self.hear()[1]["observation"]
+
+
+def main(source: int, sink: int, terms: dict[str, Any]) -> None:
+    """Serve one request, and wait until the harness has looked at what it cost."""
     faulthandler.enable()
-    memory = _Memory()
-    try:
-        terms, _ = read_message(source)
-        _limit_memory(terms["memory_mib"])
-        confine(terms["reading"], terms["writing"])
-        while True:
-            job, arrays = read_message(source)
-            begin = partial(write_message, sink, {"status": READY})
-            header, found = _serve(job, arrays, memory, begin, partial(_observe, source, sink))
-            write_message(sink, header, found)
-    except ProtocolError:
-        return
+    _limit_memory(terms["memory_mib"])
+    confine(terms["reading"], terms["writing"], own_process_only=not terms["namespaces"])
+    line = _Line(source, sink)
+    with contextlib.suppress(ProtocolError):
+        job, _ = line.hear()
+        line.number = job["number"]
+        for library in job["libraries"]:
+            with contextlib.suppress(Exception):  # then it fails again where it is needed
+                importlib.import_module(library)
+        if job["ours"]:
+            with contextlib.suppress(Exception):
+                forecasters[job["forecaster"]]  # imports it
+        line.say({"status": READY})
+        job, arrays = line.hear()
+        header, found = _serve(job, arrays, line)
+        line.say(header, found)
+        line.hear()
 
 
-def _observe(source: int, sink: int) -> FloatArray:
-    """Ask the harness for the observation ``(n, d)`` whose time has come."""
-    write_message(sink, {"status": MORE})
-    return read_message(source)[1]["observation"]
-
-
-def _serve(
-    job: dict[str, Any],
-    arrays: Arrays,
-    memory: _Memory,
-    begin: Callable[[], None],
-    observe: Callable[[], FloatArray],
-) -> tuple[dict[str, Any], Arrays]:
-    """Serve one request; whatever goes wrong becomes a status.
-
-    `begin` is called after the imports and before the work, when the cell's clock starts.
-    """
+def _serve(job: dict[str, Any], arrays: Arrays, line: _Line) -> tuple[dict[str, Any], Arrays]:
+    """Serve one request; whatever goes wrong becomes a status."""
+    random.seed(job["seed"])
+    np.random.seed(job["seed"] % 2**32)  # noqa: NPY002  # for those who use the global state
+    if job["duty"] == "describe":
+        try:
+            return {"status": "ok", "message": "", "found": described(job)}, {}
+        except InputError as error:
+            return _failure("unsupported", error) | {"message": str(error)}, {}
+        except Exception as error:
+            return _failure("crashed", error), {}
     try:
         for path in job["plugins"]:
             load_plugin(Path(path), lasting=True)
         chosen = forecasters[job["forecaster"]]
-        for library in getattr(chosen, "libraries", ()):  # imports are not part of the fit
+        for library in getattr(chosen, "libraries", ()):
             importlib.import_module(library)
+        config = decoded(job["config"])
         gaps = getattr(chosen, "handles_gaps", False)
         train = Trajectories(seen(arrays["train"], gaps), job["dt"])
         context = seen(arrays["context"], gaps) if "context" in arrays else None
     except Exception as error:
         return _failure("crashed", error), {}
     header: dict[str, Any] = {}
-    begin()
-    memory.reset()
-    cpu = time.process_time()
     try:
-        duty = job.get("duty", "forecast")
-        if context is None or duty == "tune":
-            found = _tune(chosen, job, train, header)
-        elif duty == "analyse":
-            found = _analyse(chosen(**job["config"]), job, train, context, header)
+        if context is None or job["duty"] == "tune":
+            found = _tune(chosen, config, job, train, header)
+        elif job["duty"] == "analyse":
+            found = _analyse(chosen(**config), job, train, context, line)
         elif job.get("asks") == "equation":
             states = arrays["states"]
-            found = _fit_and_show(chosen(**job["config"]), train, states, job, header)
+            found = _fit_and_show(chosen(**config), train, states, job, header, line)
         elif job.get("observe_every"):
             shown = arrays["context"]
-            found = _fit_and_follow(chosen(**job["config"]), train, shown, job, header, observe)
+            found = _fit_and_follow(chosen(**config), train, shown, job, header, line)
         else:
-            found = _forecast(chosen(**job["config"]), job, train, context, header)
+            found = _forecast(chosen(**config), job, train, context, header, line)
     except ForecastFailure as failure:
         return header | _failure(failure.status, failure), {}
     except MemoryError as error:
         return header | _failure("out_of_memory", error), {}
     except Exception as error:
         return header | _failure("crashed", error), {}
-    header["cpu_seconds"] = time.process_time() - cpu
-    header["peak_memory_mib"] = memory.peak_mib()
     finite = bool(np.isfinite(found.get("values", 0.0)).all())
     header |= {"status": "ok" if finite else "diverged", "message": ""}
     if not finite:
@@ -137,51 +145,53 @@ def _arrays(values: FloatArray, samples: FloatArray | None) -> dict[str, FloatAr
 
 
 def _forecast(
-    forecaster: Any, job: dict[str, Any], train: Trajectories, context: FloatArray, header: Any
+    forecaster: Any,
+    job: dict[str, Any],
+    train: Trajectories,
+    context: FloatArray,
+    header: Any,
+    line: _Line,
 ) -> Arrays:
     if job["learn"] == "train":
-        return _arrays(*_fit_and_predict(forecaster, train, context, job, header))
-    pieces = [  # each context is all that there is to learn from
-        _fit_and_predict(
-            forecaster, Trajectories(window[np.newaxis], job["dt"]), window[np.newaxis], job, header
-        )
-        for window in context
-    ]
+        return _arrays(*_fit_and_predict(forecaster, train, context, job, header, line))
+    pieces = []
+    for window in context:  # each is all that there is to learn from
+        alone = Trajectories(window[np.newaxis], job["dt"])
+        pieces.append(_fit_and_predict(forecaster, alone, window[np.newaxis], job, header, line))
+        line.mark("fit")
     header["equations"] = []  # those of the last window would stand for all
     return joined(pieces, axis=0)
 
 
-def _tune(chosen: Any, job: dict[str, Any], train: Trajectories, header: Any) -> Arrays:
+def _tune(
+    chosen: Any, config: dict[str, Any], job: dict[str, Any], train: Trajectories, header: Any
+) -> Arrays:
     """Choose settings on the training data; this process has no context of the exam yet."""
     # brings the metrics along, which no other request needs
     from chaosbench.isolation.inside._tuning import ASKED, Question, tune
 
-    start = time.perf_counter()
     question = Question(**{name: job[name] for name in ASKED if name in job})
-    header["config"], header["tried"] = tune(
-        chosen, job["config"], train, question, count=job["tune"], seed=job["seed"],
+    found, header["tried"] = tune(
+        chosen, config, train, question, count=job["tune"], seed=job["seed"],
         seconds=job["seconds"],
     )  # fmt: skip
-    header["fit_seconds"] = time.perf_counter() - start
+    header["config"] = encoded(found)
     return {}
 
 
 def _analyse(
-    forecaster: Any, job: dict[str, Any], train: Trajectories, context: FloatArray, header: Any
+    forecaster: Any, job: dict[str, Any], train: Trajectories, context: FloatArray, line: _Line
 ) -> Arrays:
-    start = time.perf_counter()
     if job["learn"] != "train":
         train = Trajectories(context[:1], job["dt"])
     predictor = forecaster.fit(train, seed=job["seed"])
-    middle = time.perf_counter()
-    header["fit_seconds"] = middle - start
+    line.mark("predict")
 
     def predict(past: FloatArray, horizon: int) -> FloatArray:
         return checked(predictor.predict(past, horizon), past, horizon)[0]
 
     spread = np.nanstd(train.values, axis=(0, 1))
     found = explore(predict, context[0], np.where(spread > 0, spread, 1.0), **job["analysis"])
-    header["predict_seconds"] = time.perf_counter() - middle
     return found | _audited(predictor)
 
 
@@ -202,11 +212,11 @@ def _audited(predictor: Any) -> Arrays:
     }
 
 
-def _fit(forecaster: Any, train: Trajectories, job: dict[str, Any], header: Any) -> Any:
-    """Fit once and add the time to the header."""
-    start = time.perf_counter()
+def _fit(
+    forecaster: Any, train: Trajectories, job: dict[str, Any], header: Any, line: _Line
+) -> Any:
     predictor = forecaster.fit(train, seed=job["seed"])
-    header["fit_seconds"] = header.get("fit_seconds", 0.0) + time.perf_counter() - start
+    line.mark("predict")
     header["equations"] = _equations(predictor)
     return predictor
 
@@ -222,17 +232,20 @@ def _equations(predictor: Any) -> list[str]:
 
 
 def _fit_and_show(
-    forecaster: Any, train: Trajectories, states: FloatArray, job: dict[str, Any], header: Any
+    forecaster: Any,
+    train: Trajectories,
+    states: FloatArray,
+    job: dict[str, Any],
+    header: Any,
+    line: _Line,
 ) -> Arrays:
     """Return the right-hand side found, at states ``(w, H, d)``, and its polynomial."""
-    predictor = _fit(forecaster, train, job, header)
-    start = time.perf_counter()
+    predictor = _fit(forecaster, train, job, header, line)
     name = type(forecaster).__name__
     found = {"values": right_hand_side(predictor, states, discrete=job["discrete"], name=name)}
     if callable(getattr(predictor, "polynomial", None)):
         powers, coefficients = (np.asarray(a, dtype=float) for a in predictor.polynomial())
         found |= {"powers": powers, "coefficients": coefficients}
-    header["predict_seconds"] = time.perf_counter() - start
     return found
 
 
@@ -242,30 +255,31 @@ def _fit_and_follow(
     context: FloatArray,
     job: dict[str, Any],
     header: Any,
-    observe: Callable[[], FloatArray],
+    line: _Line,
 ) -> Arrays:
-    predictor = _fit(forecaster, train, job, header)
-    return follow(
-        partial(_predict, predictor, header), context, horizon=job["horizon"],
-        every=job["observe_every"], observe=observe,
+    """Return the last piece of the forecast; those before it were handed in on the way."""
+    predictor = _fit(forecaster, train, job, header, line)
+
+    def predict(past: FloatArray, horizon: int) -> Piece:
+        return checked(predictor.predict(past, horizon), past, horizon)
+
+    last = follow(
+        predict, context, horizon=job["horizon"], every=job["observe_every"], observe=line.observe,
         gaps=getattr(forecaster, "handles_gaps", False),
     )  # fmt: skip
+    return _arrays(*last)
 
 
 def _fit_and_predict(
-    forecaster: Any, train: Trajectories, context: FloatArray, job: dict[str, Any], header: Any
+    forecaster: Any,
+    train: Trajectories,
+    context: FloatArray,
+    job: dict[str, Any],
+    header: Any,
+    line: _Line,
 ) -> Piece:
-    predictor = _fit(forecaster, train, job, header)
-    return _predict(predictor, header, context, job["horizon"])
-
-
-def _predict(predictor: Any, header: Any, context: FloatArray, horizon: int) -> Piece:
-    """Predict once and add the time to the header."""
-    start = time.perf_counter()
-    result = predictor.predict(context, horizon)
-    spent = time.perf_counter() - start
-    header["predict_seconds"] = header.get("predict_seconds", 0.0) + spent
-    return checked(result, context, horizon)
+    predictor = _fit(forecaster, train, job, header, line)
+    return checked(predictor.predict(context, job["horizon"]), context, job["horizon"])
 
 
 def _failure(status: str, error: BaseException) -> dict[str, Any]:
@@ -286,19 +300,6 @@ def _traceback(error: BaseException) -> list[str]:
     return [line for line in lines if not line.startswith("Traceback (most recent call")][-100:]
 
 
-def _die_with_the_harness() -> None:
-    """Ask Linux to end this process with the thread that started it, even if that is killed.
-
-    Ask it also to hand over what its children leave behind, so that the harness, which counts and
-    ends the descendants of this process, misses none.
-    """
-    with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
-        ctypes.CDLL(None).prctl(36, 1)  # PR_SET_CHILD_SUBREAPER
-        if os.getppid() == 1:
-            os._exit(0)
-
-
 def _limit_memory(mib: float) -> None:
     """Make allocations beyond the budget fail here, before the machine suffers.
 
@@ -311,43 +312,3 @@ def _limit_memory(mib: float) -> None:
             wanted = int((1.25 * mib + 512) * 2**20)
             soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
             resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
-
-
-class _Memory:
-    """How far the resident size rose above what it was at `reset`, in MiB.
-
-    The process serves many cells, and what an earlier one imported is no cost of this one. Linux
-    forgets the peak when asked to; elsewhere the peak is that of the process's whole life.
-    """
-
-    def __init__(self) -> None:
-        self._before = 0.0
-        try:  # before the process is confined
-            self._forget = os.open("/proc/self/clear_refs", os.O_WRONLY)
-        except OSError:
-            self._forget = -1
-
-    def reset(self) -> None:
-        with contextlib.suppress(OSError, AttributeError):
-            ctypes.CDLL(None).malloc_trim(0)  # or freed memory of the last cell would be reused
-        with contextlib.suppress(OSError):
-            os.write(self._forget, b"5")
-        self._before = _peak_mib()
-
-    def peak_mib(self) -> float:
-        return max(0.0, _peak_mib() - self._before)  # the kernel's count is a few pages late
-
-
-def _peak_mib() -> float:
-    with contextlib.suppress(OSError):
-        for line in Path("/proc/self/status").read_text().splitlines():
-            if line.startswith("VmHWM:"):
-                return int(line.split()[1]) / 1024
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / (2**20 if sys.platform == "darwin" else 1024)
-
-
-if __name__ == "__main__":
-    with contextlib.suppress(KeyboardInterrupt):
-        main(int(sys.argv[1]), int(sys.argv[2]))
-    os._exit(0)  # a library's exit handlers have nothing to add
