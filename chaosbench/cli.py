@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import warnings
@@ -45,25 +46,38 @@ def version() -> None:
 
 
 class _Interrupted(BaseException):
-    """Ctrl-C, under a name that typer does not turn into an exit of its own."""
+    """A signal to end, under a name that typer does not turn into an exit of its own."""
 
 
-def _interrupt(*_: Any) -> None:
-    raise _Interrupted
+ENDING = {"SIGINT": "interrupted", "SIGTERM": "told to end", "SIGHUP": "its terminal is gone"}
+"""Signals that end a command with all that it has started, and what to say then."""
+
+
+def _interrupt(number: int, _: Any) -> None:
+    for name in ENDING:
+        signal.signal(getattr(signal, name), lambda number, _: os._exit(128 + number))
+    raise _Interrupted(number)
 
 
 def main() -> None:
     """Run the command line; bad input ends with one sentence and exit code 2, a failure with 1."""
     warnings.showwarning = _show_warning
-    signal.signal(signal.SIGINT, _interrupt)
+    for name in ENDING:
+        if signal.getsignal(getattr(signal, name)) is not signal.SIG_IGN:  # as under nohup
+            signal.signal(getattr(signal, name), _interrupt)
     try:
         app()
     except InputError as error:
         _fail(str(error), 2)
     except ChaosbenchError as error:
         _fail(str(error), 1)
-    except _Interrupted:
-        _fail("interrupted; finished work is on disk, and the same command goes on from there", 130)
+    except _Interrupted as ending:
+        number = ending.args[0]
+        _fail(
+            f"{ENDING[signal.Signals(number).name]}; finished work is on disk, and the same command "
+            "goes on from there",
+            128 + number,
+        )
     except BrokenPipeError:  # the reader of the pipe has ended
         sys.stderr.close()
         sys.exit(0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -26,6 +27,13 @@ from chaosbench.commands._output import (
 )
 from chaosbench.commands.leaderboard import show_board
 from chaosbench.errors import InputError, suggestion
+
+
+class Isolation(StrEnum):
+    """How well forecasters must be kept apart."""
+
+    any = "any"
+    strong = "strong"
 
 
 class _Group(TyperGroup):
@@ -74,6 +82,12 @@ def run_command(
     cluster: Annotated[
         str | None, typer.Option(help="Run the cells on the Dask cluster of this scheduler.")
     ] = None,
+    require: Annotated[
+        Isolation,
+        typer.Option(
+            "--require-isolation", help="Refuse to run where forecasters are kept apart less."
+        ),
+    ] = Isolation.any,
     format: FormatOption = Format.table,  # noqa: A002
 ) -> None:
     """Evaluate forecasters on tasks and rank them (the default).
@@ -94,7 +108,7 @@ def run_command(
     with machinery as machines, progress("run", _making(out)) as report:
         records = run(
             cells, directory=out, budget=Budget(seconds, memory), workers=workers, progress=report,
-            cluster=machines,
+            cluster=machines, require="" if require is Isolation.any else require.value,
         )  # fmt: skip
     show_board(records, format)
     if format is Format.table:

@@ -6,13 +6,19 @@ import time
 from dataclasses import replace
 from typing import Any, Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
 from chaosbench.evaluation._cell import Cell
 from chaosbench.evaluation._spec import ForecasterSpec
 from chaosbench.evaluation.exam import Exam, SealedExam
 from chaosbench.isolation.outcome import Outcome
 from chaosbench.isolation.settings import encoded
+from chaosbench.provenance import digest
 from chaosbench.systems import registry as systems
 from chaosbench.trajectories import FloatArray
+
+IntArray = NDArray[np.int64]
 
 __all__ = ["Server", "ask", "request"]
 
@@ -56,11 +62,15 @@ def ask(server: Server, cell: Cell, exam: Exam, seconds: float) -> Outcome:
         "ranked": cell.task.ranked,
         "dropped": cell.task.dropped,
     }
-    more = {"states": exam.states, "observations": exam.arrivals(every)}
+    order = None if exam.states is None else _order(cell, exam.states)
+    more = {"states": _reordered(exam.states, order), "observations": exam.arrivals(every)}
     given = {name: array for name, array in more.items() if array is not None}
 
     def answer(job: dict[str, Any]) -> Outcome:
-        return server.run(job, exam.train, exam.context, **given)
+        outcome = server.run(job, exam.train, exam.context, **given)
+        if order is None or outcome.values is None:
+            return outcome
+        return replace(outcome, values=_reordered(outcome.values, np.argsort(order)))
 
     if not cell.tune:
         return answer(job)
@@ -77,6 +87,21 @@ def ask(server: Server, cell: Cell, exam: Exam, seconds: float) -> Outcome:
     if "peak_memory_mib" in costs:
         costs["peak_memory_mib"] = max(costs["peak_memory_mib"], chosen.costs["peak_memory_mib"])
     return replace(made, config=chosen.config, tried=chosen.tried, costs=costs)
+
+
+def _order(cell: Cell, states: FloatArray) -> IntArray:
+    """Shuffle held-out states over all windows: in their own order one tells the next.
+
+    The order depends on the exam, like all that is random in it, so that a score can be recomputed.
+    """
+    seed = int(digest({"states": cell.task.dataset.hash}, 16), 16)
+    return np.random.default_rng(seed).permutation(states[..., 0].size)
+
+
+def _reordered(states: FloatArray | None, order: IntArray | None) -> FloatArray | None:
+    if states is None or order is None:
+        return states
+    return states.reshape(-1, states.shape[2])[order].reshape(states.shape)
 
 
 def _choose(

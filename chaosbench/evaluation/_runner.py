@@ -118,6 +118,7 @@ def run(
     executor: Executor | None = None,
     cluster: Cluster | None = None,
     again: Collection[str] = (),
+    require: str = "",
 ) -> Records:
     """Run cells, the longest first, resuming where an earlier run in the same directory stopped.
 
@@ -135,9 +136,12 @@ def run(
             can; see `connect`.
         again: ids of cells to run although they are finished; each record is replaced when the new
             one is there.
+        require: ``"strong"`` to refuse a system that cannot give a forecaster's process namespaces
+            of its own and confine it by Landlock.
 
     Raises:
-        InputError: the code of a forecaster was changed during the run.
+        InputError: the code of a forecaster was changed during the run, or the system offers less
+            isolation than is required.
         RecipeMismatchError: the directory holds another exam.
         KeyboardInterrupt: passed on after the processes are ended; finished records stay.
 
@@ -159,7 +163,7 @@ def run(
         [cell for cell in cells if cell.id not in finished],
         ((cell, home.get(cell.id)) for cell in cells if home is not None and cell.id in finished),
     )
-    crew = Crew(budget, home, cluster)
+    crew = Crew(budget, home, cluster, require=require)
     at_a_time = max(1, workers) if cluster is None else cluster.slots
     pool = executor or ThreadPoolExecutor(max_workers=at_a_time)
     total = len(cells)
