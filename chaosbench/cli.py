@@ -73,9 +73,9 @@ def main() -> None:
         _fail(str(error), 1)
     except _Interrupted as ending:
         number = ending.args[0]
+        why = ENDING[signal.Signals(number).name]
         _fail(
-            f"{ENDING[signal.Signals(number).name]}; finished work is on disk, and the same command "
-            "goes on from there",
+            f"{why}; finished work is on disk, and the same command goes on from there",
             128 + number,
         )
     except BrokenPipeError:  # the reader of the pipe has ended

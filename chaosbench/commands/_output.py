@@ -295,7 +295,7 @@ def load_plugins(paths: list[Path] | None) -> list[Path]:
     """Find out which forecasters plugin files define; a broken one is a warning."""
     import warnings
 
-    from chaosbench.isolation.description import describe_file
+    from chaosbench.isolation.description import describe_file, describe_files
     from chaosbench.registry import PluginWarning
 
     loaded = []
@@ -308,4 +308,5 @@ def load_plugins(paths: list[Path] | None) -> list[Path]:
             warnings.warn(str(error), PluginWarning, stacklevel=1)
         else:
             loaded.append(path.resolve())
+    describe_files(loaded)
     return loaded

@@ -205,7 +205,7 @@ def analyse(
         "duty": "analyse",
         "analysis": plan,
     }
-    server = WorkerProcess(budget or Budget())
+    server = WorkerProcess(budget or Budget(), [cache_directory()])
     try:
         outcome = server.run(job, exam.train, exam.context[:1])
     finally:

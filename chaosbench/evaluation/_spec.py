@@ -21,6 +21,7 @@ from chaosbench.isolation.description import (
     configured,
     describe,
     describe_file,
+    describe_files,
     described_name,
 )
 from chaosbench.isolation.plugins import name_of
@@ -78,8 +79,7 @@ def spec_of(
             that is not installed.
 
     """
-    for path in plugins:
-        describe_file(Path(path).resolve())
+    describe_files(Path(path).resolve() for path in plugins)
     if isinstance(forecaster, str):
         name, _, text = forecaster.partition(":")
         name = described_name(name.strip())
@@ -150,6 +150,7 @@ def _told_of(chosen: type) -> Description:
         return describe(known)
     path = _file_of(chosen)
     name = known or name_of(chosen)
+    describe_files([path])
     for told in describe_file(path):
         if told.qualname == chosen.__qualname__:
             if told.name != name:

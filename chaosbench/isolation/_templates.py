@@ -195,7 +195,8 @@ class _Template:
         self._folder.cleanup()
 
 
-_TEMPLATES: OrderedDict[tuple[int, bool, frozenset[str]], _Template] = OrderedDict()
+_Key = tuple[int, bool, tuple[str, ...], frozenset[str]]
+_TEMPLATES: OrderedDict[_Key, _Template] = OrderedDict()
 _LOCK = threading.Lock()
 _STARTING: dict[frozenset[str], threading.Lock] = {}
 
@@ -216,8 +217,12 @@ def start(libraries: tuple[str, ...], terms: dict[str, Any]) -> Started:
     return _template(roots, known).start(terms)
 
 
+def _key(roots: frozenset[str]) -> _Key:
+    return os.getpid(), WANTED, tuple(sys.path), roots
+
+
 def _template(roots: frozenset[str], libraries: tuple[str, ...]) -> _Template:
-    key = os.getpid(), WANTED, roots
+    key = _key(roots)
     with _LOCK:
         one_at_a_time = _STARTING.setdefault(roots, threading.Lock())
     with one_at_a_time:
@@ -242,7 +247,7 @@ def _template(roots: frozenset[str], libraries: tuple[str, ...]) -> _Template:
 
 def _forget(roots: frozenset[str]) -> None:
     with _LOCK:
-        old = _TEMPLATES.pop((os.getpid(), WANTED, roots), None)
+        old = _TEMPLATES.pop(_key(roots), None)
     if old is not None:
         old.close()
 

@@ -7,8 +7,9 @@ sizes and names are checked before anything is believed.
 from __future__ import annotations
 
 import inspect
+import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,12 +18,19 @@ from chaosbench.errors import InputError, ParameterError, UnknownNameError
 from chaosbench.forecasters import registry as forecasters
 from chaosbench.isolation._text import printable
 from chaosbench.isolation.outcome import Budget, read_settings
-from chaosbench.isolation.plugins import CELLS
 from chaosbench.isolation.process import WorkerProcess
 from chaosbench.isolation.settings import checked, defaults_of, encoded, table_of, thawed
 from chaosbench.isolation.source import digest_of
 
-__all__ = ["Description", "configured", "describe", "describe_file", "described_name", "plugin_of"]
+__all__ = [
+    "Description",
+    "configured",
+    "describe",
+    "describe_file",
+    "describe_files",
+    "described_name",
+    "plugin_of",
+]
 
 SECONDS = 60.0
 """For a plugin to be imported and to say what is in it."""
@@ -83,8 +91,6 @@ class Description:
 _FILES: dict[Path, tuple[str, tuple[Description, ...]]] = {}
 """Of each plugin file: the digest of its source when it was described, and what is in it."""
 
-_INSTALLED: dict[str, Description] = {}
-
 
 def described_name(name: str) -> str:
     """Return the name of a forecaster that is installed or was described.
@@ -122,9 +128,8 @@ def describe(name: str) -> Description:
     if forecasters.origin(name).startswith("chaosbench."):
         chosen: Any = forecasters[name]
         return _of_class(name, chosen)
-    if name not in _INSTALLED:
-        (_INSTALLED[name],) = _asked({"forecaster": name, "plugins": []}, None)
-    return _INSTALLED[name]
+    (told,) = _asked({"forecaster": name, "plugins": []}, None)
+    return told
 
 
 def describe_file(path: Path) -> tuple[Description, ...]:
@@ -143,20 +148,28 @@ def describe_file(path: Path) -> tuple[Description, ...]:
     known = _FILES.get(path)
     if known is not None and known[0] == digest:
         return known[1]
-    found = tuple(_asked({"forecaster": "", "plugins": [str(path)]}, path))
-    for told in found:
-        home = plugin_of(told.name)
-        if home is not None and not _is_one_source(home, path):
-            raise InputError(
-                f"{path} defines a forecaster that cannot be used: the forecaster name "
-                f"{told.name!r} is already registered by {home}; choose another name"
-            )
-    for other in [p for p in _FILES if p != path and _is_one_source(p, path)]:
-        names = {told.name for told in found}
-        digest_there, there = _FILES[other]
-        _FILES[other] = digest_there, tuple(told for told in there if told.name not in names)
-    _FILES[path] = digest, found
-    return found
+    _FILES[path] = digest, tuple(_asked({"forecaster": "", "plugins": [str(path)]}, path))
+    return _FILES[path][1]
+
+
+def describe_files(paths: Iterable[Path]) -> tuple[Description, ...]:
+    """Describe the forecasters of several files, whose names count from now on.
+
+    Raises:
+        InputError: as for one, or two files define forecasters of one name.
+
+    """
+    found: dict[str, Description] = {}
+    for path in paths:
+        for told in describe_file(path):
+            other = found.setdefault(told.name, told)
+            if other.file != told.file:
+                raise InputError(
+                    f"{path} defines a forecaster that cannot be used: the forecaster name "
+                    f"{told.name!r} is already registered by {other.file}; choose another name"
+                )
+        _FILES[path] = _FILES.pop(path)  # of two files with one name, the last one counts
+    return tuple(found.values())
 
 
 def configured(
@@ -180,20 +193,25 @@ def configured(
         if told.refusal:
             raise ParameterError(told.refusal)
         return dict(told.config)
+    for key, value in settings.items():
+        if not _finite(value):
+            raise ParameterError(
+                f"the setting {key!r} of {told.name!r} must be finite, not {value!r}"
+            )
     plugins = [] if told.file is None else [str(told.file)]
     job = {"forecaster": told.name, "plugins": plugins, "settings": encoded(settings), "thaw": thaw}
     (found,) = _asked(job, told.file)
     return dict(found.config)
 
 
+def _finite(value: Any) -> bool:
+    if isinstance(value, float):
+        return math.isfinite(value)
+    return all(map(_finite, value)) if isinstance(value, tuple | list) else True
+
+
 def _of_files() -> dict[str, Description]:
     return {told.name: told for _, found in _FILES.values() for told in found}
-
-
-def _is_one_source(one: Path, other: Path) -> bool:
-    """Say whether two files are one, or hold what one user typed in, a newer and an older text."""
-    folders = {one.parent.parent, other.parent.parent}
-    return one == other or (len(folders) == 1 and folders.pop().name == CELLS)
 
 
 def _of_class(name: str, chosen: Any) -> Description:
@@ -243,7 +261,7 @@ def _one(told: Any, file: Path | None) -> Description:
     name = _text(told["name"], 64)
     if not NAME.fullmatch(name):
         raise ValueError("no name")
-    if file is not None and name in forecasters:
+    if file is not None and name in forecasters and forecasters.entry_point(name) is not None:
         raise ValueError("a name that belongs to another forecaster")
     libraries = _texts(told["libraries"], LIBRARIES_AT_MOST)
     if not all(MODULE.fullmatch(library) for library in libraries):

@@ -160,14 +160,14 @@ def _imported(path: Path, name: str, lasting: bool) -> ModuleType:
                 return _executed(path, name, [tree])
         except _RunsAtImportError:
             pass  # it does so in a way that cannot be read off
-        except (Exception, SystemExit) as error:
+        except BaseException as error:
             raise _broken(path, error) from error
         try:
             parts = [ast.Module([node], []) for node in definitions(tree)]
             return _executed(path, name, parts)
         except _RunsAtImportError:
             raise
-        except (Exception, SystemExit) as error:
+        except BaseException as error:
             raise _broken(path, error) from error
 
 

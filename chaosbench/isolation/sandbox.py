@@ -16,7 +16,7 @@ import stat
 import struct
 import sys
 from collections.abc import Iterable, Iterator
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from urllib.parse import unquote, urlparse
 
@@ -134,16 +134,9 @@ def readable(plugins: Iterable[str] = ()) -> list[str]:
     packages, which it may import. The variable ``CHAOSBENCH_ALLOW`` adds paths, separated as in
     ``PATH``.
     """
-    home = Path(os.environ.get("HOME", "/"))
-    found = {*SYSTEM, sys.prefix, sys.base_prefix, str(Path(sys.executable).resolve().parent)}
-    found |= {os.environ.get(name) or str(home / usual) for name, usual in CACHES}
-    found |= {path for path in os.environ.get(ALLOW, "").split(os.pathsep) if path}
-    for entry in {*sys.path, *_editable()}:
-        folder = Path(entry or ".").absolute()
-        if folder.name in ("site-packages", "dist-packages") or folder.is_file():
-            found.add(str(folder))
-        elif not any(folder.is_relative_to(part) for part in (sys.prefix, sys.base_prefix)):
-            found |= set(_importable(folder))
+    trees = tuple(sorted({str(Path(entry or ".").absolute()) for entry in sys.path} | _editable()))
+    told = tuple(os.environ.get(name, "") for name in ("HOME", ALLOW, *(n for n, _ in CACHES)))
+    found = set(_always(trees, tuple(map(_changed, trees)), told))
     for plugin in plugins:
         if Path(plugin).is_file():
             around = Path(plugin).absolute().parent
@@ -151,6 +144,30 @@ def readable(plugins: Iterable[str] = ()) -> list[str]:
             few = len(beside) <= BESIDE_AT_MOST
             found |= set(map(str, beside if few else files_of(Path(plugin).absolute())))
     return sorted(found)
+
+
+def _changed(folder: str) -> int:
+    """Return when files came to a folder or left it; 0 if it is not there."""
+    try:
+        return Path(folder).stat().st_mtime_ns
+    except OSError:
+        return 0
+
+
+@lru_cache(maxsize=4)
+def _always(trees: tuple[str, ...], _: tuple[int, ...], told: tuple[str, ...]) -> frozenset[str]:
+    """List what every forecaster may read; again if a folder or the environment has changed."""
+    home, allowed, *caches = told
+    found = {*SYSTEM, sys.prefix, sys.base_prefix, str(Path(sys.executable).resolve().parent)}
+    usual = [str(Path(home or "/") / place) for _, place in CACHES]
+    found |= {cache or place for cache, place in zip(caches, usual, strict=True)}
+    found |= {path for path in allowed.split(os.pathsep) if path}
+    for folder in map(Path, trees):
+        if folder.name in ("site-packages", "dist-packages") or folder.is_file():
+            found.add(str(folder))
+        elif not any(folder.is_relative_to(part) for part in (sys.prefix, sys.base_prefix)):
+            found |= set(_importable(folder))
+    return frozenset(found)
 
 
 def devices() -> list[str]:

@@ -19,7 +19,7 @@ from chaosbench.evaluation._cell import Cell
 from chaosbench.evaluation._code import code_of
 from chaosbench.evaluation._records import SupersededWarning
 from chaosbench.forecasters import registry as forecasters
-from chaosbench.isolation import plugins
+from chaosbench.isolation import description
 from chaosbench.tasks import registry
 
 SOURCE = """
@@ -48,8 +48,7 @@ def apart(tmp_path, monkeypatch):
     yield
     for name in set(forecasters) - before:
         forecasters.discard(name)
-        plugins._HOME.pop(name, None)
-    plugins._LOADED.clear()
+    description._FILES.clear()
 
 
 def task():
@@ -195,23 +194,23 @@ def test_an_edit_of_an_installed_plugin_is_noticed(installed, tmp_path):
 
 def test_a_package_in_development_counts_with_all_its_files(installed):
     """Its installer's list knows only the place."""
-    before = code_of("theirs")
+    before = code_of("theirs", None, ())
     told = next(installed.parent.glob("*.dist-info"))
     (told / "RECORD").write_text("_editable_impl_their_method.pth,,\n")
-    again = code_of("theirs")
+    again = code_of("theirs", None, ())
     assert again == before  # wherever it is installed
     installed.write_text(installed.read_text() + "import their_helper\n")
     (installed.parent / "their_helper.py").write_text("")
-    seen = {before.hash, code_of("theirs").hash}
+    seen = {before.hash, code_of("theirs", None, ()).hash}
     (installed.parent / "their_helper.py").write_text("x = 1\n")
-    assert code_of("theirs").hash not in seen
+    assert code_of("theirs", None, ()).hash not in seen
     assert len(seen) == 2
 
 
 def test_what_is_ours_is_known_by_its_version():
-    code = code_of("esn")
+    code = spec_of("esn").code
     assert (code.package, code.version, code.hash) == ("chaosbench", "0.1.0", "")
-    assert "torch" in code_of("nbeats").libraries
+    assert "torch" in spec_of("nbeats").code.libraries
     (record,) = run(cells("esn"), budget=Budget(seconds=60))
     assert record.provenance["code"] == {"package": "chaosbench", "version": "0.1.0"}
 

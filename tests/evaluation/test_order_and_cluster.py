@@ -89,8 +89,9 @@ def test_what_travels_to_a_cluster_is_what_a_forecaster_may_see():
         records = run(cells, cluster=Cluster(machines, 1))
     assert [r.status for r in records] == ["ok"] * 5
     assert len(sent) == 4  # the ceiling stays with the harness
-    for budget, job, train, context in sent:
+    for budget, require, job, train, context in sent:
         assert isinstance(budget, Budget)
+        assert require == ""
         assert "henon" not in repr(job)
         assert train.shape == (1, 500, 2)
         assert context.shape == (3, 64, 2)

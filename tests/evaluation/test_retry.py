@@ -14,8 +14,7 @@ from chaosbench.evaluation import Budget, plan, retry, run, spec_of
 from chaosbench.evaluation._cell import Cell
 from chaosbench.evaluation._records import read_file, write_file
 from chaosbench.evaluation._spec import _parse, _show
-from chaosbench.forecasters import registry as forecasters
-from chaosbench.isolation import plugins
+from chaosbench.isolation import description
 from chaosbench.tasks import registry
 
 TASK = "forecast/henon-v1"
@@ -48,16 +47,13 @@ class Moody:
 def moody(tmp_path):
     """Write a plugin that fails until a flag is there."""
     path = tmp_path / "moody.py"
-    path.write_text(MOODY.replace("FLAG", str(tmp_path / "flags" / "mended")))
+    path.write_text(MOODY.replace("FLAG", str(tmp_path / "mended")))
     yield path
-    for name in plugins._LOADED.pop(path, ("", ()))[1]:
-        forecasters.discard(name)
-        plugins._HOME.pop(name)
+    description._FILES.clear()
 
 
 def mend(path):
-    (path.parent / "flags").mkdir()
-    (path.parent / "flags" / "mended").touch()
+    (path.parent / "mended").touch()
 
 
 def files(out):
@@ -90,7 +86,7 @@ def test_a_retry_that_answers_less_leaves_no_answer_of_before(moody, tmp_path):
     """What a diverged cell answered is not that of the crash that replaces it."""
     out = tmp_path / "run"
     mend(moody)
-    (path,) = moody.parent.glob("flags/*")
+    path = moody.parent / "mended"
     moody.write_text(moody.read_text().replace("+ self.level", "* float('nan')"))
     run([Cell(registry[TASK], spec_of("moody", plugins=[moody]), 0)], directory=out)
     assert len(list((out / "forecasts").iterdir())) == 1

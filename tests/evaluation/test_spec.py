@@ -10,7 +10,7 @@ import pytest
 from chaosbench.errors import InputError, ParameterError, UnknownNameError
 from chaosbench.evaluation import spec_of
 from chaosbench.forecasters import registry
-from chaosbench.isolation import plugins
+from chaosbench.isolation import description
 
 FAULTY = Path(__file__).parents[1] / "isolation" / "faulty.py"
 
@@ -44,8 +44,7 @@ def test_a_word_is_text_also_if_it_is_one_of_pythons(tmp_path, word):
     spec = spec_of(f"worded:how={word}, size=2", plugins=[path])
     assert spec.config == {"how": word.strip("'\""), "size": 2.0}
     assert spec_of(spec.label, plugins=[path]) == spec
-    registry.discard("worded")
-    plugins._LOADED.clear()
+    description._FILES.clear()
 
 
 def test_a_default_given_explicitly_is_the_same_forecaster():

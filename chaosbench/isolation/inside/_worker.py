@@ -131,7 +131,7 @@ def _serve(job: dict[str, Any], arrays: Arrays, line: _Line) -> tuple[dict[str, 
         return header | _failure(failure.status, failure), {}
     except MemoryError as error:
         return header | _failure("out_of_memory", error), {}
-    except Exception as error:
+    except BaseException as error:  # also SystemExit: what a plugin raises ends its cell
         return header | _failure("crashed", error), {}
     finite = bool(np.isfinite(found.get("values", 0.0)).all())
     header |= {"status": "ok" if finite else "diverged", "message": ""}
