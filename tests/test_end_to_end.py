@@ -65,7 +65,6 @@ def test_a_killed_run_resumes_to_the_same_bytes(tmp_path, blow):
         assert running.returncode == 130
         assert b"goes on from there" in words
         assert b"Traceback" not in words
-    assert not workers_of(running.pid)  # nothing of the killed run goes on working
     finished = {p: p.stat().st_mtime_ns for p in broken.glob("records/*.parquet")}
     assert 1 <= len(finished) < 12
 
@@ -75,19 +74,58 @@ def test_a_killed_run_resumes_to_the_same_bytes(tmp_path, blow):
     compare(whole, broken)
 
 
-def workers_of(pid):
-    """Find forecaster processes whose harness is gone."""
-    time.sleep(0.5)
-    left = []
-    for folder in Path("/proc").glob("[0-9]*"):
+ENDINGS = {signal.SIGINT: "interrupted", signal.SIGTERM: "told to end",
+           signal.SIGHUP: "its terminal is gone", signal.SIGKILL: ""}  # fmt: skip
+
+
+@pytest.mark.parametrize("blow", ENDINGS)
+@pytest.mark.parametrize("when", ["while it works", "while it is imported"])
+def test_a_signal_ends_everything_that_was_started(tmp_path, blow, when):
+    """Within a second, also when the harness has no time to do it."""
+    plugin, out = tmp_path / "slow.py", tmp_path / "run"
+    early = "time.sleep(600)\n" if when == "while it is imported" else ""
+    # processes of its own, one of which has left session and parent
+    child = "        if os.fork() == 0:\n            os.setsid()\n            time.sleep(600)\n"
+    source = SLOW.replace("        time.sleep", f"{child}        time.sleep").replace(
+        "1.5", "600.0"
+    )
+    plugin.write_text(f"import os, time\n{early}{source}")
+    running = subprocess.Popen(
+        command("run", "forecast/henon-v1", "-f", "slow", "--plugin", plugin, "--out", out),
+        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    deadline = time.monotonic() + 120
+    depth = 5 if when == "while it works" else 4  # template, keeper, first, process, its child
+    while len(chain := started_by(running.pid)) < depth:
+        assert time.monotonic() < deadline, running.communicate()
+        time.sleep(0.05)
+    running.send_signal(blow)
+    _, words = running.communicate(timeout=30)
+    end = time.monotonic() + 1.0
+    while time.monotonic() < end and any(map(runs, chain)):
+        time.sleep(0.02)
+    assert not list(filter(runs, chain))
+    assert running.returncode == (-9 if blow == signal.SIGKILL else 128 + blow)
+    assert words.decode().count(ENDINGS[blow]) == 1 or blow == signal.SIGKILL
+    assert b"Traceback" not in words
+
+
+def started_by(pid):
+    """List the processes below one whose chain is the longest."""
+    below = []
+    for child in Path(f"/proc/{pid}/task").glob("*/children"):
         try:
-            words = (folder / "cmdline").read_bytes()
-            parent = int((folder / "stat").read_text().rsplit(")", 1)[1].split()[1])
-        except (OSError, IndexError):
+            below += [int(number) for number in child.read_text().split()]
+        except OSError:
             continue
-        if b"chaosbench.isolation.inside._worker" in words and parent in (1, pid):
-            left.append(folder.name)
-    return left
+    return max(([child, *started_by(child)] for child in below), key=len, default=[])
+
+
+def runs(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
 
 
 def compare(one, other):
@@ -153,6 +191,7 @@ def test_the_readmes_forecaster_in_twenty_lines_works(tmp_path):
 
     (name,) = load_plugin(path)
     check_forecaster(cb.forecasters[name]())
+    cb.forecasters.registry.discard(name)
     (record,) = cb.evaluate(name, "forecast/henon-v1", plugins=[path], directory=tmp_path / "run")
     assert record.status == "ok", record.message
     assert np.median(record.window_scores["vpt@0.4"]) > 1.0

@@ -85,7 +85,7 @@ def spec_of(
         name = described_name(name.strip())
         given = _parse(name, text) if text else {}
         by_hand = _class_by_hand(name)
-        told = describe(name) if by_hand is None else _told_of(by_hand)
+        told = describe(name) if by_hand is None else _told_of(by_hand, name)
         settings = configured(told, given if config is None else config, thaw=config is not None)
     else:
         chosen = forecaster if isinstance(forecaster, type) else type(forecaster)
@@ -133,8 +133,8 @@ def _class_by_hand(name: str) -> Any:
     return forecasters[name]
 
 
-def _told_of(chosen: type) -> Description:
-    """Describe the class of a forecaster that exists in this process.
+def _told_of(chosen: type, name: str = "") -> Description:
+    """Describe the class of a forecaster that exists in this process, perhaps under a name.
 
     Raises:
         InputError: it is none, or no other process would find it.
@@ -149,7 +149,7 @@ def _told_of(chosen: type) -> Description:
     if known is not None and forecasters.entry_point(known) is not None:
         return describe(known)
     path = _file_of(chosen)
-    name = known or name_of(chosen)
+    name = name or known or name_of(chosen)
     describe_files([path])
     for told in describe_file(path):
         if told.qualname == chosen.__qualname__:

@@ -100,22 +100,20 @@ def build_root(
         os.makedirs(place + folder)
         size = f"size={max(1, int(mib))}m,mode=1777" if mib < 2**40 else "mode=1777"
         _mount("tmpfs", place + folder, "tmpfs", MS_NOSUID | MS_NODEV, size)
-    seen: list[str] = []
-    for path in sorted({*reading, *map(os.path.realpath, reading)}):
-        if path == "/proc" or path.startswith("/dev/") or _inside(path, seen):
-            continue
-        if _show(path, place):
-            seen.append(path)
+    hidden = [os.path.realpath(path) for path in hidden]
+    wanted = sorted({*reading, *map(os.path.realpath, reading)})
+    _show_all([path for path in wanted if not _inside(path, hidden)], place)
     for path in devices:
         if not _inside(path, WRITABLE):
             _show(path, place, read_only=False)
     for name, target in (("fd", "fd"), ("stdin", "fd/0"), ("stdout", "fd/1"), ("stderr", "fd/2")):
         os.symlink(f"/proc/self/{target}", f"{place}/dev/{name}")
-    for path in map(os.path.realpath, hidden):
+    for path in hidden:
         if os.path.isdir(place + path):
-            _mount("tmpfs", place + path, "tmpfs", MS_NOSUID | MS_NODEV | MS_RDONLY, "size=4k")
+            _mount("tmpfs", place + path, "tmpfs", MS_NOSUID | MS_NODEV, SKELETON)
         elif os.path.exists(place + path):
             _mount("/dev/null", place + path, "", MS_BIND)
+    _show_all([path for path in wanted if _inside(path, hidden)], place)  # a plugin's own files
     os.mkdir(f"{place}/proc")
     _mount("proc", f"{place}/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC)
     os.chdir(place)
@@ -146,6 +144,14 @@ def drop_capabilities() -> None:
 
 def _inside(path: str, folders: Sequence[str]) -> bool:
     return any(path == folder or path.startswith(f"{folder}/") for folder in folders)
+
+
+def _show_all(paths: Iterable[str], place: str) -> None:
+    """Make paths of the old root visible below `place`, but not twice what is inside another."""
+    seen: list[str] = []
+    for path in paths:
+        if path != "/proc" and not path.startswith("/dev/") and not _inside(path, seen):
+            seen += [path] if _show(path, place) else []
 
 
 def _show(path: str, place: str, *, read_only: bool = True) -> bool:

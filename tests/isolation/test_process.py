@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from chaosbench.datasets import read_trajectories
+from chaosbench.errors import InputError
 from chaosbench.evaluation import run, spec_of
 from chaosbench.evaluation._cell import Cell
 from chaosbench.forecasters import registry as forecasters
@@ -451,4 +452,40 @@ def test_a_plugin_that_leads_nowhere_is_given_up(tmp_path):
     worker = WorkerProcess(Budget(seconds=1.0))
     outcome = worker.run(job("good") | {"plugins": [str(plugin)]}, TRAIN, CONTEXT)
     assert outcome.status == "timeout"
+    assert not left()
+
+
+def test_what_is_hidden_is_empty_wherever_it_lies(tmp_path):
+    """Also inside of what may be read; the plugin's own files are seen even there."""
+    package = tmp_path / "package"
+    for place in (package / "__init__.py", package / "runs" / "truth.parquet"):
+        place.parent.mkdir(exist_ok=True)
+        place.write_text("x = 1\n")
+    plugin = tmp_path / "counts_files.py"
+    source = Path(FAULTY).read_text().partition("@dataclass(frozen=True)\nclass Wordy")[0]
+    plugin.write_text(
+        f"{source}\n@dataclass(frozen=True)\nclass CountsFiles(Good):\n"
+        "    def predict(self, context, horizon):\n"
+        f"        found = len(os.listdir({str(package / 'runs')!r}))\n"
+        "        return Good(level=float(found)).predict(context, horizon)\n"
+    )
+    asked = job("counts_files") | {"plugins": [str(plugin)]}
+    for hidden, files in (([], 1.0), ([package / "runs"], 0.0), ([tmp_path], None)):
+        outcome = WorkerProcess(Budget(seconds=20.0), hidden).run(asked, TRAIN, CONTEXT)
+        if "namespaces" not in outcome.confinement:
+            continue
+        if files is None:  # of the folder of everything, only what the plugin needs is left
+            files = 1.0
+        assert outcome.status == "ok", outcome.message
+        assert outcome.values[0, 0, 0] == files
+
+
+def test_strong_isolation_can_be_required(monkeypatch):
+    strong = isolation()
+    worker = WorkerProcess(Budget(seconds=20.0), require="strong")
+    if "namespaces" in strong and "landlock" in strong:
+        assert worker.run(job("good"), TRAIN, CONTEXT).status == "ok"
+    monkeypatch.setattr(_templates, "WANTED", False)
+    with pytest.raises(InputError, match="strong isolation is required, and this system has no na"):
+        worker.run(job("good"), TRAIN, CONTEXT)
     assert not left()
