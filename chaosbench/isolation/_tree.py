@@ -120,8 +120,8 @@ class Watch:
         polls = 0
         while not self._stop.wait(POLL_SECONDS):
             pids = self._tree.pids()
-            if not pids:
-                return
+            if not pids:  # not forked yet, with no root of its own, or ended
+                continue
             self._look(pids, slowly=polls % SLOWLY == 0)
             polls += 1
             if self.exceeded:
