@@ -45,6 +45,9 @@ PR_SET_DUMPABLE, PR_CAPBSET_DROP = 4, 24
 CAPABILITY_VERSION, CAPABILITIES = 0x20080522, 64
 SIOCSIFFLAGS, IFF_UP = 0x8914, 1
 
+FILES_A_MIB = 64
+"""Names that a writable folder may hold for each MiB: an empty file takes memory too."""
+
 SKELETON = "size=16m,mode=755"
 """Of the file system that holds nothing but the places where others are mounted."""
 
@@ -98,8 +101,9 @@ def build_root(
     _mount("tmpfs", place, "tmpfs", MS_NOSUID | MS_NODEV, SKELETON)
     for folder in WRITABLE:
         os.makedirs(place + folder)
-        size = f"size={max(1, int(mib))}m,mode=1777" if mib < 2**40 else "mode=1777"
-        _mount("tmpfs", place + folder, "tmpfs", MS_NOSUID | MS_NODEV, size)
+        most = max(1, int(mib)) if mib < 2**40 else 0
+        bounds = f"size={most}m,nr_inodes={FILES_A_MIB * most}," if most else ""
+        _mount("tmpfs", place + folder, "tmpfs", MS_NOSUID | MS_NODEV, f"{bounds}mode=1777")
     hidden = [os.path.realpath(path) for path in hidden]
     wanted = sorted({*reading, *map(os.path.realpath, reading)})
     _show_all([path for path in wanted if not _inside(path, hidden)], place)
@@ -133,7 +137,9 @@ def forget_the_rest() -> None:
 
 
 def drop_capabilities() -> None:
-    """Give up every privilege inside the namespaces, and stay readable for the harness."""
+    """Give up every privilege, root's too, and stay readable for the harness."""
+    if sys.platform != "linux":
+        return
     library = ctypes.CDLL(None, use_errno=True)
     for number in range(CAPABILITIES):
         library.prctl(PR_CAPBSET_DROP, number, 0, 0, 0)

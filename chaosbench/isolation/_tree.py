@@ -6,7 +6,7 @@ import contextlib
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from chaosbench.isolation._namespaces import WRITABLE
@@ -21,6 +21,9 @@ PAGE_MIB = os.sysconf("SC_PAGE_SIZE") / 2**20
 TICKS = os.sysconf("SC_CLK_TCK")
 MIB = 2**20
 CPUCLOCK_SCHED = 2
+
+NAME_BYTES = 1024
+"""What the kernel keeps of a file in memory besides its content."""
 
 IN_FILES = ("/memfd:", "/dev/shm/", "/tmp/")
 """Beginnings of mapped files that live in memory; they are counted as files."""
@@ -43,6 +46,9 @@ class Tree:
         self._own = 0
         self._before = 0.0
         self._cpu_before = 0.0
+        self._clocks: dict[int, float] = {}
+        self._clocks_before = 0.0
+        self._peak = 0.0
 
     def pids(self) -> list[int]:
         """List the processes, the forecaster's own first while it lives."""
@@ -54,15 +60,33 @@ class Tree:
         self._own = pids[0] if pids else 0
         with contextlib.suppress(OSError):
             Path(f"/proc/{self._own}/clear_refs").write_text("5")  # forget the peak so far
-        self._before = _high_water_mib(self._own)
-        self._cpu_before = sum(map(_cpu_seconds, pids))
+        self._before = self._peak = _high_water_mib(self._own)
+        self._cpu_before = self._cpu_of(pids)
+        self._clocks = {pid: _clock(pid) for pid in pids}
+        self._clocks_before = sum(self._clocks.values())
+
+    def note(self, pids: Iterable[int]) -> None:
+        """Remember what each process has used, which nobody may be left to tell at the end."""
+        for pid in pids:
+            self._clocks[pid] = max(self._clocks.get(pid, 0.0), _clock(pid))
+        self._peak = max(self._peak, _high_water_mib(self._own))
+
+    @property
+    def noted(self) -> tuple[float, float]:
+        """The seconds and the MiB since `begin` that `note` saw; there may have been more."""
+        spent = sum(self._clocks.values()) - self._clocks_before
+        return max(0.0, spent), max(0.0, self._peak - self._before)
 
     def cpu_seconds(self) -> float | None:
         """Return the processor time since `begin`; None if the process has ended."""
         pids = self.pids()
         if self._own not in pids:
             return None
-        return max(0.0, sum(map(_cpu_seconds, pids)) - self._cpu_before)
+        return max(0.0, self._cpu_of(pids) - self._cpu_before)
+
+    def _cpu_of(self, pids: Iterable[int]) -> float:
+        """Add what the living used, and the dead that they or their ancestor waited for."""
+        return sum(map(_cpu_seconds, pids)) + _childrens_seconds(self.root)
 
     def own_peak_mib(self) -> float | None:
         """Return how far the forecaster's own process grew since `begin`; None if it has ended."""
@@ -73,9 +97,15 @@ class Tree:
         """Return the sum of resident sizes, in which shared pages count more than once."""
         return PAGE_MIB * sum(map(_resident_pages, pids))
 
-    def files_mib(self, pids: Iterable[int]) -> float:
-        """Return the memory in files: those without a name, and in folders that live in memory."""
-        return (_unnamed_bytes(pids) + self._folders_bytes()) / MIB
+    def files_mib(self, pids: Iterable[int], *, every_thread: bool) -> float:
+        """Return the memory in files: those without a name, and in folders that live in memory.
+
+        Args:
+            pids: of the processes.
+            every_thread: look at what each thread has open; it may differ, but rarely does.
+
+        """
+        return (_unnamed_bytes(pids, every_thread) + self._folders_bytes()) / MIB
 
     def proportional_mib(self, pids: Iterable[int]) -> float:
         """Return the memory of processes, shared pages counted once, without `files_mib`."""
@@ -94,6 +124,7 @@ class Tree:
                 with contextlib.suppress(OSError):
                     told = os.statvfs(f"/proc/{self.root}/root{folder}")
                     total += (told.f_blocks - told.f_bfree) * told.f_frsize
+                    total += (told.f_files - told.f_ffree) * NAME_BYTES
         return total
 
 
@@ -120,8 +151,9 @@ class Watch:
         polls = 0
         while not self._stop.wait(POLL_SECONDS):
             pids = self._tree.pids()
-            if not pids:
-                return
+            if not pids:  # not forked yet, with no root of its own, or ended
+                continue
+            self._tree.note(pids)
             self._look(pids, slowly=polls % SLOWLY == 0)
             polls += 1
             if self.exceeded:
@@ -129,7 +161,7 @@ class Watch:
                 return
 
     def _look(self, pids: list[int], *, slowly: bool) -> None:
-        in_files = self._tree.files_mib(pids)
+        in_files = self._tree.files_mib(pids, every_thread=slowly)
         total = self._tree.resident_mib(pids) + in_files
         if (total > self._limit and len(pids) > 1) or (in_files > 0 and total > self._limit):
             total = self._tree.proportional_mib(pids) + in_files
@@ -164,14 +196,23 @@ def descendants(pid: int) -> list[int]:
 
 def _cpu_seconds(pid: int) -> float:
     """Return the processor time of a process, and of its children that have ended."""
-    spent = 0.0
+    return _clock(pid) + _childrens_seconds(pid)
+
+
+def _clock(pid: int) -> float:
+    """Return the processor time of a process alone."""
     with contextlib.suppress(OSError):
-        spent = time.clock_gettime((~pid << 3) | CPUCLOCK_SCHED)
+        return time.clock_gettime((~pid << 3) | CPUCLOCK_SCHED)
+    return 0.0
+
+
+def _childrens_seconds(pid: int) -> float:
+    """Return the processor time of the children of a process that it has waited for."""
     with contextlib.suppress(OSError, ValueError, IndexError):
         with open(f"/proc/{pid}/stat", "rb") as file:
             fields = file.read().rpartition(b")")[2].split()
-        spent += (int(fields[13]) + int(fields[14])) / TICKS
-    return spent
+        return (int(fields[13]) + int(fields[14])) / TICKS
+    return 0.0
 
 
 def _resident_pages(pid: int) -> int:
@@ -190,18 +231,29 @@ def _high_water_mib(pid: int) -> float:
     return 0.0
 
 
-def _unnamed_bytes(pids: Iterable[int]) -> int:
+def _unnamed_bytes(pids: Iterable[int], every_thread: bool) -> int:
     """Return the size of files that live in memory and have no name but a descriptor."""
     sizes: dict[tuple[int, int], int] = {}
-    for pid in pids:
+    for folder in _descriptors(pids, every_thread):
         with contextlib.suppress(OSError):
-            for fd in os.listdir(f"/proc/{pid}/fd"):
-                place = f"/proc/{pid}/fd/{fd}"
+            for fd in os.listdir(folder):
+                place = f"{folder}/{fd}"
                 with contextlib.suppress(OSError):
                     if os.readlink(place).startswith("/memfd:"):
                         told = os.stat(place)
                         sizes[told.st_dev, told.st_ino] = told.st_blocks * 512
     return sum(sizes.values())
+
+
+def _descriptors(pids: Iterable[int], every_thread: bool) -> Iterator[str]:
+    """List the folders of /proc with what processes have open, or each of their threads."""
+    for pid in pids:
+        if not every_thread:
+            yield f"/proc/{pid}/fd"
+            continue
+        with contextlib.suppress(OSError):
+            for task in os.listdir(f"/proc/{pid}/task"):
+                yield f"/proc/{pid}/task/{task}/fd"
 
 
 def _proportional_kib(pid: int) -> int:

@@ -240,9 +240,10 @@ class _Running:
         cpu, peak = self.tree.cpu_seconds(), self.tree.own_peak_mib()
         ended = self._wait_for_the_end() if cpu is None or peak is None else {}
         told = ended.get("cpu_seconds", 0.0), ended.get("peak_mib", 0.0)
+        noted = self.tree.noted  # a killed process tells nothing, and the dead can go unnoticed
         self.costs |= {
-            "cpu_seconds": told[0] if cpu is None else cpu,
-            "peak_memory_mib": (told[1] if peak is None else peak) + watch.others_mib,
+            "cpu_seconds": max(noted[0], told[0] if cpu is None else cpu),
+            "peak_memory_mib": max(noted[1], told[1] if peak is None else peak) + watch.others_mib,
         }
 
     def _post_mortem(self, error: ProtocolError, watch: Watch) -> Outcome:

@@ -244,8 +244,7 @@ def _be_worker(terms: dict[str, Any], fds: tuple[int, int, int]) -> NoReturn:
     if "numba" in sys.modules:
         sys.modules["numba"].core.config.reload_config()
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    if terms["namespaces"]:
-        drop_capabilities()
+    drop_capabilities()
     _worker.main(job, result, terms)
     os._exit(0)  # a library's exit handlers have nothing to add
 
