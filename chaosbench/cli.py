@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import os
 import signal
 import sys
@@ -12,6 +14,7 @@ import typer
 
 from chaosbench.commands import analyse, data, forecasters, leaderboard, plugin, run, systems, tasks
 from chaosbench.errors import ChaosbenchError, InputError
+from chaosbench.text import printable
 
 __all__ = ["app", "main"]
 
@@ -62,6 +65,9 @@ def _interrupt(number: int, _: Any) -> None:
 def main() -> None:
     """Run the command line; bad input ends with one sentence and exit code 2, a failure with 1."""
     warnings.showwarning = _show_warning
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # one of another encoding shows what it can
+            stream.reconfigure(errors="replace")
     for name in ENDING:
         if signal.getsignal(getattr(signal, name)) is not signal.SIG_IGN:  # as under nohup
             signal.signal(getattr(signal, name), _interrupt)
@@ -81,9 +87,12 @@ def main() -> None:
     except BrokenPipeError:  # the reader of the pipe has ended
         sys.stderr.close()
         sys.exit(0)
+    except (MemoryError, OverflowError) as error:
+        _fail(f"a number is too large for this machine: {error or 'out of memory'}", 2)
     except OSError as error:  # a path that cannot be written is bad input, a full disk a failure
         place = f"{error.filename}: " if error.filename else ""
-        _fail(f"{place}{error.strerror or error}", 2 if isinstance(error, _BAD_PLACES) else 1)
+        bad = isinstance(error, _BAD_PLACES) or error.errno in _BAD_NUMBERS
+        _fail(f"{place}{error.strerror or error}", 2 if bad else 1)
 
 
 _BAD_PLACES = (
@@ -91,13 +100,19 @@ _BAD_PLACES = (
 )  # fmt: skip
 
 
+_BAD_NUMBERS = (errno.ENAMETOOLONG, errno.ELOOP, errno.EINVAL, errno.EROFS)
+
+LONGEST = 2000
+"""Characters of an error or a warning that are shown."""
+
+
 def _fail(message: str, code: int) -> None:
-    print(f"error: {message}", file=sys.stderr)  # noqa: T201
+    print(f"error: {printable(message, LONGEST)}", file=sys.stderr)  # noqa: T201
     sys.exit(code)
 
 
 def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
-    print(f"warning: {message}", file=sys.stderr)  # noqa: T201
+    print(f"warning: {printable(str(message), LONGEST)}", file=sys.stderr)  # noqa: T201
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -91,10 +92,16 @@ def print_csv(rows: list[dict[str, Any]], columns: list[str]) -> None:
     writer.writerows([cell(row[name]) for name in columns] for row in rows)
 
 
+NARROWEST, WIDEST = 20, 10_000
+"""Columns of a terminal; what the environment says besides is not believed."""
+
+
 def console() -> Any:
     from rich.console import Console
 
-    return Console(highlight=False)
+    told = os.environ.get("COLUMNS")
+    odd = told is not None and not (told.isdecimal() and NARROWEST <= int(told) <= WIDEST)
+    return Console(highlight=False, width=80 if odd else None)
 
 
 def say(text: Any, *, markup: bool = False) -> None:

@@ -29,6 +29,10 @@ SPLITS: tuple[Split, ...] = ("train", "test", "context", "observations")
 """The splits of a dataset; the place of a split in this list is part of its seed."""
 
 
+SAMPLES_AT_MOST = 2**31
+"""Of one system: 48 GiB for three variables."""
+
+
 @dataclass(frozen=True)
 class Pace:
     """How one system is sampled, worked out from its constants.
@@ -117,6 +121,13 @@ class Dataset:
             if not isinstance(value, int) or isinstance(value, bool) or value < least:
                 raise ParameterError(
                     f"{name} must be an integer of at least {least}, not {value!r}"
+                )
+        training = self.train_points * self.train_trajectories
+        for what, size in (("training", training), ("contexts", self.windows * self.context)):
+            if size > SAMPLES_AT_MOST:
+                raise ParameterError(
+                    f"{size} samples of {what} do not fit into memory; ask for at most "
+                    f"{SAMPLES_AT_MOST}"
                 )
         for name in ("horizon_lyapunov", "rate", "rtol"):
             value = getattr(self, name)

@@ -35,6 +35,9 @@ __all__ = ["sampling_step", "simulate"]
 
 Precision = Literal["double", "double-double"]
 
+NUMBERS_AT_MOST = 2**33
+"""Of all trajectories together; 64 GiB."""
+
 
 def simulate(
     system: str | System,
@@ -65,7 +68,7 @@ def simulate(
         points_per_period: samples per dominant period (100, unless another step is given).
         points_per_lyapunov: samples per Lyapunov time.
         dt: sampling step in time units. Give at most one of the three. Maps are sampled at every
-            iteration in any case.
+            iteration whatever the other two are, and refuse another step than 1.
         rtol: relative tolerance of the local error; a stochastic system has a fixed step of its own
             instead.
         atol: absolute tolerance of each variable, a number or ``(d,)``. By default it is `rtol`
@@ -119,6 +122,11 @@ def simulate(
         raise ParameterError(f"points must be a positive integer, not {points!r}")
     if not (isinstance(n, (int, np.integer)) and n >= 1):
         raise ParameterError(f"n must be a positive integer, not {n!r}")
+    if points * n * system.dimension > NUMBERS_AT_MOST:
+        raise ParameterError(
+            f"{n} x {points} points of {system.dimension} variables do not fit into memory; ask "
+            f"for at most {NUMBERS_AT_MOST} numbers"
+        )
     if not (isinstance(seed, (int, np.integer)) and seed >= 0):
         raise ParameterError(f"seed must be a non-negative integer, not {seed!r}")
     if transient is not None and not (isinstance(transient, Real) and 0 <= transient < np.inf):
@@ -251,6 +259,10 @@ def sampling_step(
     if len(given) > 1:
         raise ParameterError(f"give only one of {' and '.join(given)}")
     if system.discrete:
+        if dt not in (None, 1):
+            raise ParameterError(
+                f"{system.name!r} is a map and sampled at every iteration: dt is 1, not {dt!r}"
+            )
         return 1.0
     if dt is not None:
         return float(dt)

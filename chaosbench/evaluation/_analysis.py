@@ -34,7 +34,7 @@ SEGMENTS, WARM = 12, 2  # the first ones turn the twins into the direction that 
 SEGMENT = 2.0  # Lyapunov times between pulls: a millionth of σ grows tenfold
 DROPPED = 4  # a quarter of the free run is its way to its attractor
 OUTSIDE = 1.0
-LEAST = 400
+LEAST, MOST = 400, 10_000_000
 
 
 @dataclass(frozen=True)
@@ -183,8 +183,8 @@ def analyse(
         raise InputError(
             f"the {LABEL} is the system itself; see `chaosbench systems show` for its invariants"
         )
-    if not isinstance(points, int) or isinstance(points, bool) or points < LEAST:
-        raise InputError(f"a free run to analyse has at least {LEAST} points, not {points!r}")
+    if not isinstance(points, int) or isinstance(points, bool) or not LEAST <= points <= MOST:
+        raise InputError(f"a free run to analyse has {LEAST} to {MOST} points, not {points!r}")
     if not 0 < distance < 0.1:
         raise InputError(f"the distance of twins lies between 0 and 0.1 σ, not at {distance!r}")
     chosen = get(task)

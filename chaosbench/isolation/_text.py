@@ -1,26 +1,17 @@
-"""Text of an unknown author, kept printable and within bounds."""
+"""Lines of an unknown author, kept printable and few."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
 
-__all__ = ["LINES_AT_MOST", "LINE_AT_MOST", "last_lines", "printable", "shortened"]
+from chaosbench.text import printable
+
+__all__ = ["LINES_AT_MOST", "last_lines", "shortened"]
 
 LINES_AT_MOST = 64
-LINE_AT_MOST = 1000
 LAST_LINES = 20
 LAST_LINE_AT_MOST = 300
-
-
-def printable(text: str, at_most: int = LINE_AT_MOST) -> str:
-    """Return text in one line, cut at so many characters.
-
-    Line breaks, colours, halves of characters and whatever else does not print become spaces, so
-    that nothing but the text itself reaches a terminal, a file or a page.
-    """
-    kept = "".join(c if c.isprintable() else " " for c in text[: at_most + 1])
-    return kept if len(kept) <= at_most else kept[: at_most - 1] + "…"
 
 
 def shortened(lines: Any) -> list[str]:

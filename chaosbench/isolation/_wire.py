@@ -36,6 +36,8 @@ NAME_AT_MOST = 64
 AXES_AT_MOST = 4
 SIZE_AT_MOST = 2**40
 CHUNK = 1 << 20
+LONGEST_WAIT = 86_400.0
+"""Seconds that the system call is asked to wait at a time."""
 
 
 class ProtocolError(Exception):
@@ -162,6 +164,9 @@ def _wait(fd: int, event: int, deadline: float | None) -> None:
     """
     poll = select.poll()
     poll.register(fd, event)
-    left = None if deadline is None else 1000 * max(0.0, deadline - time.monotonic())
-    if not poll.poll(left):
-        raise TimeoutError
+    while True:
+        left = None if deadline is None else max(0.0, deadline - time.monotonic())
+        if poll.poll(None if left is None else 1000 * min(left, LONGEST_WAIT)):
+            return
+        if left is not None and left <= LONGEST_WAIT:
+            raise TimeoutError

@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from chaosbench.errors import InputError
-from chaosbench.isolation._text import printable
 from chaosbench.isolation.outcome import Budget, Outcome
 from chaosbench.isolation.process import WorkerProcess
+from chaosbench.text import printable
 from chaosbench.trajectories import FloatArray
 
 __all__ = ["Cluster", "RemoteProcess", "connect"]

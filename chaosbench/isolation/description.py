@@ -16,11 +16,11 @@ from typing import Any
 
 from chaosbench.errors import InputError, ParameterError, UnknownNameError
 from chaosbench.forecasters import registry as forecasters
-from chaosbench.isolation._text import printable
 from chaosbench.isolation.outcome import Budget, read_settings
 from chaosbench.isolation.process import WorkerProcess
 from chaosbench.isolation.settings import checked, defaults_of, encoded, table_of, thawed
 from chaosbench.isolation.source import digest_of
+from chaosbench.text import printable
 
 __all__ = [
     "Description",

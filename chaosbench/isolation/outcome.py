@@ -15,8 +15,9 @@ from typing import Any, Literal
 
 import numpy as np
 
-from chaosbench.isolation._text import last_lines, printable, shortened
+from chaosbench.isolation._text import last_lines, shortened
 from chaosbench.isolation.settings import decoded
+from chaosbench.text import printable
 from chaosbench.trajectories import FloatArray
 
 __all__ = [

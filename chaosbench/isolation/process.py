@@ -20,11 +20,12 @@ from chaosbench.errors import InputError, UnknownNameError
 from chaosbench.forecasters import registry as forecasters
 from chaosbench.isolation import _templates
 from chaosbench.isolation._pieces import Piece, joined
-from chaosbench.isolation._text import last_lines, printable
+from chaosbench.isolation._text import last_lines
 from chaosbench.isolation._tree import Tree, Watch
 from chaosbench.isolation._wire import MARK, MORE, READY, ProtocolError, read_message, write_message
 from chaosbench.isolation.outcome import Asked, Budget, Outcome, read_answer, read_piece
 from chaosbench.isolation.sandbox import confinement, devices, readable
+from chaosbench.text import printable
 from chaosbench.trajectories import FloatArray
 
 __all__ = ["STRONG", "WorkerProcess", "isolation"]

@@ -16,7 +16,6 @@ from __future__ import annotations
 import contextlib
 import faulthandler
 import importlib
-import math
 import random
 import resource
 import traceback
@@ -306,7 +305,7 @@ def _limit_memory(mib: float) -> None:
     The limit is on private memory, not on address space, of which deep-learning libraries reserve
     far more than they use; a quarter more than the budget leaves the verdict to the harness.
     """
-    if math.isfinite(mib):
+    if mib < 2**40:  # an exbibyte
         with contextlib.suppress(ValueError, OSError):
             _, hard = resource.getrlimit(resource.RLIMIT_DATA)
             wanted = int((1.25 * mib + 512) * 2**20)
