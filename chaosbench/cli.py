@@ -48,6 +48,18 @@ def version() -> None:
     print(__version__)  # noqa: T201
 
 
+def _open_what_is_closed() -> None:
+    """Let closed streams lead nowhere, or the next file that is opened would take their place."""
+    for fd in range(3):
+        try:
+            os.fstat(fd)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # the lowest that is free
+    sys.stdin = sys.stdin or open(0)  # noqa: SIM115
+    sys.stdout = sys.stdout or open(1, "w")  # noqa: SIM115
+    sys.stderr = sys.stderr or open(2, "w")  # noqa: SIM115
+
+
 class _Interrupted(BaseException):
     """A signal to end, under a name that typer does not turn into an exit of its own."""
 
@@ -65,6 +77,7 @@ def _interrupt(number: int, _: Any) -> None:
 def main() -> None:
     """Run the command line; bad input ends with one sentence and exit code 2, a failure with 1."""
     warnings.showwarning = _show_warning
+    _open_what_is_closed()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # one of another encoding shows what it can
             stream.reconfigure(errors="replace")

@@ -45,6 +45,7 @@ __all__ = [
     "TrajectoryEscapedError",
     "UnknownNameError",
     "UnsupportedError",
+    "check_integer",
     "suggestion",
 ]
 
@@ -153,3 +154,14 @@ def suggestion(name: str, known: Iterable[str]) -> str:
     if len(names) > 12:
         return f"{len(names)} exist, among them {', '.join(names[:8])}, …"
     return f"expected one of: {', '.join(names)}"
+
+
+def check_integer(name: str, value: object, least: int) -> None:
+    """Refuse what is not an integer of at least `least`.
+
+    Raises:
+        ParameterError: it is not; the message says its name.
+
+    """
+    if not isinstance(value, int) or isinstance(value, bool) or value < least:
+        raise ParameterError(f"{name} must be an integer of at least {least}, not {value!r}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from chaosbench.errors import check_integer
 from chaosbench.evaluation._spec import ForecasterSpec
 from chaosbench.evaluation.exam import LABEL
 from chaosbench.files import file_name
@@ -27,6 +28,10 @@ class Cell:
     seed: int
     privileged: bool = False
     tune: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("seed", "tune"):
+            check_integer(name, getattr(self, name), 0)
 
     @property
     def label(self) -> str:

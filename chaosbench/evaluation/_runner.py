@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor, as_completed, wait
 from pathlib import Path
 
-from chaosbench.errors import InputError, ParameterError
+from chaosbench.errors import InputError, ParameterError, check_integer
 from chaosbench.evaluation._cell import BASELINES, CEILING, Cell
 from chaosbench.evaluation._crew import Crew, supersede
 from chaosbench.evaluation._order import longest_first
@@ -64,6 +64,7 @@ def evaluate(
         found = found.with_seed(exam_seed)
     privileged = isinstance(forecaster, str) and forecaster == LABEL
     spec = CEILING if privileged else spec_of(forecaster, plugins=plugins)
+    check_integer("tune", tune, 0)
     if tune and (privileged or not spec.tunable):
         raise ParameterError(f"{spec.name!r} declares no search_space and cannot be tuned")
     if tune and not _tunable(found):
@@ -149,6 +150,11 @@ def run(
     refuse_while_importing("run")
     if not cells:
         raise InputError("there is nothing to run: give at least one task and one forecaster")
+    check_integer("workers", workers, 1)
+    if budget is not None and not isinstance(budget, Budget):
+        raise ParameterError(
+            f"budget is a Budget, such as Budget(seconds=60), not of type {type(budget).__name__}"
+        )
     exam_seeds = {cell.task.dataset.seed for cell in cells}
     if len(exam_seeds) > 1:
         raise InputError(f"cells of one run share one exam seed, not {sorted(exam_seeds)}")

@@ -58,7 +58,7 @@ _THREADS = (
 
 _PASSED = (
     "PATH", "LANG", "LANGUAGE", "TZ", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SYSTEMROOT",
-    "HF_HOME", "TORCH_HOME", "MPLCONFIGDIR", "CUDA_VISIBLE_DEVICES", "CUDA_HOME", "XLA_FLAGS",
+    "HF_HOME", "TORCH_HOME", "CUDA_VISIBLE_DEVICES", "CUDA_HOME", "XLA_FLAGS",
 )  # fmt: skip
 """Variables of the environment that a forecaster's process gets; no secret is among them."""
 

@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from chaosbench.errors import ParameterError
 from chaosbench.isolation._text import last_lines, shortened
 from chaosbench.isolation.settings import decoded
 from chaosbench.text import printable
@@ -60,10 +61,20 @@ class Budget:
         seconds: wall time of fit and predict together.
         memory_mib: resident memory of the forecaster's process and its children.
 
+    Raises:
+        ParameterError: one of them is not a positive number.
+
     """
 
     seconds: float = 600.0
     memory_mib: float = 8192.0
+
+    def __post_init__(self) -> None:
+        for name in ("seconds", "memory_mib"):
+            value = getattr(self, name)
+            number = isinstance(value, int | float) and not isinstance(value, bool)
+            if not (number and value > 0):
+                raise ParameterError(f"{name} of a budget must be a positive number, not {value!r}")
 
 
 @dataclass(frozen=True)

@@ -49,10 +49,7 @@ OF_THE_MACHINE = (
 BESIDE_AT_MOST = 200
 """Files beside a plugin; of more, only those that it mentions may be read."""
 
-CACHES = (
-    ("HF_HOME", ".cache/huggingface"), ("TORCH_HOME", ".cache/torch"),
-    ("MPLCONFIGDIR", ".cache/matplotlib"),
-)  # fmt: skip
+CACHES = (("HF_HOME", ".cache/huggingface"), ("TORCH_HOME", ".cache/torch"))
 ALLOW = "CHAOSBENCH_ALLOW"
 
 
