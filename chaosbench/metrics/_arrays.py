@@ -88,13 +88,21 @@ def windows(
 
 
 def series(truth: ArrayLike, forecast: ArrayLike) -> tuple[FloatArray, FloatArray]:
-    """Return truth and forecast as ``(T, d)`` and ``(T', d)``; check that the truth is finite."""
+    """Return truth and forecast as ``(T, d)`` and ``(T', d)``; check that the truth is finite.
+
+    A truth with more variables than samples is refused: most likely it is ``(d, T)``.
+    """
     y = real(truth, axes="T, d", what="truth")
     yhat = real(forecast, axes="T, d", what="forecast")
     if y.shape[1] != yhat.shape[1]:
         raise InputError(
             f"truth has {y.shape[1]} variables and forecast {yhat.shape[1]}; "
             "both must have the same variables"
+        )
+    if y.shape[1] > y.shape[0]:
+        raise InputError(
+            f"a truth of shape {y.shape} would be {y.shape[0]} samples of {y.shape[1]} variables; "
+            "transpose truth and forecast to (T, d), or give more samples than variables"
         )
     if not np.isfinite(y).all():
         raise InputError("the truth must be finite; check the dataset")

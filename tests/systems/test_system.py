@@ -280,6 +280,11 @@ class TestTraits:
         with pytest.raises(DefinitionError, match=f"{trait} of 'own_lorenz' must be True or False"):
             self.make(**{trait: value})
 
+    @pytest.mark.parametrize("name", ["../x", "a/b", "a b", "a.b", "x" * 65, "a\0", 3])
+    def test_a_name_can_be_part_of_a_path(self, name):
+        with pytest.raises(DefinitionError, match="at most 64 letters, digits and _"):
+            flow(ic=(1.0,), reference="none", name=name)(own_lorenz.function)
+
     def test_an_angle_is_an_argument(self):
         with pytest.raises(DefinitionError, match="the angle 'phi' of 'own_lorenz' is not one"):
             self.make(angles={"phi": 1.0})
