@@ -58,6 +58,7 @@ def test_a_shorter_horizon_is_the_beginning_of_a_longer_one(name: str, waves: np
 
 
 @pytest.mark.parametrize("kind", [DLinear, NLinear])
+@pytest.mark.slow
 def test_linear_networks_learn_a_linear_system(kind, waves: np.ndarray) -> None:
     predictor = kind(epochs=30, steps=50).fit(Trajectories(waves[:700], dt=0.1), seed=0)
     values = predictor.predict(waves[np.newaxis, 700:740], 30).values[0]
