@@ -8,9 +8,9 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from types import MappingProxyType
 from typing import Any, TypeVar
 
-from chaosbench.errors import DefinitionError
+from chaosbench.errors import DefinitionError, shown
 from chaosbench.systems._system import TRAITS, System
-from chaosbench.systems.tracing import signature
+from chaosbench.systems.tracing import is_finite_number, signature
 
 __all__ = ["Angles", "InitialState", "declare", "declared", "parameters_of"]
 
@@ -137,6 +137,9 @@ def parameters_of(function: Callable[..., Any], title: str) -> tuple[list[str], 
     """
     positional, parameters = signature(function)
     for key, value in parameters.items():
-        if not math.isfinite(value):
-            raise DefinitionError(f"the parameter {key!r} of {title!r} is not finite")
+        if not is_finite_number(value):
+            raise DefinitionError(
+                f"the parameter {key!r} of {title!r} is not finite: a default is a number, not "
+                f"{shown(value)}"
+            )
     return positional, parameters

@@ -81,6 +81,9 @@ class TestDefinition:
             (lambda: flow(ic=(1.0,), reference="n")(lambda x, *, a: x), "keyword-only"),
             (lambda: flow(ic=(1.0,), reference="n")(lambda *x: x), "positional"),
             (lambda: flow(ic=(1.0,), reference="n")(lambda x, *, a=np.inf: x), "not finite"),
+            (lambda: flow(ic=(1.0,), reference="n")(lambda x, *, a="1": x), "a number, not '1'"),
+            (lambda: flow(ic=(1.0,), reference="n")(lambda x, *, a=True: x), "a number, not True"),
+            (lambda: flow(ic=(1.0,), reference="n")(lambda x, *, a=10**400: x), "not 10000"),
             (lambda: delay(ic=(1.0,), reference="n")(lambda x, *, tau=1.0: x), "no delayed"),
         ],
     )
@@ -135,7 +138,7 @@ class TestVariants:
             registry["sprott_b"].with_params(a=1.0)
 
     @pytest.mark.parametrize(
-        "value", [np.nan, np.inf, -np.inf, "28", None, [1.0], 1j, 10**400], ids=repr
+        "value", [np.nan, np.inf, -np.inf, "28", None, [1.0], 1j, 10**400, True], ids=repr
     )
     def test_a_parameter_is_a_finite_number(self, lorenz, value):
         with pytest.raises(ParameterError, match="must be a finite number"):
