@@ -4,14 +4,23 @@ VENV := .venv
 BIN := $(VENV)/bin
 DEMO_OUT ?= runs/demo
 TORCH ?= 2.13.0
+LOWEST := .venv-lowest
+# What touches every library of a plain installation, in about a minute.
+LOWEST_TESTS := tests/test_public_names.py tests/test_registry.py tests/test_trajectories.py \
+  tests/test_plotting.py tests/test_cli.py tests/numerics/test_maps_iteration.py \
+  tests/systems/test_system.py tests/datasets/test_other_readers.py tests/evaluation/test_store.py \
+  tests/leaderboard/test_board.py \
+  tests/forecasters/autoregression/test_nvar.py tests/forecasters/darts/test_darts_regression.py \
+  tests/forecasters/sindy/test_sindy.py
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow lint clean chromium
+.PHONY: help demo test test-slow test-lowest lint clean chromium
 
 help:
 	@echo "make demo       install, then score nine forecasters on eight systems (minutes)"
 	@echo "make test       install what the tests need and run the fast ones"
 	@echo "make test-slow  run the slow ones"
+	@echo "make test-lowest  test some with the lowest versions of the libraries that are allowed"
 	@echo "make lint       ruff, mypy --strict, import-linter"
 	@echo "make clean      remove .venv and caches"
 
@@ -54,6 +63,18 @@ test: $(VENV)/.test chromium
 test-slow: $(VENV)/.test chromium
 	$(BIN)/python -m pytest -m slow --numprocesses 2
 
+# The lowest versions that pyproject.toml allows. Their own libraries are the newest, so their
+# deprecation warnings say nothing about this package.
+$(LOWEST)/.installed: pyproject.toml
+	$(PYTHON) -m venv --clear $(LOWEST)
+	$(LOWEST)/bin/python -m pip install --quiet --upgrade pip uv
+	$(LOWEST)/bin/python -m uv pip install --quiet --python $(LOWEST)/bin/python \
+	  --resolution lowest-direct --editable '.[gbm]' 'pytest>=8' 'hypothesis>=6.100'
+	@touch $@
+
+test-lowest: $(LOWEST)/.installed
+	$(LOWEST)/bin/python -m pytest --quiet -p no:cacheprovider -W ignore::DeprecationWarning $(LOWEST_TESTS)
+
 lint: $(VENV)/.lint
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -61,4 +82,4 @@ lint: $(VENV)/.lint
 	$(BIN)/lint-imports
 
 clean:
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(LOWEST) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

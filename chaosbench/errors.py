@@ -46,6 +46,7 @@ __all__ = [
     "UnknownNameError",
     "UnsupportedError",
     "check_integer",
+    "shown",
     "suggestion",
 ]
 
@@ -142,6 +143,12 @@ class UnsupportedError(ForecastFailure):
     """The forecaster lacks what was asked for, such as an equation."""
 
     status = "unsupported"
+
+
+def shown(value: object, width: int = 60) -> str:
+    """Return a value as one short line for an error message."""
+    text = " ".join(repr(value).split())
+    return text if len(text) <= width else text[: width - 1] + "…"
 
 
 def suggestion(name: str, known: Iterable[str]) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from chaosbench.errors import InputError
+from chaosbench.errors import InputError, shown
 
 __all__ = ["FloatArray", "Trajectories", "fill_gaps", "in_order", "real_array", "unmasked"]
 
@@ -90,7 +90,7 @@ class Trajectories:
             if until.shape != (n,) or not (until >= 0).all():
                 raise InputError(
                     f"certified_until must hold one time of at least 0 for each of {n} "
-                    f"trajectories, not {certified_until!r}"
+                    f"trajectories, not {shown(certified_until)}"
                 )
         if not 0 <= certified_from < array.shape[1]:
             raise InputError(

@@ -12,6 +12,7 @@ from chaosbench.errors import (
     IntegrationError,
     TrajectoryEscapedError,
     UnknownNameError,
+    shown,
     suggestion,
 )
 
@@ -23,7 +24,7 @@ def test_public_names():
         for name, value in vars(errors).items()
         if isinstance(value, type) and issubclass(value, Exception)
     }
-    assert defined | {"suggestion"} == set(errors.__all__)
+    assert defined | {"shown", "suggestion"} == set(errors.__all__)
 
 
 def test_the_tree_is_the_one_drawn_in_the_docstring():
@@ -37,12 +38,12 @@ def test_the_tree_is_the_one_drawn_in_the_docstring():
     actual = {
         name: getattr(errors, name).__bases__[0].__name__
         for name in errors.__all__
-        if name != "suggestion"
+        if name not in ("shown", "suggestion")
     }
     assert drawn == actual
 
 
-@pytest.mark.parametrize("name", [n for n in errors.__all__ if n != "suggestion"])
+@pytest.mark.parametrize("name", [n for n in errors.__all__ if n not in ("shown", "suggestion")])
 def test_everything_is_a_chaosbench_error(name):
     assert issubclass(getattr(errors, name), ChaosbenchError)
 
@@ -100,3 +101,15 @@ def test_errors_cross_process_boundaries(error):
     assert type(back) is type(error)
     assert str(back) == str(error)
     assert vars(back) == vars(error)
+
+
+@pytest.mark.parametrize(
+    ("value", "line"),
+    [(1.5, "1.5"), ("a\nb", r"'a\nb'"), ([[1, 2], [3, 4]], "[[1, 2], [3, 4]]")],
+)
+def test_a_value_is_shown_in_one_line(value, line):
+    assert shown(value) == line
+
+
+def test_a_long_value_is_cut():
+    assert shown("x" * 1000, width=10) == "'xxxxxxxx…"

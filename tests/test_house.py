@@ -102,8 +102,6 @@ MANY = 15
 """Modules of the house that are worth waiting for the call that needs them."""
 
 ELSE = {
-    ("chaosbench.systems._machine_code", "chaosbench.numerics.tape"):
-        "importing numerics looks for stale machine code, which a list of systems need not",
     ("chaosbench.scaffold", "chaosbench.forecasters"):
         "it loads numpy, light elsewhere, which the help of the command line need not",
 }  # fmt: skip

@@ -38,7 +38,8 @@ def histories(system: System, given: Any) -> list[History]:
 
     Raises:
         ParameterError: the system has no delays, or `given` is neither.
-        InputError: a history is too short, not finite, of another dimension or not smooth.
+        InputError: a history is too short, not finite, of another dimension or not smooth, or the
+            function fails.
 
     """
     if not isinstance(system, DelaySystem):
@@ -52,8 +53,19 @@ def histories(system: System, given: Any) -> list[History]:
             f"of type {type(given).__name__}"
         )
 
+    def state(time: float) -> FloatArray:
+        try:
+            found = given(time)
+        except Exception as error:
+            raise InputError(
+                f"the history of {system.name!r} fails at time {time:g} with "
+                f"{type(error).__name__}: {error}; it must give the state at every time from "
+                f"{-longest:g} to 0"
+            ) from error
+        return system.state(np.atleast_1d(found))
+
     def past(times: FloatArray) -> FloatArray:
-        return np.stack([system.state(np.atleast_1d(given(float(time)))) for time in times])
+        return np.stack([state(float(time)) for time in times])
 
     return [_pieces(system, past, np.array([-longest, 0.0]))]
 

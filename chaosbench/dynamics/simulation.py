@@ -26,7 +26,7 @@ from chaosbench.dynamics.orbits import (
 from chaosbench.dynamics.scales import Scales, scales_of
 from chaosbench.dynamics.stored import constants
 from chaosbench.dynamics.units import check_length, own_units
-from chaosbench.errors import InputError, ParameterError
+from chaosbench.errors import InputError, ParameterError, shown
 from chaosbench.provenance import versions
 from chaosbench.systems import Flow, StochasticSystem, System, get
 from chaosbench.trajectories import FloatArray, Trajectories
@@ -225,11 +225,27 @@ def simulate(
 
 def _starts(system: System, ic: ArrayLike) -> list[FloatArray]:
     """Return the initial states ``(d,)`` that a user gave."""
+    ic = _in_order_of(system, ic)
     several = np.ndim(ic[0]) > 0 if isinstance(ic, (list, tuple)) and ic else np.ndim(ic) > 1
     starts = [system.state(start) for start in (ic if several else [ic])]  # type: ignore[union-attr]
     if not starts:
-        raise InputError(f"ic holds no initial state; give (d,) or (n, d), not {ic!r}")
+        raise InputError(f"ic holds no initial state; give (d,) or (n, d), not {shown(ic)}")
     return starts
+
+
+def _in_order_of(system: System, ic: Any) -> Any:
+    """Return initial states from pandas in the order of the system's variables."""
+    labels = getattr(ic, "columns", getattr(ic, "index", None))
+    if labels is None or callable(labels):  # a list has a method of that name
+        return ic
+    if all(isinstance(label, int) for label in labels):
+        return ic.to_numpy()
+    if sorted(map(str, labels)) != sorted(system.variables):
+        raise InputError(
+            f"ic names the variables {', '.join(map(str, labels[:6]))}; those of {system.name!r} "
+            f"are {', '.join(system.variables[:6])}"
+        )
+    return ic[list(system.variables)].to_numpy()
 
 
 def sampling_step(
@@ -254,8 +270,7 @@ def sampling_step(
         if value is not None
     }
     for name, value in given.items():
-        if not (isinstance(value, Real) and np.isfinite(value) and value > 0):
-            raise ParameterError(f"{name} must be positive and finite, not {value!r}")
+        check_length(name, value)
     if len(given) > 1:
         raise ParameterError(f"give only one of {' and '.join(given)}")
     if system.discrete:

@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike
 
 from chaosbench.dynamics.magnitudes import magnitudes, powers_of_two
 from chaosbench.dynamics.scales import Scales
-from chaosbench.errors import InputError, ParameterError
+from chaosbench.errors import InputError, ParameterError, shown
 from chaosbench.systems import FieldSystem, System
 from chaosbench.trajectories import FloatArray, real_array
 
@@ -73,5 +73,6 @@ def check_length(name: str, value: float | None) -> None:
         ParameterError: it is neither.
 
     """
-    if value is not None and not (isinstance(value, Real) and 0.0 < value < np.inf):
-        raise ParameterError(f"{name} must be positive and finite, not {value!r}")
+    real = isinstance(value, Real) and not isinstance(value, bool)
+    if value is not None and not (real and 0.0 < value < np.inf):
+        raise ParameterError(f"{name} must be positive and finite, not {shown(value)}")

@@ -55,6 +55,7 @@ class RunDirectory:
         self.path = Path(path)
         owner = {"format": FORMAT, "exam_seed": exam_seed}
         claim(self.path, "run.json", owner, what="run", by=["exam_seed", "format"])
+        self._keys: dict[tuple[str, int], tuple[object, ...]] = {}
 
     def data(self, task: str) -> Path:
         """Return where the dataset of a task lies."""
@@ -86,8 +87,15 @@ class RunDirectory:
 
         """
         files = sorted((self.path / "records").glob(f"{stem}*.parquet"))
-        stems = [file.stem for file in files if file.stem != cell]
-        return [other for other in stems if key_of(self.get(other)) == key_of(record)]
+        others = [file.stem for file in files if file.stem != cell]
+        return [other for other in others if self._key(other) == key_of(record)]
+
+    def _key(self, cell: str) -> tuple[object, ...]:
+        """Return the key of a cell's Record, which is read once as long as its file stays."""
+        version = cell, self.place(cell).stat().st_mtime_ns
+        if version not in self._keys:
+            self._keys[version] = key_of(self.get(cell))
+        return self._keys[version]
 
     def set_aside(self, cell: str) -> Path:
         """Move a cell out of the way, with what it answered; return the place of its Record."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from chaosbench.errors import InputError
+from chaosbench.errors import InputError, shown
 from chaosbench.trajectories import in_order, unmasked
 
 if TYPE_CHECKING:
@@ -88,13 +88,21 @@ def windows(
 
 
 def series(truth: ArrayLike, forecast: ArrayLike) -> tuple[FloatArray, FloatArray]:
-    """Return truth and forecast as ``(T, d)`` and ``(T', d)``; check that the truth is finite."""
+    """Return truth and forecast as ``(T, d)`` and ``(T', d)``; check that the truth is finite.
+
+    A truth with more variables than samples is refused: most likely it is ``(d, T)``.
+    """
     y = real(truth, axes="T, d", what="truth")
     yhat = real(forecast, axes="T, d", what="forecast")
     if y.shape[1] != yhat.shape[1]:
         raise InputError(
             f"truth has {y.shape[1]} variables and forecast {yhat.shape[1]}; "
             "both must have the same variables"
+        )
+    if y.shape[1] > y.shape[0]:
+        raise InputError(
+            f"a truth of shape {y.shape} would be {y.shape[0]} samples of {y.shape[1]} variables; "
+            "transpose truth and forecast to (T, d), or give more samples than variables"
         )
     if not np.isfinite(y).all():
         raise InputError("the truth must be finite; check the dataset")
@@ -150,7 +158,7 @@ def per_variable(values: ArrayLike, d: int, *, what: str) -> FloatArray:
     if array.dtype.kind not in "fiu" or array.shape not in ((), (d,)):
         raise InputError(f"{what} must be one number, or one for each of {d} variables ({d},)")
     if not (np.isfinite(array) & (array >= 0)).all():
-        raise InputError(f"{what} must be finite and not negative, not {values!r}")
+        raise InputError(f"{what} must be finite and not negative, not {shown(values)}")
     return np.broadcast_to(array, (d,)).astype(np.float64)
 
 
@@ -164,16 +172,16 @@ def positive(value: float, *, what: str, zero: bool = False) -> float:
     try:
         number = float(value)
     except (TypeError, ValueError) as error:
-        raise InputError(f"{what} must be a number, not {value!r}") from error
+        raise InputError(f"{what} must be a number, not {shown(value)}") from error
     if not np.isfinite(number) or number < 0 or (number == 0 and not zero):
-        raise InputError(f"{what} must be finite and positive, not {value!r}")
+        raise InputError(f"{what} must be finite and positive, not {shown(value)}")
     return number
 
 
 def whole(value: int, *, what: str, least: int = 1) -> int:
     """Return `value` if it is a whole number of at least `least`."""
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
-        raise InputError(f"{what} must be a whole number of at least {least}, not {value!r}")
+        raise InputError(f"{what} must be a whole number of at least {least}, not {shown(value)}")
     return int(value)
 
 

@@ -14,8 +14,8 @@ import functools
 from typing import Any
 
 import numpy as np
-from numba import njit
 
+from chaosbench.jit import jit
 from chaosbench.numerics._kernel import call_kernel
 from chaosbench.numerics.delay import breakpoints, look_up
 from chaosbench.numerics.dop853 import ESCAPED, EXHAUSTED, REACHED, UNDERFLOW
@@ -23,7 +23,7 @@ from chaosbench.numerics.dop853 import ESCAPED, EXHAUSTED, REACHED, UNDERFLOW
 STAGES = 12
 _MOST_SWEEPS = 50
 
-_jit = njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
+_jit = jit(fastmath={"contract"})
 
 
 @functools.cache

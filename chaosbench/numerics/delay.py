@@ -10,8 +10,8 @@ weaker after each delay.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from chaosbench.jit import jit
 from chaosbench.numerics._kernel import call_kernel
 from chaosbench.numerics.dop853 import (
     ESCAPED,
@@ -27,7 +27,7 @@ from chaosbench.numerics.dop853 import (
     step,
 )
 
-_jit = njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
+_jit = jit(fastmath={"contract"})
 
 SMOOTH_AFTER = 9
 """Number of delays after which the kink at the start no longer affects the method's order."""

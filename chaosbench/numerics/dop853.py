@@ -11,8 +11,8 @@ from __future__ import annotations
 import math  # numba compiles it faster than NumPy's ufuncs, which shortens a cold start
 
 import numpy as np
-from numba import njit
 
+from chaosbench.jit import jit
 from chaosbench.numerics import _dop853_tableau as t
 from chaosbench.numerics._kernel import call_kernel
 
@@ -27,7 +27,7 @@ TANGENT_TOLERANCE = 1e-9
 
 _SAFETY, _SHRINK, _GROW = 0.9, 0.333, 6.0
 
-_jit = njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
+_jit = jit(fastmath={"contract"})
 
 
 @_jit

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from chaosbench.jit import jit
 from chaosbench.numerics.dop853 import ESCAPED, REACHED
 from chaosbench.numerics.events import integrate_events
 from chaosbench.numerics.tangent import SPREAD, orthonormalise
 
-_jit = njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
+_jit = jit(fastmath={"contract"})
 
 
 @_jit

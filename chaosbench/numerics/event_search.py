@@ -10,8 +10,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
+from chaosbench.jit import jit
 from chaosbench.numerics._kernel import call_kernel
 from chaosbench.numerics.dop853 import interpolate
 from chaosbench.numerics.event_kinds import BINARY, RESET, WHOLE
@@ -25,9 +25,9 @@ BRACKET = 1e-9
 OUTSIDE = 1e-10
 """Fraction of the size of its terms by which a switching function may contradict a kept mode."""
 
-_jit = njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
+_jit = jit(fastmath={"contract"})
 # inlined, because numba counts references around every call, which would take half of a search
-_inlined = njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"}, inline="always")
+_inlined = jit(fastmath={"contract"}, inline="always")
 
 
 @_jit

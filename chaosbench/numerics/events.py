@@ -22,8 +22,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
+from chaosbench.jit import jit
 from chaosbench.numerics._kernel import call_kernel
 from chaosbench.numerics.dop853 import (
     ESCAPED,
@@ -53,7 +53,7 @@ LOCATED = 1e-8
 
 _MOST_EVENTS_AT_ONCE = 50
 
-_jit = njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
+_jit = jit(fastmath={"contract"})
 
 
 @_jit

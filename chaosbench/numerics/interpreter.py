@@ -5,14 +5,13 @@ It is compiled once for each kind of number, not for each system.
 
 from __future__ import annotations
 
-from numba import njit
-
+from chaosbench.jit import jit
 from chaosbench.numerics import _double_double as n
 from chaosbench.numerics import tape as t
 
 __all__ = ["expand", "raise_order", "slopes", "values"]
 
-_jit = njit(cache=True, nogil=True, error_model="numpy")  # no "contract": see _double_double
+_jit = jit()  # no "contract": see _double_double
 
 
 @_jit

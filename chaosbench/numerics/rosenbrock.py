@@ -10,8 +10,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
+from chaosbench.jit import jit
 from chaosbench.numerics import _rosenbrock_tableau as t
 from chaosbench.numerics._kernel import call_kernel
 from chaosbench.numerics.dop853 import (
@@ -26,7 +26,7 @@ from chaosbench.numerics.dop853 import (
 _SAFETY, _SHRINK, _GROW = 0.9, 0.2, 6.0
 _A, _C, _NODES, _SLOPES, _H = t.A, t.C, t.NODES, t.SLOPES, t.H  # arrays become constants
 
-_jit = njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
+_jit = jit(fastmath={"contract"})
 
 
 @_jit

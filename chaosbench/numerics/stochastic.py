@@ -10,8 +10,8 @@ additive noise only g is evaluated.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from chaosbench.jit import jit
 from chaosbench.numerics._brownian import bridge, open_cell
 from chaosbench.numerics._kernel import call_kernel
 from chaosbench.numerics.dop853 import ESCAPED, REACHED
@@ -22,7 +22,7 @@ _SNAP = 1e-9
 _REFINED = 1 << 40
 """Number of the first split of a cell that is reserved for the finer solution."""
 
-_jit = njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
+_jit = jit(fastmath={"contract"})
 
 
 @_jit

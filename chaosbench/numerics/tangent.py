@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from chaosbench.jit import jit
 from chaosbench.numerics._kernel import call_kernel
 from chaosbench.numerics.dop853 import ESCAPED, REACHED, integrate
 
@@ -17,7 +17,7 @@ SPREAD = 9.0
 MOST_STEPS = 10_000_000
 """Attempted steps of one segment."""
 
-_jit = njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
+_jit = jit(fastmath={"contract"})
 
 
 @_jit

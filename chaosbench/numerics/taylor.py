@@ -27,13 +27,13 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
+from chaosbench.jit import jit
 from chaosbench.numerics import _double_double as n
 from chaosbench.numerics.dop853 import ESCAPED, EXHAUSTED, REACHED, UNDERFLOW
 from chaosbench.numerics.interpreter import expand, slopes
 
-_jit = njit(cache=True, nogil=True, error_model="numpy")  # no "contract": see _double_double
+_jit = jit()  # no "contract": see _double_double
 
 
 SLACK = 100.0

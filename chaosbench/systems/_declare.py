@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from types import MappingProxyType
 from typing import Any, TypeVar
 
-from chaosbench.errors import DefinitionError
+from chaosbench.errors import DefinitionError, shown
 from chaosbench.systems._system import TRAITS, System
-from chaosbench.systems.tracing import signature
+from chaosbench.systems.tracing import is_finite_number, signature
 
 __all__ = ["Angles", "InitialState", "declare", "declared", "parameters_of"]
 
@@ -48,7 +49,8 @@ def declare(
 
     Raises:
         DefinitionError: a parameter is not finite, the initial state has the wrong size, a tag has
-            a field of its own, a trait is not True or False, or an angle is not an argument.
+            a field of its own, a trait is not True or False, an angle is not an argument, or the
+            name cannot be part of a file's name.
 
     """
     title = name or function.__name__
@@ -81,7 +83,7 @@ def declare(
         if angle not in names:
             raise DefinitionError(f"the angle {angle!r} of {title!r} is not one of its arguments")
     return kind(
-        name=title,
+        name=_checked(title),
         function=function,
         variables=tuple(variables),
         parameters=MappingProxyType(parameters),
@@ -99,6 +101,16 @@ def declare(
         start=ic if callable(ic) else None,
         **more,
     )
+
+
+def _checked(name: str) -> str:
+    """Return a system's name, which becomes part of labels, ids and files' names."""
+    if not (isinstance(name, str) and re.fullmatch(r"\w{1,64}", name)):
+        raise DefinitionError(
+            f"a system cannot be named {name!r:.80}: a name has at most 64 letters, digits and _; "
+            'give another one with name="..."'
+        )
+    return name
 
 
 def declared(tags: Iterable[str], title: str) -> frozenset[str]:
@@ -125,6 +137,9 @@ def parameters_of(function: Callable[..., Any], title: str) -> tuple[list[str], 
     """
     positional, parameters = signature(function)
     for key, value in parameters.items():
-        if not math.isfinite(value):
-            raise DefinitionError(f"the parameter {key!r} of {title!r} is not finite")
+        if not is_finite_number(value):
+            raise DefinitionError(
+                f"the parameter {key!r} of {title!r} is not finite: a default is a number, not "
+                f"{shown(value)}"
+            )
     return positional, parameters

@@ -7,6 +7,7 @@ from collections.abc import Callable, Hashable
 from functools import cached_property
 from typing import Any
 
+from chaosbench.numerics.tape import lower
 from chaosbench.systems.tracing import Trace
 
 __all__ = ["Compiled"]
@@ -53,8 +54,6 @@ class Compiled(ABC):
     @cached_property
     def tape(self) -> Any:
         """The right-hand side as arrays, for the Taylor method and for double-double numbers."""
-        from chaosbench.numerics.tape import lower
-
         return lower(self.trace.outputs, self.trace.inputs)
 
     @cached_property

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import importlib
 import json
-import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -17,11 +16,18 @@ from typing import Any, ClassVar, Literal, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
-from chaosbench.errors import DefinitionError, InputError, ParameterError, suggestion
+from chaosbench.errors import DefinitionError, InputError, ParameterError, shown, suggestion
 from chaosbench.expressions import Expr, Graph, reachable
 from chaosbench.systems._machine_code import Compiled
 from chaosbench.systems._units import rescaled
-from chaosbench.systems.tracing import Layout, Trace, accepted, called, named_arguments
+from chaosbench.systems.tracing import (
+    Layout,
+    Trace,
+    accepted,
+    called,
+    is_finite_number,
+    named_arguments,
+)
 from chaosbench.trajectories import FloatArray, real_array
 
 __all__ = ["Kind", "System", "with_dimension"]
@@ -307,14 +313,10 @@ class System(Compiled, ABC):
                     f"the system {self.name!r} has no parameter {name!r}; "
                     + (suggestion(name, self.parameters) if self.parameters else "it has none")
                 )
-            try:
-                finite = math.isfinite(value)
-            except (TypeError, ValueError, OverflowError):
-                finite = False
-            if not finite:
+            if not is_finite_number(value):
                 raise ParameterError(
                     f"the parameter {name!r} of {self.name!r} must be a finite number, "
-                    f"not {value!r}"
+                    f"not {shown(value)}"
                 )
         merged = {**self.parameters, **values}
         return replace(self, parameters=MappingProxyType(merged), **self._dependents(merged))
@@ -381,9 +383,9 @@ class System(Compiled, ABC):
         try:
             array = real_array(u, what="states")
         except InputError as error:
-            raise InputError(f"{wanted}, not {u!r}") from error
+            raise InputError(f"{wanted}, not {shown(u)}") from error
         if array.shape != (self.dimension,) or not np.isfinite(array).all():
-            raise InputError(f"{wanted}; this one has shape {array.shape}: {u!r}")
+            raise InputError(f"{wanted}; this one has shape {array.shape}: {shown(u)}")
         return array
 
     # ---------------------------------------------------------------- evaluation

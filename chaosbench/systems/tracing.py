@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -13,10 +14,23 @@ import numpy as np
 from chaosbench.errors import DefinitionError
 from chaosbench.expressions import Expr, Graph, Vector, reachable
 
-__all__ = ["Layout", "Trace", "accepted", "called", "flatten", "named_arguments", "signature"]
+__all__ = [
+    "Layout", "Trace", "accepted", "called", "flatten", "is_finite_number", "named_arguments",
+    "signature",
+]  # fmt: skip
 
 Layout = tuple[str | tuple[str, int], ...]
 """The positional arguments of a definition: a name, or the name and size of a vector."""
+
+
+def is_finite_number(value: Any) -> bool:
+    """Say whether a value can be a parameter; True and False cannot."""
+    if isinstance(value, bool | np.bool_):
+        return False
+    try:
+        return math.isfinite(value)
+    except (TypeError, ValueError, OverflowError):
+        return False
 
 
 @dataclass(frozen=True)

@@ -45,6 +45,7 @@ def test_train_and_test_say_for_how_long_they_are_true(made):
         assert "1e-06 σ" in test.provenance["certificate"]
 
 
+@pytest.mark.slow
 def test_every_window_of_a_field_is_certified_for_all_of_its_horizon():
     """Its context is integrated as tightly: what loose steps leave, no second method follows."""
     name = "kuramoto_sivashinsky"

@@ -65,6 +65,7 @@ def test_a_recorded_trajectory_goes_on():
         (echo, {"history": [1.0, 2.0]}, "a function of time or Trajectories"),
         (echo, {"history": lambda t: abs(t + 0.3)}, "a jump, a kink"),
         (echo, {"history": lambda t: np.nan}, "finite"),
+        (echo, {"history": lambda t: 1 / 0}, "at time -.* ZeroDivisionError: division by zero"),
         (echo, {"history": lambda t: [1.0, 2.0]}, "echo"),
         (echo, {"history": of(np.ones((1, 20, 1)), 0.01)}, "needs its longest delay, 1"),
         (echo, {"history": of(np.ones((1, 3, 1)), 1.0)}, "6 samples"),

@@ -116,6 +116,7 @@ def test_twins_that_fail_are_said_to():
     assert "ran away" in found.note
 
 
+@pytest.mark.slow
 def test_the_exponent_of_nvar_on_lorenz_is_that_of_lorenz():
     found = cb.analyse("nvar", "forecast/lorenz-v1").measures
     assert found["lyapunov_exponent"].value == pytest.approx(0.9, abs=0.1)

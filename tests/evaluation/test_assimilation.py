@@ -71,6 +71,7 @@ def test_a_noisy_ceiling_is_below_the_clean_one_and_above_the_naive_one():
     assert naive + 0.5 < fitted < clean
 
 
+@pytest.mark.slow
 def test_the_past_of_a_delay_system_is_recovered_from_samples():
     """Between the samples, where a spline alone is off by a hundred times as much."""
     from scipy.interpolate import CubicSpline

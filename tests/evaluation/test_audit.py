@@ -54,6 +54,7 @@ def test_a_forecaster_without_one_has_none():
     assert "audit" not in other.to_dict()
 
 
+@pytest.mark.slow
 def test_the_command_says_it_and_draws_it(tmp_path):
     done = subprocess.run(
         [

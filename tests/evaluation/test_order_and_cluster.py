@@ -21,9 +21,12 @@ from chaosbench.tasks import registry
 FAULTY = Path(__file__).parents[1] / "isolation" / "faulty.py"
 
 
-@pytest.fixture(autouse=True)
-def cache(tmp_path, monkeypatch):
-    monkeypatch.setenv("CHAOSBENCH_CACHE", str(tmp_path / "cache"))
+@pytest.fixture(scope="module", autouse=True)
+def cache(tmp_path_factory):
+    """One cache for the module: most tests ask for the same few datasets."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CHAOSBENCH_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
 
 
 def small(name, points=500):
@@ -110,6 +113,7 @@ def test_a_machine_that_is_lost_is_a_crash():
     assert "the scheduler is gone" in record.message
 
 
+@pytest.mark.slow
 def test_a_dask_cluster_gives_the_records_of_this_machine(tmp_path):
     from dask.distributed import LocalCluster
 

@@ -21,9 +21,12 @@ FAULTY = Path(__file__).parents[1] / "isolation" / "faulty.py"
 HENON = "forecast/henon-v1"
 
 
-@pytest.fixture(autouse=True)
-def cache(tmp_path, monkeypatch):
-    monkeypatch.setenv("CHAOSBENCH_CACHE", str(tmp_path / "cache"))
+@pytest.fixture(scope="module", autouse=True)
+def cache(tmp_path_factory):
+    """One cache for the module: most tests ask for the same few datasets."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CHAOSBENCH_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
 
 
 def small(name):

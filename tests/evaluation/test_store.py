@@ -83,6 +83,26 @@ def test_a_run_directory_keeps_cells(tmp_path):
     assert not list((tmp_path / "run").rglob(".*"))  # no temporary files stay
 
 
+@pytest.mark.parametrize("count", [10, 40])
+def test_each_record_is_read_once_to_find_what_a_new_one_replaces(tmp_path, monkeypatch, count):
+    """Not once for each cell that ends after it, or hundreds of settings take hours."""
+    home = RunDirectory(tmp_path, exam_seed=3)
+    opened = []
+    monkeypatch.setattr(
+        "chaosbench.evaluation._store.read_file",
+        lambda path: opened.append(path.stem) or read_file(path),
+    )
+    for k in range(count):
+        record = replace(RECORD, forecaster=f"esn:units={k}")
+        home.put(f"lorenz--esn--{k}", record, None)
+        assert home.others(f"lorenz--esn--{k}", "lorenz--esn--", record) == []
+    assert len(opened) < count
+    again = replace(RECORD, forecaster="esn:units=0")
+    assert home.others("lorenz--esn--new", "lorenz--esn--", again) == ["lorenz--esn--0"]
+    home.put("lorenz--esn--0", replace(RECORD, forecaster="esn:units=-1"), None)
+    assert home.others("lorenz--esn--new", "lorenz--esn--", again) == []
+
+
 def test_a_directory_of_another_exam_is_refused(tmp_path):
     RunDirectory(tmp_path / "run", exam_seed=3)
     before = sorted(tmp_path.rglob("*"))

@@ -117,6 +117,7 @@ def test_nothing_to_search_is_said():
         cb.evaluate("persistence", "forecast/henon-v1", tune=3)
 
 
+@pytest.mark.slow
 def test_a_tuned_run_is_another_entry_with_its_settings_in_the_record(tmp_path, monkeypatch):
     monkeypatch.setenv("CHAOSBENCH_CACHE", str(tmp_path))
     (tuned,) = cb.evaluate("local_linear", "forecast/mackey_glass-v1", tune=6)

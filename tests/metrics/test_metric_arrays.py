@@ -59,3 +59,17 @@ def test_the_order_in_memory_changes_no_bit_of_a_score(name):
 def test_a_masked_scale_is_no_scale():
     with pytest.raises(InputError, match="scale must be finite"):
         metrics.nrmse(TRUTH, MADE, scale=np.ma.masked_array([1.0, 1.0], [False, True]))
+
+
+@pytest.mark.parametrize(
+    "metric",
+    [
+        metrics.state_space_divergence, metrics.spectral_hellinger, metrics.sliced_wasserstein,
+        metrics.maximum_mean_discrepancy, metrics.mean_error, metrics.spread_error,
+        metrics.correlation_dimension_error, metrics.derivative_smape,
+    ],
+)  # fmt: skip
+def test_a_series_with_more_variables_than_samples_is_refused(metric):
+    turned = np.random.default_rng(0).standard_normal((3, 50))
+    with pytest.raises(InputError, match=r"3 samples of 50 variables; transpose"):
+        metric(turned, turned)

@@ -164,7 +164,7 @@ def test_mixture_agrees_with_plain_sampling(d: int, shift: float) -> None:
 
 def test_mixture_of_distant_points_has_a_closed_form() -> None:
     # A point diverges by r²/2 from the nearest: r is 10 from one, 8 in each of 6 from the other.
-    truth = np.array([[-1.0] * 6, [1.0] * 6])
+    truth = np.repeat([[-1.0] * 6, [1.0] * 6], 4, axis=0)
     expected = (6 * 10**2 / 2 + 6 * 8**2 / 2) / 2
     assert state_space_divergence(truth, truth + 10.0) == pytest.approx(expected, rel=0.03)
     assert state_space_divergence(truth, truth + 1e3) == 1000.0

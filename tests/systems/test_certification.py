@@ -142,6 +142,7 @@ def flame(rtol=1e-12, *, points=100, integrator="auto", seed=1):
     )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_a_field_that_collocation_followed_is_certified_by_adams():
     made = flame()
     expected = "1e-06 σ: exponential-adams at 1e-15, collocation at 1e-14"
@@ -156,6 +157,7 @@ def test_a_field_that_etdrk4_followed_loosely_is_certified_by_collocation():
     assert made.certified_until[0] < KS_TIME
 
 
+@pytest.mark.slow
 def test_a_field_is_certified_the_longer_the_tighter_it_was_integrated():
     start = attractor_orbit(scales_of(KS), key=(3,), rtol=1e-12).state
     dt, times = KS_TIME / 25, []

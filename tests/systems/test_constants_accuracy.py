@@ -139,6 +139,7 @@ def test_the_most_demanding_orbit_of_a_field_controls_the_step():
     assert made.advance(1.0)[0] != 0
 
 
+@pytest.mark.slow
 def test_an_ensemble_of_a_field_finds_the_stored_exponent():
     system = registry["kuramoto_sivashinsky"]
     known = constants(system)
@@ -239,6 +240,7 @@ RUCKLIDGE_STARTS = [(1.0, 0.0, 4.5), (-8.0, 3.0, 12.0), (0.1, -0.1, 0.1)]
 """Initial states; the first is that of the table."""
 
 
+@pytest.mark.slow
 def test_rucklidge_is_three_times_as_chaotic_as_published():
     """The initial state of the table and others lead to one attractor with exponent 0.19."""
 

@@ -329,6 +329,7 @@ and to the conserved mean.
 """
 
 
+@pytest.mark.slow
 def test_the_spectrum_of_kuramoto_sivashinsky():
     orbit = orbit_of(KS, settled(KS, 200.0), rtol=1e-4)
     logs = tangents_of(orbit, 8, 2.5, seed=0).follow(900)

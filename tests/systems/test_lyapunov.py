@@ -118,8 +118,18 @@ class TestKnownSpectra:
             assert spectrum.values[1] == pytest.approx(spectrum.values[0], abs=1e-2)
 
 
+COSTLY = {
+    "blinking_rotlet", "blinking_vortex", "coupled_map_lattice", "hindmarsh_rose", "hopfield",
+    "interior_squirmer", "lid_driven_cavity", "lorenz96_two_scale", "macarthur", "rate_network",
+    "thomas_labyrinth",
+}  # fmt: skip
+"""Systems for which 4,096 periods take more than a second."""
+
+
 class TestDivergence:
-    @pytest.mark.parametrize("name", RANKED)
+    @pytest.mark.parametrize(
+        "name", [pytest.param(n, marks=pytest.mark.slow) if n in COSTLY else n for n in RANKED]
+    )
     def test_is_the_sum_of_the_stored_exponents(self, name):
         known = constants(name)
         total, scale = sum(known.lyapunov_exponents), np.abs(known.lyapunov_exponents).sum()

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from chaosbench.dynamics.period import dominant_period, estimate_period, period_range
@@ -241,3 +242,37 @@ def test_a_transient_system_is_sampled_while_it_lasts():
 def test_a_vanishing_exponent_does_not_make_settling_endless():
     made = simulate("torus", points=100, points_per_period=50)
     assert made.start_times[0] < 5000 * constants("torus").period
+
+
+@pytest.mark.parametrize(
+    ("ic", "starts"),
+    [
+        (pd.Series({"y": 0.2, "x": 0.1}), [[0.1, 0.2]]),
+        (pd.DataFrame({"y": [0.2, 0.3], "x": [0.1, 0.4]}), [[0.1, 0.2], [0.4, 0.3]]),
+        (pd.DataFrame([[0.1, 0.2], [0.4, 0.3]]), [[0.1, 0.2], [0.4, 0.3]]),
+        (pd.Series([0.1, 0.2]), [[0.1, 0.2]]),
+    ],
+)
+def test_initial_states_from_pandas_are_taken_by_the_names_of_the_variables(ic, starts):
+    assert simulate("henon", ic=ic, points=2).values[:, 0].tolist() == starts
+
+
+@pytest.mark.parametrize(
+    ("ic", "words"),
+    [
+        (pd.DataFrame({"y": [0.2], "z": [0.1]}), "ic names the variables y, z; those of 'henon'"),
+        (np.ones((2, 50)), "2 finite numbers"),
+        (np.ones((50, 3)), "2 finite numbers"),
+    ],
+)
+def test_wrong_initial_states_are_one_short_line(ic, words):
+    with pytest.raises(InputError, match=words) as caught:
+        simulate("henon", ic=ic, points=2)
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 200
+
+
+@pytest.mark.parametrize("name", ["dt", "points_per_period", "max_step", "bound"])
+def test_true_is_no_number(name):
+    with pytest.raises(InputError, match=f"{name} must be"):
+        simulate("lorenz", points=2, **{name: True})

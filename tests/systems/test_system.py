@@ -81,6 +81,9 @@ class TestDefinition:
             (lambda: flow(ic=(1.0,), reference="n")(lambda x, *, a: x), "keyword-only"),
             (lambda: flow(ic=(1.0,), reference="n")(lambda *x: x), "positional"),
             (lambda: flow(ic=(1.0,), reference="n")(lambda x, *, a=np.inf: x), "not finite"),
+            (lambda: flow(ic=(1.0,), reference="n")(lambda x, *, a="1": x), "a number, not '1'"),
+            (lambda: flow(ic=(1.0,), reference="n")(lambda x, *, a=True: x), "a number, not True"),
+            (lambda: flow(ic=(1.0,), reference="n")(lambda x, *, a=10**400: x), "not 10000"),
             (lambda: delay(ic=(1.0,), reference="n")(lambda x, *, tau=1.0: x), "no delayed"),
         ],
     )
@@ -135,7 +138,7 @@ class TestVariants:
             registry["sprott_b"].with_params(a=1.0)
 
     @pytest.mark.parametrize(
-        "value", [np.nan, np.inf, -np.inf, "28", None, [1.0], 1j, 10**400], ids=repr
+        "value", [np.nan, np.inf, -np.inf, "28", None, [1.0], 1j, 10**400, True], ids=repr
     )
     def test_a_parameter_is_a_finite_number(self, lorenz, value):
         with pytest.raises(ParameterError, match="must be a finite number"):
@@ -279,6 +282,11 @@ class TestTraits:
     def test_is_true_or_false(self, trait, value):
         with pytest.raises(DefinitionError, match=f"{trait} of 'own_lorenz' must be True or False"):
             self.make(**{trait: value})
+
+    @pytest.mark.parametrize("name", ["../x", "a/b", "a b", "a.b", "x" * 65, "a\0", 3])
+    def test_a_name_can_be_part_of_a_path(self, name):
+        with pytest.raises(DefinitionError, match="at most 64 letters, digits and _"):
+            flow(ic=(1.0,), reference="none", name=name)(own_lorenz.function)
 
     def test_an_angle_is_an_argument(self):
         with pytest.raises(DefinitionError, match="the angle 'phi' of 'own_lorenz' is not one"):

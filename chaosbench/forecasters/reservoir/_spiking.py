@@ -235,9 +235,9 @@ def simulate(
 
 @functools.cache
 def _compiled() -> Any:
-    from numba import njit
+    from chaosbench.jit import jit
 
-    return njit(cache=True, nogil=True, error_model="numpy")(_simulate)
+    return jit()(_simulate)
 
 
 # One function, because numba can only inline functions that were compiled before.

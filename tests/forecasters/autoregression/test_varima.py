@@ -53,7 +53,10 @@ def test_an_autoregression_without_noise_is_exact() -> None:
     np.testing.assert_allclose(values[0], train[5, 2:32], atol=1e-12)
 
 
-@pytest.mark.parametrize(("p", "q"), [(1, 0), (2, 0), (1, 1), (2, 2)])
+@pytest.mark.parametrize(
+    ("p", "q"),
+    [(1, 1), *(pytest.param(p, q, marks=pytest.mark.slow) for p, q in [(1, 0), (2, 0), (2, 2)])],
+)
 def test_forecasts_are_those_of_statsmodels_with_the_same_coefficients(p: int, q: int) -> None:
     from statsmodels.tsa.statespace.varmax import VARMAX
 

@@ -58,6 +58,7 @@ def test_a_shorter_horizon_is_the_beginning_of_a_longer_one(name: str, waves: np
 
 
 @pytest.mark.parametrize("kind", [DLinear, NLinear])
+@pytest.mark.slow
 def test_linear_networks_learn_a_linear_system(kind, waves: np.ndarray) -> None:
     predictor = kind(epochs=30, steps=50).fit(Trajectories(waves[:700], dt=0.1), seed=0)
     values = predictor.predict(waves[np.newaxis, 700:740], 30).values[0]
@@ -69,6 +70,7 @@ def test_linear_networks_learn_a_linear_system(kind, waves: np.ndarray) -> None:
     [NBEATS(epochs=30, width=32), LSTM(epochs=40, width=32, learning_rate=0.01)],
     ids=["nbeats", "lstm"],
 )
+@pytest.mark.slow
 def test_networks_learn_a_torus(forecaster, waves: np.ndarray) -> None:
     predictor = forecaster.fit(Trajectories(waves[:700], dt=0.1), seed=0)
     context = np.stack([waves[i : i + 40] for i in range(700, 850, 30)])
@@ -77,6 +79,7 @@ def test_networks_learn_a_torus(forecaster, waves: np.ndarray) -> None:
     assert error < 0.2 * np.sqrt(((context[:, -1:] - truth) ** 2).mean())
 
 
+@pytest.mark.slow
 def test_the_weights_that_were_best_in_validation_are_kept(waves, monkeypatch) -> None:
     import torch
 

@@ -120,6 +120,7 @@ def lorenz_states(reference):
 
 
 @pytest.mark.parametrize(("degree", "published"), [(2, 0.317), (4, 0.153), (6, 0.148)])
+@pytest.mark.slow
 def test_on_lorenz_only_the_constant_survives(lorenz_states, degree: int, published: float) -> None:
     """The residuals from 5,000 points scatter by 0.03 about those of a long run."""
     z = (lorenz_states - lorenz_states.mean(axis=0)) / lorenz_states.std(axis=0)

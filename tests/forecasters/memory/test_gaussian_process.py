@@ -78,6 +78,7 @@ def test_the_gradient_is_that_of_finite_differences(pairs) -> None:
         assert (up - down) / 2e-5 == pytest.approx(gradient[i], rel=1e-6)
 
 
+@pytest.mark.slow
 def test_maximising_finds_the_hyperparameters_the_data_were_drawn_with() -> None:
     rng = np.random.default_rng(5)
     x = rng.uniform(-3, 3, size=(500, 2))

@@ -204,6 +204,7 @@ def test_a_hidden_variable_calls_for_delays(reference, forecaster) -> None:
     [(Hopfield(), 1.0, 2.0), (AttentionLocalLinear(), 3.5, 7.0)],
     ids=["hopfield", "attention"],
 )
+@pytest.mark.slow
 def test_reaches_the_reference(reference, forecaster, low: float, high: float) -> None:
     # Published: 1.2 to 1.5 for the softmax analogue, 3.5 for the local-linear one.
     assert low <= reference.median(forecaster) <= high

@@ -43,6 +43,7 @@ def wave() -> Trajectories:
     return Trajectories(np.stack([np.sin(0.2 * t), 3 + np.cos(0.2 * t)], axis=1), dt=0.1)
 
 
+@pytest.mark.slow
 def test_an_exactly_realisable_target_is_recovered() -> None:
     # The teacher is Lozi's map, and the student begins near it, where a gradient finds its folds.
     # From far away it would end in other folds, as any network of rectified units may.

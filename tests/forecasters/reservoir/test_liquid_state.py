@@ -68,6 +68,7 @@ def test_spikes_that_cannot_be_counted_are_refused() -> None:
         branching_factor(np.zeros(100), [0], [1])
 
 
+@pytest.mark.slow
 def test_branching_rises_with_the_static_weight_as_published() -> None:
     images = digits(6, np.random.default_rng(0))
     found = {w: branching(static(w), images) for w in (0.4, 0.6, 0.8, 1.0, 1.2)}

@@ -115,6 +115,7 @@ def test_a_shared_readout_does_not_know_where_it_is(ring) -> None:
     )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_groups_see_what_one_network_cannot(ring) -> None:
     alone = steps_until_wrong(EchoStateNetwork(units=200), ring)
     parallel = steps_until_wrong(ParallelEchoState(units=200, shared=True), ring)

@@ -311,6 +311,7 @@ FORECASTERS = {
 
 
 @pytest.mark.parametrize("name", FORECASTERS)
+@pytest.mark.slow
 def test_reaches_the_horizon_of_a_reservoir_set_up_with_care(name: str, reference) -> None:
     # References: 9.5 to 11.4 Lyapunov times with 500 units, E/I at 400 units 5.7 to 7.9.
     assert reference.median(FORECASTERS[name]) >= 9.0

@@ -69,6 +69,7 @@ def test_lorenz_from_short_pieces(reference) -> None:
     assert found.keys() == LORENZ.keys()
 
 
+@pytest.mark.slow
 def test_rossler_sampled_thirty_times_a_period() -> None:
     dt = 5.9 / 30
     times = np.arange(4000) * dt + 100

@@ -73,6 +73,7 @@ def test_the_seven_terms_of_lorenz(reference, forecaster) -> None:
 @pytest.mark.parametrize(
     ("forecaster", "draw"), [(WeakSINDy(), 0), (EnsembleSINDy(), 1)], ids=["weak", "ensemble"]
 )
+@pytest.mark.slow
 def test_the_seven_terms_of_lorenz_through_noise(reference, forecaster, draw: int) -> None:
     """On draw 0 the ensemble keeps twelve terms; the slow test below counts how many draws do."""
     found = equation(forecaster.fit(noisy(reference, draw), seed=0))
@@ -99,6 +100,7 @@ def test_the_seven_terms_do_not_owe_to_one_draw_of_the_noise(
     assert np.median(worst) < 0.1
 
 
+@pytest.mark.slow
 def test_the_weak_form_beats_differences_on_noise(reference) -> None:
     """Against pysindy's own finite differences and STLSQ, over three draws of the noise."""
     ratios = []
