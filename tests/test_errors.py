@@ -16,6 +16,9 @@ from chaosbench.errors import (
     suggestion,
 )
 
+HELPERS = {"check_integer", "shown", "suggestion"}
+"""What helps to say what is wrong, and is no exception."""
+
 
 def test_public_names():
     assert errors.__all__ == sorted(errors.__all__)
@@ -24,7 +27,7 @@ def test_public_names():
         for name, value in vars(errors).items()
         if isinstance(value, type) and issubclass(value, Exception)
     }
-    assert defined | {"shown", "suggestion"} == set(errors.__all__)
+    assert defined | HELPERS == set(errors.__all__)
 
 
 def test_the_tree_is_the_one_drawn_in_the_docstring():
@@ -38,12 +41,12 @@ def test_the_tree_is_the_one_drawn_in_the_docstring():
     actual = {
         name: getattr(errors, name).__bases__[0].__name__
         for name in errors.__all__
-        if name not in ("shown", "suggestion")
+        if name not in HELPERS
     }
     assert drawn == actual
 
 
-@pytest.mark.parametrize("name", [n for n in errors.__all__ if n not in ("shown", "suggestion")])
+@pytest.mark.parametrize("name", [n for n in errors.__all__ if n not in HELPERS])
 def test_everything_is_a_chaosbench_error(name):
     assert issubclass(getattr(errors, name), ChaosbenchError)
 

@@ -35,6 +35,9 @@ __all__ = ["sampling_step", "simulate"]
 
 Precision = Literal["double", "double-double"]
 
+LONGEST_TRANSIENT = 1e8
+"""Iterations of a map, or periods; hours to days."""
+
 NUMBERS_AT_MOST = 2**33
 """Of all trajectories together; 64 GiB."""
 
@@ -131,6 +134,9 @@ def simulate(
         raise ParameterError(f"seed must be a non-negative integer, not {seed!r}")
     if transient is not None and not (isinstance(transient, Real) and 0 <= transient < np.inf):
         raise ParameterError(f"transient must be a finite time of at least 0, not {transient!r}")
+    longest = LONGEST_TRANSIENT * (1.0 if system.discrete else scales.period)
+    if transient is not None and transient > longest:
+        raise ParameterError(f"transient must be at most {longest:g}, not {transient!r}")
     check_length("max_step", max_step)
     check_length("bound", bound)
     if precision not in ("double", "double-double"):
