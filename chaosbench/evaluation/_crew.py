@@ -15,6 +15,7 @@ from chaosbench.evaluation._code import code_of
 from chaosbench.evaluation._record import Record
 from chaosbench.evaluation._records import SupersededWarning
 from chaosbench.evaluation._request import Server, ask
+from chaosbench.evaluation._seal import answer_hash, question_hash
 from chaosbench.evaluation._store import Answer, RunDirectory
 from chaosbench.evaluation.exam import Exam, cache_directory, load_exam, perfect_forecast
 from chaosbench.evaluation.scoring import score
@@ -185,6 +186,8 @@ def _record(
             "environment": environment(),
             "confinement": confinement(),
         },
+        question=question_hash(cell.task, stored.hash, exam),
+        forecast=answer_hash(answer),
     )
     return record, answer
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -47,15 +48,24 @@ def test_records_survive_the_disk(tmp_path_factory, made):
     assert list(read_file(path)) == made
 
 
-@pytest.mark.parametrize("lacks", [["traceback"], ["traceback", "equations"]])
-def test_records_of_older_versions_are_read(tmp_path, lacks):
-    import pyarrow.parquet as pq
-
+@pytest.mark.parametrize("lacks", [[], ["traceback"], ["traceback", "equations"]])
+def test_records_of_older_versions_are_read_and_are_not_sealed(tmp_path, lacks):
     path = tmp_path / "records.parquet"
     write_file(path, [replace(RECORD, traceback=("in fit",))])
-    older = pq.read_table(path).drop_columns(lacks)
+    seals = ["question", "forecast", "version", "checksum"]
+    older = pq.read_table(path).drop_columns([*seals, *lacks])
     pq.write_table(older, path, compression="zstd")
-    assert list(read_file(path)) == [replace(RECORD, **dict.fromkeys(lacks, ()))]
+    (read,) = read_file(path)
+    lost = dict.fromkeys(lacks, ())
+    assert read == replace(RECORD, **({"traceback": ("in fit",)} | lost), version=1)
+    assert not read.sealed
+    write_file(path, [read])  # as when it is scored again: that makes it no younger
+    assert list(read_file(path)) == [read]
+    # without its checksums alone, a younger file is none of either version
+    write_file(path, [RECORD])
+    pq.write_table(pq.read_table(path).drop_columns(["checksum"]), path)
+    with pytest.raises(CorruptDataError, match="holds no chaosbench records"):
+        list(read_file(path))
 
 
 def test_equations_are_printed_beside_the_score():
