@@ -3,6 +3,8 @@
 The footer of a file says sizes too, but a file may say there what it likes. A reader allocates what
 the header of each page says, so these headers are what must be read first. They are structures in
 Thrift's compact protocol; only whole numbers and structures matter here, the rest is skipped.
+
+Arrow's own view of a footer is not used: where its statistics are damaged, it ends the process.
 """
 
 from __future__ import annotations
@@ -11,17 +13,33 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["Page", "pages"]
+__all__ = ["Column", "Page", "columns", "pages"]
 
 _STOP, _TRUE, _FALSE, _BYTE, _SHORT, _INT, _LONG, _DOUBLE = range(8)
 _BINARY, _LIST, _SET, _MAP, _STRUCT = range(8, 13)
 
-_DEPTH_AT_MOST = 8
+_DEPTH_AT_MOST = 16
 _VARINT_BYTES = 10
 
 _UNCOMPRESSED, _COMPRESSED = 2, 3
 _KINDS = (5, 7, 8)
 """Fields of a page's header that hold the header of its kind; each begins with its values."""
+
+
+_MAGIC = b"PAR1"
+_FOOTER_AT_MOST = 4 * 2**20
+
+# fields of the footer, of a group of rows in it, and of a column there
+_GROUPS, _COLUMNS, _META = 4, 1, 3
+_LENGTH, _DATA, _DICTIONARY = 7, 9, 11
+
+
+@dataclass(frozen=True)
+class Column:
+    """Where the pages of one column of one group of rows lie."""
+
+    start: int
+    length: int
 
 
 @dataclass(frozen=True)
@@ -30,6 +48,41 @@ class Page:
 
     size: int
     values: int
+
+
+def columns(data: bytes) -> list[Column]:
+    """Return where the columns of a file lie, group of rows by group of rows.
+
+    Raises:
+        ValueError: it is no Parquet file.
+
+    """
+    if len(data) < 12 or data[:4] != _MAGIC or data[-4:] != _MAGIC:
+        raise ValueError("not a Parquet file")
+    length = int.from_bytes(data[-8:-4], "little")
+    if length > min(len(data) - 12, _FOOTER_AT_MOST):
+        raise ValueError("the footer is too long")
+    footer = _Reader(data, len(data) - 8 - length, len(data) - 8).struct(0)
+    found = []
+    for group in _structs(footer.get(_GROUPS)):
+        for chunk in _structs(group.get(_COLUMNS)):
+            meta = chunk.get(_META)
+            if not isinstance(meta, dict):
+                raise ValueError("a column has no description")
+            start, room = meta.get(_DATA), meta.get(_LENGTH)
+            if not isinstance(start, int) or not isinstance(room, int):
+                raise ValueError("a column has no place")
+            first = meta.get(_DICTIONARY)
+            if isinstance(first, int) and 0 < first < start:
+                start = first
+            found.append(Column(start, room))
+    return found
+
+
+def _structs(value: Any) -> list[dict[int, Any]]:
+    if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
+        raise ValueError("a list of descriptions is none")
+    return value
 
 
 def pages(data: bytes, start: int, length: int) -> Iterator[Page]:
@@ -114,12 +167,12 @@ class _Reader:
             return self.items(count, (head >> 4, head & 0x0F), depth)
         raise ValueError("a page's header holds an unknown type")
 
-    def items(self, count: int, kinds: tuple[int, ...], depth: int) -> None:
+    def items(self, count: int, kinds: tuple[int, ...], depth: int) -> list[Any]:
         if count > self.end - self.place:  # each item has a byte at least
             raise ValueError("a list in a page's header is longer than its file")
-        for _ in range(count):
-            for kind in kinds:
-                self.value(kind, depth + 1)
+        if depth > _DEPTH_AT_MOST:
+            raise ValueError("a page's header is nested too deeply")
+        return [self.value(kind, depth + 1) for _ in range(count) for kind in kinds]
 
     def skip(self, count: int) -> None:
         self.place += count

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from chaosbench.errors import CorruptDataError
-from chaosbench.evaluation._pages import pages
+from chaosbench.evaluation._pages import columns, pages
 from chaosbench.evaluation._record import SEALED, UNSEALED, Record, escaped
 from chaosbench.files import whole
 from chaosbench.isolation.outcome import STATUSES
@@ -35,6 +35,8 @@ ROWS_AT_MOST = 100_000
 
 PAGE_AT_MOST = 16 * 2**20
 """Bytes of one unfolded page; a writer begins a new one after about one."""
+
+PAGES_AT_MOST = 50_000
 
 UNFOLDED_AT_MOST = 2**30
 """Bytes of all unfolded pages; they are in memory one after another."""
@@ -183,9 +185,9 @@ def _records(path: Path) -> Iterator[Record]:
         raise _ForeignError(
             f"holds {footer.num_rows:,} rows; a file of records has 1 to {ROWS_AT_MOST:,}"
         )
-    _bound(data, footer)
-    columns = [plain.schema.column(k) for k in range(len(plain.schema.names))]
-    texts = [column.path for column in columns if column.physical_type == "BYTE_ARRAY"]
+    _bound(data)
+    leaves = [plain.schema.column(k) for k in range(len(plain.schema.names))]
+    texts = [leaf.path for leaf in leaves if leaf.physical_type == "BYTE_ARRAY"]
     file = pq.ParquetFile(pa.BufferReader(data), metadata=footer, read_dictionary=texts, **limits)
     checksums = []
     for batch in file.iter_batches(batch_size=BATCH, use_threads=False):
@@ -219,24 +221,20 @@ def _content(path: Path) -> bytes:
     return data
 
 
-def _bound(data: bytes, footer: Any) -> None:
+def _bound(data: bytes) -> None:
     """Refuse what would unfold to more than fits."""
-    unfolded = 0
-    for group in range(footer.num_row_groups):
-        for k in range(footer.num_columns):
-            column = footer.row_group(group).column(k)
-            start = column.data_page_offset
-            if column.has_dictionary_page and 0 < column.dictionary_page_offset < start:
-                start = column.dictionary_page_offset
-            values = 0
-            for page in pages(data, start, column.total_compressed_size):
-                if page.size > PAGE_AT_MOST:
-                    raise _ForeignError(
-                        f"has a page that unfolds to {page.size >> 20:,} MiB; a file of records "
-                        f"has none over {PAGE_AT_MOST >> 20}"
-                    )
-                unfolded, values = unfolded + page.size, values + page.values
-            if values > VALUES_AT_MOST or unfolded > UNFOLDED_AT_MOST:
+    unfolded = count = 0
+    for column in columns(data):
+        values = 0
+        for page in pages(data, column.start, column.length):
+            count += 1
+            if page.size > PAGE_AT_MOST:
+                raise _ForeignError(
+                    f"has a page that unfolds to {page.size >> 20:,} MiB; a file of records has "
+                    f"none over {PAGE_AT_MOST >> 20}"
+                )
+            unfolded, values = unfolded + page.size, values + page.values
+            if count > PAGES_AT_MOST or values > VALUES_AT_MOST or unfolded > UNFOLDED_AT_MOST:
                 raise _ForeignError("unfolds to more than a file of records may hold")
 
 

@@ -47,8 +47,7 @@ def unlike(path, count, seed):
         try:
             if list(read_file(path)) != good:
                 changed.append(int(bit))
-        except CorruptDataError as error:
-            assert str(path) in str(error)
+        except CorruptDataError:
             refused += 1
     path.write_bytes(right)
     return changed, refused
