@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import math
 import re
+from typing import TypeGuard
+
+import numpy as np
 
 from chaosbench.errors import InputError
 from chaosbench.evaluation._record import Record
@@ -118,18 +121,11 @@ def _windows(record: Record) -> list[str]:
                 found.append(f"has marks in {name} that are neither 0 nor 1")
             continue
         timed = base(name) in metrics and is_time(name)
-        low, high = (0.0, horizon * SLACK) if timed else (-math.inf, math.inf)
-        wrong = next(
-            (
-                v
-                for v in values
-                if not math.isnan(v) and not (low <= v <= high and _within(name, v))
-            ),
-            None,
-        )
-        if wrong is not None:
-            limit = f"in 0 to {horizon:g} Lyapunov times" if timed else "in its range"
-            found.append(f"has a window with {name} {float(wrong)!r}, which is not {limit}")
+        limit = horizon * SLACK if timed else math.inf
+        wrong = [v for v in values if v > limit or not _within(name, v)]
+        if wrong:
+            words = f"in 0 to {horizon:g} Lyapunov times" if timed else "in its range"
+            found.append(f"has a window with {name} {float(wrong[0])!r}, which is not {words}")
     return found
 
 
@@ -147,11 +143,8 @@ def _made(record: Record) -> list[str]:
     return found
 
 
-def _is_number(value: object) -> bool:
-    try:
-        return not isinstance(value, bool | str) and math.isfinite(float(value)) | True  # type: ignore[arg-type]
-    except (TypeError, ValueError, OverflowError):
-        return False
+def _is_number(value: object) -> TypeGuard[float]:
+    return isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
 
 
 def _within(name: str, value: float) -> bool:
