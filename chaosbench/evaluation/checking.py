@@ -113,7 +113,7 @@ def _windows(record: Record) -> list[str]:
     told = record.provenance.get("horizon_lyapunov")
     horizon = float(told) if _is_number(told) and 0 < told < TIME_AT_MOST else TIME_AT_MOST
     for name, values in record.window_scores.items():
-        if not 0 < len(values) <= WINDOWS_AT_MOST or not all(map(_is_number, values)):
+        if not len(values) <= WINDOWS_AT_MOST or not all(map(_is_number, values)):
             found.append(f"has no numbers, or too many, in the windows of {name}")
             continue
         if base(name) == "censored":
@@ -122,7 +122,8 @@ def _windows(record: Record) -> list[str]:
             continue
         timed = base(name) in metrics and is_time(name)
         limit = horizon * SLACK if timed else math.inf
-        wrong = [v for v in values if v > limit or not _within(name, v)]
+        # a negative time counts as none, see `windows_of`
+        wrong = [v for v in values if v > limit or not (timed or _within(name, v))]
         if wrong:
             words = f"in 0 to {horizon:g} Lyapunov times" if timed else "in its range"
             found.append(f"has a window with {name} {float(wrong[0])!r}, which is not {words}")
@@ -137,10 +138,12 @@ def _made(record: Record) -> list[str]:
     asked = told.get("asked") if isinstance(told, dict) else None
     if record.question and (int(tuned[1]) if tuned else None) != asked:
         found.append("has a label that does not say among how many settings it was tuned")
-    for name in ("question", "forecast"):
-        if not re.fullmatch(r"|[0-9a-f]{64}", getattr(record, name)):
-            found.append(f"has a hash of its {name} that is none")
-    return found
+    hashes = {"question": record.question, "forecast": record.forecast}
+    return found + [
+        f"has a hash of its {name} that is none"
+        for name, text in hashes.items()
+        if not re.fullmatch(r"|[0-9a-f]{64}", text)
+    ]
 
 
 def _is_number(value: object) -> TypeGuard[float]:
