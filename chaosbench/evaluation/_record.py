@@ -88,7 +88,7 @@ class Record:
         # plugins and from foreign files comes in.
         for name in _TEXTS:
             value = getattr(self, name)
-            clean = _clean(value)
+            clean = _clean(value, deep=name not in ("scores", "window_scores"))
             if clean is not value:
                 object.__setattr__(self, name, clean)
 
@@ -114,12 +114,15 @@ def escaped(text: str) -> str:
     )
 
 
-def _clean(value: Any) -> Any:
-    """Return a value with its texts escaped; the value itself where there is nothing to escape."""
+def _clean(value: Any, *, deep: bool = True) -> Any:
+    """Return a value with its texts escaped; the value itself where there is nothing to escape.
+
+    Of a mapping that holds numbers only, `deep` need not be true.
+    """
     if isinstance(value, str):
         return escaped(value)
     if isinstance(value, Mapping):
-        pairs = [(_clean(key), _clean(item)) for key, item in value.items()]
+        pairs = [(_clean(key), _clean(item) if deep else item) for key, item in value.items()]
         same = all(
             k is key and v is item for (k, v), (key, item) in zip(pairs, value.items(), strict=True)
         )

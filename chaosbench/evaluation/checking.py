@@ -29,7 +29,9 @@ SLACK = 1 + 1e-9
 """A score may lie outside of its range by rounding."""
 
 WINDOWS_AT_MOST = 100_000
-_TASK = re.compile(r"[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+")
+_TASK = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}/.{1,300}")
+"""Pages and their files are named after the track, the part before the slash."""
+
 _TUNED = re.compile(r".* \(tuned (\d+)\)")
 
 

@@ -39,6 +39,8 @@ def prepare(
     chosen = _records(records)
     if not chosen:
         raise InputError("there are no records to rank")
+    for record in chosen:
+        check_record(record)
     seeds = sorted({record.exam_seed for record in chosen})
     if exam_seed is None and len(seeds) > 1:
         raise InputError(
@@ -50,8 +52,6 @@ def prepare(
     if not chosen:
         raise InputError(f"no record has exam seed {seed}; there are {', '.join(map(str, seeds))}")
     chosen = _one_track(chosen, track)
-    for record in chosen:
-        check_record(record)
     _check_data(chosen)
     _check_code(chosen)
     _check_privilege(chosen)

@@ -9,12 +9,12 @@ for each system that was drawn.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from chaosbench.metrics import survival as _survival
+from chaosbench.metrics.survival import HALF
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -52,28 +52,60 @@ def replicate(
 ) -> dict[str, Replicates]:
     """Draw the exam anew, so many times, and return the medians of each forecaster."""
     runs = sorted({int(r) for held in windows.values() for r in np.unique(held.runs)} | {1})
-    found = {
+    held = {name: _by_time(found) for name, found in windows.items() if len(found.values)}
+    drawn = {
         name: Replicates(np.full(replicates, np.nan), np.zeros(replicates, dtype=np.bool_))
         for name in windows
     }
     for rows, tables in _tables(pool.unit_systems, runs, replicates, seed):
-        for name, held in windows.items():
-            if not len(held.values):
-                continue
-            weights = _weights(tables, held)
-            middle, bounded = _survival.median(
-                *_survival.survival(held.values, held.censored, weights)
-            )
-            found[name].medians[rows] = np.where(weights.any(axis=1), middle, np.nan)
-            found[name].bounded[rows] = bounded
-    return found
+        for name, found in held.items():
+            middle, bounded = _medians(found, _weights(tables, found))
+            drawn[name].medians[rows], drawn[name].bounded[rows] = middle, bounded
+    return drawn
+
+
+def _by_time(held: Windows) -> Windows:
+    """Sort windows by time; of equal times those that are censored come last."""
+    order = np.lexsort((held.censored, held.values))
+    return replace(held, **{f.name: getattr(held, f.name)[order] for f in fields(held)})
+
+
+def _medians(held: Windows, weights: FloatArray) -> tuple[FloatArray, NDArray[np.bool_]]:
+    """Return the median for each row of `weights` and whether it is a lower bound, ``(count,)``.
+
+    As `chaosbench.metrics.survival.median` of `survival`, for times that are sorted already: the
+    steps of equal times multiply to one. Rows without a weight have NaN.
+    """
+    gone = np.cumsum(weights, axis=1)
+    total = gone[:, -1:]
+    if held.censored.any():
+        at_risk = total - gone + weights
+        hazard = np.divide(
+            weights * ~held.censored, at_risk, out=np.zeros_like(weights), where=weights > 0
+        )
+        surviving = np.cumprod(1.0 - np.minimum(hazard, 1.0), axis=1)
+        reached, passed = surviving <= HALF, surviving < 1.0 - HALF
+    else:
+        reached, passed = gone >= (1.0 - HALF) * total, gone > HALF * total
+    undefined = ~passed.any(axis=1)
+    first = held.values[np.argmax(reached, axis=1)]
+    second = held.values[np.argmax(passed, axis=1)]
+    if undefined.any():
+        last = held.values[weights.shape[1] - 1 - np.argmax(weights[:, ::-1] > 0, axis=1)]
+        first = np.where(reached.any(axis=1), first, last)
+        second = np.where(undefined, last, second)
+    with np.errstate(invalid="ignore"):  # scores may be infinite, and equal then
+        middle = np.where(first == second, first, (first + second) / 2)
+    return np.where(total[:, 0] > 0, middle, np.nan), undefined
 
 
 def _weights(tables: Mapping[int, FloatArray], held: Windows) -> FloatArray:
     """Return how often each observation counts in each replicate, ``(count, N)``."""
     runs = np.unique(held.runs)
     if len(runs) == 1:
-        return np.asarray(tables[int(runs[0])][:, held.units, held.seeds])
+        table = tables[int(runs[0])]
+        place = held.units * table.shape[2] + held.seeds
+        return np.asarray(np.take(table.reshape(len(table), -1), place, axis=1))
     weights = np.empty((len(tables[1]), len(held.values)))
     for number in runs:
         here = held.runs == number
@@ -125,7 +157,7 @@ def _tables(
 
 
 def _seed_tally(rng: np.random.Generator, copies: int, number: int) -> NDArray[np.int64]:
-    """Draw so many seeds with replacement for each copy of a system; count each, ``(copies, R)``."""
+    """Draw so many seeds for each copy of a system and count each of them, ``(copies, R)``."""
     if number == 1:
         return np.ones((copies, 1), dtype=np.int64)
     picks = (rng.random((copies, number)) * number).astype(np.int64)

@@ -11,11 +11,10 @@ if TYPE_CHECKING:
 
     from chaosbench.trajectories import FloatArray
 
-__all__ = ["largest", "median", "restricted_mean", "survival"]
+__all__ = ["HALF", "largest", "median", "restricted_mean", "survival"]
 
 # Weighted products of ratios land a rounding error beside the half that they equal on paper.
-ROUNDING = 1e-9
-HALF = 0.5 + ROUNDING
+HALF = 0.5 + 1e-9
 
 
 def survival(
@@ -60,7 +59,7 @@ def median(
     the ordinary median, also of an even number of times. Where survival does not fall that far,
     the largest time with anything at risk stands in as a lower bound.
     """
-    reached, passed = surviving <= HALF, surviving < 0.5 - ROUNDING
+    reached, passed = surviving <= HALF, surviving < 1.0 - HALF
     undefined: NDArray[np.bool_] = np.logical_not(passed.any(axis=-1))
     last = largest(distinct, at_risk)
     first = np.where(reached.any(axis=-1), distinct[np.argmax(reached, axis=-1)], last)
