@@ -8,7 +8,7 @@ of places and of scores that lie in their intervals, the share of boards on whic
 is told apart that is equal or in the other order, and with what power the pairs at the stated
 resolution are told apart.
 
-    python benchmarks/rank_intervals.py                 # a few minutes; prints the table
+    python benchmarks/rank_intervals.py                 # an hour on one core; prints the table
     python benchmarks/rank_intervals.py --write         # and keeps it in benchmarks/results/
     python benchmarks/rank_intervals.py --boards 20     # fewer boards
 
@@ -188,11 +188,12 @@ def table(boards: int, seed: int) -> str:
         "|---|---|---|---|---|---|---|",
     ]
     for name, design in (CALIBRATED | CHECKED).items():
-        found = measure(design, boards if len(design.levels) < 50 else max(2, boards // 3), seed)
+        count = max(4, round(boards * 20 / len(design.levels)))
+        found = measure(design, count, seed)
         sizes = (len(design.levels), design.systems, design.windows, design.seeds)
         lines.append(
-            f"| {name} | {' × '.join(map(str, sizes))} | {found.places:.1%} | {found.width:.1f} | "
-            f"{found.scores:.1%} | {found.false:.1%} | {found.resolution:.2f} |"
+            f"| {count}: {name} | {' × '.join(map(str, sizes))} | {found.places:.1%} | "
+            f"{found.width:.1f} | {found.scores:.1%} | {found.false:.1%} | {found.resolution:.2f} |"
         )
         print(lines[-1], flush=True)
     return "\n".join(lines)
@@ -200,7 +201,7 @@ def table(boards: int, seed: int) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("--boards", type=int, default=150)
+    parser.add_argument("--boards", type=int, default=150, help="of 20 rows")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--write", action="store_true")
     chosen = parser.parse_args()
@@ -209,8 +210,9 @@ def main() -> None:
     text = "\n".join([
         "# Intervals of places and tests between rows, on boards of known order",
         "",
-        f"Written by `python benchmarks/rank_intervals.py --write`: {chosen.boards} boards of each "
-        "design, a third as many of those with 53 rows, 1,000 replicates each. The first "
+        f"Written by `python benchmarks/rank_intervals.py --write --boards {chosen.boards} --seed "
+        f"{chosen.seed}`: so many boards that each design has the same number of rows, 1,000 "
+        "replicates each. The first "
         f"{len(CALIBRATED)} set the tail of the intervals of places ({_order.RANK_TAIL}); the "
         "others check it. Where all rows are equal, every place is right.",
         "",

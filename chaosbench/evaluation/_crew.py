@@ -12,7 +12,7 @@ from chaosbench.datasets import StoredDataset, generate
 from chaosbench.errors import InputError
 from chaosbench.evaluation._cell import Cell
 from chaosbench.evaluation._code import code_of
-from chaosbench.evaluation._record import Record
+from chaosbench.evaluation._record import SEALED, Record
 from chaosbench.evaluation._records import SupersededWarning
 from chaosbench.evaluation._request import Server, ask
 from chaosbench.evaluation._seal import answer_hash, question_hash
@@ -188,6 +188,7 @@ def _record(
         },
         question=question_hash(cell.task, stored.hash, exam),
         forecast=answer_hash(answer),
+        version=SEALED,
     )
     return record, answer
 

@@ -99,14 +99,19 @@ def pages(data: bytes, start: int, length: int) -> Iterator[Page]:
     while place < end:
         header = _Reader(data, place, end)
         found = header.struct(0)
-        size, packed = found.get(_UNCOMPRESSED), found.get(_COMPRESSED)
-        kind = next((found[k] for k in _KINDS if isinstance(found.get(k), dict)), {})
-        values = kind.get(1)
-        numbers = (size, packed, values)
-        if not all(isinstance(n, int) and n >= 0 for n in numbers):
-            raise ValueError("a page has no sizes")
+        kinds = [found[k] for k in _KINDS if isinstance(found.get(k), dict)]
+        values = kinds[0].get(1) if kinds else None
+        size, packed, values = map(
+            _count, (found.get(_UNCOMPRESSED), found.get(_COMPRESSED), values)
+        )
         yield Page(size, values)
         place = header.place + packed
+
+
+def _count(value: Any) -> int:
+    if not isinstance(value, int) or value < 0:
+        raise ValueError("a page has no sizes")
+    return value
 
 
 class _Reader:

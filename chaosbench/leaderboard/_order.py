@@ -106,7 +106,8 @@ def above(
     difference = sign * (measured[1:] - measured[0])
     error = _standard_errors(drawn, systems)[1:, 0]
     p = _p_values(difference, error, systems) / 2  # one side only: below is where rows belong
-    return (holm(np.where(difference > 0, p, 1.0)) <= LEVEL) & (difference > 0)
+    sure = holm(np.where(difference > 0, p, 1.0)) <= LEVEL
+    return np.asarray(sure & (difference > 0))
 
 
 def _rank_intervals(

@@ -87,7 +87,7 @@ def _medians(held: Windows, weights: FloatArray) -> tuple[FloatArray, NDArray[np
         reached, passed = surviving <= HALF, surviving < 1.0 - HALF
     else:
         reached, passed = gone >= (1.0 - HALF) * total, gone > HALF * total
-    undefined = ~passed.any(axis=1)
+    undefined = np.logical_not(passed.any(axis=1))
     first = held.values[np.argmax(reached, axis=1)]
     second = held.values[np.argmax(passed, axis=1)]
     if undefined.any():
@@ -96,7 +96,7 @@ def _medians(held: Windows, weights: FloatArray) -> tuple[FloatArray, NDArray[np
         second = np.where(undefined, last, second)
     with np.errstate(invalid="ignore"):  # scores may be infinite, and equal then
         middle = np.where(first == second, first, (first + second) / 2)
-    return np.where(total[:, 0] > 0, middle, np.nan), undefined
+    return np.where(total[:, 0] > 0, middle, np.nan), np.asarray(undefined)
 
 
 def _weights(tables: Mapping[int, FloatArray], held: Windows) -> FloatArray:
