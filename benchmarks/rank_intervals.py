@@ -74,7 +74,7 @@ CHECKED = {
     "53 rows, wider": Design(scattered(2, 53, 1.5), spreads=(0.8, 0.6, 0.3, 0.2, 0.3)),
     "30 rows, normal": Design(scattered(3, 30, 0.7), windows=20),
     "20 rows, systems differ much": Design(even(0, 1.5, 20), spreads=(1.0, 0.8, 0.3, 0.1, 0.3)),
-    "15 rows, horizon censors 13%": Design(even(0, 1, 15), horizon=4.0),
+    "15 rows, horizon of 4 Lyapunov times": Design(even(0, 1, 15), horizon=4.0),
     "15 rows, three seeds": Design(even(0, 1, 15), seeds=3, spreads=(0.6, 0.4, 0.5, 0.4, 0.4)),
     "12 rows, six of them equal": Design((*even(0, 1, 6), *[0.5] * 6)),
     "10 rows, all equal": Design((0.0,) * 10),
