@@ -22,17 +22,17 @@ app = group("Rank records.")
 
 
 def show_board(records: Any, format: Format, track: str | None = None) -> None:  # noqa: A002
-    """Print one leaderboard for each track."""
-    from chaosbench.leaderboard import build, show, track_of
+    """Print one leaderboard for each version of each track."""
+    from chaosbench.leaderboard import build, show, tracks_of
 
-    tracks = [track] if track else sorted({track_of(record) for record in records})
+    tracks = [track] if track else tracks_of(records)
     boards = [build(records, track=name) for name in tracks]
     if format is Format.json:
         print_json([row for made in boards for row in made.rows()])
         return
     for made in boards:
         if len(boards) > 1:
-            say(f"\n{made.track}")
+            say(f"\n{made.label}")
         show(made)
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from chaosbench.errors import check_integer
 from chaosbench.evaluation._spec import ForecasterSpec
@@ -11,12 +13,38 @@ from chaosbench.files import file_name
 from chaosbench.provenance import digest
 from chaosbench.tasks import Task
 
-__all__ = ["BASELINES", "CEILING", "Cell"]
+__all__ = ["BASELINES", "CEILING", "Cell", "decided_by"]
 
 BASELINES = ("persistence", "climatology", "parroting")
 """In every run, because they are what a number means something against."""
 
 CEILING = ForecasterSpec(name=LABEL, config={}, label=LABEL)
+
+
+def decided_by(
+    task: str,
+    dataset: str,
+    forecaster: str,
+    config: Mapping[str, Any],
+    plugins: Sequence[str],
+    code: str,
+    *,
+    seed: int,
+    tune: int,
+) -> str:
+    """Hash all that decides a cell; a Record says it too, so that `rescore` can compare."""
+    decides = {
+        "task": task,
+        "dataset": dataset,
+        "forecaster": forecaster,
+        "config": dict(config),
+        "plugins": list(plugins),
+        "seed": seed,
+        "tune": tune,
+    }
+    if code and not plugins:
+        decides["code"] = code
+    return digest(decides, 12)
 
 
 @dataclass(frozen=True)
@@ -41,18 +69,16 @@ class Cell:
     @property
     def id(self) -> str:
         """File name of the cell: readable, and ending in a hash of all that decides it."""
-        decides = {
-            "task": self.task.id,
-            "dataset": self.task.dataset.hash,
-            "forecaster": self.spec.name,
-            "config": dict(self.spec.config),
-            "plugins": [source for _, source in self.spec.plugins],
-            "seed": self.seed,
-            "tune": self.tune,
-        }
-        if self.spec.code.hash and not self.spec.plugins:
-            decides["code"] = self.spec.code.hash
-        return f"{self.stem}{digest(decides, 12)}"
+        return self.stem + decided_by(
+            self.task.id,
+            self.task.dataset.hash,
+            self.spec.name,
+            self.spec.config,
+            [source for _, source in self.spec.plugins],
+            self.spec.code.hash,
+            seed=self.seed,
+            tune=self.tune,
+        )
 
     @property
     def stem(self) -> str:

@@ -13,9 +13,10 @@ from chaosbench.datasets import StoredDataset, generate
 from chaosbench.errors import InputError
 from chaosbench.evaluation._cell import Cell
 from chaosbench.evaluation._code import code_of
-from chaosbench.evaluation._record import Record
+from chaosbench.evaluation._record import SEALED, Record
 from chaosbench.evaluation._records import SupersededWarning
 from chaosbench.evaluation._request import Server, ask
+from chaosbench.evaluation._seal import answer_hash, question_hash
 from chaosbench.evaluation._store import Answer, RunDirectory
 from chaosbench.evaluation.exam import Exam, cache_directory, load_exam, perfect_forecast
 from chaosbench.evaluation.scoring import score
@@ -194,6 +195,9 @@ def _record(
             "environment": environment(),
             "confinement": outcome.confinement,
         },
+        question=question_hash(cell.task, stored.hash, exam),
+        forecast=answer_hash(answer),
+        version=SEALED,
     )
     return record, answer
 

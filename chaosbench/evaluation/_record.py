@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from chaosbench.isolation.outcome import Status
 
-__all__ = ["Record"]
+__all__ = ["SEALED", "UNSEALED", "Record", "escaped"]
+
+UNSEALED, SEALED = 1, 2
+"""Versions of a Record: as files held it before they had checksums, and since."""
+
+_HIDDEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+"""Categories of characters that steer a terminal or a page, or turn the direction of a line."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +50,14 @@ class Record:
             author.
         provenance: what it takes to run the cell again: versions, dataset hash, fingerprint; and
             how the process was confined.
+        question: SHA-256 of what the forecaster was given and of what it was scored against; empty
+            where it was not noted.
+        forecast: SHA-256 of what it answered; empty where there was no answer, or it was not noted.
+        version: 1 if it comes from a file without checksums, so that nothing shows whether it was
+            edited; else 2.
+
+    Text that steers terminals and pages (control characters, marks of direction, halves of
+    characters) is written as its escape, such as ``\\x1b``, whoever made the Record.
 
     """
 
@@ -64,3 +79,56 @@ class Record:
     equations: tuple[str, ...] = ()
     traceback: tuple[str, ...] = ()
     provenance: Mapping[str, Any] = field(default_factory=dict)
+    question: str = ""
+    forecast: str = ""
+    version: int = SEALED
+
+    def __post_init__(self) -> None:
+        # Whatever is printed or drawn of a run goes through a Record: this is where text from
+        # plugins and from foreign files comes in.
+        for name in _TEXTS:
+            value = getattr(self, name)
+            clean = _clean(value, deep=name not in ("scores", "window_scores"))
+            if clean is not value:
+                object.__setattr__(self, name, clean)
+
+    @property
+    def sealed(self) -> bool:
+        """Whether its file would show that it was edited."""
+        return self.version >= SEALED
+
+
+_TEXTS = (
+    "task", "system", "forecaster", "config", "status", "message", "scores", "window_scores",
+    "equations", "traceback", "provenance", "question", "forecast",
+)  # fmt: skip
+
+
+def escaped(text: str) -> str:
+    """Return text in which control, direction and line characters are written as escapes."""
+    if text.isprintable():
+        return text
+    return "".join(
+        c.encode("unicode_escape").decode() if unicodedata.category(c) in _HIDDEN else c
+        for c in text
+    )
+
+
+def _clean(value: Any, *, deep: bool = True) -> Any:
+    """Return a value with its texts escaped; the value itself where there is nothing to escape.
+
+    Of a mapping that holds numbers only, `deep` need not be true.
+    """
+    if isinstance(value, str):
+        return escaped(value)
+    if isinstance(value, Mapping):
+        pairs = [(_clean(key), _clean(item) if deep else item) for key, item in value.items()]
+        same = all(
+            k is key and v is item for (k, v), (key, item) in zip(pairs, value.items(), strict=True)
+        )
+        return value if same else dict(pairs)
+    if isinstance(value, list | tuple):
+        items = [_clean(item) for item in value]
+        same = all(item is old for item, old in zip(items, value, strict=True))
+        return value if same else type(value)(items)
+    return value

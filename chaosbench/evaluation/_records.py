@@ -1,4 +1,4 @@
-"""Records as a sequence, as a table and as Parquet files, each whole or not there."""
+"""Records as a sequence and as a table."""
 
 from __future__ import annotations
 
@@ -11,14 +11,17 @@ from pathlib import Path
 from typing import Any, overload
 
 from chaosbench.errors import CorruptDataError
-from chaosbench.evaluation._record import Record
+from chaosbench.evaluation._record import Record, escaped
+from chaosbench.evaluation._record_files import read_file, write_file
 from chaosbench.evaluation.ranked import USUAL, ranked_by, score_of
-from chaosbench.files import whole
-from chaosbench.isolation.outcome import STATUSES
 
 __all__ = ["Records", "SupersededWarning", "key_of", "read_file", "read_records", "write_file"]
 
-_COSTS = ("fit_seconds", "predict_seconds", "cpu_seconds", "peak_memory_mib")
+_UNLISTED = (
+    "scores", "window_scores", "config", "equations", "provenance", "traceback", "question",
+    "forecast", "version",
+)  # fmt: skip
+"""Fields of a Record that are no column of their own in a table."""
 
 
 class SupersededWarning(UserWarning):
@@ -85,10 +88,7 @@ class Records(Sequence[Record]):
         rows = []
         for record in self:
             row = {
-                f.name: getattr(record, f.name)
-                for f in fields(record)
-                if f.name not in ("scores", "window_scores", "config", "equations", "provenance")
-                and f.name != "traceback"
+                f.name: getattr(record, f.name) for f in fields(record) if f.name not in _UNLISTED
             }
             score = score_of(record)
             row["ranked"] = ranked_by(record)
@@ -150,7 +150,9 @@ def read_records(path: Path | str) -> Records:
     folder = path / "records" if (path / "records").is_dir() else path
     files = sorted(folder.glob("*.parquet"))
     if not files:
-        raise CorruptDataError(f"{path} holds no records; give a run's directory or a Parquet file")
+        raise CorruptDataError(
+            f"{escaped(str(path))} holds no records; give a run's directory or a Parquet file"
+        )
     found = [(file, record) for file in files for record in read_file(file)]
     return Records(record for _, record in _newest(found))
 
@@ -167,7 +169,8 @@ def _newest(found: list[tuple[Path, Record]]) -> list[tuple[Path, Record]]:
         newest[key_of(record)] = new
         dropped.add(old[0])
         warnings.warn(
-            f"{old[0]} is left out: {new[0].name} is of newer code of {record.forecaster} on "
+            f"{escaped(str(old[0]))} is left out: {escaped(new[0].name)} is of newer code of "
+            f"{record.forecaster} on "
             f"{record.task}; run the same command again, or delete the older file",
             SupersededWarning,
             stacklevel=3,
@@ -180,70 +183,3 @@ def _hash(record: Record) -> str:
     code = record.provenance.get("code") or {}
     plugins = record.provenance.get("plugins") or {}
     return str(code.get("hash") or "".join(map(str, plugins.values())))
-
-
-def _schema() -> Any:
-    import pyarrow as pa
-
-    text, real = pa.string(), pa.float64()
-    return pa.schema([
-        ("task", text), ("system", text), ("forecaster", text), ("config", text),
-        ("seed", pa.int64()), ("exam_seed", pa.int64()), ("status", text), ("message", text),
-        ("privileged", pa.bool_()), ("scores", pa.map_(text, real)),
-        ("window_scores", pa.map_(text, pa.list_(real))), *((name, real) for name in _COSTS),
-        ("equations", pa.list_(text)), ("traceback", pa.list_(text)), ("provenance", text),
-    ])  # fmt: skip
-
-
-def _is_schema(schema: Any) -> bool:
-    """Say whether these are the columns of records, of this version or of an older one."""
-    known = _schema()
-    for name in (None, "traceback", "equations"):  # an older version lacks them
-        known = known if name is None else known.remove(known.get_field_index(name))
-        if schema == known:
-            return True
-    return False
-
-
-def write_file(path: Path, records: Iterable[Record]) -> None:
-    """Write Records as one Parquet file, whole or not at all."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    rows = []
-    for record in records:
-        row = {f.name: getattr(record, f.name) for f in fields(record)}
-        for name in ("config", "provenance"):
-            row[name] = json.dumps(dict(row[name]), sort_keys=True)
-        for name in ("scores", "window_scores"):
-            row[name] = sorted(row[name].items())
-        rows.append(row)
-    table = pa.Table.from_pylist(rows, schema=_schema())
-    with whole(path) as place:
-        pq.write_table(table, place, compression="zstd")
-
-
-def read_file(path: Path) -> Iterator[Record]:
-    """Read the Records of one Parquet file."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        table = pq.read_table(path)
-    except (OSError, pa.ArrowException) as error:
-        raise CorruptDataError(
-            f"{path} cannot be read as Parquet ({type(error).__name__}); "
-            "delete it and run again, only its cell is lost"
-        ) from error
-    if not _is_schema(table.schema):
-        raise CorruptDataError(f"{path} holds no chaosbench records")
-    for row in table.to_pylist():
-        if row["status"] not in STATUSES:
-            raise CorruptDataError(f"{path} holds a record of unknown status {row['status']!r}")
-        for name in ("config", "provenance"):
-            row[name] = json.loads(row[name])
-        row["scores"] = dict(row["scores"])
-        for name in ("equations", "traceback"):
-            row[name] = tuple(row.get(name, ()))
-        row["window_scores"] = {k: tuple(v) for k, v in row["window_scores"]}
-        yield Record(**row)

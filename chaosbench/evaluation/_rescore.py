@@ -1,24 +1,37 @@
 """Scores computed anew from what a run keeps: forecasts, samples, polynomials and the data.
 
 No forecaster runs. What comes out must be what the Records say; where it is not, a metric or the
-library behind one has changed since.
+library behind one has changed since, or somebody changed a file. Besides the scores each Record is
+compared with what its run keeps: with its forecast, the data and their Lyapunov exponent, and with
+the name of its file, which is a hash of forecaster, settings and seed. What a forecaster cost
+cannot be computed again; it is only checked to be possible.
 """
 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import islice, permutations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from chaosbench.datasets import StoredDataset, generate, open_dataset
+from chaosbench.dynamics.stored import constants
 from chaosbench.errors import InputError
+from chaosbench.evaluation._cell import CEILING, decided_by
 from chaosbench.evaluation._record import Record
 from chaosbench.evaluation._records import read_records, write_file
+from chaosbench.evaluation._seal import answer_hash, question_hash
+from chaosbench.evaluation._spec import spec_of
 from chaosbench.evaluation._store import RunDirectory
-from chaosbench.evaluation.exam import load_exam
+from chaosbench.evaluation.checking import check_record
+from chaosbench.evaluation.exam import LABEL, Exam, load_exam
 from chaosbench.evaluation.scoring import score
+from chaosbench.forecasters import registry as forecasters
 from chaosbench.provenance import versions
 from chaosbench.systems import registry as systems
 from chaosbench.systems.monomials import monomials_of
@@ -29,6 +42,9 @@ __all__ = ["Rescored", "rescore"]
 
 ROUNDING = 1e-9
 """Relative difference up to which two scores are the same: another platform's rounding."""
+
+ORDERS_AT_MOST = 720
+"""Orders of plugins that are tried: a Record names them without their order."""
 
 Numbers = Mapping[str, float | tuple[float, ...]]
 
@@ -114,7 +130,14 @@ def _each(home: RunDirectory) -> Iterator[tuple[Path, Rescored]]:
 def _rescored(
     home: RunDirectory, cell: str, record: Record, opened: dict[str, StoredDataset]
 ) -> Rescored:
-    if record.status not in ("ok", "diverged") or not (record.scores or record.window_scores):
+    check_record(record)
+    _check_privilege(record)
+    answered = home.answered(cell)
+    scored = bool(record.scores or record.window_scores)
+    if record.status not in ("ok", "diverged") and answered:
+        raise InputError(f"its status is {record.status}, but the run keeps its forecast")
+    if record.status != "ok" and not answered and not scored:
+        _check_cell(cell, record)
         return Rescored(record, {}, {})  # there was no forecast to score
     task = tasks[record.task].with_seed(record.exam_seed)
     if systems[record.system].fingerprint != record.provenance.get("fingerprint"):
@@ -123,12 +146,25 @@ def _rescored(
         opened[task.id] = _data(home, task)
     if opened[task.id].hash != record.provenance.get("dataset"):
         raise InputError(f"the data of {record.task} are not those that it was scored on")
+    _check_cell(cell, record)
     exam = load_exam(opened[task.id], task)
+    _check_exponent(record, exam)
+    if record.question and question_hash(task, opened[task.id].hash, exam) != record.question:
+        raise InputError(
+            f"the data of {record.task} are not, to the last bit, what it was asked and scored on"
+        )
     variables = tuple(systems[task.system].variables[i] for i in exam.observed)
     answer = home.answer(cell, dt=exam.dt, variables=variables, windows=len(exam.truth))
     lost = _lost(record, samples=answer.samples is None, polynomial=answer.polynomial is None)
     if lost:
         raise InputError(f"the run does not keep its {lost}; run it again to score it again")
+    if record.forecast and answer_hash(answer) != record.forecast:
+        raise InputError("the forecast that the run keeps is not the one that it was made from")
+    finite = bool(np.isfinite(answer.values.values).all())
+    if finite != (record.status == "ok"):
+        raise InputError(
+            f"its status is {record.status}, but its forecast is {'' if finite else 'not '}finite"
+        )
     scores, windows = score(
         task,
         exam,
@@ -137,6 +173,73 @@ def _rescored(
         monomials_of(answer.polynomial, exam.truth.shape[2]),
     )
     return Rescored(record, scores, windows)
+
+
+def _check_privilege(record: Record) -> None:
+    if record.privileged != (record.forecaster == LABEL):
+        raise InputError(
+            f"it says that it was {'' if record.privileged else 'not '}given the equation, "
+            f"but its label is {record.forecaster!r}"
+        )
+
+
+def _check_cell(cell: str, record: Record) -> None:
+    """Compare a Record with the name of its file and with its own settings.
+
+    Raises:
+        InputError: they are of different forecasters, settings, seeds or data.
+
+    """
+    label, _, tuned = record.forecaster.partition(" (tuned ")
+    told = record.provenance
+    asked = (told.get("tuned") or {}).get("from") if tuned else record.config
+    if asked is None or "dataset" not in told:
+        return  # of a version that noted less
+    name = CEILING.name if record.privileged else label.partition(":")[0]
+    sources = [str(source) for source in (told.get("plugins") or {}).values()]
+    decided = (
+        decided_by(
+            record.task, str(told["dataset"]), name, asked, order,
+            str((told.get("code") or {}).get("hash", "")), seed=record.seed,
+            tune=int(tuned.rstrip(")") or 0) if tuned else 0,
+        )
+        for order in islice(permutations(sources), ORDERS_AT_MOST)
+    )  # fmt: skip
+    known = cell.rpartition("--")[2]
+    if re.fullmatch(r"[0-9a-f]{12}", known) and known not in decided:
+        raise InputError(
+            "its task, label, settings, seed or code are not those of the cell that its file is "
+            "named after"
+        )
+    ours = (told.get("code") or {}).get("package") == "chaosbench"
+    if ours and name in forecasters and not record.privileged:
+        _check_label(label, name, asked)
+
+
+def _check_label(label: str, name: str, asked: Mapping[str, Any]) -> None:
+    try:
+        right = spec_of(name, config=asked).label
+    except InputError:
+        return  # settings of another version, whose label is its own
+    if right != label:
+        raise InputError(f"its label is {label!r}, but its settings are those of {right!r}")
+
+
+def _check_exponent(record: Record, exam: Exam) -> None:
+    """Refuse another Lyapunov exponent than the constants that the recipe of the data names.
+
+    Raises:
+        InputError: the manifest or the Record holds another one.
+
+    """
+    known = constants(record.system)
+    right = known.largest_lyapunov_exponent if known.lyapunov_time is not None else None
+    told = record.provenance.get("lyapunov_exponent", exam.lyapunov_exponent)
+    for value, what in ((exam.lyapunov_exponent, "the manifest of its data"), (told, "it")):
+        if value != right:
+            raise InputError(
+                f"{what} has the Lyapunov exponent {value}, but that of {record.system} is {right}"
+            )
 
 
 def _data(home: RunDirectory, task: Task) -> StoredDataset:

@@ -176,6 +176,10 @@ class RunDirectory:
             polynomial = powers.reshape(-1, d), coefficients.reshape(-1, d)
         return Answer(values, samples, polynomial)
 
+    def answered(self, cell: str) -> bool:
+        """Say whether the run keeps an answer of a cell."""
+        return self._answers(cell)[0].is_file()
+
     def _answers(self, cell: str) -> tuple[Path, Path, Path]:
         """Return where the forecast of a cell lies, its samples and its polynomial."""
         return (

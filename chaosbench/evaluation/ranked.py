@@ -27,7 +27,7 @@ class Score:
         metric: name of the window score, such as ``vpt@0.4``.
         value: median over the windows, of a valid prediction time that of Kaplan and Meier, as on
             the leaderboard.
-        is_lower_bound: more than half of the windows outlived the exam, so that the median is at
+        is_lower_bound: at least half of the windows outlived the exam, so that the median is at
             least `value`.
 
     """

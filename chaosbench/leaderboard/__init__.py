@@ -5,9 +5,10 @@ table, becomes a data frame or JSON, and stands on four rules:
 
 - No run is dropped. A failed cell counts with the scores of ``climatology`` on the same task.
 - Valid prediction times that outlived the exam are censored, so medians are Kaplan–Meier's.
-- Every score carries an interval that resamples systems first, then windows.
-- Exams are never mixed: records of several exam seeds, of several versions of a task, or that
-  contradict one another raise `chaosbench.errors.InputError`.
+- Every score carries an interval that resamples systems first, then windows, then seeds; every
+  place an interval and a tie group from the same draws.
+- Exams are never mixed: records of several exam seeds, of several versions of a track, that no run
+  can have made, or that contradict one another raise `chaosbench.errors.InputError`.
 
 `rank` gives the bare standings, `show` prints, `write_page` writes a web page, `write_report` a
 Markdown file with every track, and `write_site` one page per track.
@@ -19,7 +20,7 @@ import sys
 from types import ModuleType
 from typing import Any
 
-from chaosbench.leaderboard._admission import track_of
+from chaosbench.leaderboard._admission import track_of, tracks_of
 from chaosbench.leaderboard._board import Leaderboard, build
 from chaosbench.leaderboard.page import render_page, write_page
 from chaosbench.leaderboard.ranking import Standing, rank
@@ -36,6 +37,7 @@ __all__ = [
     "render_report",
     "show",
     "track_of",
+    "tracks_of",
     "write_page",
     "write_report",
     "write_site",

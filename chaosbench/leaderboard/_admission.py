@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
+from functools import cache
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from chaosbench.errors import InputError
+from chaosbench.evaluation import Record
+from chaosbench.evaluation.checking import check_record
 from chaosbench.evaluation.ranked import base, ranked_by
 from chaosbench.leaderboard._pool import Pool
 from chaosbench.metrics import registry as metrics
+from chaosbench.tasks import registry as tasks
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from chaosbench.evaluation import Record
-
-__all__ = ["prepare", "track_of"]
+__all__ = ["newer_version", "prepare", "track_of", "tracks_of", "version_of"]
 
 
 def prepare(
@@ -29,13 +31,16 @@ def prepare(
     """Check that the records belong together and put them in order.
 
     Raises:
-        InputError: no records, several exam seeds, tracks or task versions, two codes of one
-            forecaster, two unlike records of one cell, or none that has the metric.
+        InputError: no records, one that no run can have made, several exam seeds, tracks or
+            versions of a track, two codes or settings of one forecaster, two unlike records of one
+            cell, or none that has the metric.
 
     """
     chosen = _records(records)
     if not chosen:
         raise InputError("there are no records to rank")
+    for record in chosen:
+        check_record(record)
     seeds = sorted({record.exam_seed for record in chosen})
     if exam_seed is None and len(seeds) > 1:
         raise InputError(
@@ -47,9 +52,9 @@ def prepare(
     if not chosen:
         raise InputError(f"no record has exam seed {seed}; there are {', '.join(map(str, seeds))}")
     chosen = _one_track(chosen, track)
-    _check_versions({record.task for record in chosen})
     _check_data(chosen)
     _check_code(chosen)
+    _check_privilege(chosen)
     chosen = _distinct(chosen)
     metric = metric or _named(chosen)
     if base(metric) not in metrics:
@@ -80,7 +85,7 @@ def _records(records: Iterable[Record]) -> list[Record]:
         )
     chosen = list(records)
     for record in chosen:
-        if not hasattr(record, "window_scores"):
+        if not isinstance(record, Record):
             raise InputError(
                 f"a leaderboard ranks records, not values of type {type(record).__name__}; {advice}"
             )
@@ -88,21 +93,71 @@ def _records(records: Iterable[Record]) -> list[Record]:
 
 
 def _one_track(records: list[Record], track: str | None) -> list[Record]:
-    """Keep the records of one track: different questions have no common answer."""
-    tracks = sorted({track_of(record) for record in records})
-    if track is None and len(tracks) > 1:
+    """Keep the records of one track in one version: different questions have no common answer."""
+    names = sorted({track_of(record) for record in records})
+    if track is None and len(names) > 1:
         raise InputError(
-            f"the records belong to several tracks, {', '.join(tracks)}, which ask different "
+            f"the records belong to several tracks, {', '.join(names)}, which ask different "
             f"questions; choose one with track="
         )
-    if track is not None and track not in tracks:
-        raise InputError(f"no record is of the track {track!r}; there are {', '.join(tracks)}")
-    return [record for record in records if track in (None, track_of(record))]
+    asked = names[0] if track is None else track
+    kept = [record for record in records if asked in (track_of(record), _versioned(record))]
+    if not kept:
+        raise InputError(f"no record is of the track {track!r}; there are {', '.join(names)}")
+    versions = sorted({version_of(record) for record in kept}, key=_age)
+    if len(versions) > 1:
+        raise InputError(
+            f"the records hold several versions of the track {asked}, {', '.join(versions)}, which "
+            f"are different exams; choose one with track={f'{asked}-{versions[-1]}'!r}"
+        )
+    return kept
 
 
 def track_of(record: Record) -> str:
     """Return the question behind a record: ``forecast`` of ``forecast/lorenz-v1``."""
     return record.task.partition("/")[0]
+
+
+def version_of(record: Record) -> str:
+    """Return the version of the task behind a record: ``v1`` of ``forecast/lorenz-v1``."""
+    found = re.search(r"-(v\d+)$", record.task)
+    return found[1] if found else ""
+
+
+def _versioned(record: Record) -> str:
+    return f"{track_of(record)}-{version_of(record)}"
+
+
+def _age(version: str) -> int:
+    return int(version[1:] or 0)
+
+
+def tracks_of(records: Iterable[Record]) -> list[str]:
+    """Return the boards that the records make, as `prepare` takes them, ``forecast`` first.
+
+    A track whose records are of several versions makes one for each, the newest first, such as
+    ``forecast-v2`` and ``forecast-v1``.
+    """
+    found: dict[str, set[str]] = defaultdict(set)
+    for record in records:
+        found[track_of(record)].add(version_of(record))
+    return [
+        track if len(versions) == 1 else f"{track}-{version}"
+        for track, versions in sorted(found.items(), key=lambda item: (item[0] != "forecast", item))
+        for version in sorted(versions, key=_age, reverse=True)
+    ]
+
+
+@cache
+def newer_version(track: str, version: str) -> str:
+    """Return the newest version of a track, if it is newer than `version`; else nothing."""
+    known = {
+        match[1]
+        for name in tasks
+        if (match := re.fullmatch(rf"{re.escape(track)}/.+-(v\d+)", name))
+    }
+    newest = max(known, key=_age, default="")
+    return newest if newest and version and _age(newest) > _age(version) else ""
 
 
 def _named(records: list[Record]) -> str:
@@ -133,20 +188,6 @@ def _ranked(records: list[Record], metric: str) -> dict[str, str]:
     }
 
 
-def _check_versions(tasks: set[str]) -> None:
-    versions: dict[str, set[str]] = defaultdict(set)
-    for task in tasks:
-        match = re.fullmatch(r"(.+)-(v\d+)", task)
-        if match:
-            versions[match[1]].add(match[2])
-    for name, found in sorted(versions.items()):
-        if len(found) > 1:
-            raise InputError(
-                f"the records hold several versions of the task {name}, "
-                f"{', '.join(sorted(found))}, which cannot be compared; keep one"
-            )
-
-
 def _check_data(records: list[Record]) -> None:
     """One task and exam seed must mean one dataset and one equation, as far as records say."""
     for key in ("dataset", "fingerprint"):
@@ -172,6 +213,19 @@ def _check_code(records: list[Record]) -> None:
             raise InputError(
                 f"the code of {record.forecaster!r} changed between its records on {task} and "
                 f"{record.task}; run the older ones again, or rank the two apart"
+            )
+
+
+def _check_privilege(records: list[Record]) -> None:
+    """One forecaster was given the equation everywhere or nowhere."""
+    seen: dict[str, Record] = {}
+    for record in sorted(records, key=_order):
+        first = seen.setdefault(record.forecaster, record)
+        if first.privileged != record.privileged:
+            raise InputError(
+                f"{record.forecaster!r} was given the equation on "
+                f"{(first if first.privileged else record).task} and not on "
+                f"{(record if first.privileged else first).task}; rank the two under two labels"
             )
 
 

@@ -8,10 +8,11 @@ import math
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from chaosbench.leaderboard._admission import prepare, track_of
-from chaosbench.leaderboard._columns import columns
+from chaosbench.leaderboard._admission import newer_version, prepare, track_of, version_of
+from chaosbench.leaderboard._columns import columns, name_text
 from chaosbench.leaderboard._pool import Pool
-from chaosbench.leaderboard.ranking import Standing, standings
+from chaosbench.leaderboard._wording import remarks
+from chaosbench.leaderboard.ranking import Standing, ordered
 from chaosbench.leaderboard.terminal import render
 from chaosbench.tasks import Published, published_for
 
@@ -38,6 +39,11 @@ class Leaderboard:
         systems: their systems, each once.
         cells: number of records.
         failures: number of records that failed.
+        version: of the tasks, such as ``v1``; empty where they have none.
+        resolution: the smallest ratio of two median times that this exam tells apart with 80%
+            power, at 5% after Holm for all pairs of its rows; NaN where no time ranks, or without
+            replicates.
+        unsealed: number of records from files without checksums, which do not show an edit.
 
     """
 
@@ -49,10 +55,14 @@ class Leaderboard:
     systems: tuple[str, ...]
     cells: int
     failures: int
+    version: str = ""
+    resolution: float = math.nan
+    unsealed: int = 0
 
     @classmethod
-    def of(cls, pool: Pool, lines: tuple[Standing, ...]) -> Leaderboard:
-        """Summarise `pool` beside its standings."""
+    def of(cls, pool: Pool, *, bootstrap: int = 1000, seed: int = 0) -> Leaderboard:
+        """Rank `pool` and summarise it beside its standings."""
+        lines, resolution = ordered(pool, bootstrap=bootstrap, seed=seed)
         return cls(
             standings=lines,
             metric=pool.metric,
@@ -62,7 +72,16 @@ class Leaderboard:
             systems=tuple(sorted(set(pool.systems))),
             cells=len(pool.records),
             failures=sum(record.status != "ok" for record in pool.records),
+            version=version_of(pool.records[0]),
+            resolution=resolution,
+            unsealed=sum(not record.sealed for record in pool.records),
         )
+
+    @property
+    def label(self) -> str:
+        """The track, with its version where there is a newer one: such results are of old exams."""
+        newer = newer_version(self.track, self.version)
+        return f"{self.track} {self.version} (superseded by {newer})" if newer else self.track
 
     @property
     def published(self) -> tuple[Published, ...]:
@@ -91,8 +110,13 @@ class Leaderboard:
             f"{count(len(self.standings) - ceilings, 'forecaster')}{beside}, "
             f"{count(len(self.systems), 'system')}, "
             f"{count(self.cells, 'run')} ({self.failures:,} failed), exam seed {self.exam_seed}, "
-            f"track {self.track}, ranked by {self.metric}"
+            f"track {self.label}, ranked by {self.metric}"
         )
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """Sentences on how far the order and the records may be believed."""
+        return remarks(self.standings, self.resolution, self.unsealed)
 
     def __repr__(self) -> str:
         return render(self).rstrip()
@@ -104,7 +128,7 @@ class Leaderboard:
             for column in shown
         )
         rows = "".join(
-            f"<tr><td>{html.escape(line.forecaster)}</td>"
+            f"<tr><td>{html.escape(name_text(line))}</td>"
             + "".join(f"<td>{html.escape(column.text(line))}</td>" for column in shown)
             + "</tr>"
             for line in self.standings
@@ -116,29 +140,39 @@ class Leaderboard:
 
     def rows(self) -> list[dict[str, Any]]:
         """Return a plain dictionary per standing; NaN and infinity, which JSON lacks, are None."""
-        return [
-            _plain(asdict(line) | {"incomplete": line.incomplete, "track": self.track})
-            for line in self.standings
-        ]
+        return [_plain(asdict(line) | self._context(line)) for line in self.standings]
+
+    def _context(self, line: Standing) -> dict[str, Any]:
+        return {
+            "incomplete": line.incomplete,
+            "track": self.track,
+            "version": self.version,
+            "resolution": self.resolution,
+        }
 
     def to_json(self) -> str:
         """Return an array of objects, one per standing, with every field of `Standing`."""
         return json.dumps(self.rows(), indent=2, ensure_ascii=False, allow_nan=False)
 
     def to_frame(self) -> pd.DataFrame:
-        """Return a data frame, one row per standing, each scalar score in a column of its name."""
+        """Return a data frame, one row per standing, with the names and values of `rows`.
+
+        Each scalar score has a column of its name, each status of a failure one such as
+        ``failures_timeout``.
+        """
         import pandas as pd
 
         known = sorted({name for line in self.standings for name in line.failures_by_status})
         flat = []
         for line in self.standings:
-            row = asdict(line)
+            row = asdict(line) | self._context(line)
             scores, statuses = row.pop("scores"), row.pop("failures_by_status")
             flat.append(
                 row | {f"failures_{name}": statuses.get(name, 0) for name in known} | scores
             )
         frame = pd.DataFrame(flat)
-        frame["rank"] = frame["rank"].astype("Int64")
+        for name in ("rank", "rank_low", "rank_high", "tie_group"):
+            frame[name] = frame[name].astype("Int64")
         return frame
 
 
@@ -161,4 +195,4 @@ def build(
 ) -> Leaderboard:
     """Rank `records` and return the `Leaderboard`; the settings are those of `rank`."""
     pool = prepare(records, metric, exam_seed, track)
-    return Leaderboard.of(pool, standings(pool, bootstrap=bootstrap, seed=seed))
+    return Leaderboard.of(pool, bootstrap=bootstrap, seed=seed)

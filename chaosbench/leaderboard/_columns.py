@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from chaosbench.leaderboard.ranking import Standing
 
-__all__ = ["Column", "columns", "compact", "score_text"]
+__all__ = ["Column", "columns", "compact", "name_text", "score_text"]
 
 
 @dataclass(frozen=True)
@@ -70,12 +70,26 @@ def score_text(line: Standing, digits: int | None = None) -> str:
     return f"{text} [{line.ci_low:.{digits}f}, {line.ci_high:.{digits}f}]"
 
 
+def name_text(line: Standing) -> str:
+    """Print the label with its marks: † incomplete, ‡ above the ceiling."""
+    return (
+        line.forecaster + (" †" if line.incomplete else "") + (" ‡" if line.above_ceiling else "")
+    )
+
+
 def _percent(value: float) -> str:
     return "–" if math.isnan(value) else f"{value:.0f}%"
 
 
-def _rank(line: Standing) -> float:
-    return math.nan if line.rank is None else float(line.rank)
+def _number(value: int | None) -> float:
+    return math.nan if value is None else float(value)
+
+
+def _places(line: Standing) -> str:
+    if line.rank_low is None or line.rank_high is None:
+        return "–"
+    low, high = line.rank_low, line.rank_high
+    return str(low) if low == high else f"{low}–{high}"
 
 
 def _score(name: str, head: str, meaning: str, keep: int) -> Column:
@@ -96,13 +110,20 @@ def _leading(words: Wording) -> tuple[Column, ...]:
     """Return the columns of the score that ranks."""
     return (
         Column("rank", "#", "", f"Place by median {words.noun}, ties by the {words.mean}.",
-               _rank, lambda line: "–" if line.rank is None else str(line.rank), 100),
+               lambda line: _number(line.rank),
+               lambda line: "–" if line.rank is None else str(line.rank), 100),
         Column("score", words.head, words.arrow, "Median valid prediction time in Lyapunov times "
-               "(Kaplan–Meier) with its 95% bootstrap interval; ≥ where more than half of the "
+               "(Kaplan–Meier) with its 95% bootstrap interval; ≥ where half or more of the "
                "forecasts outlived the exam." if words.digits is None else
                f"Median {words.noun} over all windows of all systems, with its 95% bootstrap "
                "interval.",
                lambda line: line.score, lambda line: score_text(line, words.digits), 99),
+        Column("rank_low", "places", "", "95% interval of the place, from the same bootstrap.",
+               lambda line: _number(line.rank_low), _places, 96),
+        Column("tie_group", "tie", "", "Rows that nobody beats, at 5% after Holm for all pairs, "
+               "are group 1; without them, those of group 2, and so on.",
+               lambda line: _number(line.tie_group),
+               lambda line: "–" if line.tie_group is None else str(line.tie_group), 75),
     )  # fmt: skip
 
 

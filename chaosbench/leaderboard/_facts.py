@@ -17,22 +17,44 @@ if TYPE_CHECKING:
 __all__ = ["commands", "equations", "provenance", "settings"]
 
 _VALUES_SHOWN = 4
+_HASH_SHOWN = 12
+_OF_A_FORECASTER = ("code", "tuned")
 _ALWAYS_RUN = ("persistence", "climatology", "parroting")
 _USUAL_BUDGET = {"seconds": 600.0, "memory_mib": 8192.0}
 
 
-def settings(pool: Pool) -> list[tuple[str, str, str]]:
-    """Return each forecaster's label, its seeds and its settings as JSON."""
-    configs: dict[str, set[str]] = {name: set() for name in pool.forecasters}
-    seeds: dict[str, set[int]] = {name: set() for name in pool.forecasters}
-    for record in pool.records:
-        config = json.dumps(dict(record.config), sort_keys=True, default=str, ensure_ascii=False)
-        configs[record.forecaster].add(config)
-        seeds[record.forecaster].add(record.seed)
-    return [
-        (name, ", ".join(map(str, sorted(seeds[name]))), "; ".join(sorted(configs[name])))
-        for name in pool.forecasters
-    ]
+def settings(pool: Pool) -> list[tuple[str, str, str, str]]:
+    """Return each forecaster's label, its seeds, its code and its settings as JSON.
+
+    Of a tuned one these are the settings that were chosen, and those that the search began with.
+    """
+    rows = []
+    for name in pool.forecasters:
+        records = pool.runs(name)
+        seeds = sorted({record.seed for record in records})
+        codes = {_code(record.provenance.get("code")) for record in records} - {""}
+        configs = sorted({_json(dict(record.config)) for record in records})
+        tuned = [record.provenance.get("tuned") for record in records]
+        begun = {_json(t["from"]) for t in tuned if isinstance(t, dict) and "from" in t}
+        text = "; ".join(configs)
+        if begun:
+            text = f"chosen: {text}; the search began with {'; '.join(sorted(begun))}"
+        rows.append((name, ", ".join(map(str, seeds)), "; ".join(sorted(codes)), text))
+    return rows
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, sort_keys=True, default=str, ensure_ascii=False)
+
+
+def _code(told: Any) -> str:
+    """Say which code a forecaster is: a package and its version, or a file and its hash."""
+    if not isinstance(told, dict):
+        return ""
+    words = [str(told[key]) for key in ("package", "version") if told.get(key)]
+    if told.get("hash"):
+        words.append(f"({str(told['hash'])[:_HASH_SHOWN]})")
+    return " ".join(words)
 
 
 def equations(pool: Pool) -> list[tuple[str, str, tuple[str, ...]]]:
@@ -47,11 +69,13 @@ def equations(pool: Pool) -> list[tuple[str, str, tuple[str, ...]]]:
 def provenance(records: Iterable[Record]) -> list[tuple[str, str]]:
     """Return each fact of the records' provenance with the values that it takes, commonest first.
 
-    If there are more than four values, the rest are counted.
+    If there are more than four values, the rest are counted. What belongs to one forecaster, its
+    code and what it was tuned from, is left to `settings`.
     """
     values: dict[str, dict[str, int]] = {}
     for record in records:
-        for key, value in _flat(record.provenance):
+        common_facts = {k: v for k, v in record.provenance.items() if k not in _OF_A_FORECASTER}
+        for key, value in _flat(common_facts):
             count = values.setdefault(key, {})
             count[value] = count.get(value, 0) + 1
     facts = []
@@ -99,7 +123,10 @@ def commands(records: Sequence[Record]) -> list[str]:
     for name in sorted(suites, key=lambda name: (-len(suites[name].tasks), name)):
         members = set(suites[name].tasks)
         if members <= tasks:
-            names.append(name.removesuffix("-v1"))
+            # without a version a name means the newest
+            stem, _, version = name.rpartition("-v")
+            newer = any(f"{stem}-v{k}" in suites for k in range(int(version) + 1, 100))
+            names.append(name if newer else stem)
             tasks -= members
     names += sorted(tasks)
     groups: dict[str, set[str]] = {}

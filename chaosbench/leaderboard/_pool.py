@@ -10,8 +10,9 @@ forecaster is then marked incomplete. A cell that diverged late has window score
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -43,8 +44,9 @@ class Windows:
             is a time).
         weights: ``(N,)``, one over the number of seeds, so that each window of the exam counts 1.
         tasks: ``(N,)`` number of the task in `Pool.tasks`.
-        units: ``(N,)`` number of the exam's window, shared by the seeds that met it.
-        unit_systems: ``(U,)`` number of the system of each unit, ascending.
+        units: ``(N,)`` number of the exam's window, shared by all who met it.
+        seeds: ``(N,)`` number of the run among those of its cell.
+        runs: ``(N,)`` how many runs the cell has.
 
     """
 
@@ -53,7 +55,8 @@ class Windows:
     weights: FloatArray
     tasks: NDArray[np.int64]
     units: NDArray[np.int64]
-    unit_systems: NDArray[np.int64]
+    seeds: NDArray[np.int64]
+    runs: NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,11 +83,23 @@ class Pool:
     privileged: frozenset[str]
     tasks: tuple[str, ...]
     systems: tuple[str, ...]
+    _windows: dict[str, Windows] = field(default_factory=dict, init=False, repr=False)
 
     @property
     def sign(self) -> int:
         """1 where a higher score is better, -1 where a lower one is."""
         return 1 if metrics[base(self.metric)].direction == "higher" else -1
+
+    def runs(self, forecaster: str) -> list[Record]:
+        """Return the records of one forecaster, in their order."""
+        return self._by_forecaster.get(forecaster, [])
+
+    @cached_property
+    def _by_forecaster(self) -> Mapping[str, list[Record]]:
+        found: dict[str, list[Record]] = {}
+        for record in self.records:
+            found.setdefault(record.forecaster, []).append(record)
+        return found
 
     def missing(self, forecaster: str) -> tuple[str, ...]:
         """Tasks that rank and that this forecaster has no usable record of."""
@@ -97,36 +112,52 @@ class Pool:
             )
         )
 
+    @cached_property
+    def sizes(self) -> Mapping[str, int]:
+        """Number of windows of each ranked task, as its records say."""
+        found: dict[str, int] = {}
+        for record in self.records:
+            count = len(record.window_scores.get(self.metric, ()))
+            if count:
+                found[record.task] = max(count, found.get(record.task, 0))
+        # where every forecaster failed, no record says how many windows there were
+        other = max(found.values(), default=1)
+        return {task: found.get(task, other) for task in self.tasks}
+
+    @cached_property
+    def unit_systems(self) -> NDArray[np.int64]:
+        """Number of the system of each window of the exam, ascending, ``(U,)``."""
+        names = sorted(set(self.systems))
+        return np.array([
+            names.index(system)
+            for task, system in zip(self.tasks, self.systems, strict=True)
+            for _ in range(self.sizes[task])
+        ], dtype=np.int64)  # fmt: skip
+
     def windows(self, forecaster: str) -> Windows:
         """Collect the windows of `forecaster` on all ranked tasks."""
-        times: list[FloatArray] = []
-        censored: list[NDArray[np.bool_]] = []
-        weights: list[FloatArray] = []
-        tasks: list[NDArray[np.int64]] = []
-        units: list[NDArray[np.int64]] = []
-        unit_systems: list[int] = []
-        names = sorted(set(self.systems))
-        for number, (task, system) in enumerate(zip(self.tasks, self.systems, strict=True)):
+        if forecaster not in self._windows:
+            self._windows[forecaster] = self._collected(forecaster)
+        return self._windows[forecaster]
+
+    def _collected(self, forecaster: str) -> Windows:
+        parts: list[tuple[NDArray[Any], ...]] = []
+        first = 0
+        for number, task in enumerate(self.tasks):
             runs = self._runs(forecaster, task)
-            first = len(unit_systems)
-            for run_times, run_censored in runs:
-                n = len(run_times)
-                times.append(run_times)
-                censored.append(run_censored)
-                weights.append(np.full(n, 1.0 / len(runs)))
-                tasks.append(np.full(n, number))
-                units.append(first + np.arange(n))
-            longest = max((len(run_times) for run_times, _ in runs), default=0)
-            unit_systems.extend([names.index(system)] * longest)
-        none = np.empty(0)
-        return Windows(
-            np.concatenate([none, *times]),
-            np.concatenate([none.astype(np.bool_), *censored]),
-            np.concatenate([none, *weights]),
-            np.concatenate([none.astype(np.int64), *tasks]),
-            np.concatenate([none.astype(np.int64), *units]),
-            np.array(unit_systems, dtype=np.int64),
-        )
+            for seed, (times, censored) in enumerate(runs):
+                n = len(times)
+                parts.append((
+                    times, censored, np.full(n, 1.0 / len(runs)), np.full(n, number),
+                    first + np.arange(n), np.full(n, seed), np.full(n, len(runs)),
+                ))  # fmt: skip
+            first += self.sizes[task]
+        if not parts:
+            whole = np.empty(0, dtype=np.int64)
+            return Windows(
+                np.empty(0), whole.astype(np.bool_), np.empty(0), whole, whole, whole, whole
+            )
+        return Windows(*(np.concatenate(part) for part in zip(*parts, strict=True)))
 
     def _runs(self, forecaster: str, task: str) -> list[tuple[FloatArray, NDArray[np.bool_]]]:
         """Times and censoring of each seed on `task`; one imputed run where there is none."""
@@ -144,15 +175,23 @@ class Pool:
             observed = self._observed(record)
             if timed and observed is not None:
                 return observed
-        sizes = {
-            record.task: len(record.window_scores[self.metric])
-            for record in self.records
-            if self.metric in record.window_scores
-        }
-        # Where every forecaster failed, no record says how many windows there were.
-        n = sizes.get(task, max(sizes.values(), default=1))
+        n = self.sizes[task]
         worst = 0.0 if timed else metrics[base(self.metric)].worst
         return np.full(n, worst), np.zeros(n, dtype=np.bool_)
+
+    @cached_property
+    def _scored(self) -> Mapping[str, list[str]]:
+        """Tasks for which any record has a scalar score, by score."""
+        found: dict[str, set[str]] = {}
+        for record in self.records:
+            for name in record.scores:
+                found.setdefault(name, set()).add(record.task)
+        return {name: sorted(found[name]) for name in sorted(found)}
+
+    @property
+    def score_names(self) -> tuple[str, ...]:
+        """Scalar scores that any record has, sorted."""
+        return tuple(self._scored)
 
     def task_scores(self, forecaster: str, score: str) -> dict[str, float]:
         """Return the scalar `score` of each task for which any record has it.
@@ -160,9 +199,8 @@ class Pool:
         Seeds are reduced by their median. Failed and missing cells
         are filled in the same way as their windows.
         """
-        tasks = {record.task for record in self.records if score in record.scores}
         values: dict[str, float] = {}
-        for task in sorted(tasks):
+        for task in self._scored.get(score, ()):
             runs = self.cells.get((forecaster, task), ())
             if not runs and forecaster in self.privileged:
                 continue

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from chaosbench.evaluation.ranked import base, is_time
 from chaosbench.metrics import registry as metrics
 
-__all__ = ["Wording", "wording"]
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from chaosbench.leaderboard.ranking import Standing
+
+__all__ = ["Wording", "remarks", "wording"]
 
 
 @dataclass(frozen=True)
@@ -62,8 +69,8 @@ def wording(metric: str, *, trained: bool = True) -> Wording:
             digits=known.digits,
             definition=f"{summary} {better.capitalize()}.",
             pooled=(
-                "The median over every window of every system. A window that is not finite "
-                f"throughout has {worst}."
+                "The median over every window of every system, of an even number the mean of the "
+                f"two in the middle. A window that is not finite throughout has {worst}."
             ),
             failed=f"counts with {worst}, in every window",
             mean="mean over all windows",
@@ -86,10 +93,32 @@ def wording(metric: str, *, trained: bool = True) -> Wording:
         pooled=(
             "The median over every window of every system. A forecast that is still valid when the "
             "exam or the certified truth ends is censored, not counted as if it had failed there, "
-            "so the median is that of Kaplan and Meier; where more than half are censored it is a "
-            "lower bound, marked ≥."
+            "so the median is that of Kaplan and Meier, of an even number of windows the mean of "
+            "the two in the middle; where half or more are censored it is a lower bound, marked ≥."
         ),
         failed="counts with the scores of climatology on the same task",
         mean="restricted mean, the area under the survival curve",
         question="How far, and how surely: valid prediction time",
     )
+
+
+def remarks(standings: Sequence[Standing], resolution: float, unsealed: int) -> tuple[str, ...]:
+    """Return sentences on how far the order and the records may be believed."""
+    said = []
+    if math.isfinite(resolution):
+        said.append(
+            f"Resolution: two medians are told apart with 80% power if one is {resolution:.2g} "
+            "times the other, at 5% after Holm for all pairs of rows."
+        )
+    if any(line.above_ceiling for line in standings):
+        said.append(
+            "‡ stands above the ceiling by more than chance allows (5% after Holm). Nobody "
+            "forecasts better than the equation, so this is a fault of the ceiling."
+        )
+    if unsealed:
+        number = "1 record comes" if unsealed == 1 else f"{unsealed:,} records come"
+        said.append(
+            f"Unsealed: {number} from a version that wrote no checksums, so nothing here shows "
+            "whether they were edited."
+        )
+    return tuple(said)

@@ -17,16 +17,16 @@ from typing import TYPE_CHECKING
 
 from chaosbench.evaluation.ranked import base, is_time, ranked_by
 from chaosbench.files import write_text
-from chaosbench.leaderboard._admission import prepare, track_of
+from chaosbench.leaderboard._admission import newer_version, prepare, track_of, version_of
 from chaosbench.leaderboard._board import Leaderboard
-from chaosbench.leaderboard._columns import Column, columns
+from chaosbench.leaderboard._columns import Column, columns, name_text
 from chaosbench.leaderboard._facts import commands, equations, provenance, settings
 from chaosbench.leaderboard._growth import growth
 from chaosbench.leaderboard._pool import Pool
 from chaosbench.leaderboard._published import others_of, published_note, with_published
 from chaosbench.leaderboard._svg import NARROW, WIDE, beyond, forest
 from chaosbench.leaderboard._wording import Wording, wording
-from chaosbench.leaderboard.ranking import Standing, group_medians, standings
+from chaosbench.leaderboard.ranking import Standing, group_medians
 from chaosbench.metrics import registry as metrics
 from chaosbench.tasks import Task
 from chaosbench.tasks import registry as tasks
@@ -101,7 +101,7 @@ def render_page(
 
     """
     pool = prepare(records, metric, exam_seed, track)
-    board = Leaderboard.of(pool, standings(pool, bootstrap=bootstrap, seed=seed))
+    board = Leaderboard.of(pool, bootstrap=bootstrap, seed=seed)
     lines = board.standings
     tables = board.published
     shown = with_published(columns(lines, pool.metric), lines, tables, empty=True)
@@ -113,7 +113,7 @@ def render_page(
         facts=_escape(board.summary) + ".",
         others=_others(others or {}),
         standings=_table(lines, shown, others_of(tables, lines)),
-        standings_note=_incomplete(lines),
+        standings_note=_incomplete(lines) + _remarks(board),
         forest=forest(lines, words, width=WIDE, kind="wide")
         + forest(lines, words, width=NARROW, kind="narrow"),
         noun=_escape(words.noun),
@@ -132,7 +132,11 @@ def render_page(
         equations=_equations(pool),
         interval=(
             f"From {bootstrap:,} bootstrap replicates with seed {seed}: systems are drawn with "
-            f"replacement, then windows within each; the seeds of a run are pooled."
+            f"replacement, then windows within each, then the seeds of a cell, the same for all "
+            f"forecasters. The ends of an interval of a score are those of Hesterberg's expanded "
+            f"percentiles, those of an interval of places are calibrated on simulated boards of "
+            f"known order. Two rows are told apart by Student's t of the difference of their "
+            f"{_difference(pool.metric)}, with Holm's correction for all pairs."
             + (
                 " An upper end at the horizon of the exam is a lower bound, too."
                 if is_time(pool.metric)
@@ -299,10 +303,8 @@ def _row(line: Standing, shown: Sequence[Column]) -> str:
             statuses = ", ".join(f"{n} {name}" for name, n in line.failures_by_status.items())
             kind = f' class="alarm" title="{_escape(statuses.replace("_", " "))}"'
         cells.append(f'<td data-value="{_number(column.value(line))}"{kind}>{text}</td>')
-    mark = " †" if line.incomplete else ""
     cells.insert(
-        1 if shown[0].key == "rank" else 0,
-        f'<th scope="row">{_name(line.forecaster)}{mark}</th>',
+        1 if shown[0].key == "rank" else 0, f'<th scope="row">{_name(name_text(line))}</th>'
     )
     rank = "" if line.rank is None else str(line.rank)
     return (
@@ -318,6 +320,14 @@ def _incomplete(lines: tuple[Standing, ...]) -> str:
         '<p class="note">† Incomplete: tasks that others ran are missing. They count as '
         f"failed for ranked forecasters. {_escape(', '.join(missing))}.</p>"
     )
+
+
+def _difference(metric: str) -> str:
+    return "medians' logarithms" if is_time(metric) else "medians"
+
+
+def _remarks(board: Leaderboard) -> str:
+    return "".join(f'<p class="note">{_escape(text)}</p>' for text in board.remarks)
 
 
 def _heat_map(pool: Pool, lines: tuple[Standing, ...]) -> str:
@@ -390,6 +400,8 @@ def _recompute(pool: Pool, title: str) -> str:
     """Return the commands that make the records and the page again."""
     usual = {ranked_by(record) for record in pool.records} == {pool.metric}
     track = track_of(pool.records[0])
+    if version_of(pool.records[0]) and newer_version(track, version_of(pool.records[0])):
+        track += f"-{version_of(pool.records[0])}"
     if usual:
         build = ["chaosbench", "leaderboard", "build", "RUN", "--track", track, "--title", title]
         return "\n".join([*commands(pool.records), shlex.join(build)])
@@ -404,14 +416,14 @@ def _recompute(pool: Pool, title: str) -> str:
 
 def _settings(pool: Pool) -> str:
     rows = "".join(
-        f'<tr><th scope="row">{_name(name)}</th><td>{_escape(seeds)}</td>'
+        f'<tr><th scope="row">{_name(name)}</th><td>{_escape(seeds)}</td><td>{_escape(code)}</td>'
         f'<td class="value"><code>{_escape(config)}</code></td></tr>'
-        for name, seeds, config in settings(pool)
+        for name, seeds, code, config in settings(pool)
     )
     return (
         "<details><summary>Settings and seeds of every forecaster</summary>"
         '<div class="scroll"><table class="plain"><thead><tr><th class="name">forecaster</th>'
-        f"<th>seeds</th><th>settings</th></tr></thead><tbody>{rows}</tbody></table></div></details>"
+        f"<th>seeds</th><th>code</th><th>settings</th></tr></thead><tbody>{rows}</tbody></table></div></details>"
     )
 
 

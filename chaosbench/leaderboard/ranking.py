@@ -12,7 +12,9 @@ import numpy as np
 from chaosbench.errors import InputError
 from chaosbench.evaluation.ranked import is_time
 from chaosbench.leaderboard._admission import prepare
-from chaosbench.leaderboard._pool import Pool, Windows
+from chaosbench.leaderboard._order import above, order
+from chaosbench.leaderboard._pool import Pool
+from chaosbench.leaderboard._resample import Replicates, interval, replicate
 from chaosbench.metrics import survival as _survival
 
 if TYPE_CHECKING:
@@ -23,10 +25,7 @@ if TYPE_CHECKING:
     from chaosbench.evaluation import Record
     from chaosbench.trajectories import FloatArray
 
-__all__ = ["Standing", "group_medians", "rank", "standings"]
-
-# Replicates times windows at once: small enough for the cache, which is what makes it fast.
-CHUNK = 400_000
+__all__ = ["Standing", "group_medians", "ordered", "rank", "standings"]
 
 
 @dataclass(frozen=True)
@@ -39,12 +38,13 @@ class Standing:
         rank: place by `score`, ties broken by `restricted_mean`, equals sharing the better place;
             None where privileged.
         score: median of the score that ranks over every window of every system; of a valid
-            prediction time that of Kaplan and Meier, in Lyapunov times. It is the first value
-            that half of the windows do not exceed. NaN only for a ceiling without a window.
-        score_is_lower_bound: more than half of the windows outlived the exam, so the median is at
-            least `score`, the largest time observed.
+            prediction time that of Kaplan and Meier, in Lyapunov times. Of an even number of
+            windows it is the mean of the two in the middle. NaN only for a ceiling without a
+            window.
+        score_is_lower_bound: at least half of the windows outlived the exam, so the median is at
+            least `score`.
         ci_low, ci_high: 95% bootstrap interval of `score`: systems are drawn with replacement,
-            then windows within each. NaN without replicates.
+            then windows within each, then the seeds. NaN without replicates.
         ci_high_is_lower_bound: the upper end, too, is only a largest time observed.
         restricted_mean: mean time up to the largest observed, the area under the survival curve;
             for a score that is not a time the mean over all windows. It only breaks ties.
@@ -63,6 +63,12 @@ class Standing:
         peak_memory_mib: median over the records that have it.
         percent_of_ceiling: `score`, if it is a time, in percent of the best complete privileged
             score, else NaN.
+        rank_low, rank_high: 95% interval of `rank`, from the same bootstrap; None where privileged,
+            and without replicates.
+        tie_group: rows that nobody beats, at 5% after Holm's correction for all pairs, are group 1;
+            without them, those of group 2, and so on. None as `rank_low`.
+        above_ceiling: it stands above the best complete ceiling by more than chance allows, at 5%
+            after Holm. Nobody forecasts better than the equation: the ceiling is at fault.
 
     """
 
@@ -86,6 +92,10 @@ class Standing:
     fit_predict_seconds: float = math.nan
     peak_memory_mib: float = math.nan
     percent_of_ceiling: float = math.nan
+    rank_low: int | None = None
+    rank_high: int | None = None
+    tie_group: int | None = None
+    above_ceiling: bool = False
 
     @property
     def incomplete(self) -> bool:
@@ -105,8 +115,9 @@ def rank(
     """Rank the forecasters of one exam.
 
     The result depends on what the records say, not on their order, and the numbers of one
-    forecaster do not depend on which others are present, except `rank`, `mean_rank`, `win_rate`
-    and `percent_of_ceiling`, which compare, and imputed cells, which need the climatology.
+    forecaster do not depend on which others are present, except `rank` with its interval and tie
+    group, `mean_rank`, `win_rate`, `percent_of_ceiling` and `above_ceiling`, which compare, and
+    imputed cells, which need the climatology.
 
     A cell that failed without a forecast is imputed with the window scores that ``climatology``
     has on the same task, else zero, where a valid prediction time ranks, and with the worst value
@@ -137,19 +148,70 @@ def rank(
 
 def standings(pool: Pool, *, bootstrap: int = 1000, seed: int = 0) -> tuple[Standing, ...]:
     """Rank a prepared exam; see `rank`."""
+    return ordered(pool, bootstrap=bootstrap, seed=seed)[0]
+
+
+def ordered(
+    pool: Pool, *, bootstrap: int = 1000, seed: int = 0
+) -> tuple[tuple[Standing, ...], float]:
+    """Rank a prepared exam, and say which ratio of two times it can tell apart; see `Order`."""
     if isinstance(bootstrap, bool) or not isinstance(bootstrap, int) or bootstrap < 0:
         raise InputError(f"bootstrap must be a number of replicates, not {bootstrap!r}")
-    lines = [_standing(pool, name, bootstrap, seed) for name in pool.forecasters]
+    windows = {name: pool.windows(name) for name in pool.forecasters}
+    drawn = replicate(pool, windows, bootstrap, seed) if bootstrap else {}
+    lines = [_standing(pool, name, drawn.get(name)) for name in pool.forecasters]
     ranked = _compare(pool, [line for line in lines if not line.privileged])
     ceilings = [line for line in lines if line.privileged]
     ranked = sorted(ranked, key=lambda line: (*_merit(line, pool.sign), line.forecaster))
     ceilings = sorted(ceilings, key=lambda line: (*_merit(line, pool.sign), line.forecaster))
     merits = [_merit(line, pool.sign) for line in ranked]
     ranked = [replace(line, rank=1 + merits.index(merits[i])) for i, line in enumerate(ranked)]
-    top = next((line.score for line in ceilings if not line.incomplete), math.nan)
-    if top > 0 and is_time(pool.metric):
-        ranked = [replace(line, percent_of_ceiling=100 * line.score / top) for line in ranked]
-    return (*ranked, *ceilings)
+    top = next((line for line in ceilings if not line.incomplete), None)
+    if top is not None and top.score > 0 and is_time(pool.metric):
+        ranked = [replace(line, percent_of_ceiling=100 * line.score / top.score) for line in ranked]
+    resolution = math.nan
+    if drawn and ranked:
+        ranked, resolution = _judged(pool, ranked, top, drawn)
+    return (*ranked, *ceilings), resolution
+
+
+def _judged(
+    pool: Pool, ranked: list[Standing], top: Standing | None, drawn: Mapping[str, Replicates]
+) -> tuple[list[Standing], float]:
+    """Fill in how sure the order is."""
+    scores = [line.score for line in ranked]
+    medians = np.array([drawn[line.forecaster].medians for line in ranked])
+    systems, timed = len(set(pool.systems)), is_time(pool.metric)
+    found = order(
+        scores,
+        medians,
+        [line.rank or 1 for line in ranked],
+        sign=pool.sign,
+        systems=systems,
+        timed=timed,
+    )
+    over = np.zeros(len(ranked), dtype=np.bool_)
+    if top is not None:
+        over = above(
+            scores,
+            medians,
+            top.score,
+            drawn[top.forecaster].medians,
+            sign=pool.sign,
+            systems=systems,
+            timed=timed,
+        )
+    judged = [
+        replace(
+            line,
+            rank_low=int(found.low[k]),
+            rank_high=int(found.high[k]),
+            tie_group=int(found.group[k]),
+            above_ceiling=bool(over[k]),
+        )
+        for k, line in enumerate(ranked)
+    ]
+    return judged, found.resolution
 
 
 def _merit(line: Standing, sign: int) -> tuple[float, float]:
@@ -159,9 +221,9 @@ def _merit(line: Standing, sign: int) -> tuple[float, float]:
     return -sign * round(line.score, 12), -sign * round(line.restricted_mean, 12)
 
 
-def _standing(pool: Pool, forecaster: str, bootstrap: int, seed: int) -> Standing:
+def _standing(pool: Pool, forecaster: str, drawn: Replicates | None) -> Standing:
     """Compute what depends on one forecaster alone."""
-    runs = [record for record in pool.records if record.forecaster == forecaster]
+    runs = pool.runs(forecaster)
     windows = pool.windows(forecaster)
     score, bounded, mean, share = math.nan, False, math.nan, math.nan
     low, high, high_bounded = math.nan, math.nan, False
@@ -171,10 +233,12 @@ def _standing(pool: Pool, forecaster: str, bootstrap: int, seed: int) -> Standin
         score, bounded = float(middle), bool(undefined)
         mean = _survival.restricted_mean(curve[0], curve[1])
         share = float(np.average(windows.censored, weights=windows.weights))
-        if bootstrap:
-            low, high, high_bounded = _interval(windows, bootstrap, seed)
-    names = sorted({name for record in pool.records for name in record.scores})
-    scores = {name: _median(list(pool.task_scores(forecaster, name).values())) for name in names}
+        if drawn is not None:
+            low, high, high_bounded = interval(drawn, len(set(pool.systems)))
+    scores = {
+        name: _median(list(pool.task_scores(forecaster, name).values()))
+        for name in pool.score_names
+    }
     if pool.metric in scores:
         scores[pool.metric] = score
     failures = Counter(record.status for record in runs if record.status != "ok")
@@ -206,34 +270,6 @@ def _median(values: list[float]) -> float:
     return float(np.median(known)) if known else math.nan
 
 
-def _interval(windows: Windows, replicates: int, seed: int) -> tuple[float, float, bool]:
-    """95% interval of the median, and whether its upper end is only a lower bound."""
-    rng = np.random.default_rng(seed)
-    systems, starts, sizes = np.unique(windows.unit_systems, return_index=True, return_counts=True)
-    units = len(windows.unit_systems)
-    medians, undefined = np.empty(replicates), np.empty(replicates, dtype=np.bool_)
-    step = max(1, CHUNK // max(len(windows.values), 1))
-    for first in range(0, replicates, step):
-        count = min(step, replicates - first)
-        # Chunks must not change the draws: one row of random numbers a replicate.
-        drawn = rng.random((count, len(systems) * (1 + sizes.max())))
-        chosen = (drawn[:, : len(systems)] * len(systems)).astype(np.int64)
-        within = drawn[:, len(systems) :].reshape(count, len(systems), sizes.max())
-        picks = starts[chosen][..., np.newaxis] + (within * sizes[chosen][..., np.newaxis]).astype(
-            np.int64
-        )
-        wanted = np.arange(sizes.max()) < sizes[chosen][..., np.newaxis]
-        rows = np.broadcast_to(np.arange(count)[:, np.newaxis, np.newaxis], picks.shape)
-        tally = np.bincount((rows * units + picks)[wanted], minlength=count * units)
-        weights = tally.reshape(count, units)[:, windows.units] * windows.weights
-        middle, bounded = _survival.median(
-            *_survival.survival(windows.values, windows.censored, weights)
-        )
-        medians[first : first + count], undefined[first : first + count] = middle, bounded
-    low, high = np.quantile(medians, [0.025, 0.975])
-    return float(low), float(high), bool(undefined[medians >= high].any())
-
-
 def group_medians(
     pool: Pool, forecaster: str, *, by: Literal["task", "system"] = "task"
 ) -> tuple[FloatArray, NDArray[np.bool_]]:
@@ -246,7 +282,7 @@ def group_medians(
     if by == "task":
         groups, total = windows.tasks, len(pool.tasks)
     else:
-        groups, total = windows.unit_systems[windows.units], len(set(pool.systems))
+        groups, total = pool.unit_systems[windows.units], len(set(pool.systems))
     medians = np.full(total, np.nan)
     bounded = np.zeros(total, dtype=np.bool_)
     for number in range(total):

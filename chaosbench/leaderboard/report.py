@@ -17,15 +17,15 @@ from typing import TYPE_CHECKING
 from chaosbench.errors import InputError
 from chaosbench.evaluation.ranked import base, is_time
 from chaosbench.files import write_text
-from chaosbench.leaderboard._admission import prepare, track_of
+from chaosbench.leaderboard._admission import prepare, tracks_of
 from chaosbench.leaderboard._board import Leaderboard
-from chaosbench.leaderboard._columns import Column, columns
+from chaosbench.leaderboard._columns import Column, columns, name_text
 from chaosbench.leaderboard._facts import commands, equations, provenance, settings
 from chaosbench.leaderboard._pool import Pool
 from chaosbench.leaderboard._published import with_published
 from chaosbench.leaderboard._wording import wording
 from chaosbench.leaderboard.page import write_page
-from chaosbench.leaderboard.ranking import Standing, group_medians, standings
+from chaosbench.leaderboard.ranking import Standing, group_medians
 from chaosbench.metrics import registry as metrics
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ def write_site(
     """Write a page per track into `directory`: ``index.html``, and ``TRACK.html`` for others."""
     chosen = list(records)
     folder = Path(directory)
-    names = _tracks(chosen)
+    names = tracks_of(chosen)
     files = {name: "index.html" if k == 0 else f"{name}.html" for k, name in enumerate(names)}
     folder.mkdir(parents=True, exist_ok=True)
     return [
@@ -141,9 +141,9 @@ def render_report(
     chosen = list(records)
     kept = dict(remarks or {})
     made = []
-    for name in _tracks(chosen):
+    for name in tracks_of(chosen):
         pool = prepare(chosen, None, exam_seed, name)
-        board = Leaderboard.of(pool, standings(pool, bootstrap=bootstrap, seed=seed))
+        board = Leaderboard.of(pool, bootstrap=bootstrap, seed=seed)
         made.append(_Track(name, pool, board))
     if not made:
         raise InputError("there are no records to report on")
@@ -172,11 +172,6 @@ def render_report(
         parts += ["## Remarks on what is no longer here"]
         parts += [_remark(name, kept) for name in sorted(kept)]
     return "\n\n".join(parts) + "\n"
-
-
-def _tracks(records: Sequence[Record]) -> list[str]:
-    """Return the tracks of the records, `forecast` first."""
-    return sorted({track_of(record) for record in records}, key=lambda t: (t != "forecast", t))
 
 
 def _remarks_of(path: Path) -> dict[str, str]:
@@ -213,16 +208,17 @@ def _section(track: _Track, kept: dict[str, str]) -> list[str]:
     named = "" if words.noun == words.head else f"{words.noun} "
     notes = [
         f"{words.head}: median {named}over all windows{unit and ',' + unit} [95% interval]"
-        + ("; ≥ where more than half of the forecasts outlived the exam." if named else "."),
+        + ("; ≥ where half or more of the forecasts outlived the exam." if named else "."),
         *(f"{column.head}: {column.meaning}" for column in shown if column.key not in _EXPLAINED),
     ]
     if any(line.incomplete for line in lines):
         notes.append("† Incomplete: tasks that others ran are missing and count as failed.")
     if any(line.privileged for line in lines):
         notes.append("The last lines were given the equation: a ceiling, shown and never ranked.")
+    notes += track.board.remarks
     notes += [f"Published ({t.source}), {t.what}: {t.numbers()}." for t in track.board.published]
     parts = [
-        f"## {_text(track.name)}",
+        f"## {_text(_title(track))}",
         f"{_text(track.board.summary)}.",
         _standings(lines, shown),
         _text(" ".join(notes)),
@@ -249,6 +245,12 @@ def _section(track: _Track, kept: dict[str, str]) -> list[str]:
     ]
 
 
+def _title(track: _Track) -> str:
+    """Name the track, and its version where a newer one has replaced it."""
+    label = track.board.label
+    return label if label != track.board.track else track.name
+
+
 def _standings(lines: Sequence[Standing], shown: Sequence[Column]) -> str:
     heads = [column.heading for column in shown]
     at = 1 if shown[0].key == "rank" else 0
@@ -260,7 +262,7 @@ def _standings(lines: Sequence[Standing], shown: Sequence[Column]) -> str:
             if column.key == "failures" and line.failures:
                 by = ", ".join(f"{n} {name}" for name, n in line.failures_by_status.items())
                 cells[k] = f"{line.failures} ({_text(by.replace('_', ' '))})"
-        cells.insert(at, _text(line.forecaster) + (" †" if line.incomplete else ""))
+        cells.insert(at, _text(name_text(line)))
         rows.append(cells)
     return _table([_text(head) for head in heads], rows, "r" * at + "l" + "r" * (len(shown) - at))
 
@@ -305,12 +307,8 @@ def _equations(made: Sequence[_Track]) -> list[str]:
 
 
 def _settings(made: Sequence[_Track]) -> list[str]:
-    rows = dict.fromkeys(
-        (_text(name), _text(seeds), _text(config))
-        for track in made
-        for name, seeds, config in settings(track.pool)
-    )
-    table = _table(("forecaster", "seeds", "settings"), sorted(rows), "lll")
+    rows = dict.fromkeys(tuple(map(_text, row)) for track in made for row in settings(track.pool))
+    table = _table(("forecaster", "seeds", "code", "settings"), sorted(rows), "llll")
     return [_folded("Settings and seeds of every forecaster", table)]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from typing import TYPE_CHECKING, Protocol
 
-from chaosbench.leaderboard._columns import columns
+from chaosbench.leaderboard._columns import columns, name_text
 from chaosbench.leaderboard._published import with_published
 from chaosbench.leaderboard._wording import wording
 
@@ -28,7 +28,9 @@ UNBOUNDED = 1000
 GAP = 2
 """One character of padding and one that the box draws between columns."""
 
-PLAIN = str.maketrans({"≥": ">=", "↑": "^", "↓": "v", "–": "-", "†": "+", "—": "-", "…": "..."})
+PLAIN = str.maketrans(
+    {"≥": ">=", "↑": "^", "↓": "v", "–": "-", "†": "+", "‡": "++", "—": "-", "…": "..."}
+)
 """For terminals that cannot print them."""
 
 
@@ -46,6 +48,10 @@ class Board(Protocol):
     @property
     def summary(self) -> str:
         """One sentence on what was pooled."""
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """Sentences on how far it may be believed."""
 
     @property
     def published(self) -> tuple[Published, ...]:
@@ -106,6 +112,7 @@ def _layout(board: Board, width: int, *, plain: bool) -> Group:
         notes.append("† tasks not run count as failed, so the line is incomplete.")
     if any(line.privileged for line in board.standings):
         notes.append("— given the equation: a ceiling, shown and never ranked.")
+    notes += board.remarks
     notes += [f"published ({t.source}), {t.what}: {t.numbers()}." for t in board.published]
     text = "\n".join(notes)
     return Group(
@@ -155,7 +162,7 @@ def _table(board: Board, width: int, *, plain: bool) -> Table:
 
 
 def _name(line: Standing) -> str:
-    return line.forecaster + (" †" if line.incomplete and not line.privileged else "")
+    return line.forecaster if line.privileged else name_text(line)
 
 
 def _name_width(standings: tuple[Standing, ...]) -> int:

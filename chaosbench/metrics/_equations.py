@@ -138,7 +138,7 @@ def structure_f1(truth: ArrayLike, found: ArrayLike, *, tolerance: float = 0.0) 
     worst=2.0,
     limits=(0.0, 2.0),
     digits=3,
-    label="sMAPE (dx/dt)",
+    label="sMAPE of rhs",
     source="gilpin2023",
 )
 def derivative_smape(truth: ArrayLike, forecast: ArrayLike) -> float:

@@ -11,9 +11,9 @@ if TYPE_CHECKING:
 
     from chaosbench.trajectories import FloatArray
 
-__all__ = ["largest", "median", "restricted_mean", "survival"]
+__all__ = ["HALF", "largest", "median", "restricted_mean", "survival"]
 
-# Weighted products of ratios land a rounding error above the half that they equal on paper.
+# Weighted products of ratios land a rounding error beside the half that they equal on paper.
 HALF = 0.5 + 1e-9
 
 
@@ -52,15 +52,21 @@ def survival(
 def median(
     distinct: FloatArray, surviving: FloatArray, at_risk: FloatArray
 ) -> tuple[FloatArray, NDArray[np.bool_]]:
-    """Return the first time that half do not outlast, ``(...)``, and whether there is none.
+    """Return the median ``(...)``, and whether it is only a lower bound.
 
-    Where survival never falls to one half, the largest time with anything at risk stands in as a
-    lower bound.
+    It is the first time that less than half outlast. Where exactly half outlast a time, it is the
+    middle between that time and the next at which survival falls, so that without censoring it is
+    the ordinary median, also of an even number of times. Where survival does not fall that far,
+    the largest time with anything at risk stands in as a lower bound.
     """
-    reached = surviving <= HALF
-    undefined: NDArray[np.bool_] = np.logical_not(reached.any(axis=-1))
-    first: FloatArray = distinct[np.argmax(reached, axis=-1)]
-    return np.where(undefined, largest(distinct, at_risk), first), undefined
+    reached, passed = surviving <= HALF, surviving < 1.0 - HALF
+    undefined: NDArray[np.bool_] = np.logical_not(passed.any(axis=-1))
+    last = largest(distinct, at_risk)
+    first = np.where(reached.any(axis=-1), distinct[np.argmax(reached, axis=-1)], last)
+    second = np.where(undefined, last, distinct[np.argmax(passed, axis=-1)])
+    with np.errstate(invalid="ignore"):  # scores may be infinite, and equal then
+        middle = np.where(first == second, first, (first + second) / 2)
+    return middle, undefined
 
 
 def largest(distinct: FloatArray, at_risk: FloatArray) -> FloatArray:

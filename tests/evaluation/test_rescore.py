@@ -10,12 +10,15 @@ import numpy as np
 import pytest
 
 import chaosbench as cb
+from chaosbench.datasets import MANIFEST, write_trajectories
+from chaosbench.datasets._store import seal
 from chaosbench.errors import CorruptDataError, InputError
 from chaosbench.evaluation import plan, rescore, run, spec_of
 from chaosbench.evaluation._cell import CEILING, Cell
 from chaosbench.evaluation._records import write_file
 from chaosbench.evaluation._rescore import _differing
 from chaosbench.evaluation._store import RunDirectory
+from chaosbench.evaluation.exam._read import _read_exam
 from chaosbench.tasks import registry
 from chaosbench.tasks._tracks import TRACKS
 
@@ -116,6 +119,95 @@ def test_what_cannot_be_scored_again_is_said(one_cell):
     assert path.name in rescore(home.path)[0].trouble
     with pytest.raises(InputError, match="no run's directory"):
         rescore(home.path / "records")
+
+
+NAMED = "not those of the cell that its file is named after"
+EDITS = {
+    "seed": ({"seed": 1}, NAMED),
+    "label": ({"forecaster": "esn"}, NAMED),
+    "settings in the label": ({"forecaster": "persistence:units=9"}, "settings are those of"),
+    "settings": ({"config": {"units": 9}}, NAMED),
+    "privilege": ({"privileged": True}, "given the equation, but its label is"),
+    "the ceiling": ({"forecaster": "perfect model"}, "claims that it was not given"),
+    "failed": ({"status": "timeout"}, "has scores although"),
+    "failed without scores": (
+        {"status": "timeout", "scores": {}, "window_scores": {}}, "keeps its forecast",
+    ),
+    "diverged": ({"status": "diverged"}, "its forecast is finite"),
+    "no cost": ({"cpu_seconds": float("nan")}, "does not say its cpu_seconds"),
+    "a negative cost": ({"fit_seconds": -4029.0}, "which is not in 0 to"),
+    "an infinite cost": ({"peak_memory_mib": float("inf")}, "which is not in 0 to"),
+    "a huge cost": ({"predict_seconds": 1e308}, "which is not in 0 to"),
+    "question": ({"question": "0" * 64}, "not, to the last bit"),
+    "forecast": ({"forecast": "0" * 64}, "is not the one that it was made from"),
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory):
+    task = small("forecast/henon-v1")
+    folder = tmp_path_factory.mktemp("kept") / "run"
+    run(plan([task], [spec_of("persistence")], baselines=False), directory=folder)
+    (path,) = (folder / "records").iterdir()
+    return RunDirectory(folder, exam_seed=0), path
+
+
+@pytest.mark.parametrize("edit", EDITS)
+def test_what_was_edited_and_sealed_again_is_noticed(kept, edit):
+    home, path = kept
+    right = home.get(path.stem)
+    changes, sentence = EDITS[edit]
+    write_file(path, [replace(right, **changes)])  # with a checksum that is right
+    try:
+        (found,) = rescore(home.path, write=True)
+        assert sentence in found.trouble
+        assert repr(home.get(path.stem)) == repr(replace(right, **changes))  # not put right
+    finally:
+        write_file(path, [right])
+    (found,) = rescore(home.path)
+    assert (found.trouble, found.differing) == ("", ())
+
+
+def test_scores_that_were_taken_out_are_found_again(kept):
+    home, path = kept
+    right = home.get(path.stem)
+    write_file(path, [replace(right, scores={}, window_scores={}, forecast="")])
+    (found,) = rescore(home.path)
+    write_file(path, [right])
+    assert set(found.differing) == {*right.scores, *right.window_scores}
+
+
+def test_an_exponent_that_was_changed_and_sealed_again_is_noticed(kept):
+    home, path = kept
+    right = home.get(path.stem)
+    manifest = home.data("forecast/henon-v1") / MANIFEST
+    text = manifest.read_text()
+    held = json.loads(text)
+    held["paces"]["henon"]["lyapunov_exponent"] /= 2
+    manifest.write_text(json.dumps(held | {"checksum": seal(held)}))
+    _read_exam.cache_clear()
+    (one,) = rescore(home.path)
+    assert "the manifest of its data has the Lyapunov exponent" in one.trouble
+    manifest.write_text(text)
+    _read_exam.cache_clear()
+    changed = {**right.provenance, "lyapunov_exponent": 0.1}
+    write_file(path, [replace(right, provenance=changed)])
+    (one,) = rescore(home.path)
+    write_file(path, [right])
+    assert "it has the Lyapunov exponent 0.1, but that of henon is" in one.trouble
+
+
+def test_a_forecast_that_was_replaced_is_noticed(kept):
+    home, path = kept
+    place = home.path / "forecasts" / path.name
+    before = place.read_bytes()
+    answer = home.answer(path.stem, dt=1.0, variables=("x", "y"), windows=2)
+    values = answer.values.values.copy()
+    values[0, 0, 0] = np.nextafter(values[0, 0, 0], 2)
+    write_trajectories(place, replace(answer.values, values=values))
+    (found,) = rescore(home.path)
+    place.write_bytes(before)
+    assert "is not the one that it was made from" in found.trouble
 
 
 def test_what_is_kept_goes_with_its_record(one_cell):

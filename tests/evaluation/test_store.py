@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -47,15 +48,24 @@ def test_records_survive_the_disk(tmp_path_factory, made):
     assert list(read_file(path)) == made
 
 
-@pytest.mark.parametrize("lacks", [["traceback"], ["traceback", "equations"]])
-def test_records_of_older_versions_are_read(tmp_path, lacks):
-    import pyarrow.parquet as pq
-
+@pytest.mark.parametrize("lacks", [[], ["traceback"], ["traceback", "equations"]])
+def test_records_of_older_versions_are_read_and_are_not_sealed(tmp_path, lacks):
     path = tmp_path / "records.parquet"
     write_file(path, [replace(RECORD, traceback=("in fit",))])
-    older = pq.read_table(path).drop_columns(lacks)
+    seals = ["question", "forecast", "version", "checksum"]
+    older = pq.read_table(path).drop_columns([*seals, *lacks])
     pq.write_table(older, path, compression="zstd")
-    assert list(read_file(path)) == [replace(RECORD, **dict.fromkeys(lacks, ()))]
+    (read,) = read_file(path)
+    lost = dict.fromkeys(lacks, ())
+    assert read == replace(RECORD, **({"traceback": ("in fit",)} | lost), version=1)
+    assert not read.sealed
+    write_file(path, [read])  # as when it is scored again: that makes it no younger
+    assert list(read_file(path)) == [read]
+    # without its checksums alone, a younger file is none of either version
+    write_file(path, [RECORD])
+    pq.write_table(pq.read_table(path).drop_columns(["checksum"]), path)
+    with pytest.raises(CorruptDataError, match="holds no chaosbench records"):
+        list(read_file(path))
 
 
 def test_equations_are_printed_beside_the_score():
@@ -179,7 +189,9 @@ def test_the_frame_has_the_ranked_score_and_a_column_a_setting():
     failed = replace(RECORD, status="crashed", scores={}, window_scores={})
     frame = Records([half, other, failed]).to_frame()
     assert frame["ranked"].tolist() == ["vpt@0.4", "smape", "vpt@0.4"]
-    assert frame["score"].tolist()[:2] == [2.0, 0.25]
+    # two of four outlived the exam, the longest at 9: the middle of 2 and at least 9
+    assert frame["score"].tolist()[:2] == [5.5, 0.25]
+    assert frame["score_is_lower_bound"].tolist() == [True, False, False]
     assert frame["score"].isna().tolist() == [False, False, True]
     assert frame["config.units"].tolist()[0] == 10
     assert frame["config.k"].isna().tolist() == [True, False, True]
@@ -192,4 +204,4 @@ def test_a_score_that_outlived_the_exam_is_marked_as_a_lower_bound():
     assert Records([long]).to_frame()["score_is_lower_bound"].tolist() == [True]
     assert "median VPT ≥9.00" in repr(Records([long]))
     four = replace(RECORD, window_scores={"vpt@0.4": (1.0, 2.0, 3.0, 40.0)})
-    assert "median VPT 2.00" in repr(Records([four]))  # as the leaderboard says
+    assert "median VPT 2.50" in repr(Records([four]))  # as the leaderboard says

@@ -82,9 +82,9 @@ def test_the_terminal_table_fits_and_keeps_what_matters(board: Leaderboard, widt
         assert "{} [{}, {}]".format(*numbers) in row
     assert "≥10.0" in next(row for row in lines if "true_equation" in row)
     heads = ["#", "forecaster", "VPT ↑", "fail ↓"]
-    heads += ["D_stsp ↓", "D_H ↓", "won ↑", "s ↓"] if width >= 80 else []
-    heads += ["rank ↓", "MiB ↓"] if width >= 100 else []
-    heads += ["MASE ↓", "sMAPE@1 ↓", "of ceiling ↑"] if width >= 140 else []
+    heads += ["places", "D_stsp ↓", "D_H ↓", "won ↑"] if width >= 80 else []
+    heads += ["tie", "s ↓"] if width >= 100 else []
+    heads += ["rank ↓", "MiB ↓", "MASE ↓", "sMAPE@1 ↓"] if width >= 140 else []
     assert all(head in lines[0] for head in heads)
 
 

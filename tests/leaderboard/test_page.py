@@ -86,7 +86,9 @@ def test_every_number_of_the_table_is_that_of_the_ranking(
     for (_, _, cells), line in zip(rows, lines, strict=True):
         values = re.findall(r'data-value="([^"]*)"', cells)
         assert float(values[1]) == pytest.approx(line.score, abs=1e-6)
-        assert float(values[3]) == line.failures
+        held = [None if value == "" else int(float(value)) for value in values[2:4]]
+        assert held == [line.rank_low, line.tie_group]
+        assert float(values[5]) == line.failures
 
 
 def test_plots_are_valid_xml_with_a_mark_for_every_forecaster(text: str) -> None:

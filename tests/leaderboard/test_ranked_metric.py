@@ -44,13 +44,13 @@ def climate() -> list[Record]:
 def test_the_lowest_is_first_and_a_failure_is_the_worst() -> None:
     lines = {line.forecaster: line for line in rank(climate(), bootstrap=200)}
     good, crashes, still, truth = (lines[n] for n in ("good", "crashes", "climatology", "truth"))
-    # sorted: .1 .2 .3 1 1.1 1.2, whose lower median is .3; and .01 .01 .01 worst worst worst
-    assert good.score == 0.3
-    assert crashes.score == 0.01
+    # sorted: .1 .2 .3 1 1.1 1.2; and .01 .01 .01 worst worst worst
+    assert good.score == (0.3 + 1.0) / 2
+    assert crashes.score == (0.01 + WORST) / 2
     assert (crashes.failures, crashes.failures_by_status) == (1, {"crashed": 1})
     assert crashes.restricted_mean == pytest.approx((3 * 0.01 + 3 * WORST) / 6)
     assert crashes.scores["d_stsp"] == crashes.score
-    assert [line.rank for line in (crashes, good, still, truth)] == [1, 2, 3, None]
+    assert [line.rank for line in (good, still, crashes, truth)] == [1, 2, 3, None]
     # a task each: good beats climatology twice and `crashes` once
     assert good.win_rate == pytest.approx(3 / 4)
     assert crashes.win_rate == pytest.approx(2 / 4)
@@ -127,7 +127,7 @@ def test_the_page_speaks_of_the_metric() -> None:
     assert "Median D_stsp" in page
     assert "Kullback–Leibler divergence" in page
     assert "1000.00" in page  # the worst value, in words
-    assert 'data-forecaster="crashes" data-rank="1"' in page
+    assert 'data-forecaster="crashes" data-rank="3"' in page
 
 
 def test_published_numbers_stand_beside_ours() -> None:

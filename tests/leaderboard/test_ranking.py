@@ -11,11 +11,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import norm, t
 
 from chaosbench.errors import InputError
 from chaosbench.evaluation import Record
 from chaosbench.leaderboard import Standing, rank
-from chaosbench.leaderboard import ranking as module
+from chaosbench.leaderboard import _resample as module
+from chaosbench.leaderboard._admission import prepare
 
 HORIZON = 8.0
 Make = Callable[..., list[Record]]
@@ -44,7 +46,10 @@ def by_name(standings: tuple[Standing, ...]) -> dict[str, Standing]:
 
 def same(a: Standing, b: Standing) -> bool:
     """Compare what belongs to one forecaster alone."""
-    free = {"rank": None, "mean_rank": 0.0, "win_rate": 0.0, "percent_of_ceiling": 0.0}
+    free = {
+        "rank": None, "mean_rank": 0.0, "win_rate": 0.0, "percent_of_ceiling": 0.0,
+        "rank_low": None, "rank_high": None, "tie_group": None, "above_ceiling": False,
+    }  # fmt: skip
     return repr(replace(a, **free)) == repr(replace(b, **free))
 
 
@@ -75,12 +80,12 @@ def test_the_score_is_the_kaplan_meier_median_over_all_windows() -> None:
         cell("bad", "b", [9.0, 9.0, 2.0]),
     ]
     good, bad = rank(records, bootstrap=0)
-    # survival: 5/6 beyond 2, 4/6 beyond 4, 3/6 beyond 6
-    assert (good.forecaster, good.rank, good.score) == ("good", 1, 6.0)
+    # survival: 5/6 beyond 2, 4/6 beyond 4, 3/6 beyond 6 and until 7
+    assert (good.forecaster, good.rank, good.score) == ("good", 1, 6.5)
     assert good.censored_share == pytest.approx(2 / 6)
     assert good.restricted_mean == pytest.approx((2 + 4 + 6 + 7 + 8 + 8) / 6)
     # 1 1 1 2 8+ 8+
-    assert (bad.rank, bad.score) == (2, 1.0)
+    assert (bad.rank, bad.score) == (2, 1.5)
     # medians by task: a 4 against 1, b 7 against the bound 8
     assert (good.win_rate, bad.win_rate) == (0.5, 0.5)
     assert (good.mean_rank, bad.mean_rank) == (1.5, 1.5)
@@ -105,7 +110,7 @@ def test_a_failed_cell_gets_the_climatology_of_its_task() -> None:
     ]
     line = by_name(rank(records, bootstrap=0))["f"]
     # 0.25, 0.75, 4, 5
-    assert line.score == 0.75
+    assert line.score == (0.75 + 4) / 2
     assert line.restricted_mean == pytest.approx(2.5)
     assert line.scores == {"d_stsp": 4.0, "d_h": 0.1}
     assert (line.failures, line.failures_by_status, line.cells) == (1, {"crashed": 1}, 2)
@@ -121,7 +126,7 @@ def test_without_a_climatology_a_failed_cell_is_zero_and_its_scores_the_worst() 
     ]
     line = by_name(rank(records, bootstrap=0))["f"]
     assert line.restricted_mean == pytest.approx(2.0)
-    assert line.score == 0.0
+    assert line.score == (0.0 + 3.0) / 2
     assert line.scores["d_h"] == pytest.approx((1.0 + 0.1) / 2)
 
 
@@ -154,7 +159,7 @@ def test_a_missing_cell_is_imputed_and_marks_the_line_incomplete() -> None:
     ]
     lines = by_name(rank(records, bootstrap=0))
     assert (lines["f"].missing, lines["f"].incomplete, lines["f"].failures) == (1, True, 0)
-    assert lines["f"].score == 0.5
+    assert lines["f"].score == (0.5 + 6.0) / 2
     assert not lines["g"].incomplete
     assert lines["g"].rank == 1
 
@@ -238,7 +243,7 @@ def test_windows_that_are_not_numbers_count_as_zero() -> None:
         (
             [cell("f", "a", [1.0]), cell("f", "a", [1.0], task="forecast/a-v2")],
             {},
-            "several versions of the task forecast/a, v1, v2",
+            "several versions of the track forecast, v1, v2",
         ),
         ([cell("f", "a", [1.0]), cell("f", "a", [2.0])], {}, "disagree"),
         ([cell("f", "a", [1.0])], {"metric": "vpt@0.9"}, "'vpt@0.9'; there are censored@0.4"),
@@ -363,15 +368,23 @@ def test_standings_are_consistent(records: list[Record]) -> None:
 def test_the_interval_is_that_of_a_plain_hierarchical_bootstrap() -> None:
     rng = np.random.default_rng(3)
     data = {f"s{i}": rng.exponential(1 + i, 12).round(2) for i in range(6)}
-    (line,) = rank([cell("f", s, list(t)) for s, t in data.items()], bootstrap=4000, seed=1)
+    records = [cell("f", s, list(x)) for s, x in data.items()]
     medians = []
     for _ in range(4000):
         drawn = [data[f"s{i}"] for i in rng.integers(6, size=6)]
-        sample = np.sort(np.minimum(np.concatenate([rng.choice(t, 12) for t in drawn]), HORIZON))
-        medians.append(sample[35])  # all censored at the end, so the lower median of 72
+        sample = np.sort(np.minimum(np.concatenate([rng.choice(x, 12) for x in drawn]), HORIZON))
+        medians.append(np.median(sample))  # all censored at the end
     low, high = np.quantile(medians, [0.025, 0.975])
-    assert line.ci_low == pytest.approx(low, abs=0.12)
-    assert line.ci_high == pytest.approx(high, abs=0.3)  # one step between observed times
+    pool = prepare(records)
+    held = module.replicate(pool, {"f": pool.windows("f")}, 4000, 1)["f"]
+    assert np.quantile(held.medians, 0.025) == pytest.approx(low, abs=0.12)
+    assert np.quantile(held.medians, 0.975) == pytest.approx(high, abs=0.3)  # a step between times
+    # with six systems the 95% of Student's t, and a spread that is too small by √(5/6)
+    tail = norm.cdf(np.sqrt(6 / 5) * t.ppf(0.025, 5))
+    (line,) = rank(records, bootstrap=4000, seed=1)
+    assert (line.ci_low, line.ci_high) == tuple(
+        np.quantile(held.medians, [tail, 1 - tail], method="inverted_cdf")
+    )
 
 
 def test_the_interval_is_wider_when_systems_differ_than_when_windows_do() -> None:

@@ -57,8 +57,11 @@ def test_agrees_with_exact_fractions(data: list[tuple[int, bool, int]]) -> None:
     np.testing.assert_allclose(surviving, [float(s) for _, s in expected], atol=1e-12)
     middle, undefined = _survival.median(distinct, surviving, at_risk)
     reached = [time for time, s in expected if s <= Fraction(1, 2)]
-    assert bool(undefined) == (not reached)
-    assert middle == (reached[0] if reached else max(t for t, _, _ in data))
+    passed = [time for time, s in expected if s < Fraction(1, 2)]
+    last = max(t for t, _, _ in data)
+    assert bool(undefined) == (not passed)
+    first, second = (reached or [last])[0], (passed or [last])[0]
+    assert middle == (first + second) / 2
     area, last, height = Fraction(0), 0, Fraction(1)
     for time, s in expected:
         area, last, height = area + height * (time - last), time, s
@@ -66,12 +69,12 @@ def test_agrees_with_exact_fractions(data: list[tuple[int, bool, int]]) -> None:
 
 
 @given(st.lists(st.floats(0, 9), min_size=1, max_size=20))
-def test_without_censoring_it_is_the_plain_mean_and_the_lower_median(times: list[float]) -> None:
+def test_without_censoring_it_is_the_plain_mean_and_the_plain_median(times: list[float]) -> None:
     values = np.array(times)
     curve = _survival.survival(values, np.zeros(len(values), bool), np.ones(len(values)))
     middle, undefined = _survival.median(*curve)
     assert not undefined
-    assert middle == np.sort(values)[(len(values) - 1) // 2]
+    assert middle == pytest.approx(np.median(values))
     assert _survival.restricted_mean(curve[0], curve[1]) == pytest.approx(values.mean())
 
 
@@ -93,4 +96,16 @@ def test_fractional_weights_do_not_miss_the_half_by_rounding() -> None:
     times = np.repeat([1.0, 2.0], 15)
     weights = np.full(30, 0.1 / 3)
     middle, undefined = _survival.median(*_survival.survival(times, np.zeros(30, bool), weights))
-    assert (float(middle), bool(undefined)) == (1.0, False)
+    assert (float(middle), bool(undefined)) == (1.5, False)
+
+
+def test_half_that_outlast_the_exam_leave_a_lower_bound_in_the_middle() -> None:
+    times, censored = np.array([2.0, 4.0, 10.0, 10.0]), np.array([False, False, True, True])
+    middle, undefined = _survival.median(*_survival.survival(times, censored, np.ones(4)))
+    assert (float(middle), bool(undefined)) == (7.0, True)  # of 4 and at least 10
+
+
+def test_scores_may_be_infinite() -> None:
+    for values, expected in (([1.0, np.inf], np.inf), ([np.inf, np.inf], np.inf)):
+        curve = _survival.survival(np.array(values), np.zeros(2, bool), np.ones(2))
+        assert float(_survival.median(*curve)[0]) == expected
