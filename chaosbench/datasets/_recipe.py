@@ -7,11 +7,15 @@ from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import Any, Literal
 
+import numpy as np
+
+from chaosbench.datasets._observables import Observables, observables_of, spread_of
 from chaosbench.dynamics.stored import Constants, constants, known_constants
 from chaosbench.errors import InputError, ParameterError, suggestion
 from chaosbench.provenance import digest
 from chaosbench.systems import DelaySystem, FieldSystem, System
 from chaosbench.systems import registry as systems
+from chaosbench.trajectories import FloatArray
 
 __all__ = ["FORMAT", "SPLITS", "Clock", "Dataset", "Pace", "Split"]
 
@@ -77,6 +81,13 @@ class Dataset:
         observed: variables that are written, the truth's too; empty for all of them. Noise and
             trajectories are those of the whole system. A task says itself what is observed of its
             dataset, so its dataset has all variables.
+        stream: any name; it enters the seeds, so that datasets that differ in it share no starting
+            point.
+        exact: whether every sample of a flow or a map is the double closest to its solution: it
+            is integrated in double-double and rounded once, and the windows are certified from the
+            state before it was rounded. Other kinds are integrated at the smallest tolerance that
+            is useful in double precision.
+        bounded: whether an angle is written as its cosine and its sine.
 
     Raises:
         UnknownNameError: no system has that name.
@@ -101,6 +112,9 @@ class Dataset:
     switch: float = 0.0
     observe_every: int = 0
     observed: tuple[str, ...] = ()
+    stream: str = ""
+    exact: bool = False
+    bounded: bool = False
 
     def __post_init__(self) -> None:
         if isinstance(self.systems, str):
@@ -130,6 +144,11 @@ class Dataset:
             raise ParameterError(
                 f"clock must be 'fastest', 'period' or 'lyapunov', not {self.clock!r}"
             )
+        for name, kind in {"stream": str, "exact": bool, "bounded": bool}.items():
+            value = getattr(self, name)
+            if not isinstance(value, kind):
+                wanted = "True or False" if kind is bool else "a text"
+                raise ParameterError(f"{name} must be {wanted}, not {value!r}")
         self._check_observed()
         if self.switch and not self.shift:
             raise ParameterError("switch says when the parameters of shift change; give shift too")
@@ -150,7 +169,7 @@ class Dataset:
             raise ParameterError(f"observed is a tuple of names, such as ({self.observed!r},)")
         object.__setattr__(self, "observed", tuple(dict.fromkeys(self.observed)))
         for name in self.systems:
-            known = systems[name].variables
+            known = self.observables(name).variables
             for variable in self.observed:
                 if variable not in known:
                     raise ParameterError(
@@ -167,6 +186,9 @@ class Dataset:
             "switch": 0.0,
             "observe_every": 0,
             "observed": (),
+            "stream": "",
+            "exact": False,
+            "bounded": False,
         }.items():
             if content[name] == default:  # younger than the format: older hashes must stay
                 del content[name]
@@ -188,8 +210,21 @@ class Dataset:
 
     def variables(self, system: str) -> tuple[str, ...]:
         """Return the variables of a system that are written, in the order of the system."""
-        known = systems[system].variables
+        known = self.observables(system).variables
         return tuple(v for v in known if v in self.observed) if self.observed else known
+
+    def observables(self, system: str) -> Observables:
+        """Return how the state of a system is written."""
+        return observables_of(systems[system], bounded=self.bounded)
+
+    def spread(self, system: str) -> FloatArray:
+        """Return the standard deviation of each observable of a system, the unit of the noise."""
+        return np.array(spread_of(systems[system], bounded=self.bounded))
+
+    def key(self, *parts: int) -> tuple[int, ...]:
+        """Return what seeds the randomness of one part of the dataset."""
+        words = (int(digest(self.stream), 16),) if self.stream else ()
+        return (self.seed, *parts, *words)
 
     def test_system(self, system: str) -> System:
         """Return the system that the test windows end with: the shifted one, where there is one."""

@@ -64,7 +64,10 @@ from chaosbench.systems import (
 )
 from chaosbench.trajectories import FloatArray, real_array
 
-__all__ = ["AGREEMENT", "Certificate", "certified_until", "describe", "shared_certificate"]
+__all__ = [
+    "AGREEMENT", "Certificate", "certified_again", "certified_until", "describe",
+    "shared_certificate",
+]  # fmt: skip
 
 AGREEMENT = 1e-6
 """Largest difference between samples that agree, in standard deviations of each variable."""
@@ -89,6 +92,12 @@ TAYLOR_TOLERANCE = 1e-20
 
 NUDGE = 1e-28
 """Relative displacement in double-double arithmetic: ten thousand times its rounding."""
+
+LOOSER = 100.0
+"""How much looser the check of samples between doubles is; the order differs by two."""
+
+FROM_AWAY = f"iteration in double-double from {NUDGE:g} away"
+"""Name of the check of a map's samples in double-double."""
 
 WITNESS_LOOKS = 64.0
 """Times as often as usual that a witness looks for features of the driving."""
@@ -200,6 +209,34 @@ def certified_until(
     return Certificate((agreed - 1) * dt, tuple(checks))
 
 
+def certified_again(
+    orbit: TaylorOrbit, values: FloatArray, dt: float, *, scales: Scales
+) -> Certificate:
+    """Return for how long samples in double-double are the solution through the first of them.
+
+    Unlike `certified_until`, the check starts from the state before it was rounded to a double.
+
+    Args:
+        orbit: at the first sample; it stays there.
+        values: samples ``(T, d)`` rounded to double, in the units of the definition.
+        dt: sampling step in time units (1 for a map).
+        scales: give the units of the differences.
+
+    Returns:
+        Certificate; `until` ends on a sample.
+
+    """
+    given = values
+    loose, looks = LOOSER * orbit.tolerance, WITNESS_LOOKS * scales.looks
+    spread = np.where(scales.spread > 0, scales.spread, 1.0)
+    if isinstance(orbit.system, Map):
+        check, other = FROM_AWAY, orbit.again(tolerance=orbit.tolerance, nudge=NUDGE)
+    else:
+        check, other = f"taylor-dd at {loose:g}", orbit.again(tolerance=loose, looks=looks)
+    agreed, _ = _agreement(other, given, dt, spread)
+    return Certificate((agreed - 1) * dt, (check,))
+
+
 def _at(scales: Scales, state: FloatArray) -> Scales:
     """Return scales whose magnitudes are those of the orbit from a state."""
     return scales if scales.constants else replace(scales, system=scales.system.with_ic(state))
@@ -275,7 +312,7 @@ def _finer(scales: Scales, state: FloatArray, time: float, loose: float) -> Make
     system, looks = scales.system, WITNESS_LOOKS * scales.looks
     if isinstance(system, Map):
         return (
-            f"iteration in double-double from {NUDGE:g} away",
+            FROM_AWAY,
             lambda: TaylorOrbit(system, state, time, nudge=NUDGE),
         )
     return f"taylor-dd at {loose:g}", lambda: TaylorOrbit(

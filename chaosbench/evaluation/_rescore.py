@@ -124,7 +124,7 @@ def _rescored(
     if opened[task.id].hash != record.provenance.get("dataset"):
         raise InputError(f"the data of {record.task} are not those that it was scored on")
     exam = load_exam(opened[task.id], task)
-    variables = tuple(systems[task.system].variables[i] for i in exam.observed)
+    variables = tuple(task.dataset.variables(task.system)[i] for i in exam.observed)
     answer = home.answer(cell, dt=exam.dt, variables=variables, windows=len(exam.truth))
     lost = _lost(record, samples=answer.samples is None, polynomial=answer.polynomial is None)
     if lost:
