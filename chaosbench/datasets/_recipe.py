@@ -25,6 +25,9 @@ FORMAT = 2
 FIELD_FORMAT = 3
 """The same for recipes with fields, which are now integrated by collocation."""
 
+SPARSEST = 10.0
+"""Samples a period to which `most_per_lyapunov` may lower the rate."""
+
 Clock = Literal["fastest", "period", "lyapunov"]
 
 
@@ -88,6 +91,9 @@ class Dataset:
             state before it was rounded. Other kinds are integrated at the smallest tolerance that
             is useful in double precision.
         bounded: whether an angle is written as its cosine and its sine.
+        most_per_lyapunov: samples per Lyapunov time above which the rate is lowered, to no less
+            than `SPARSEST` a period; 0 for no limit. Without it, the errors of a system that turns
+            often in a Lyapunov time would not have grown when the forecast ends.
 
     Raises:
         UnknownNameError: no system has that name.
@@ -115,6 +121,7 @@ class Dataset:
     stream: str = ""
     exact: bool = False
     bounded: bool = False
+    most_per_lyapunov: float = 0.0
 
     def __post_init__(self) -> None:
         if isinstance(self.systems, str):
@@ -136,7 +143,7 @@ class Dataset:
             value = getattr(self, name)
             if not (isinstance(value, (int, float)) and math.isfinite(value) and value > 0):
                 raise ParameterError(f"{name} must be positive and finite, not {value!r}")
-        for name, limit in {"noise": 10.0, "missing": 0.9, "switch": 1.0}.items():
+        for name, limit in {"noise": 10.0, "missing": 0.9, "switch": 1.0, "most_per_lyapunov": 1e6}.items():
             value = getattr(self, name)
             if not (isinstance(value, (int, float)) and 0 <= value <= limit):
                 raise ParameterError(f"{name} must lie between 0 and {limit:g}, not {value!r}")
@@ -189,6 +196,7 @@ class Dataset:
             "stream": "",
             "exact": False,
             "bounded": False,
+            "most_per_lyapunov": 0.0,
         }.items():
             if content[name] == default:  # younger than the format: older hashes must stay
                 del content[name]
@@ -264,8 +272,13 @@ class Dataset:
             )
         times = {"period": known.period, "lyapunov": known.lyapunov_time}
         if self.clock == "fastest":
-            return min(t for t in times.values() if t is not None) / self.rate
-        return float(times[self.clock] or known.period) / self.rate
+            step = min(t for t in times.values() if t is not None) / self.rate
+        else:
+            step = float(times[self.clock] or known.period) / self.rate
+        if self.most_per_lyapunov and known.lyapunov_time is not None:
+            longest = min(known.lyapunov_time / self.most_per_lyapunov, known.period / SPARSEST)
+            step = max(step, longest)
+        return step
 
 
 def _clocks(system: System) -> str | None:

@@ -93,17 +93,23 @@ TAYLOR_TOLERANCE = 1e-20
 NUDGE = 1e-28
 """Relative displacement in double-double arithmetic: ten thousand times its rounding."""
 
-LOOSER = 100.0
-"""How much looser the check of samples between doubles is; the order differs by two."""
+LOOSER = 30.0
+"""How much looser the check of samples in double-double is that start between doubles.
 
-FROM_AWAY = f"iteration in double-double from {NUDGE:g} away"
-"""Name of the check of a map's samples in double-double."""
+The order of Taylor's method then differs by two.
+"""
+
+SMALL_NUDGE = 1e-30
+"""Relative displacement of a map's state there: a hundred times the rounding."""
 
 WITNESS_LOOKS = 64.0
 """Times as often as usual that a witness looks for features of the driving."""
 
 CHUNK = 64
 """Samples between comparisons, so that integration stops soon after the first failure."""
+
+LONG_CHUNK = 1024
+"""The same where most trajectories agree to their end."""
 
 
 class _Sampled(Protocol):
@@ -230,10 +236,11 @@ def certified_again(
     loose, looks = LOOSER * orbit.tolerance, WITNESS_LOOKS * scales.looks
     spread = np.where(scales.spread > 0, scales.spread, 1.0)
     if isinstance(orbit.system, Map):
-        check, other = FROM_AWAY, orbit.again(tolerance=orbit.tolerance, nudge=NUDGE)
+        check = f"iteration in double-double from {SMALL_NUDGE:g} away"
+        other = orbit.again(tolerance=orbit.tolerance, nudge=SMALL_NUDGE)
     else:
         check, other = f"taylor-dd at {loose:g}", orbit.again(tolerance=loose, looks=looks)
-    agreed, _ = _agreement(other, given, dt, spread)
+    agreed, _ = _agreement(other, given, dt, spread, chunk=LONG_CHUNK)
     return Certificate((agreed - 1) * dt, (check,))
 
 
@@ -312,7 +319,7 @@ def _finer(scales: Scales, state: FloatArray, time: float, loose: float) -> Make
     system, looks = scales.system, WITNESS_LOOKS * scales.looks
     if isinstance(system, Map):
         return (
-            FROM_AWAY,
+            f"iteration in double-double from {NUDGE:g} away",
             lambda: TaylorOrbit(system, state, time, nudge=NUDGE),
         )
     return f"taylor-dd at {loose:g}", lambda: TaylorOrbit(
@@ -334,12 +341,12 @@ def _first_that_lasts(
 
 
 def _agreement(
-    orbit: _Sampled, given: FloatArray, dt: float, spread: FloatArray
+    orbit: _Sampled, given: FloatArray, dt: float, spread: FloatArray, chunk: int = CHUNK
 ) -> tuple[int, bool]:
     """Count the leading samples that agree, and say whether the integration got that far."""
     done = 1
     while done < len(given):
-        points = min(CHUNK, len(given) - done)
+        points = min(chunk, len(given) - done)
         try:
             again = orbit.sample(points + 1, dt)[1:]
         except IntegrationError:

@@ -99,7 +99,8 @@ def commands(records: Sequence[Record]) -> list[str]:
     for name in sorted(suites, key=lambda name: (-len(suites[name].tasks), name)):
         members = set(suites[name].tasks)
         if members <= tasks:
-            names.append(name.removesuffix("-v1"))
+            short = name.rpartition("-v")[0]
+            names.append(short if suites.resolve(short) == name else name)
             tasks -= members
     names += sorted(tasks)
     groups: dict[str, set[str]] = {}
