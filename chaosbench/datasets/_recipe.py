@@ -25,6 +25,12 @@ FORMAT = 2
 FIELD_FORMAT = 3
 """The same for recipes with fields, which are now integrated by collocation."""
 
+DOUBLE_HORIZON = 20.0
+"""Lyapunov times for which truth in double precision may last.
+
+Errors of 1e-14 reach the 1e-6 of the certificate in ln(1e8) = 18.
+"""
+
 SPARSEST = 10.0
 """Samples a period to which `most_per_lyapunov` may lower the rate."""
 
@@ -89,7 +95,7 @@ class Dataset:
         exact: whether every sample of a flow or a map is the double closest to its solution: it
             is integrated in double-double and rounded once, and the windows are certified from the
             state before it was rounded. Other kinds are integrated at the smallest tolerance that
-            is useful in double precision.
+            is useful in double precision, and asked for at most `DOUBLE_HORIZON` Lyapunov times.
         bounded: whether an angle is written as its cosine and its sine.
         most_per_lyapunov: samples per Lyapunov time above which the rate is lowered, to no less
             than `SPARSEST` a period; 0 for no limit. Without it, the errors of a system that turns
@@ -143,7 +149,12 @@ class Dataset:
             value = getattr(self, name)
             if not (isinstance(value, (int, float)) and math.isfinite(value) and value > 0):
                 raise ParameterError(f"{name} must be positive and finite, not {value!r}")
-        for name, limit in {"noise": 10.0, "missing": 0.9, "switch": 1.0, "most_per_lyapunov": 1e6}.items():
+        for name, limit in {
+            "noise": 10.0,
+            "missing": 0.9,
+            "switch": 1.0,
+            "most_per_lyapunov": 1e6,
+        }.items():
             value = getattr(self, name)
             if not (isinstance(value, (int, float)) and 0 <= value <= limit):
                 raise ParameterError(f"{name} must lie between 0 and {limit:g}, not {value!r}")
@@ -253,7 +264,10 @@ class Dataset:
         """
         known = constants(system)
         dt = self._step(known, systems[system].discrete)
-        span = self.horizon_lyapunov * (known.lyapunov_time or known.period)
+        length = self.horizon_lyapunov
+        if self.exact and isinstance(systems[system], DelaySystem | FieldSystem):
+            length = min(length, DOUBLE_HORIZON)
+        span = length * (known.lyapunov_time or known.period)
         steps = max(1, math.ceil(span / dt - 1e-9))
         return Pace(
             dt=dt,

@@ -97,8 +97,8 @@ def _fill_suites() -> None:
     everything = "Every track and compatibility suite, every ranked system."
     for version, among in {1: made, 2: newest.values()}.items():
         named = [suite for suite in among if version > 1 or suite.id.endswith("-v1")]
-        members = dict.fromkeys(task for suite in named for task in suite.tasks)
-        made.append(Suite(f"full-v{version}", everything, tuple(members)))
+        every = dict.fromkeys(task for suite in named for task in suite.tasks)
+        made.append(Suite(f"full-v{version}", everything, tuple(every)))
     newest["full"] = made[-1]
     for suite in made:
         short = _short(suite.id)

@@ -35,7 +35,14 @@ LITE = (
 QUOTAS = {"flow": 21, "map": 6, "delay": 3, "field": 2}
 """Systems of each kind in `core`."""
 
-CORE: tuple[str, ...] = ()
+CORE: tuple[str, ...] = (
+    *LITE,
+    "aizawa", "arneodo", "baker", "circle", "coupled_map_lattice", "forced_van_der_pol",
+    "fput_chain", "gingerbreadman", "hyper_rossler", "ikeda_delay", "interior_squirmer",
+    "kuramoto_sivashinsky", "nikolaevskiy", "pullen_edmonds", "qi", "rate_network",
+    "rikitake_dynamo", "sprott_a", "sprott_delay", "sprott_e", "sprott_j", "sprott_l",
+    "thermostat_0532", "zeraoulia_sprott",
+)  # fmt: skip
 """The result of `choose`, which a test compares."""
 
 SEGMENTS, SEGMENT = 16, 512

@@ -14,8 +14,6 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-from chaosbench.systems import DelaySystem, FieldSystem, System
-from chaosbench.systems import registry as systems
 from chaosbench.tasks._task import Task
 
 __all__ = ["RENEWED", "horizon", "renewed"]
@@ -42,12 +40,6 @@ the ceiling would outlive every sixth. Truth in double-double lasts for about 55
 where errors grow faster its certificate ends earlier just as the ceiling does.
 """
 
-DOUBLE_HORIZON = 20.0
-"""Lyapunov times asked of delay systems and fields, whose truth is integrated in double.
-
-Errors of 1e-14 reach the 1e-6 of the certificate in ln(1e8) = 18.
-"""
-
 MOST_STEPS = 6000
 """Steps of the longest forecast."""
 
@@ -63,27 +55,25 @@ ASSIMILATED = 2.0
 HORIZONS = (0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 30.0)
 
 
-def horizon(system: System, noise: float) -> float:
-    """Return the Lyapunov times that are asked of a system.
+def horizon(noise: float) -> float:
+    """Return the Lyapunov times that are asked for.
 
     Noise lowers the ceiling to about ln(0.4/noise) Lyapunov times, in which an error of the size
     of the noise reaches the threshold, and the two that it gains by fitting the context. Twice
     that is asked.
     """
-    longest = DOUBLE_HORIZON if isinstance(system, DelaySystem | FieldSystem) else EXACT_HORIZON
     if not noise:
-        return longest
-    return min(longest, float(math.ceil(2.0 * (math.log(THRESHOLD / noise) + ASSIMILATED))))
+        return EXACT_HORIZON
+    return float(math.ceil(2.0 * (math.log(THRESHOLD / noise) + ASSIMILATED)))
 
 
 def renewed(task: Task) -> Task | None:
     """Return the second version of a task; None if its track has none."""
     if task.track not in RENEWED:
         return None
-    system = systems[task.system]
     dataset = replace(
         task.dataset,
-        horizon_lyapunov=horizon(system, task.dataset.noise),
+        horizon_lyapunov=horizon(task.dataset.noise),
         horizon_at_most=MOST_STEPS,
         stream=task.track,
         exact=True,

@@ -117,9 +117,7 @@ def follow(
             if share is not None:
                 trial, reached = _fitted(system, known, when, dt, noise, seen_as)
             elif np.isfinite(path[begin]).all():
-                trial, reached = _gauss_newton(
-                    system, path[begin], known, when, dt, noise, seen_as
-                )
+                trial, reached = _gauss_newton(system, path[begin], known, when, dt, noise, seen_as)
             else:
                 continue
             if reached < cost:

@@ -155,9 +155,7 @@ def _followed(
             pass
         else:
             return made[..., 0], made[..., 1]
-    orbit = orbit_of(
-        system, state, time, rtol=TIGHT, stiff=scales_of(system).stiff, memory=memory
-    )
+    orbit = orbit_of(system, state, time, rtol=TIGHT, stiff=scales_of(system).stiff, memory=memory)
     return orbit.sample(points, dt), None
 
 
