@@ -217,8 +217,8 @@ def test_tasks_list_and_show():
 @pytest.mark.parametrize(
     ("args", "row"),
     [
-        (("tasks", "list", "lite"), "forecast/henon-v1 core, forecast, full, lite"),
-        (("tasks", "suites"), "lite-v1 8 Eight systems of every kind: minutes on a laptop."),
+        (("tasks", "list", "lite"), "forecast/henon-v2 core, forecast, full, lite"),
+        (("tasks", "suites"), "lite-v2 8 Eight systems of every kind: minutes on a laptop."),
         (("forecasters", "list"), "persistence "),
         (("systems", "list", "--kind", "map"), "henon map 2 "),
     ],

@@ -89,15 +89,15 @@ def test_the_status_of_a_run_that_goes_on(tmp_path):
     cells = plan(select("lite", limit=2), [])
     home = RunDirectory(tmp_path / "run", exam_seed=0)
     home.expect({cell.id: (cell.label, cell.task.id) for cell in cells})
-    begun = home.data("forecast/lorenz-v1")
+    begun = home.data("forecast/lorenz-v2")
     begun.mkdir(parents=True)
     (begun / "_recipe.json").write_text("{}")
-    assert data_under_way(tmp_path / "run") == ("forecast/lorenz-v1",)
+    assert data_under_way(tmp_path / "run") == ("forecast/lorenz-v2",)
     early = status_of(tmp_path / "run")
     assert (early.counts, sum(early.to_do.values()), early.since_last) == ({}, 8, None)
     said = chaosbench("run", "status", tmp_path / "run")
     assert said.returncode == 0, said.stderr
-    assert "0 of 8 cells are finished; the data of forecast/lorenz-v1 are being made" in said.stdout
+    assert "0 of 8 cells are finished; the data of forecast/lorenz-v2 are being made" in said.stdout
     (begun / "_manifest.json").write_text("{}")
     cell = cells[0]
     home.put(
@@ -119,14 +119,14 @@ def test_a_broken_plan_is_refused_and_named(tmp_path):
 def test_tasks_can_be_excluded_chosen_by_tags_and_limited():
     lite = suites["lite"].tasks
     assert [t.id for t in select("lite", limit=3)] == list(lite[:3])
-    without = select("lite", exclude=["henon", "forecast/lorenz-v1"])
-    assert {t.id for t in without} == set(lite) - {"forecast/henon-v1", "forecast/lorenz-v1"}
-    assert {t.track for t in select("core", exclude=["climate"])} == {"forecast"}
+    without = select("lite", exclude=["henon", "forecast/lorenz-v2"])
+    assert {t.id for t in without} == set(lite) - {"forecast/henon-v2", "forecast/lorenz-v2"}
+    assert {t.track for t in select("core-v1", exclude=["climate"])} == {"forecast"}
     assert select("full", exclude=["core", "lite-noisy"])
     fluid = select("lite", tags=["fluid"])
     assert fluid
     assert all("fluid" in systems[t.system].tags for t in fluid)
-    assert registry["forecast/lorenz-v1"] in fluid
+    assert registry["forecast/lorenz-v2"] in fluid
 
 
 @pytest.mark.parametrize(

@@ -170,11 +170,12 @@ def _facts(dataset: Dataset, name: str, split: Split, pace: Pace) -> dict[str, s
     The recipe is that of its system alone: the bytes do not depend on the other systems.
     """
     system = systems[name] if split == "train" else dataset.test_system(name)
+    angles = "; angles as cosine and sine" if dataset.bounded and system.angles else ""
     return {
         "system": name,
         "split": split,
         "dt": repr(pace.dt),
-        "units": f"time in {system.time_unit}; variables in the units of the equation",
+        "units": f"time in {system.time_unit}; variables in the units of the equation{angles}",
         "variables": json.dumps(dataset.variables(name)),
         "fingerprint": system.fingerprint,
         "recipe": dataset.only(name).hash,

@@ -7,11 +7,15 @@ from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import Any, Literal
 
+import numpy as np
+
+from chaosbench.datasets._observables import Observables, observables_of, spread_of
 from chaosbench.dynamics.stored import Constants, constants, known_constants
 from chaosbench.errors import InputError, ParameterError, suggestion
 from chaosbench.provenance import digest
 from chaosbench.systems import DelaySystem, FieldSystem, System
 from chaosbench.systems import registry as systems
+from chaosbench.trajectories import FloatArray
 
 __all__ = ["FORMAT", "SPLITS", "Clock", "Dataset", "Pace", "Split"]
 
@@ -20,6 +24,15 @@ FORMAT = 2
 
 FIELD_FORMAT = 3
 """The same for recipes with fields, which are now integrated by collocation."""
+
+DOUBLE_HORIZON = 20.0
+"""Lyapunov times for which truth in double precision may last.
+
+Errors of 1e-14 reach the 1e-6 of the certificate in ln(1e8) = 18.
+"""
+
+SPARSEST = 10.0
+"""Samples a period to which `most_per_lyapunov` may lower the rate."""
 
 Clock = Literal["fastest", "period", "lyapunov"]
 
@@ -81,6 +94,16 @@ class Dataset:
         observed: variables that are written, the truth's too; empty for all of them. Noise and
             trajectories are those of the whole system. A task says itself what is observed of its
             dataset, so its dataset has all variables.
+        stream: any name; it enters the seeds, so that datasets that differ in it share no starting
+            point.
+        exact: whether every sample of a flow or a map is the double closest to its solution: it
+            is integrated in double-double and rounded once, and the windows are certified from the
+            state before it was rounded. Other kinds are integrated at the smallest tolerance that
+            is useful in double precision, and asked for at most `DOUBLE_HORIZON` Lyapunov times.
+        bounded: whether an angle is written as its cosine and its sine.
+        most_per_lyapunov: samples per Lyapunov time above which the rate is lowered, to no less
+            than `SPARSEST` a period; 0 for no limit. Without it, the errors of a system that turns
+            often in a Lyapunov time would not have grown when the forecast ends.
 
     Raises:
         UnknownNameError: no system has that name.
@@ -105,6 +128,10 @@ class Dataset:
     switch: float = 0.0
     observe_every: int = 0
     observed: tuple[str, ...] = ()
+    stream: str = ""
+    exact: bool = False
+    bounded: bool = False
+    most_per_lyapunov: float = 0.0
 
     def __post_init__(self) -> None:
         if isinstance(self.systems, str):
@@ -133,7 +160,12 @@ class Dataset:
             value = getattr(self, name)
             if not (isinstance(value, (int, float)) and math.isfinite(value) and value > 0):
                 raise ParameterError(f"{name} must be positive and finite, not {value!r}")
-        for name, limit in {"noise": 10.0, "missing": 0.9, "switch": 1.0}.items():
+        for name, limit in {
+            "noise": 10.0,
+            "missing": 0.9,
+            "switch": 1.0,
+            "most_per_lyapunov": 1e6,
+        }.items():
             value = getattr(self, name)
             if not (isinstance(value, (int, float)) and 0 <= value <= limit):
                 raise ParameterError(f"{name} must lie between 0 and {limit:g}, not {value!r}")
@@ -141,6 +173,11 @@ class Dataset:
             raise ParameterError(
                 f"clock must be 'fastest', 'period' or 'lyapunov', not {self.clock!r}"
             )
+        for name, kind in {"stream": str, "exact": bool, "bounded": bool}.items():
+            value = getattr(self, name)
+            if not isinstance(value, kind):
+                wanted = "True or False" if kind is bool else "a text"
+                raise ParameterError(f"{name} must be {wanted}, not {value!r}")
         self._check_observed()
         if self.switch and not self.shift:
             raise ParameterError("switch says when the parameters of shift change; give shift too")
@@ -161,7 +198,7 @@ class Dataset:
             raise ParameterError(f"observed is a tuple of names, such as ({self.observed!r},)")
         object.__setattr__(self, "observed", tuple(dict.fromkeys(self.observed)))
         for name in self.systems:
-            known = systems[name].variables
+            known = self.observables(name).variables
             for variable in self.observed:
                 if variable not in known:
                     raise ParameterError(
@@ -178,6 +215,10 @@ class Dataset:
             "switch": 0.0,
             "observe_every": 0,
             "observed": (),
+            "stream": "",
+            "exact": False,
+            "bounded": False,
+            "most_per_lyapunov": 0.0,
         }.items():
             if content[name] == default:  # younger than the format: older hashes must stay
                 del content[name]
@@ -199,8 +240,21 @@ class Dataset:
 
     def variables(self, system: str) -> tuple[str, ...]:
         """Return the variables of a system that are written, in the order of the system."""
-        known = systems[system].variables
+        known = self.observables(system).variables
         return tuple(v for v in known if v in self.observed) if self.observed else known
+
+    def observables(self, system: str) -> Observables:
+        """Return how the state of a system is written."""
+        return observables_of(systems[system], bounded=self.bounded)
+
+    def spread(self, system: str) -> FloatArray:
+        """Return the standard deviation of each observable of a system, the unit of the noise."""
+        return np.array(spread_of(systems[system], bounded=self.bounded))
+
+    def key(self, *parts: int) -> tuple[int, ...]:
+        """Return what seeds the randomness of one part of the dataset."""
+        words = (int(digest(self.stream), 16),) if self.stream else ()
+        return (self.seed, *parts, *words)
 
     def test_system(self, system: str) -> System:
         """Return the system that the test windows end with: the shifted one, where there is one."""
@@ -221,7 +275,10 @@ class Dataset:
         """
         known = constants(system)
         dt = self._step(known, systems[system].discrete)
-        span = self.horizon_lyapunov * (known.lyapunov_time or known.period)
+        length = self.horizon_lyapunov
+        if self.exact and isinstance(systems[system], DelaySystem | FieldSystem):
+            length = min(length, DOUBLE_HORIZON)
+        span = length * (known.lyapunov_time or known.period)
         steps = max(1, math.ceil(span / dt - 1e-9))
         return Pace(
             dt=dt,
@@ -240,8 +297,13 @@ class Dataset:
             )
         times = {"period": known.period, "lyapunov": known.lyapunov_time}
         if self.clock == "fastest":
-            return min(t for t in times.values() if t is not None) / self.rate
-        return float(times[self.clock] or known.period) / self.rate
+            step = min(t for t in times.values() if t is not None) / self.rate
+        else:
+            step = float(times[self.clock] or known.period) / self.rate
+        if self.most_per_lyapunov and known.lyapunov_time is not None:
+            longest = min(known.lyapunov_time / self.most_per_lyapunov, known.period / SPARSEST)
+            step = max(step, longest)
+        return step
 
 
 def _clocks(system: System) -> str | None:

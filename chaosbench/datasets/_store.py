@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from chaosbench.datasets._files import read_trajectories
+from chaosbench.datasets._observables import observables_of
 from chaosbench.datasets._recipe import Split
 from chaosbench.errors import CorruptDataError
 from chaosbench.files import read_json, sha256
@@ -85,8 +86,10 @@ class StoredDataset:
         path = self.directory / relative
         _check(path, entry["sha256"])
         pace = self.manifest["paces"][name]
-        variables = systems[name].variables
-        if observed := self.manifest["recipe"].get("observed"):
+        recipe = self.manifest["recipe"]
+        bounded = bool(recipe.get("bounded"))
+        variables = observables_of(systems[name], bounded=bounded).variables
+        if observed := recipe.get("observed"):
             variables = tuple(v for v in variables if v in observed)
         made = read_trajectories(path, dt=pace["dt"], variables=variables)
         return with_certificate(made, entry.get("certificate"))

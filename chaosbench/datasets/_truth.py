@@ -5,18 +5,19 @@ from __future__ import annotations
 import numpy as np
 
 from chaosbench.datasets._corruption import corrupt
+from chaosbench.datasets._observables import Observables
 from chaosbench.datasets._recipe import SPLITS, Dataset, Pace, Split
 from chaosbench.datasets._store import certificate_of, with_certificate
 from chaosbench.dynamics.attractor import attractor_orbit, settling_time
 from chaosbench.dynamics.certify import (
     Certificate,
+    certified_again,
     certified_until,
     describe,
     shared_certificate,
 )
 from chaosbench.dynamics.orbits import Orbit, TaylorOrbit, can_follow
 from chaosbench.dynamics.scales import Scales, scales_of
-from chaosbench.dynamics.stored import constants
 from chaosbench.errors import IntegrationError
 from chaosbench.systems import DelaySystem, FieldSystem
 from chaosbench.systems import registry as systems
@@ -35,6 +36,19 @@ LONGEST_EXACT = 40.0
 
 EXACT_TOLERANCE = 1e-24
 """Their tolerance: what errors grow to in that time stays below the certificate's."""
+
+FINEST_TOLERANCE = 1e-31
+"""Tolerance of exact windows, at the rounding of double-double arithmetic."""
+
+PAST_TOLERANCE = 1e-22
+"""The same before a window's forecast begins: far below what is left when it is rounded."""
+
+BETWEEN = 2.0**-53 / 3.0
+"""Relative distance of an exact solution's start from the nearest double.
+
+Where the equation of a map takes doubles to doubles, as that of the cat map, a solution from a
+double would be one that forecasters see without any rounding.
+"""
 
 
 def make_split(
@@ -87,10 +101,10 @@ def _whole_split(dataset: Dataset, system: str, split: Split, made: Trajectories
     )
     seen_values = corrupt(
         values,
-        scale=np.array(constants(system).std),
+        scale=dataset.spread(system),
         noise=dataset.noise,
         missing=0.0 if split == "observations" else dataset.missing,
-        key=(dataset.seed, 2 + SPLITS.index(split)),
+        key=dataset.key(2 + SPLITS.index(split)),
     )
     starts = made.start_times
     if split == "observations":
@@ -102,8 +116,14 @@ def _whole_split(dataset: Dataset, system: str, split: Split, made: Trajectories
     return with_certificate(observed, certificate_of(made)) if split == "train" else observed
 
 
-def integrate(dataset: Dataset, system: str, split: Split, pace: Pace) -> Trajectories:
-    """Integrate and certify the clean trajectories behind a split, in all variables."""
+def integrate(
+    dataset: Dataset, system: str, split: Split, pace: Pace, *, certify: bool = True
+) -> Trajectories:
+    """Integrate and certify the clean trajectories behind a split, in all variables.
+
+    Without `certify` the samples are those of the settled orbit in double, which differ from the
+    others by rounding for the first Lyapunov times. They are for tests of what needs no more.
+    """
     split = source_of(split)
     train = split == "train"
     count = dataset.train_trajectories if train else dataset.windows
@@ -111,10 +131,11 @@ def integrate(dataset: Dataset, system: str, split: Split, pace: Pace) -> Trajec
     further = (dataset.train_points if train else dataset.context + pace.horizon) - seen
     found = systems[system]
     scales = scales_of(found)
+    observables = dataset.observables(system)
     values, starts, certificates = [], [], []
     for k in range(count):
         # NumPy pads short keys with zeros; the closing 1 keeps these apart from simulate's
-        key = (dataset.seed, SPLITS.index(split), k, 1)
+        key = dataset.key(SPLITS.index(split), k, 1)
         rtol = dataset.rtol
         if isinstance(found, FieldSystem) and not train:
             # looser steps would leave errors in the fast waves that no second method can follow
@@ -124,18 +145,58 @@ def integrate(dataset: Dataset, system: str, split: Split, pace: Pace) -> Trajec
         if not train and dataset.shift:
             before = _shift(orbit, dataset, scales, pace)
         starts.append(orbit.time - len(before) * pace.dt)
-        past = np.concatenate([before, orbit.sample(seen - len(before), pace.dt)])
-        if train:
-            future, certificate = _continue(orbit, past, further, pace, dataset.rtol)
-        else:
-            future, certificate = _exact_future(orbit, past, further, pace)
-        values.append(np.concatenate([past, future]))
-        certificates.append(certificate)
+        steps = seen - len(before), further
+        if not certify:
+            whole = np.concatenate([before, orbit.sample(sum(steps), pace.dt)])
+            values.append(observables.of(whole))
+            certificates.append(Certificate(None, reason="nothing was checked"))
+            continue
+        made = _exactly(orbit, observables, *steps, pace, scales) if dataset.exact else None
+        if made is None:
+            if dataset.exact and not isinstance(found, FieldSystem):
+                rtol = _tighten(orbit)
+            past = np.concatenate([before, orbit.sample(steps[0], pace.dt)])
+            if train or dataset.exact:
+                future, certificate = _continue(orbit, past, further, pace, rtol)
+            else:
+                future, certificate = _exact_future(orbit, past, further, pace)
+            made = observables.of(np.concatenate([past, future])), certificate
+        elif len(before):
+            made = np.concatenate([observables.of(before), made[0]]), made[1]
+        values.append(made[0])
+        certificates.append(made[1])
     return Trajectories(
-        np.stack(values), pace.dt, found.variables, starts,
+        np.stack(values), pace.dt, observables.variables, starts,
         provenance={"certificate": describe(certificates)},
         certified_until=shared_certificate(certificates), certified_from=seen - 1,
     )  # fmt: skip
+
+
+def _exactly(
+    orbit: Orbit, observables: Observables, seen: int, further: int, pace: Pace, scales: Scales
+) -> tuple[FloatArray, Certificate] | None:
+    """Return the observables ``(seen + further, D)`` closest to a solution, and their certificate.
+
+    The solution starts between two doubles, at the first of the `seen` samples. None where
+    double-double arithmetic cannot follow the system.
+    """
+    if not can_follow(orbit.system):
+        return None
+    start = observables.wrapped(orbit.state)
+    exact = TaylorOrbit(
+        orbit.system, start, orbit.time, tolerance=PAST_TOLERANCE, nudge=BETWEEN,
+        looks=scales.looks, even=True,
+    )  # fmt: skip
+    try:
+        past = exact.sample_exactly(seen, pace.dt)
+        present = exact.again(tolerance=FINEST_TOLERANCE, looks=scales.looks)
+        exact = present.again(tolerance=FINEST_TOLERANCE, looks=scales.looks)
+        future = exact.sample_exactly(further + 1, pace.dt)[1:]
+    except IntegrationError:  # such as 0/0 on the way, which a double steps over
+        return None
+    values = np.concatenate([past, future])
+    certificate = certified_again(present, values[seen - 1 :, :, 0], pace.dt, scales=scales)
+    return observables.of(values[..., 0], values[..., 1]), certificate
 
 
 def _continue(

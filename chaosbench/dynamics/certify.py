@@ -64,7 +64,10 @@ from chaosbench.systems import (
 )
 from chaosbench.trajectories import FloatArray, real_array
 
-__all__ = ["AGREEMENT", "Certificate", "certified_until", "describe", "shared_certificate"]
+__all__ = [
+    "AGREEMENT", "Certificate", "certified_again", "certified_until", "describe",
+    "shared_certificate",
+]  # fmt: skip
 
 AGREEMENT = 1e-6
 """Largest difference between samples that agree, in standard deviations of each variable."""
@@ -90,11 +93,23 @@ TAYLOR_TOLERANCE = 1e-20
 NUDGE = 1e-28
 """Relative displacement in double-double arithmetic: ten thousand times its rounding."""
 
+LOOSER = 30.0
+"""How much looser the check of samples in double-double is that start between doubles.
+
+The order of Taylor's method then differs by two.
+"""
+
+SMALL_NUDGE = 1e-30
+"""Relative displacement of a map's state there: a hundred times the rounding."""
+
 WITNESS_LOOKS = 64.0
 """Times as often as usual that a witness looks for features of the driving."""
 
 CHUNK = 64
 """Samples between comparisons, so that integration stops soon after the first failure."""
+
+LONG_CHUNK = 1024
+"""The same where most trajectories agree to their end."""
 
 
 class _Sampled(Protocol):
@@ -200,6 +215,35 @@ def certified_until(
     return Certificate((agreed - 1) * dt, tuple(checks))
 
 
+def certified_again(
+    orbit: TaylorOrbit, values: FloatArray, dt: float, *, scales: Scales
+) -> Certificate:
+    """Return for how long samples in double-double are the solution through the first of them.
+
+    Unlike `certified_until`, the check starts from the state before it was rounded to a double.
+
+    Args:
+        orbit: at the first sample; it stays there.
+        values: samples ``(T, d)`` rounded to double, in the units of the definition.
+        dt: sampling step in time units (1 for a map).
+        scales: give the units of the differences.
+
+    Returns:
+        Certificate; `until` ends on a sample.
+
+    """
+    given = values
+    loose, looks = LOOSER * orbit.tolerance, WITNESS_LOOKS * scales.looks
+    spread = np.where(scales.spread > 0, scales.spread, 1.0)
+    if isinstance(orbit.system, Map):
+        check = f"iteration in double-double from {SMALL_NUDGE:g} away"
+        other = orbit.again(tolerance=orbit.tolerance, nudge=SMALL_NUDGE)
+    else:
+        check, other = f"taylor-dd at {loose:g}", orbit.again(tolerance=loose, looks=looks)
+    agreed, _ = _agreement(other, given, dt, spread, chunk=LONG_CHUNK)
+    return Certificate((agreed - 1) * dt, (check,))
+
+
 def _at(scales: Scales, state: FloatArray) -> Scales:
     """Return scales whose magnitudes are those of the orbit from a state."""
     return scales if scales.constants else replace(scales, system=scales.system.with_ic(state))
@@ -297,12 +341,12 @@ def _first_that_lasts(
 
 
 def _agreement(
-    orbit: _Sampled, given: FloatArray, dt: float, spread: FloatArray
+    orbit: _Sampled, given: FloatArray, dt: float, spread: FloatArray, chunk: int = CHUNK
 ) -> tuple[int, bool]:
     """Count the leading samples that agree, and say whether the integration got that far."""
     done = 1
     while done < len(given):
-        points = min(CHUNK, len(given) - done)
+        points = min(chunk, len(given) - done)
         try:
             again = orbit.sample(points + 1, dt)[1:]
         except IntegrationError:

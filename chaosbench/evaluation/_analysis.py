@@ -225,7 +225,7 @@ def analyse(
         status="ok" if np.isfinite(run).all() else "diverged",
         note=note,
         measures=measures,
-        variables=tuple(system.variables[i] for i in exam.observed),
+        variables=tuple(chosen.dataset.variables(system.name)[i] for i in exam.observed),
         dt=exam.dt,
         clock=exam.clock,
         run=kept,
@@ -277,7 +277,8 @@ def _measure(
     known = constants(system)
     kept = run[len(run) // DROPPED :]
     both = simulate(system, points=len(kept), dt=exam.dt, n=2, seed=seed + 1)
-    truth, again = both.values[..., list(exam.observed)]
+    values = both.values if exam.observables is None else exam.observables.of(both.values)
+    truth, again = values[..., list(exam.observed)]
     spread = exam.spread[list(exam.observed)]
     exponent, error, note = _exponent(stretch, plan["segment"] * exam.dt)
     dimension, dimension_error = _dimension(kept, system, exam)

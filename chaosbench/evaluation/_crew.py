@@ -157,7 +157,7 @@ def _record(
     if values is not None:
         found = monomials_of(outcome.polynomial, exam.truth.shape[2])
         scores, windows = score(cell.task, exam, values, outcome.samples, found)
-        names = systems[cell.task.system].variables
+        names = cell.task.dataset.variables(cell.task.system)
         variables = tuple(names[i] for i in exam.observed)
         forecast = Trajectories(values, exam.dt, variables, exam.context_end + exam.dt)
         answer = Answer(forecast, outcome.samples, None if found is None else outcome.polynomial)
@@ -214,14 +214,17 @@ def ceiling(task: Task, exam: Exam) -> Outcome:
         exam.horizon,
         noise=exam.noise,
         observations=exam.observations,
+        observables=exam.observables,
     )[..., list(exam.observed)]
     return Outcome("ok" if np.isfinite(values).all() else "diverged", values=values)
 
 
 def _privileged_context(exam: Exam) -> FloatArray:
-    """What the ceiling starts from: all variables, with the noise that forecasters have.
+    """What the ceiling starts from: all variables, as forecasters see those they are shown.
 
     Clean observations of one variable determine the rest (Takens), so a partial view costs the
     true equation nothing; gaps leave the last sample, which is all that a clean state takes.
     """
+    if exam.seen is not None:
+        return exam.seen
     return exam.context if exam.noise.any() else exam.clean_context

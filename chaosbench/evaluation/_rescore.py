@@ -153,7 +153,7 @@ def _rescored(
         raise InputError(
             f"the data of {record.task} are not, to the last bit, what it was asked and scored on"
         )
-    variables = tuple(systems[task.system].variables[i] for i in exam.observed)
+    variables = tuple(task.dataset.variables(task.system)[i] for i in exam.observed)
     answer = home.answer(cell, dt=exam.dt, variables=variables, windows=len(exam.truth))
     lost = _lost(record, samples=answer.samples is None, polynomial=answer.polynomial is None)
     if lost:

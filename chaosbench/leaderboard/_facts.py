@@ -123,10 +123,8 @@ def commands(records: Sequence[Record]) -> list[str]:
     for name in sorted(suites, key=lambda name: (-len(suites[name].tasks), name)):
         members = set(suites[name].tasks)
         if members <= tasks:
-            # without a version a name means the newest
-            stem, _, version = name.rpartition("-v")
-            newer = any(f"{stem}-v{k}" in suites for k in range(int(version) + 1, 100))
-            names.append(name if newer else stem)
+            short = name.rpartition("-v")[0]
+            names.append(short if suites.resolve(short) == name else name)
             tasks -= members
     names += sorted(tasks)
     groups: dict[str, set[str]] = {}

@@ -94,6 +94,15 @@ def slope(c, i, order, s):
 
 
 @_jit
+def _steepness(c, i, order, s):
+    """Return the derivative of the polynomial of variable `i` after `s` time units, as a double."""
+    total = order * n.leading(n.load(c, i, order))
+    for k in range(order - 1, 0, -1):
+        total = total * s + k * n.leading(n.load(c, i, k))
+    return total
+
+
+@_jit
 def _advanced(c, i, order, s, rest):
     """Return the change of variable `i` after ``s + rest``, where `rest` is below an ulp of `s`."""
     change = evaluate(c, i, order, s)
@@ -105,7 +114,7 @@ def _advanced(c, i, order, s, rest):
 @_jit
 def integrate(
     code, outputs, gaps, skips, depths, c, order, tolerance, y, carry, clock, span, out, row, dt,
-    bound, max_steps,
+    bound, max_steps, even,
 ):  # fmt: skip
     """Integrate `y` in place up to the time `span`, or until a gap closes, sampling into `out`.
 
@@ -130,6 +139,8 @@ def integrate(
         dt: sampling step of `out`.
         bound: a state with a component beyond it in magnitude has escaped.
         max_steps: budget of step attempts.
+        even: whether row n is the state at n·dt exactly, and `y` ends there too, instead of at the
+            double closest to it.
 
     Returns:
         status (`CLOSED` at a gap), attempted steps, the next row, and the closed gap (−1: none).
@@ -145,6 +156,7 @@ def integrate(
         for i in range(d):
             n.store(out, 0, i, n.load(y, i, 0))
         row = 1
+    tail = n.two_prod(rows - 1.0, dt)[1] if even else 0.0
     attempts = 0
     start = n.sub(n.sub(n.load(y, d, 0), n.lift(c, elapsed)), n.lift(c, lag))
     slopes(code, outputs, c, y)
@@ -204,10 +216,24 @@ def integrate(
             n.store(new, d, 0, n.add(n.add(start, n.lift(c, after)), n.lift(c, low)))
         else:
             low = 0.0
+            if last and even:  # only after the check, which knows nothing of the last digits
+                low = tail
+                for i in range(d):
+                    change = n.add(_advanced(c, i, order, h, rest + tail), n.load(carry, i, 0))
+                    n.store(changes, i, 0, change)
+                    n.store(new, i, 0, n.add(n.load(y, i, 0), change))
+                n.store(new, d, 0, n.add(n.add(start, n.lift(c, after)), n.lift(c, low)))
         while row < rows and row * dt <= after:
-            s = (row * dt - elapsed) - lag
+            beyond = 0.0
+            if even:
+                s, beyond = n.two_sum(row * dt, -elapsed)
+                beyond += n.two_prod(row * 1.0, dt)[1] - lag
+            else:
+                s = (row * dt - elapsed) - lag
             for i in range(d):
                 change = n.add(evaluate(c, i, order, s), n.load(carry, i, 0))
+                if even:  # the first digits of the slope are enough for what is below an ulp of s
+                    change = n.add(change, n.lift(c, beyond * _steepness(c, i, order, s)))
                 n.store(out, row, i, n.add(n.load(y, i, 0), change))
             row += 1
         for i in range(d):

@@ -12,21 +12,32 @@ from chaosbench.registry import Registry
 from chaosbench.systems import FieldSystem, StochasticSystem
 from chaosbench.systems import registry as systems
 from chaosbench.tasks._compatibility import PROTOCOLS
+from chaosbench.tasks._core import CORE, LITE
 from chaosbench.tasks._task import Published, Suite, Task
 from chaosbench.tasks._tracks import TRACKS
+from chaosbench.tasks._versions import RENEWED, renewed
 
 __all__ = ["get", "published_for", "select", "short_names", "suites", "tasks"]
 
-LITE = (
-    "lorenz", "rossler", "thomas", "chua", "lorenz96", "duffing", "henon", "mackey_glass",
-)  # fmt: skip
-
-LITE_SUITES = {
-    "lite": ("forecast", "Eight systems of every kind: minutes on a laptop."),
-    "lite-climate": ("climate", "The systems of lite: is a free run's climate right?"),
-    "lite-noisy": ("noisy-5", "The systems of lite, seen through 5% noise."),
-}
-"""Suites of the few systems of `LITE`, by their track and what they are for."""
+_LITE = "Eight systems of every kind: minutes on a laptop."
+_CORE = "32 systems that stand for all ranked ones"
+CHOSEN = (
+    ("lite-v1", LITE, "forecast-v1", _LITE),
+    ("lite-v2", LITE, "forecast-v2", _LITE),
+    ("lite-climate-v1", LITE, "climate-v1", "The systems of lite: is a free run's climate right?"),
+    ("lite-noisy-v1", LITE, "noisy-5-v1", "The systems of lite, seen through 5% noise."),
+    ("lite-noisy-v2", LITE, "noisy-5-v2", "The systems of lite, seen through 5% noise."),
+    ("core-v2", CORE, "forecast-v2", f"{_CORE}: how far ahead?"),
+    ("core-climate-v2", CORE, "climate-v1", f"{_CORE}: is a free run's climate right?"),
+    ("core-noisy-v2", CORE, "noisy-5-v2", f"{_CORE}, seen through 5% noise."),
+    ("core-partial-v2", CORE, "partial-v2", f"{_CORE}, one variable seen."),
+    ("core-gaps-v2", CORE, "gaps-v2", f"{_CORE}, 30% of what is seen lost."),
+    ("core-few-v2", CORE, "few-v2", f"{_CORE}, from 1,000 points at 100 a period."),
+    ("core-zero-shot-v2", CORE, "zero-shot-v2", f"{_CORE}, learned from the context only."),
+    ("core-equation-v2", CORE, "equation-v1", f"{_CORE}: recover the right-hand side."),
+    ("core-shift-v2", CORE, "shift-v1", f"{_CORE}, with a parameter that drifts."),
+)
+"""Suites of chosen systems: id, systems, track with its version, and what for."""
 
 WIDE = 256
 """Variables beyond which a system is asked for on the track `field` only, in fewer windows."""
@@ -55,38 +66,55 @@ def _fill_tasks() -> None:
             if isinstance(system, FieldSystem) and len(system.points) > 1:
                 task = replace(task, dataset=replace(task.dataset, rtol=PLANE_RTOL))
             tasks.add(task.id, task)
+            if (second := renewed(task)) is not None:
+                tasks.add(second.id, second)
 
 
 def _fill_suites() -> None:
-    for suite, (track, description) in LITE_SUITES.items():
-        chosen = (f"{track}/{name}-v1" for name in LITE)
-        _add(suite, description, tuple(task for task in chosen if task in tasks))
     ranked = [name for name in systems if _is_ranked(name)]
-    members = {
-        track: tuple(f"{track}/{name}-v1" for name in ranked if f"{track}/{name}-v1" in tasks)
-        for track in TRACKS
-    }
-    for track, (_, description) in TRACKS.items():
-        _add(track, description, members[track])
-    _add(
-        "core",
-        "Every ranked system of at most 256 variables: how far ahead (forecast), and is the "
-        "attractor right (climate)?",
-        (*members["forecast"], *members["climate"]),
+    made = [
+        Suite(f"{track}-v1", description, _on(f"{track}-v1", ranked))
+        for track, (_, description) in TRACKS.items()
+    ]
+    made += [
+        Suite(f"{track}-v2", description, _on(f"{track}-v2", ranked))
+        for track, description in RENEWED.items()
+    ]
+    made += [Suite(name, description, _on(on, chosen)) for name, chosen, on, description in CHOSEN]
+    made.append(
+        Suite(
+            "core-v1",
+            "Every ranked system of at most 256 variables: how far ahead (forecast), and is the "
+            "attractor right (climate)?",
+            (*_on("forecast-v1", ranked), *_on("climate-v1", ranked)),
+        )
     )
     for name, protocol in PROTOCOLS.items():
-        made = [task.id for system in ranked for task in protocol.make(systems[system])]
-        members[name] = tuple(sorted(made, key=lambda task: task.partition("/")[0]))
-        _add(name, protocol.description, members[name], protocol.published)
-    everything = dict.fromkeys(task for chosen in members.values() for task in chosen)
-    _add("full", "Every track and compatibility suite, every ranked system.", tuple(everything))
+        members = [task.id for system in ranked for task in protocol.make(systems[system])]
+        members.sort(key=lambda task: task.partition("/")[0])
+        made.append(Suite(f"{name}-v1", protocol.description, tuple(members), protocol.published))
+    newest = {_short(suite.id): suite for suite in sorted(made, key=lambda suite: suite.id)}
+    everything = "Every track and compatibility suite, every ranked system."
+    for version, among in {1: made, 2: newest.values()}.items():
+        named = [suite for suite in among if version > 1 or suite.id.endswith("-v1")]
+        every = dict.fromkeys(task for suite in named for task in suite.tasks)
+        made.append(Suite(f"full-v{version}", everything, tuple(every)))
+    newest["full"] = made[-1]
+    for suite in made:
+        short = _short(suite.id)
+        suites.add(suite.id, suite, aliases=(short,) if newest[short] is suite else ())
 
 
-def _add(
-    name: str, description: str, members: tuple[str, ...], published: tuple[Published, ...] = ()
-) -> None:
-    suite = Suite(f"{name}-v1", description, members, published)
-    suites.add(suite.id, suite, aliases=(name,))
+def _on(track: str, names: Iterable[str]) -> tuple[str, ...]:
+    """Return the tasks of a track such as ``forecast-v2`` for the systems that have one."""
+    track, _, version = track.rpartition("-")
+    members = (f"{track}/{name}-{version}" for name in names)
+    return tuple(task for task in members if task in tasks)
+
+
+def _short(suite: str) -> str:
+    """Return the name of a suite without its version; it means the newest."""
+    return suite.rpartition("-v")[0]
 
 
 def _is_ranked(name: str) -> bool:
@@ -199,5 +227,5 @@ def get(task: str | Task) -> Task:
 
 
 def short_names() -> list[str]:
-    """Return the names of the suites without their versions."""
-    return [name.rpartition("-v")[0] for name in suites]
+    """Return the names of the suites without their versions, which mean the newest."""
+    return list(dict.fromkeys(map(_short, suites)))

@@ -57,6 +57,10 @@ class TestHash:
             {"switch": 0.5},
             {"observed": ("x",)},
             {"observe_every": 5},
+            {"stream": "another"},
+            {"exact": True},
+            {"bounded": True},
+            {"most_per_lyapunov": 40.0},
         ],
         ids=lambda change: next(iter(change)),
     )

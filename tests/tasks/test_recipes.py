@@ -25,7 +25,9 @@ def test_a_suite_has_the_recipes_of_its_tasks():
     assert list(found) == ["systems", "gaps", "partial", "forecast"]
     assert (found["gaps"].missing, found["gaps"].systems) == (0.3, ("lorenz", "rossler"))
     assert found["partial"].observed == ("x",)
-    assert found["forecast"] == Dataset(found["forecast"].systems)
+    assert found["forecast"].systems == tuple(registry[t].system for t in suites["lite"].tasks)
+    (first,) = recipes(["lite-v1"]).values()
+    assert first == Dataset(first.systems)
 
 
 def test_every_task_has_its_own_recipe():

@@ -23,6 +23,7 @@ from chaosbench.tasks import (
 from chaosbench.tasks._compatibility import PROTOCOLS
 from chaosbench.tasks._shifts import SHIFTS
 from chaosbench.tasks._tracks import TRACKS
+from chaosbench.tasks._versions import RENEWED
 
 COMPATIBILITY = (
     "ctf", "dynamix", "gilpin-2021", "gilpin-2023", "neurobench-mackey-glass", "zero-shot-2024",
@@ -30,15 +31,18 @@ COMPATIBILITY = (
 
 
 def test_every_suite_holds_tasks_that_exist_each_once():
-    others = {"lite", "lite-climate", "lite-noisy", "core", "full"}
-    assert {*TRACKS, *COMPATIBILITY, *others} == {name.removesuffix("-v1") for name in suites}
+    first = {*TRACKS, *COMPATIBILITY, "lite", "lite-climate", "lite-noisy", "core", "full"}
+    assert first == {name.removesuffix("-v1") for name in suites if name.endswith("-v1")}
+    second = {name.removesuffix("-v2") for name in suites if name.endswith("-v2")}
+    assert {*RENEWED, "lite", "lite-noisy", "core", "core-climate", "full"} <= second
     for name in suites:
         suite = suites[name]
         assert re.fullmatch(r"[a-z0-9-]+-v[1-9]\d*", suite.id)
         assert suite.tasks
         assert len(set(suite.tasks)) == len(suite.tasks)
         assert set(suite.tasks) <= set(registry)
-        assert suites[name.removesuffix("-v1")] is suite
+        newest = max(other for other in suites if other.rpartition("-v")[0] == name[:-3])
+        assert suites[name[:-3]] is suites[newest]
 
 
 def test_core_is_every_ranked_system_and_full_is_everything():
@@ -46,12 +50,18 @@ def test_core_is_every_ranked_system_and_full_is_everything():
         n: known_constants(cb.systems[n]) for n in cb.systems if cb.systems[n].dimension <= 256
     }
     ranked = {name for name, constants in known.items() if constants and constants.ranked}
-    core = select(["core"])
+    core = select(["core-v1"])
     assert {task.system for task in core} == ranked
     assert {task.track for task in core} == {"forecast", "climate"}
     assert [t.system for t in core if t.track == "forecast"] == sorted(ranked)
-    full = set(suites["full"].tasks)
-    assert full == {task for name in suites for task in suites[name].tasks}
+    for version, named in {1: "-v1", 2: ("-v1", "-v2")}.items():
+        members = {
+            task
+            for name in suites
+            if name.endswith(named) and (version == 1 or suites.resolve(name[:-3]) == name)
+            for task in suites[name].tasks
+        }
+        assert set(suites[f"full-v{version}"].tasks) == members
 
 
 @pytest.mark.parametrize(

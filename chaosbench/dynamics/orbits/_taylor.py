@@ -69,6 +69,8 @@ class TaylorOrbit:
         double_double: 106 bits instead of 53.
         nudge: relative displacement of the state, below what a double can tell; double-double only.
         looks: as for an `Orbit`.
+        even: whether samples of a flow lie at exact multiples of the step, instead of at the
+            doubles closest to these; the difference counts where more than 14 digits do.
 
     Raises:
         InputError: see `require_tape`.
@@ -85,6 +87,7 @@ class TaylorOrbit:
         double_double: bool = True,
         nudge: float = 0.0,
         looks: float = 0.0,
+        even: bool = False,
     ) -> None:
         from chaosbench.numerics.taylor import order_for
 
@@ -93,6 +96,7 @@ class TaylorOrbit:
         self.tolerance = max(tolerance, ROUNDING[double_double])
         self.order = order_for(self.tolerance) if isinstance(system, Flow) else 0
         self.looks = looks
+        self.even = even
         self.steps = 0
         self.events = 0
         d = system.dimension
@@ -135,6 +139,24 @@ class TaylorOrbit:
     def state(self) -> FloatArray:
         """State ``(d,)`` rounded to double."""
         return self._high(self._present)[:-1, 0].copy()
+
+    def again(self, *, tolerance: float, nudge: float = 0.0, looks: float = 0.0) -> TaylorOrbit:
+        """Return another orbit that stands where this one does, to its last bit.
+
+        Args:
+            tolerance, nudge, looks: of the other orbit.
+
+        """
+        other = TaylorOrbit(
+            self.system, self.state, self.time, tolerance=tolerance,
+            double_double=bool(self._tail), looks=looks, even=self.even,
+        )  # fmt: skip
+        other._present[:] = self._present
+        if nudge:
+            other._present[:-1, 0, 1] += nudge * np.abs(self.state)
+        other._carry[:], other._clock[:] = self._carry, self._clock
+        other._modes, other._crossed = list(self._modes), dict(self._crossed)
+        return other
 
     def sample(self, points: int, dt: float) -> FloatArray:
         """Return ``(points, d)`` samples `dt` apart, rounded to double, the present state first.
@@ -185,6 +207,8 @@ class TaylorOrbit:
         from chaosbench.numerics import taylor
 
         self._clock[0] = 0.0
+        if self.even:  # the last sample was taken exactly here
+            self._clock[1] = 0.0
         row = idle = 0
         while True:
             branch = self._branch()
@@ -195,7 +219,7 @@ class TaylorOrbit:
                 tape.code, tape.outputs[:d], tape.outputs[d:], skips,
                 self._numbers(len(skips), 1), self._room(tape), self.order, self.tolerance,
                 self._present, self._carry, self._clock, (len(out) - 1) * dt, out, row, dt, BOUND,
-                MAX_STEPS,
+                MAX_STEPS, self.even,
             )  # fmt: skip
             self.steps += steps
             if status != taylor.CLOSED:

@@ -14,6 +14,7 @@ import math
 
 import numpy as np
 
+from chaosbench.datasets import Observables, observables_of
 from chaosbench.dynamics.orbits import BOUND, MAX_STEPS, orbit_of
 from chaosbench.dynamics.scales import scales_of
 from chaosbench.errors import IntegrationError
@@ -43,24 +44,28 @@ def assimilate(
     dt: float,
     noise: FloatArray,
     lyapunov_exponent: float,
+    observables: Observables | None = None,
 ) -> FloatArray:
     """Return the least-squares estimate of the last state ``(d,)``.
 
     Args:
         system: a flow or a map.
-        context: noisy observations of all variables ``(C, d)``.
+        context: noisy observations of all variables ``(C, D)``.
         end: absolute time of the last one.
         dt: sampling step in time units.
-        noise: standard deviation of each variable's noise ``(d,)``.
+        noise: standard deviation of each variable's noise ``(D,)``.
         lyapunov_exponent: largest exponent per time unit; sets the stretch that is fitted.
+        observables: what is observed of the state; by default the state itself.
 
     """
-    best: FloatArray = context[-1]
+    seen_as = observables or observables_of(system, bounded=False)
+    best: FloatArray = seen_as.states_of(context)[-1]
     best_cost = math.inf
     for share in SHARES:
         steps = math.ceil(share * STRETCH / (lyapunov_exponent * dt))
         steps = max(2, min(steps, len(context) - 1))
-        state, cost = _shoot(system, context[-steps - 1 :], end - steps * dt, dt, noise)
+        seen = context[-steps - 1 :]
+        state, cost = _shoot(system, seen, end - steps * dt, dt, noise, seen_as)
         if cost < best_cost:
             best, best_cost = state, cost
         if cost < ACCEPTABLE:
@@ -97,6 +102,7 @@ def follow(
         integration failed.
 
     """
+    seen_as = observables_of(system, bounded=False)
     path = np.full(seen.shape, np.nan)  # the best guess of every sample so far
     out = np.full(seen.shape, np.nan)
     longest = max(2, min(math.ceil(STRETCH / (lyapunov_exponent * dt)), start - 1))
@@ -109,9 +115,9 @@ def follow(
                 begin -= 1
             known, when = seen[begin : arrival + 1], end + (begin - start + 1) * dt
             if share is not None:
-                trial, reached = _fitted(system, known, when, dt, noise)
+                trial, reached = _fitted(system, known, when, dt, noise, seen_as)
             elif np.isfinite(path[begin]).all():
-                trial, reached = _gauss_newton(system, path[begin], known, when, dt, noise)
+                trial, reached = _gauss_newton(system, path[begin], known, when, dt, noise, seen_as)
             else:
                 continue
             if reached < cost:
@@ -130,25 +136,35 @@ def follow(
 
 
 def _shoot(
-    system: System, seen: FloatArray, start: float, dt: float, noise: FloatArray
+    system: System,
+    seen: FloatArray,
+    start: float,
+    dt: float,
+    noise: FloatArray,
+    seen_as: Observables,
 ) -> tuple[FloatArray, float]:
     """Fit the whole stretch; return the state at its end and the mean squared residual."""
-    state, cost = _fitted(system, seen, start, dt, noise)
+    state, cost = _fitted(system, seen, start, dt, noise, seen_as)
     path = _propagate(system, state, start, dt, len(seen) - 1)
     if path is None:
-        return seen[-1], math.inf
+        return seen_as.states_of(seen)[-1], math.inf
     return path[0][-1], cost
 
 
 def _fitted(
-    system: System, seen: FloatArray, start: float, dt: float, noise: FloatArray
+    system: System,
+    seen: FloatArray,
+    start: float,
+    dt: float,
+    noise: FloatArray,
+    seen_as: Observables,
 ) -> tuple[FloatArray, float]:
     """Fit ever longer stretches up to the whole; return the state at the start and the cost."""
     total = len(seen) - 1
-    state = seen[0].copy()
+    state = seen_as.states_of(seen[:1])[0].copy()
     length = min(total, 4)
     while True:
-        state, cost = _gauss_newton(system, state, seen[: length + 1], start, dt, noise)
+        state, cost = _gauss_newton(system, state, seen[: length + 1], start, dt, noise, seen_as)
         if length == total or not math.isfinite(cost):
             return state, cost
         length = min(total, 2 * length)
@@ -161,8 +177,9 @@ def _gauss_newton(
     start: float,
     dt: float,
     noise: FloatArray,
+    seen_as: Observables,
 ) -> tuple[FloatArray, float]:
-    found = _propagate(system, state, start, dt, len(seen) - 1)
+    found = _observed(system, state, start, dt, len(seen) - 1, seen_as)
     if found is None:
         return state, math.inf
     cost = _cost(found[0], seen, noise)
@@ -176,7 +193,7 @@ def _gauss_newton(
         factor = 1.0
         while factor > 0.05:
             trial = state + factor * change
-            tried = _propagate(system, trial, start, dt, len(seen) - 1)
+            tried = _observed(system, trial, start, dt, len(seen) - 1, seen_as)
             if tried is not None and _cost(tried[0], seen, noise) < cost:
                 break
             factor *= 0.4
@@ -191,6 +208,17 @@ def _gauss_newton(
 
 def _cost(path: FloatArray, seen: FloatArray, noise: FloatArray) -> float:
     return float(np.nanmean(((seen - path) / noise) ** 2))
+
+
+def _observed(
+    system: System, state: FloatArray, start: float, dt: float, steps: int, seen_as: Observables
+) -> tuple[FloatArray, FloatArray] | None:
+    """Return what is seen of a path ``(steps + 1, D)`` and how it depends on `state`."""
+    found = _propagate(system, state, start, dt, steps)
+    if found is None or seen_as.plain:
+        return found
+    path, sensitivity = found
+    return seen_as.of(path), seen_as.slopes(path) @ sensitivity
 
 
 def _propagate(

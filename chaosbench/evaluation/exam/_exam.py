@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from chaosbench.datasets import Observables
 from chaosbench.systems import System
 from chaosbench.systems.monomials import Monomials, polynomial
 from chaosbench.trajectories import FloatArray
@@ -35,6 +36,9 @@ class Exam:
         states: ``(w, H, d)``, held-out states at which a right-hand side is asked for; `truth` is
             then what it gives there. None where a forecast is asked for.
         equation: the true right-hand side as a polynomial; None where it is none, or not asked for.
+        seen: ``(w, C, D)``, as observed, in all `D` variables; None where the ceiling starts from
+            something else (version 1).
+        observables: how the `D` variables follow from the state; None where they are the state.
         certified_steps: ``(w,)`` steps for which each truth is known to be the solution through
             the last sample of its context; None where nobody could check, and all count.
 
@@ -55,6 +59,8 @@ class Exam:
     states: FloatArray | None = None
     equation: Monomials | None = None
     certified_steps: NDArray[np.int64] | None = None
+    seen: FloatArray | None = None
+    observables: Observables | None = None
 
     @property
     def scorable(self) -> NDArray[np.int64]:

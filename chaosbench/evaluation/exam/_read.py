@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from chaosbench.datasets import StoredDataset, open_dataset
+from chaosbench.datasets import StoredDataset, observables_of, open_dataset, spread_of
 from chaosbench.dynamics.stored import constants
 from chaosbench.evaluation.exam._exam import Exam, held_out
 from chaosbench.systems import registry as systems
@@ -34,7 +34,7 @@ def load_exam(stored: StoredDataset, task: Task) -> Exam:
         return held_out(exam, systems[task.system])
     if task.observed is None:
         return exam
-    names = systems[task.system].variables
+    names = task.dataset.variables(task.system)
     chosen = [names.index(name) for name in task.observed]
     return replace(
         exam,
@@ -59,21 +59,26 @@ def _read_exam(directory: str, hash_: str, system: str) -> Exam:
         assert test.certified_from == seen - 1, "a window is certified from the end of its context"
         certified = np.floor(test.certified_until / test.dt + 1e-6).astype(np.int64)
     known = constants(system)
+    bounded, exact = bool(recipe.get("bounded")), bool(recipe.get("exact"))
+    spread = np.array(spread_of(systems[system], bounded=bounded))
     past = np.ascontiguousarray(test.values[:, :seen])
     corrupted = stored.entry(system, "context") is not None
     followed = stored.entry(system, "observations") is not None
+    context = stored.load(system, "context").values if corrupted else past
     return Exam(
         train=train.values,
-        context=stored.load(system, "context").values if corrupted else past,
+        context=context,
         truth=np.ascontiguousarray(test.values[:, seen:]),
         clean_context=past,
         observed=tuple(range(past.shape[2])),
-        spread=np.array(known.std),
-        noise=float(recipe["noise"]) * np.array(known.std),
+        spread=spread,
+        noise=float(recipe["noise"]) * spread,
         context_end=test.start_times + (seen - 1) * test.dt,
         dt=test.dt,
         lyapunov_exponent=stored.manifest["paces"][system]["lyapunov_exponent"],
         period=known.period,
         observations=stored.load(system, "observations").values if followed else None,
         certified_steps=certified,
+        seen=context if exact else None,
+        observables=observables_of(systems[system], bounded=bounded) if exact else None,
     )
