@@ -24,6 +24,7 @@ __all__ = [
     "WRITABLE",
     "build_root",
     "drop_capabilities",
+    "forget_keys",
     "forget_the_rest",
     "unshare",
 ]
@@ -41,6 +42,8 @@ MNT_DETACH = 2
 AT_FDCWD, AT_RECURSIVE = -100, 0x8000
 MOUNT_SETATTR = 442
 PIVOT_ROOT = {"x86_64": 155, "aarch64": 41}.get(platform.machine(), -1)
+KEYCTL = {"x86_64": 250, "aarch64": 219}.get(platform.machine(), -1)
+JOIN_SESSION_KEYRING = 1
 PR_SET_DUMPABLE, PR_CAPBSET_DROP = 4, 24
 CAPABILITY_VERSION, CAPABILITIES = 0x20080522, 64
 SIOCSIFFLAGS, IFF_UP = 0x8914, 1
@@ -148,6 +151,12 @@ def drop_capabilities() -> None:
     header, none = struct.pack("=Ii", CAPABILITY_VERSION, 0), struct.pack("=6I", *[0] * 6)
     _call("capset", header, none)
     _call("prctl", PR_SET_DUMPABLE, 1, 0, 0, 0)
+
+
+def forget_keys() -> None:
+    """Leave the harness's session keyring, in which a key would outlive the cell that added it."""
+    if sys.platform == "linux" and KEYCTL > 0:
+        ctypes.CDLL(None).syscall(KEYCTL, JOIN_SESSION_KEYRING, None)
 
 
 def _inside(path: str, folders: Sequence[str]) -> bool:

@@ -209,6 +209,7 @@ class World:
             self.sockets[-1].bind(address)
         for held in self.sockets:
             held.listen()
+        keyctl(1, b"hostile-session")  # a login gives the harness a session keyring of its own
         self.processes = set(descendants(os.getpid()))
         self.beside = {path: path.stat().st_mtime_ns for path in HERE.glob("*.py")}
         self.priority = os.getpriority(os.PRIO_PROCESS, 0)
@@ -239,7 +240,7 @@ class World:
         quick = [cell for cell in cells if cell.spec.name not in HANGING]
         hanging = [cell for cell in cells if cell.spec.name in HANGING]
         home = self.place / "run"
-        both = (quick + [honest], QUICK, 2), (hanging, SHORT, len(hanging))
+        both = ([*quick, honest], QUICK, 2), (hanging, SHORT, len(hanging))
         for some, budget, workers in both:
             records = run(some, directory=home, budget=budget, workers=workers)
             for cell, record in zip(some, records, strict=True):
@@ -298,9 +299,7 @@ def test_a_trick_becomes_the_right_record(world, name):
     if plain in ELSEWHERE and not guarded(record):
         status, message = ELSEWHERE[plain]
     assert record.status == status, record.message
-    if plain == "odd_words":
-        assert record.message.startswith(message)
-    elif plain == "recurses_for_ever":
+    if plain == "odd_words" or plain == "recurses_for_ever":
         assert record.message.startswith(message)
     else:
         assert record.message == message
@@ -347,8 +346,8 @@ def test_a_forged_answer_is_refused(world, kind):
 
 def check_costs(record, budget):
     wall = record.fit_seconds + record.predict_seconds
-    assert 0.0 <= record.fit_seconds
-    assert 0.0 <= record.predict_seconds
+    assert record.fit_seconds >= 0.0
+    assert record.predict_seconds >= 0.0
     assert wall < budget.seconds + 1.0
     assert 0.0 <= record.cpu_seconds < 2.0 + wall * (os.cpu_count() or 1)
     assert 0.0 <= record.peak_memory_mib < 4 * budget.memory_mib
@@ -459,6 +458,17 @@ def forget_segments():
     library.msgctl(library.msgget(KEYS[0], 0), 0, None)
     library.semctl(library.semget(KEYS[0], 0, 0), 0, 0)
     library.mq_unlink(b"/hostile-mark")
+    for ring in (-3, -4):
+        found = keyctl(10, ctypes.c_int(ring), b"user", b"hostile-mark", 0)
+        if found > 0:
+            keyctl(21, ctypes.c_int(found))
+
+
+def keyctl(*arguments):
+    """Ask for the kernel's keyrings: 1 joins a session, 10 searches, 21 makes a key invalid."""
+    return ctypes.CDLL(None).syscall(
+        {"x86_64": 250, "aarch64": 219}[os.uname().machine], *arguments
+    )
 
 
 # ------------------------------------------------------------------------------- code at import
@@ -511,8 +521,9 @@ AT_IMPORT = {
     "libraries that are none": ("", "libraries = ('../x', 'a b')", "", "no valid description"),
     "settings without end": ("", "x: object = None", "a = []; a.append(a); Mine.x = a\n"
                              "Mine.__dataclass_fields__['x'].default = a", "cannot|no valid"),
-    "a thousand forecasters": ("", "", "for k in range(1000):\n    globals()[f'M{k}'] = dataclass("
-                               "frozen=True)(type(f'M{k}', (Mine,), {'name': f'm{k}', '__module__': __name__}))",
+    "a thousand forecasters": ("", "", "for k in range(1000):\n    made = type("
+                               "f'M{k}', (Mine,), {'name': f'm{k}', '__module__': __name__})\n"
+                               "    globals()[f'M{k}'] = dataclass(frozen=True)(made)",
                                "no valid description"),
     "says another name": (FORGE + "say(name='esn')", "", "", "no valid description"),
     "says a path": (FORGE + "say(name='../x')", "", "", "no valid description"),
@@ -599,14 +610,12 @@ def test_work_at_import_is_counted(place):
 
 
 def test_a_setting_with_odd_text_is_shown_and_not_obeyed(place):
-    odd = "\x1b[2J\u202e\ud800"
-    for word in (odd, odd[:-1]):
-        try:
-            spec = spec_of("odd_setting", plugins=[HERE / "wording.py"], config={"word": word})
-        except ChaosbenchError as error:
-            assert str(error).isprintable()
-        else:
-            assert spec.label.isprintable()
+    plugin = HERE / "wording.py"
+    spec = spec_of("odd_setting", plugins=[plugin], config={"word": "\x1b[2J\u202e"})
+    assert spec.label == r"odd_setting:word='\x1b[2J\u202e'"
+    with pytest.raises(ChaosbenchError) as caught:
+        spec_of("odd_setting", plugins=[plugin], config={"word": "\ud800"})
+    assert str(caught.value).isprintable()
 
 
 def test_a_class_with_odd_names_is_described_in_plain_text(place):

@@ -193,7 +193,8 @@ class ReadsCommandLines(Tries):
 
         def link(name):
             return any(
-                f"{self.place}/run" in os.readlink(path) for path in glob.glob(f"/proc/[0-9]*/{name}")
+                f"{self.place}/run" in os.readlink(path)
+                for path in glob.glob(f"/proc/[0-9]*/{name}")
             )
 
         return {
