@@ -48,6 +48,9 @@ PR_SET_DUMPABLE, PR_CAPBSET_DROP = 4, 24
 CAPABILITY_VERSION, CAPABILITIES = 0x20080522, 64
 SIOCSIFFLAGS, IFF_UP = 0x8914, 1
 
+OF_THE_KERNEL = ("/proc/sys", "/proc/sysrq-trigger", "/proc/irq", "/proc/bus", "/proc/fs")
+"""What of /proc changes the machine; nobody writes it in a root of their own."""
+
 FILES_A_MIB = 64
 """Names that a writable folder may hold for each MiB: an empty file takes memory too."""
 
@@ -80,8 +83,9 @@ def unshare() -> None:
     every = CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWNET
     _call("unshare", every)
     Path("/proc/self/setgroups").write_text("deny")
-    Path("/proc/self/uid_map").write_text(f"{user} {user} 1")
-    Path("/proc/self/gid_map").write_text(f"{group} {group} 1")
+    # only a user 0 of the namespace may write the limits of its memory, see `forget_the_rest`
+    Path("/proc/self/uid_map").write_text(f"0 {user} 1")
+    Path("/proc/self/gid_map").write_text(f"0 {group} 1")
 
 
 def build_root(
@@ -137,6 +141,10 @@ def forget_the_rest() -> None:
     """Close the ways to keep memory where nobody counts it, and open the loopback interface."""
     for name, value in (("kernel/shmall", "0"), ("user/max_user_namespaces", "0")):
         Path(f"/proc/sys/{name}").write_text(value)
+    for path in OF_THE_KERNEL:
+        if os.path.exists(path):  # root could write there without any privilege
+            _mount(path, path, "", MS_BIND | MS_REC)
+            _make_read_only(path)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
         fcntl.ioctl(any_socket, SIOCSIFFLAGS, struct.pack("16sh22x", b"lo", IFF_UP))
 
@@ -182,10 +190,14 @@ def _show(path: str, place: str, *, read_only: bool = True) -> bool:
     except OSError:  # it does not exist, or is not ours to read
         return False
     if read_only:
-        attributes = struct.pack("=4Q", MS_RDONLY | MS_NOSUID, 0, 0, 0)
-        library = ctypes.CDLL(None, use_errno=True)
-        arguments = AT_FDCWD, target.encode(), AT_RECURSIVE, attributes, ctypes.c_size_t(32)
-        if library.syscall(MOUNT_SETATTR, *arguments) < 0:
-            code = ctypes.get_errno()
-            raise OSError(code, f"mount_setattr: {os.strerror(code)}")
+        _make_read_only(target)
     return True
+
+
+def _make_read_only(place: str) -> None:
+    attributes = struct.pack("=4Q", MS_RDONLY | MS_NOSUID, 0, 0, 0)
+    library = ctypes.CDLL(None, use_errno=True)
+    arguments = AT_FDCWD, place.encode(), AT_RECURSIVE, attributes, ctypes.c_size_t(32)
+    if library.syscall(MOUNT_SETATTR, *arguments) < 0:
+        code = ctypes.get_errno()
+        raise OSError(code, f"mount_setattr: {os.strerror(code)}")
