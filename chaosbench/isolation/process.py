@@ -137,7 +137,7 @@ class _Running:
         self._folder = tempfile.TemporaryDirectory(prefix="chaosbench-", ignore_cleanup_errors=True)
         terms = {
             "folder": self._folder.name,
-            "reading": readable(job["plugins"]),
+            "reading": _outside(readable(job["plugins"]), hidden),
             "devices": devices(),
             "hidden": hidden,
             "memory_mib": budget.memory_mib,
@@ -299,6 +299,16 @@ def isolation() -> str:
     running = _Running({"forecaster": "", "plugins": []}, Budget(), ())
     running.close()
     return running.confinement
+
+
+def _outside(paths: Iterable[str], hidden: Iterable[str]) -> list[str]:
+    """Leave out what leads into a hidden folder: a link beside a plugin may."""
+    closed = [Path(path).resolve() for path in hidden]
+    return [
+        path
+        for path in paths
+        if not any(Path(path).resolve().is_relative_to(folder) for folder in closed)
+    ]
 
 
 def _insist(held: str, reason: str) -> None:

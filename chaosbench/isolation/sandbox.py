@@ -147,7 +147,7 @@ def readable(plugins: Iterable[str] = ()) -> list[str]:
     for plugin in plugins:
         if Path(plugin).is_file():
             around = Path(plugin).absolute().parent
-            beside = [p for p in around.iterdir() if os.path.isfile(p) or _is_package(p)]
+            beside = [p for p in around.iterdir() if _is_file(p) or _is_package(p)]
             few = len(beside) <= BESIDE_AT_MOST
             found |= set(map(str, beside if few else files_of(Path(plugin).absolute())))
     return sorted(found)
@@ -167,7 +167,14 @@ def _importable(folder: Path) -> Iterator[str]:
 
 
 def _is_package(folder: Path) -> bool:
-    return os.path.isfile(folder / "__init__.py")  # False for what is not ours to look into
+    return _is_file(folder / "__init__.py")
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # it lies where this user may not look
+        return False
 
 
 @cache

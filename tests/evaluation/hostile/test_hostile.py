@@ -500,6 +500,12 @@ def say(**told):
     os._exit(0)
 """
 
+MANY = """
+for k in range(1000):
+    made = type(f"M{k}", (Mine,), {"name": f"m{k}", "__module__": __name__})
+    globals()[f"M{k}"] = dataclass(frozen=True)(made)
+"""
+
 AT_IMPORT = {
     "exits": ("sys.exit(0)", "", "", r"cannot be imported \(line 5\): SystemExit\(0\)"),
     "exits at once": ("os._exit(0)", "", "", "ended with exit code 0"),
@@ -521,10 +527,7 @@ AT_IMPORT = {
     "libraries that are none": ("", "libraries = ('../x', 'a b')", "", "no valid description"),
     "settings without end": ("", "x: object = None", "a = []; a.append(a); Mine.x = a\n"
                              "Mine.__dataclass_fields__['x'].default = a", "cannot|no valid"),
-    "a thousand forecasters": ("", "", "for k in range(1000):\n    made = type("
-                               "f'M{k}', (Mine,), {'name': f'm{k}', '__module__': __name__})\n"
-                               "    globals()[f'M{k}'] = dataclass(frozen=True)(made)",
-                               "no valid description"),
+    "a thousand forecasters": ("", "", MANY, "no valid description"),
     "says another name": (FORGE + "say(name='esn')", "", "", "no valid description"),
     "says a path": (FORGE + "say(name='../x')", "", "", "no valid description"),
     "says numbers": (FORGE + "say(config={'a': 10**40})", "", "", "no valid description"),
@@ -626,3 +629,29 @@ def test_a_class_with_odd_names_is_described_in_plain_text(place):
     for text in (told.qualname, told.module, told.extra, told.text):
         assert text.isprintable()
     assert math.isfinite(len(told.table))
+
+
+def test_a_link_beside_a_plugin_does_not_lead_into_the_run(place):
+    home = place / "run"
+    run([Cell(HENON, spec_of("persistence"), 0)], directory=home, budget=QUICK)
+    truth = next((home / "data").rglob("*.parquet"))
+    folder = place / "plugin"
+    folder.mkdir()
+    (folder / "notes.txt").write_text("open")
+    (folder / "truth.txt").symlink_to(truth)
+    (folder / "run.txt").symlink_to(Path("../run/run.json"))
+    text = (
+        "    def predict(self, context, horizon):\n        import numpy as np\n"
+        "        from pathlib import Path\n        found = 0\n"
+        "        for k, name in enumerate(('notes', 'truth', 'run')):\n            try:\n"
+        "                found += 10**k * bool((Path(__file__).parent / f'{name}.txt')"
+        ".read_bytes())\n            except OSError:\n                pass\n"
+        "        return Forecast(np.full((len(context), horizon, 2), float(found)))\n"
+    )
+    path = folder / "mine.py"
+    path.write_text(PLUGIN.format(before="", body="pass", after=text))
+    cell = Cell(HENON, spec_of("mine", plugins=[path]), 0)
+    (record,) = run([cell], directory=home, budget=QUICK)
+    assert record.status == "ok", record.message
+    values = pq.read_table(home / "forecasts" / f"{cell.id}.parquet", columns=["x"])["x"]
+    assert set(values.to_pylist()) == {1.0}
