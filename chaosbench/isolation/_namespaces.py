@@ -24,6 +24,7 @@ __all__ = [
     "WRITABLE",
     "build_root",
     "drop_capabilities",
+    "forget_keys",
     "forget_the_rest",
     "unshare",
 ]
@@ -41,9 +42,14 @@ MNT_DETACH = 2
 AT_FDCWD, AT_RECURSIVE = -100, 0x8000
 MOUNT_SETATTR = 442
 PIVOT_ROOT = {"x86_64": 155, "aarch64": 41}.get(platform.machine(), -1)
+KEYCTL = {"x86_64": 250, "aarch64": 219}.get(platform.machine(), -1)
+JOIN_SESSION_KEYRING = 1
 PR_SET_DUMPABLE, PR_CAPBSET_DROP = 4, 24
 CAPABILITY_VERSION, CAPABILITIES = 0x20080522, 64
 SIOCSIFFLAGS, IFF_UP = 0x8914, 1
+
+OF_THE_KERNEL = ("/proc/sys", "/proc/sysrq-trigger", "/proc/irq", "/proc/bus", "/proc/fs")
+"""What of /proc changes the machine; nobody writes it in a root of their own."""
 
 FILES_A_MIB = 64
 """Names that a writable folder may hold for each MiB: an empty file takes memory too."""
@@ -77,8 +83,9 @@ def unshare() -> None:
     every = CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWNET
     _call("unshare", every)
     Path("/proc/self/setgroups").write_text("deny")
-    Path("/proc/self/uid_map").write_text(f"{user} {user} 1")
-    Path("/proc/self/gid_map").write_text(f"{group} {group} 1")
+    # only a user 0 of the namespace may write the limits of its memory, see `forget_the_rest`
+    Path("/proc/self/uid_map").write_text(f"0 {user} 1")
+    Path("/proc/self/gid_map").write_text(f"0 {group} 1")
 
 
 def build_root(
@@ -132,6 +139,10 @@ def forget_the_rest() -> None:
     """Close the ways to keep memory where nobody counts it, and open the loopback interface."""
     for name, value in (("kernel/shmall", "0"), ("user/max_user_namespaces", "0")):
         Path(f"/proc/sys/{name}").write_text(value)
+    for path in OF_THE_KERNEL:
+        if os.path.exists(path):  # root could write there without any privilege
+            _mount(path, path, "", MS_BIND | MS_REC)
+            _make_read_only(path)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
         fcntl.ioctl(any_socket, SIOCSIFFLAGS, struct.pack("16sh22x", b"lo", IFF_UP))
 
@@ -146,6 +157,12 @@ def drop_capabilities() -> None:
     header, none = struct.pack("=Ii", CAPABILITY_VERSION, 0), struct.pack("=6I", *[0] * 6)
     _call("capset", header, none)
     _call("prctl", PR_SET_DUMPABLE, 1, 0, 0, 0)
+
+
+def forget_keys() -> None:
+    """Leave the harness's session keyring, in which a key would outlive the cell that added it."""
+    if sys.platform == "linux" and KEYCTL > 0:
+        ctypes.CDLL(None).syscall(KEYCTL, JOIN_SESSION_KEYRING, None)
 
 
 def _inside(path: str, folders: Sequence[str]) -> bool:
@@ -179,10 +196,14 @@ def _show(path: str, place: str, *, read_only: bool = True) -> bool:
     except OSError:  # it does not exist, or is not ours to read
         return False
     if read_only:
-        attributes = struct.pack("=4Q", MS_RDONLY | MS_NOSUID, 0, 0, 0)
-        library = ctypes.CDLL(None, use_errno=True)
-        arguments = AT_FDCWD, target.encode(), AT_RECURSIVE, attributes, ctypes.c_size_t(32)
-        if library.syscall(MOUNT_SETATTR, *arguments) < 0:
-            code = ctypes.get_errno()
-            raise OSError(code, f"mount_setattr: {os.strerror(code)}")
+        _make_read_only(target)
     return True
+
+
+def _make_read_only(place: str) -> None:
+    attributes = struct.pack("=4Q", MS_RDONLY | MS_NOSUID, 0, 0, 0)
+    library = ctypes.CDLL(None, use_errno=True)
+    arguments = AT_FDCWD, place.encode(), AT_RECURSIVE, attributes, ctypes.c_size_t(32)
+    if library.syscall(MOUNT_SETATTR, *arguments) < 0:
+        code = ctypes.get_errno()
+        raise OSError(code, f"mount_setattr: {os.strerror(code)}")

@@ -25,7 +25,7 @@ from typing import Any
 from chaosbench.isolation._namespaces import WRITABLE
 from chaosbench.isolation.sandbox import devices, readable
 
-__all__ = ["KNOWN", "STARTING_SECONDS", "Started", "TemplateError", "heard", "start"]
+__all__ = ["KNOWN", "STARTING_SECONDS", "Started", "TemplateError", "heard", "known", "start"]
 
 STARTING_SECONDS = 120.0
 """For a template to import its libraries; it is no part of any cell."""
@@ -208,13 +208,18 @@ def start(libraries: tuple[str, ...], terms: dict[str, Any]) -> Started:
         TemplateError: it could not be started.
 
     """
-    known = tuple(name for name in libraries if name.partition(".")[0] in KNOWN)
-    roots = frozenset(name.partition(".")[0] for name in known)
+    chosen = tuple(name for name in libraries if known(name))
+    roots = frozenset(name.partition(".")[0] for name in chosen)
     try:
-        return _template(roots, known).start(terms)
+        return _template(roots, chosen).start(terms)
     except TemplateError:
         _forget(roots)  # it may have been killed from outside
-    return _template(roots, known).start(terms)
+    return _template(roots, chosen).start(terms)
+
+
+def known(module: str) -> bool:
+    """Say whether a module is of a library that a template may import."""
+    return module.partition(".")[0] in KNOWN
 
 
 def _key(roots: frozenset[str]) -> _Key:

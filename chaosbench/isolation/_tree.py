@@ -168,10 +168,13 @@ class Watch:
         others = in_files
         if len(pids) > 1 and slowly:
             others += self._tree.proportional_mib(pids[1:])
-        self.others_mib = max(self.others_mib, others)
         if total > self._limit:
             self.exceeded = f"used more than {self._limit:g} MiB of memory"
-        elif slowly and self._tree.written_mib() > self._limit:
+            others = max(others, total - self._tree.resident_mib(pids[:1]))
+        self.others_mib = max(self.others_mib, others)
+        if self.exceeded:
+            return
+        if slowly and self._tree.written_mib() > self._limit:
             self.exceeded = f"wrote more than {self._limit:g} MiB to its folder"
 
     def stop(self) -> None:

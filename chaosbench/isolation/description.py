@@ -266,12 +266,12 @@ def _one(told: Any, file: Path | None) -> Description:
     libraries = _texts(told["libraries"], LIBRARIES_AT_MOST)
     if not all(MODULE.fullmatch(library) for library in libraries):
         raise ValueError("no modules")
-    module = _text(told["module"], 200)
+    module = printable(_text(told["module"], 200))
     return Description(
         name=name,
         # what an entry point names decides whose a forecaster is, not what its class says
         module=f"plugin:{module}" if module.startswith("chaosbench.") else module,
-        qualname=_text(told["class"], 200),
+        qualname=printable(_text(told["class"], 200)),
         text="\n".join(printable(line) for line in _text(told["text"], TEXT_AT_MOST).split("\n")),
         table=tuple(
             {

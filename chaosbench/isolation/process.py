@@ -138,7 +138,7 @@ class _Running:
         self._folder = tempfile.TemporaryDirectory(prefix="chaosbench-", ignore_cleanup_errors=True)
         terms = {
             "folder": self._folder.name,
-            "reading": readable(job["plugins"]),
+            "reading": _outside(readable(job["plugins"]), hidden),
             "devices": devices(),
             "hidden": hidden,
             "memory_mib": budget.memory_mib,
@@ -263,9 +263,8 @@ class _Running:
         if code < 0:
             message = f"the process died of {signal.Signals(-code).name}. {words}".strip()
             return Outcome("crashed", message, traceback=lines)
-        return Outcome(
-            "crashed", f"the process ended with exit code {code}. {words}", traceback=lines
-        )
+        message = f"the process ended with exit code {code}. {words}".strip()
+        return Outcome("crashed", message, traceback=lines)
 
     def _wait_for_the_end(self, seconds: float = 1.0) -> dict[str, Any]:
         """Return how the process ended, if it does by itself."""
@@ -303,6 +302,16 @@ def isolation() -> str:
     return running.confinement
 
 
+def _outside(paths: Iterable[str], hidden: Iterable[str]) -> list[str]:
+    """Leave out what leads into a hidden folder: a link beside a plugin may."""
+    closed = [Path(path).resolve() for path in hidden]
+    return [
+        path
+        for path in paths
+        if not any(Path(path).resolve().is_relative_to(folder) for folder in closed)
+    ]
+
+
 def _insist(held: str, reason: str) -> None:
     """Refuse what is less than all.
 
@@ -326,7 +335,10 @@ def _ours(job: dict[str, Any]) -> tuple[bool, tuple[str, ...]]:
         ours = not job["plugins"] and forecasters.origin(name).startswith("chaosbench.")
     except UnknownNameError:
         ours = False
-    declared = getattr(forecasters[name], "libraries", ()) if ours else job.get("libraries", ())
+    if ours:
+        return ours, tuple(getattr(forecasters[name], "libraries", ()))
+    # whatever else a plugin declares may be its own code, which the clock has to see
+    declared = [module for module in job.get("libraries", ()) if _templates.known(module)]
     return ours, tuple(declared)
 
 

@@ -137,7 +137,7 @@ def readable(plugins: Iterable[str] = ()) -> list[str]:
     for plugin in plugins:
         if Path(plugin).is_file():
             around = Path(plugin).absolute().parent
-            beside = [p for p in around.iterdir() if p.is_file() or (p / "__init__.py").is_file()]
+            beside = [p for p in around.iterdir() if _is_file(p) or _is_package(p)]
             few = len(beside) <= BESIDE_AT_MOST
             found |= set(map(str, beside if few else files_of(Path(plugin).absolute())))
     return sorted(found)
@@ -175,9 +175,20 @@ def devices() -> list[str]:
 def _importable(folder: Path) -> Iterator[str]:
     if folder.is_dir():
         for child in folder.iterdir():
-            package = child.name.endswith("-info") or (child / "__init__.py").is_file()
+            package = child.name.endswith("-info") or _is_package(child)
             if package or child.suffix in (".py", ".so"):
                 yield str(child)
+
+
+def _is_package(folder: Path) -> bool:
+    return _is_file(folder / "__init__.py")
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # it lies where this user may not look
+        return False
 
 
 @cache

@@ -32,7 +32,13 @@ from collections.abc import Iterable
 from typing import Any, NoReturn
 
 from chaosbench.forecasters import registry as forecasters
-from chaosbench.isolation._namespaces import build_root, drop_capabilities, forget_the_rest, unshare
+from chaosbench.isolation._namespaces import (
+    build_root,
+    drop_capabilities,
+    forget_keys,
+    forget_the_rest,
+    unshare,
+)
 from chaosbench.isolation._tree import descendants
 from chaosbench.isolation.inside import _worker
 
@@ -244,6 +250,7 @@ def _be_worker(terms: dict[str, Any], fds: tuple[int, int, int]) -> NoReturn:
     if "numba" in sys.modules:
         sys.modules["numba"].core.config.reload_config()
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    forget_keys()
     drop_capabilities()
     _worker.main(job, result, terms)
     os._exit(0)  # a library's exit handlers have nothing to add

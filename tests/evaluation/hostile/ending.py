@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import json
 import os
@@ -327,10 +328,8 @@ class DumpsItsCore(Honest):
     def fit(self, train, *, seed):
         import resource
 
-        try:
+        with contextlib.suppress(OSError, ValueError):
             resource.setrlimit(resource.RLIMIT_CORE, (2**30, 2**30))
-        except (OSError, ValueError):
-            pass
         os.abort()
 
 

@@ -23,9 +23,10 @@ MIB = 400
 
 
 def fill(fd, mib=MIB):
-    """Write so much to a file, a MiB at a time."""
-    for _ in range(mib):
-        os.write(fd, b"\1" * 2**20)
+    """Write so much to a file, a MiB at a time, or as much as there is room for."""
+    with contextlib.suppress(OSError):
+        for _ in range(mib):
+            os.write(fd, b"\1" * 2**20)
 
 
 class HoardsInMemfd(Honest):
@@ -75,9 +76,9 @@ class HoardsDeletedFiles(Honest):
     """Fills a temporary file that is deleted and open."""
 
     def fit(self, train, *, seed):
-        file = open("/dev/shm/hostile-gone", "wb", buffering=0)
+        file = os.open("/dev/shm/hostile-gone", os.O_CREAT | os.O_WRONLY)
         os.unlink("/dev/shm/hostile-gone")
-        fill(file.fileno())
+        fill(file)
         time.sleep(4)
         return self
 
@@ -213,7 +214,7 @@ class OpensFiles(Honest):
         held = []
         with contextlib.suppress(OSError):
             resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(7)[1],) * 2)
-            for _ in range(20_000):
+            while len(held) < 20_000:
                 held.append(os.open("/dev/null", os.O_RDONLY))
         return self
 
@@ -303,8 +304,11 @@ class Limits(Tries):
             os.sched_setaffinity(pid, os.sched_getaffinity(pid))
             return True
 
-        ways = {"limit": limit, "priority": priority, "affinity": affinity}
-        return {name: (lambda way: lambda: way(self.harness))(way) for name, way in ways.items()}
+        return {
+            "limit": lambda: limit(self.harness),
+            "priority": lambda: priority(self.harness),
+            "affinity": lambda: affinity(self.harness),
+        }
 
 
 class HoardsInFlight(Honest):

@@ -165,7 +165,7 @@ class WritesFiles(Tries):
             return True
 
         def touch():
-            os.utime(__file__, (0, 0))
+            os.utime(__file__)
             return True
 
         def mode(path):
@@ -173,6 +173,7 @@ class WritesFiles(Tries):
 
         def attribute():
             os.setxattr(__file__, "user.hostile", b"seen")
+            os.removexattr(__file__, "user.hostile")
             return True
 
         home = os.path.dirname(chaosbench.__file__)
@@ -233,7 +234,7 @@ class Machine(Tries):
 
     def ways(self):
         def now():
-            time.clock_settime(time.CLOCK_REALTIME, time.time())
+            time.clock_settime(time.CLOCK_REALTIME, -1.0)  # never valid, but refused first
             return True
 
         def node():

@@ -209,6 +209,7 @@ class World:
             self.sockets[-1].bind(address)
         for held in self.sockets:
             held.listen()
+        keyctl(1, b"hostile-session")  # a login gives the harness a session keyring of its own
         self.processes = set(descendants(os.getpid()))
         self.beside = {path: path.stat().st_mtime_ns for path in HERE.glob("*.py")}
         self.priority = os.getpriority(os.PRIO_PROCESS, 0)
@@ -239,7 +240,7 @@ class World:
         quick = [cell for cell in cells if cell.spec.name not in HANGING]
         hanging = [cell for cell in cells if cell.spec.name in HANGING]
         home = self.place / "run"
-        both = (quick + [honest], QUICK, 2), (hanging, SHORT, len(hanging))
+        both = ([*quick, honest], QUICK, 2), (hanging, SHORT, len(hanging))
         for some, budget, workers in both:
             records = run(some, directory=home, budget=budget, workers=workers)
             for cell, record in zip(some, records, strict=True):
@@ -298,9 +299,7 @@ def test_a_trick_becomes_the_right_record(world, name):
     if plain in ELSEWHERE and not guarded(record):
         status, message = ELSEWHERE[plain]
     assert record.status == status, record.message
-    if plain == "odd_words":
-        assert record.message.startswith(message)
-    elif plain == "recurses_for_ever":
+    if plain == "odd_words" or plain == "recurses_for_ever":
         assert record.message.startswith(message)
     else:
         assert record.message == message
@@ -347,8 +346,8 @@ def test_a_forged_answer_is_refused(world, kind):
 
 def check_costs(record, budget):
     wall = record.fit_seconds + record.predict_seconds
-    assert 0.0 <= record.fit_seconds
-    assert 0.0 <= record.predict_seconds
+    assert record.fit_seconds >= 0.0
+    assert record.predict_seconds >= 0.0
     assert wall < budget.seconds + 1.0
     assert 0.0 <= record.cpu_seconds < 2.0 + wall * (os.cpu_count() or 1)
     assert 0.0 <= record.peak_memory_mib < 4 * budget.memory_mib
@@ -459,6 +458,17 @@ def forget_segments():
     library.msgctl(library.msgget(KEYS[0], 0), 0, None)
     library.semctl(library.semget(KEYS[0], 0, 0), 0, 0)
     library.mq_unlink(b"/hostile-mark")
+    for ring in (-3, -4):
+        found = keyctl(10, ctypes.c_int(ring), b"user", b"hostile-mark", 0)
+        if found > 0:
+            keyctl(21, ctypes.c_int(found))
+
+
+def keyctl(*arguments):
+    """Ask for the kernel's keyrings: 1 joins a session, 10 searches, 21 makes a key invalid."""
+    return ctypes.CDLL(None).syscall(
+        {"x86_64": 250, "aarch64": 219}[os.uname().machine], *arguments
+    )
 
 
 # ------------------------------------------------------------------------------- code at import
@@ -490,6 +500,12 @@ def say(**told):
     os._exit(0)
 """
 
+MANY = """
+for k in range(1000):
+    made = type(f"M{k}", (Mine,), {"name": f"m{k}", "__module__": __name__})
+    globals()[f"M{k}"] = dataclass(frozen=True)(made)
+"""
+
 AT_IMPORT = {
     "exits": ("sys.exit(0)", "", "", r"cannot be imported \(line 5\): SystemExit\(0\)"),
     "exits at once": ("os._exit(0)", "", "", "ended with exit code 0"),
@@ -498,7 +514,7 @@ AT_IMPORT = {
     "stops": ("os.kill(os.getpid(), 19)", "", "", r"not imported within 1\.5 s"),
     "dies": ("os.kill(os.getpid(), 9)", "", "", "killed from outside"),
     "aborts": ("os.abort()", "", "", "died of SIGABRT"),
-    "closes": ("os.closerange(0, 99)", "", "", "no valid answer"),
+    "closes": ("os.closerange(0, 99)", "", "", "ended with exit code 70"),
     "recurses": ("def f(): f()\nf()", "", "", "RecursionError"),
     "deep source": ("x = " + "(" * 500 + ")" * 500, "", "", "cannot be imported"),
     "a name with NUL": ("", "name = 'a\\0b'", "", "cannot be the name"),
@@ -511,9 +527,7 @@ AT_IMPORT = {
     "libraries that are none": ("", "libraries = ('../x', 'a b')", "", "no valid description"),
     "settings without end": ("", "x: object = None", "a = []; a.append(a); Mine.x = a\n"
                              "Mine.__dataclass_fields__['x'].default = a", "cannot|no valid"),
-    "a thousand forecasters": ("", "", "for k in range(1000):\n    globals()[f'M{k}'] = dataclass("
-                               "type(f'M{k}', (Mine,), {'name': f'm{k}', '__module__': __name__}))",
-                               "no valid description"),
+    "a thousand forecasters": ("", "", MANY, "no valid description"),
     "says another name": (FORGE + "say(name='esn')", "", "", "no valid description"),
     "says a path": (FORGE + "say(name='../x')", "", "", "no valid description"),
     "says numbers": (FORGE + "say(config={'a': 10**40})", "", "", "no valid description"),
@@ -525,15 +539,17 @@ AT_IMPORT = {
 @pytest.fixture(params=MODES)
 def place(request, tmp_path, monkeypatch):
     monkeypatch.setattr(_templates, "WANTED", request.param == "namespaces")
-    monkeypatch.setattr(description, "SECONDS", 1.5)
+    monkeypatch.setattr(description, "_FILES", {})
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setenv("CHAOSBENCH_CACHE", str(tmp_path / "cache"))
     return tmp_path
 
 
 @pytest.mark.parametrize("kind", AT_IMPORT)
-def test_code_at_import_ends_in_one_sentence(place, kind):
+def test_code_at_import_ends_in_one_sentence(place, kind, monkeypatch):
     before, body, after, words = AT_IMPORT[kind]
+    if "not imported within" in words:
+        monkeypatch.setattr(description, "SECONDS", 1.5)
     path = place / "mine.py"
     path.write_text(PLUGIN.format(before=before, body=body or "pass", after=after))
     with pytest.raises(InputError, match=words) as caught:
@@ -553,7 +569,7 @@ HARMLESS = {
     "patches the registry": "from chaosbench.forecasters import registry\n"
     "registry._items = {}\nregistry.discard('persistence')",
     "registers itself": "from chaosbench.forecasters import registry\n"
-    "@dataclass\nclass Other:\n    def fit(self, train, *, seed): pass\n"
+    "class Other:\n    def fit(self, train, *, seed): pass\n"
     "registry.add('another', Other)",
     "writes": "open('hostile-file', 'w').write('x')",
     "floods": "print('x' * 10**7)\nprint('\\x1b[2J' * 10**6, file=sys.stderr)",
@@ -597,14 +613,12 @@ def test_work_at_import_is_counted(place):
 
 
 def test_a_setting_with_odd_text_is_shown_and_not_obeyed(place):
-    odd = "\x1b[2J\u202e\ud800"
-    for word in (odd, odd[:-1]):
-        try:
-            spec = spec_of("odd_setting", plugins=[HERE / "wording.py"], config={"word": word})
-        except ChaosbenchError as error:
-            assert str(error).isprintable()
-        else:
-            assert spec.label.isprintable()
+    plugin = HERE / "wording.py"
+    spec = spec_of("odd_setting", plugins=[plugin], config={"word": "\x1b[2J\u202e"})
+    assert spec.label == r"odd_setting:word='\x1b[2J\u202e'"
+    with pytest.raises(ChaosbenchError) as caught:
+        spec_of("odd_setting", plugins=[plugin], config={"word": "\ud800"})
+    assert str(caught.value).isprintable()
 
 
 def test_a_class_with_odd_names_is_described_in_plain_text(place):
@@ -615,3 +629,29 @@ def test_a_class_with_odd_names_is_described_in_plain_text(place):
     for text in (told.qualname, told.module, told.extra, told.text):
         assert text.isprintable()
     assert math.isfinite(len(told.table))
+
+
+def test_a_link_beside_a_plugin_does_not_lead_into_the_run(place):
+    home = place / "run"
+    run([Cell(HENON, spec_of("persistence"), 0)], directory=home, budget=QUICK)
+    truth = next((home / "data").rglob("*.parquet"))
+    folder = place / "plugin"
+    folder.mkdir()
+    (folder / "notes.txt").write_text("open")
+    (folder / "truth.txt").symlink_to(truth)
+    (folder / "run.txt").symlink_to(Path("../run/run.json"))
+    text = (
+        "    def predict(self, context, horizon):\n        import numpy as np\n"
+        "        from pathlib import Path\n        found = 0\n"
+        "        for k, name in enumerate(('notes', 'truth', 'run')):\n            try:\n"
+        "                found += 10**k * bool((Path(__file__).parent / f'{name}.txt')"
+        ".read_bytes())\n            except OSError:\n                pass\n"
+        "        return Forecast(np.full((len(context), horizon, 2), float(found)))\n"
+    )
+    path = folder / "mine.py"
+    path.write_text(PLUGIN.format(before="", body="pass", after=text))
+    cell = Cell(HENON, spec_of("mine", plugins=[path]), 0)
+    (record,) = run([cell], directory=home, budget=QUICK)
+    assert record.status == "ok", record.message
+    values = pq.read_table(home / "forecasts" / f"{cell.id}.parquet", columns=["x"])["x"]
+    assert set(values.to_pylist()) == {1.0}

@@ -193,7 +193,8 @@ class ReadsCommandLines(Tries):
 
         def link(name):
             return any(
-                f"{self.place}/run" in os.readlink(path) for path in glob.glob(f"/proc/[0-9]*/{name}")
+                f"{self.place}/run" in os.readlink(path)
+                for path in glob.glob(f"/proc/[0-9]*/{name}")
             )
 
         return {
@@ -232,7 +233,6 @@ class Remembers(Tries):
             "user keyring": lambda: _key(10, ctypes.c_int(-4)) > 0,
             "socket": lambda: socket.socket(socket.AF_UNIX).connect("\0hostile-mark") is None,
             "descriptors": lambda: len(os.listdir("/proc/self/fd")) > 8,
-            "host": lambda: socket.gethostname() == MARK,
         }
 
     def leaves(self):
@@ -259,7 +259,6 @@ class Remembers(Tries):
             lambda: call("mq_open", b"/hostile-mark", os.O_CREAT | os.O_RDWR, 0o666, None),
             lambda: _key(0, ctypes.c_int(-3)),
             lambda: _key(0, ctypes.c_int(-4)),
-            lambda: socket.sethostname(MARK),
             listen,
         ]
 
