@@ -3,9 +3,9 @@
 No forecaster can be expected to do better than the equation itself from the same context. A flow
 or a map starts from the last sample that forecasters see and is followed in double-double, so that
 the rounding of this sample is all that it lacks. (In version 1 of the tasks it is rounded to single
-precision first, and followed in double.) A delay system's past lies between the samples and is found
-from the whole context: the equation is integrated from sample to sample. Each interval starts from
-the sample as it is, and takes its delayed values from the part that was reconstructed before.
+precision first, and followed in double.) A delay system's past lies between the samples and is
+found from the whole context: the equation is integrated from sample to sample. Each interval starts
+from the sample as it is, and takes its delayed values from the part that was reconstructed before.
 
 Where the context is noisy, the state is the one whose trajectory explains the context best: by
 shooting (see `_assimilation`), and for a delay system by nudging the same integration towards the
