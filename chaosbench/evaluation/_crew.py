@@ -159,7 +159,8 @@ def _record(
         scores, windows = score(cell.task, exam, values, outcome.samples, found)
         names = cell.task.dataset.variables(cell.task.system)
         variables = tuple(names[i] for i in exam.observed)
-        forecast = Trajectories(values, exam.dt, variables, exam.context_end + exam.dt)
+        starts = None if cell.task.apart else exam.context_end + exam.dt
+        forecast = Trajectories(values, exam.dt, variables, starts)
         answer = Answer(forecast, outcome.samples, None if found is None else outcome.polynomial)
     record = Record(
         task=cell.task.id,

@@ -90,7 +90,7 @@ def ask(server: Server, cell: Cell, exam: Exam, seconds: float) -> Outcome:
 
 
 def _order(cell: Cell, states: FloatArray) -> IntArray:
-    """Shuffle held-out states over all windows: in their own order one tells the next.
+    """Shuffle held-out states over all windows: where they are neighbours, one tells the next.
 
     The order depends on the exam, like all that is random in it, so that a score can be recomputed.
     """

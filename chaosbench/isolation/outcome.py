@@ -135,7 +135,11 @@ class Asked:
 
     @classmethod
     def by(
-        cls, job: Mapping[str, Any], train: FloatArray | None, context: FloatArray | None
+        cls,
+        job: Mapping[str, Any],
+        train: FloatArray | None,
+        context: FloatArray | None,
+        states: FloatArray | None = None,
     ) -> Asked:
         """Say what a request with this header and these arrays asks for."""
         duty = job.get("duty", "forecast")
@@ -147,9 +151,11 @@ class Asked:
             plan = job["analysis"]
             twins = plan["twins"], plan["growth"], plan["segments"]
             return cls("analyse", (1, plan["points"], train.shape[2]), analysis=twins)
+        if job.get("asks") == "equation" and states is not None:
+            w, steps, d = states.shape
+            return cls("equation", (w, steps, d))
         shape = len(context), job["horizon"], train.shape[2]
-        every = job.get("observe_every") or 0
-        return cls("equation" if job.get("asks") == "equation" else "forecast", shape, every=every)
+        return cls("forecast", shape, every=job.get("observe_every") or 0)
 
     @property
     def numbers_at_most(self) -> int:

@@ -97,7 +97,7 @@ class WorkerProcess:
         arrays = {"train": train, "context": context, "states": states}
         sent = {name: array for name, array in arrays.items() if array is not None}
         waiting = [] if observations is None else list(observations)
-        asked = Asked.by(job, train, context)
+        asked = Asked.by(job, train, context, states)
         try:
             with self._lock:
                 if self._retired:
@@ -153,6 +153,7 @@ class _Running:
         self.reason = self.started.reason
         self.tree = Tree(self.started.root, guarded=guarded, folder=self._folder.name)
         self.costs: dict[str, float] = {}
+        self._kills = _kills()
         self._ended: dict[str, Any] | None = None
         self._words = bytearray()
         self._silenced = threading.Event()
@@ -258,8 +259,8 @@ class _Running:
         lines = last_lines(_frames(stack))
         if code is None:
             return Outcome("invalid", f"the process sent no valid answer: {error}")
-        if code == -signal.SIGKILL:
-            return Outcome("out_of_memory", "the process was killed from outside (out of memory)")
+        if code == -signal.SIGKILL and _kills() > self._kills:
+            return Outcome("out_of_memory", "the system ended the process: it is out of memory")
         if code < 0:
             message = f"the process died of {signal.Signals(-code).name}. {words}".strip()
             return Outcome("crashed", message, traceback=lines)
@@ -326,6 +327,15 @@ def _insist(held: str, reason: str) -> None:
             f"strong isolation is required, and this system has no {' and no '.join(missing)}"
             f"{why}; what holds here: {held}"
         )
+
+
+def _kills() -> int:
+    """Count what the kernel has killed so far because memory ran out; 0 where it does not say."""
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        for line in Path("/proc/vmstat").read_text().splitlines():
+            if line.startswith("oom_kill "):
+                return int(line.split()[1])
+    return 0
 
 
 def _ours(job: dict[str, Any]) -> tuple[bool, tuple[str, ...]]:

@@ -34,6 +34,8 @@ class Task:
         observed: variables that are seen, forecast and scored; None for all.
         learn: ``train``, or ``context`` where nothing but the context of each window is given.
         dropped: share of a free run that is given to settle and not scored (``climate`` only).
+        apart: the held-out states of an equation are the last ones of the windows, so that none
+            is near in time to another or to a context; otherwise all states of a window.
 
     """
 
@@ -47,6 +49,7 @@ class Task:
     observed: tuple[str, ...] | None = None
     learn: Literal["train", "context"] = "train"
     dropped: float = 0.0
+    apart: bool = False
 
     def __post_init__(self) -> None:
         if not _ID.match(self.id):

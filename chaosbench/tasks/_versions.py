@@ -7,6 +7,9 @@ where the best forecasters still stand. In version 2
 - the horizon lies beyond the ceiling;
 - an angle is seen as its cosine and sine;
 - the starting points depend on the track, so no context holds the future of another task.
+
+The held-out states of an equation were neighbours in time, so that the next state of a map was
+among them. In version 2 each is of another window, far from its context.
 """
 
 from __future__ import annotations
@@ -28,6 +31,7 @@ RENEWED: dict[str, str] = {
     "noisy-20": "Every ranked system, seen through 20% noise.",
     "zero-shot-128": "Zero-shot from a context of 128 samples.",
     "zero-shot-2048": "Zero-shot from a context of 2,048 samples.",
+    "equation": "Every ranked autonomous flow and map: recover the right-hand side.",
 }
 """The tracks that have a second version, and what its suite of ranked systems is."""
 
@@ -55,6 +59,13 @@ ASSIMILATED = 2.0
 HORIZONS = (0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 30.0)
 
 
+STATES = 500
+"""Held-out states of an equation, each at the end of a window of its own."""
+
+APART = 20.0
+"""Lyapunov times between the context of a window and its held-out state."""
+
+
 def horizon(noise: float) -> float:
     """Return the Lyapunov times that are asked for.
 
@@ -71,6 +82,12 @@ def renewed(task: Task) -> Task | None:
     """Return the second version of a task; None if its track has none."""
     if task.track not in RENEWED:
         return None
+    if task.asks == "equation":
+        dataset = replace(
+            task.dataset, windows=STATES, context=1, horizon_lyapunov=APART,
+            horizon_at_most=MOST_STEPS, stream=task.track,
+        )  # fmt: skip
+        return replace(task, id=f"{task.track}/{task.system}-v2", dataset=dataset, apart=True)
     dataset = replace(
         task.dataset,
         horizon_lyapunov=horizon(task.dataset.noise),

@@ -251,6 +251,29 @@ def test_a_wrong_coefficient_is_measured():
     assert 0.01 < henon.scores["derivative_smape"] < 0.5
 
 
+def test_held_out_states_of_version_2_are_no_neighbours():
+    """Nor near a context: in version 1 the next state of a map is among them."""
+
+    def nearest(version):
+        """Return how near the next state of any held-out state is to one of the others, in σ."""
+        task = registry[f"equation/henon-v{version}"]
+        exam = load_exam(generate(task.dataset, cache_directory() / task.dataset.hash), task)
+        states = exam.states.reshape(-1, 2)
+        following = exam.truth.reshape(-1, 2)  # of a map, the right-hand side is the next state
+        gaps = np.abs(following[:, None] - states[None]).max(axis=2).min(axis=1)
+        return exam.states.shape, np.median(gaps)
+
+    _, gap = nearest(1)
+    assert gap == 0.0
+    shape, gap = nearest(2)
+    assert shape == (10, 50, 2)
+    assert gap > 1e-3
+    (record,) = cb.evaluate("sindy", "equation/henon-v2", exam_seed=101)
+    assert record.status == "ok", record.message
+    assert record.scores["derivative_smape"] < 1e-6
+    assert len(record.window_scores["derivative_smape"]) == 10
+
+
 def test_an_equation_of_the_wrong_shape_is_invalid():
     record = evaluate("wrong_slopes", small("equation/henon-v1"))
     assert record.status == "invalid"

@@ -53,7 +53,8 @@ class TestWhatWasAsked:
         assert FORECAST.numbers_at_most == 60 * (1 + SAMPLES_AT_MOST)
 
     def test_an_equation(self):
-        assert Asked.by(self.JOB | {"asks": "equation"}, TRAIN, CONTEXT) == EQUATION
+        states = np.zeros(SHAPE)
+        assert Asked.by(self.JOB | {"asks": "equation"}, TRAIN, CONTEXT[:1], states) == EQUATION
 
     def test_settings(self):
         assert Asked.by(self.JOB | {"duty": "tune", "tune": 4}, TRAIN, None) == TUNE

@@ -90,8 +90,18 @@ class Exam:
         return self.observations[:, every - 1 : self.horizon - 1 : every].swapaxes(0, 1)
 
 
-def held_out(exam: Exam, system: System) -> Exam:
-    """Ask for the right-hand side at the states of the horizon instead of a forecast."""
+GROUP = 50
+"""Held-out states, each of its own window, that are scored together."""
+
+
+def held_out(exam: Exam, system: System, *, apart: bool) -> Exam:
+    """Ask for the right-hand side at states of the horizon instead of a forecast.
+
+    States that follow each other tell their right-hand side: for a map it is the next state, and
+    for a flow a difference. States that are `apart` are the last ones of their windows and do not;
+    they are scored in groups.
+    """
     d = exam.truth.shape[2]
-    slopes = system.rhs(0.0, exam.truth.reshape(-1, d)).reshape(exam.truth.shape)
-    return replace(exam, states=exam.truth, truth=slopes, equation=polynomial(system))
+    states = exam.truth[:, -1].reshape(-1, GROUP, d) if apart else exam.truth
+    slopes = system.rhs(0.0, states.reshape(-1, d)).reshape(states.shape)
+    return replace(exam, states=states, truth=slopes, equation=polynomial(system))

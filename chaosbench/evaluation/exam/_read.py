@@ -31,7 +31,7 @@ def load_exam(stored: StoredDataset, task: Task) -> Exam:
     """Read and check a task's data and split it into what is seen and what is asked."""
     exam = _read_exam(str(stored.directory), stored.hash, task.system)
     if task.asks == "equation":
-        return held_out(exam, systems[task.system])
+        return held_out(exam, systems[task.system], apart=task.apart)
     if task.observed is None:
         return exam
     names = task.dataset.variables(task.system)

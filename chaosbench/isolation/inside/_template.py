@@ -52,6 +52,8 @@ STATUS = struct.Struct("=i")
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
 KILLS_AT_MOST = 1000
 REAP_SECONDS = 0.2
+OPEN_FILES = 256
+"""Of one process; what sockets and pipes hold is counted by nobody else."""
 
 
 def main(fd: int, libraries: Iterable[str], terms: dict[str, Any]) -> NoReturn:
@@ -250,6 +252,9 @@ def _be_worker(terms: dict[str, Any], fds: tuple[int, int, int]) -> NoReturn:
     if "numba" in sys.modules:
         sys.modules["numba"].core.config.reload_config()
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    few = OPEN_FILES if most == resource.RLIM_INFINITY else min(OPEN_FILES, most)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (few, few))
     forget_keys()
     drop_capabilities()
     _worker.main(job, result, terms)

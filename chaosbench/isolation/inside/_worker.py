@@ -98,7 +98,7 @@ def _serve(job: dict[str, Any], arrays: Arrays, line: _Line) -> tuple[dict[str, 
             return {"status": "ok", "message": "", "found": described(job)}, {}
         except InputError as error:
             return _failure("unsupported", error) | {"message": str(error)}, {}
-        except Exception as error:
+        except BaseException as error:
             return _failure("crashed", error), {}
     try:
         for path in job["plugins"]:
@@ -110,7 +110,7 @@ def _serve(job: dict[str, Any], arrays: Arrays, line: _Line) -> tuple[dict[str, 
         gaps = getattr(chosen, "handles_gaps", False)
         train = Trajectories(seen(arrays["train"], gaps), job["dt"])
         context = seen(arrays["context"], gaps) if "context" in arrays else None
-    except Exception as error:
+    except BaseException as error:
         return _failure("crashed", error), {}
     header: dict[str, Any] = {}
     try:
