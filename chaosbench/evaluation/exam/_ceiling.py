@@ -3,16 +3,16 @@
 No forecaster can be expected to do better than the equation itself from the same context. A flow
 or a map starts from the last sample that forecasters see and is followed in double-double, so that
 the rounding of this sample is all that it lacks. (In version 1 of the tasks it is rounded to single
-precision first, and followed in double.) A delay system's past lies between the samples and is found from
-the whole context: the equation is integrated from sample to sample. Each interval starts from the
-sample as it is, and takes its delayed values from the part that was reconstructed before.
+precision first, and followed in double.) A delay system's past lies between the samples and is
+found from the whole context: the equation is integrated from sample to sample. Each interval starts
+from the sample as it is, and takes its delayed values from the part that was reconstructed before.
 
 Where the context is noisy, the state is the one whose trajectory explains the context best: by
 shooting (see `_assimilation`), and for a delay system by nudging the same integration towards the
-samples, with the strength under which it predicts them best. Nudging is not optimal: it weighs all
-past samples alike, where a fit of the whole past would use that their errors are independent. From
-5% noise it reaches about half as many Lyapunov times as the fit does for flows. There the ceiling is
-a lower bound of what a perfect model could do, and a forecaster may stand above it.
+samples, with the strength under which it predicts them best. Nudging is not optimal: every sample
+moves the state by the same share, where a fit of the whole past would weigh what is known already.
+From 5% noise it reaches about half as many Lyapunov times as the fit does for flows. There the
+ceiling is a lower bound of what a perfect model could do, and a forecaster may stand above it.
 
 Where one variable is observed, the ceiling still starts from all of them: it is an upper bound.
 """
