@@ -20,6 +20,9 @@ EXCEPTIONS: dict[str, str] = {
         "parroting: its orbit turns 13 times in a Lyapunov time on a narrow band, so that the next "
         "turns resemble earlier ones"
     ),
+    "isothermal_chemical": (
+        "parroting: its orbit turns 12 times in a Lyapunov time, and the turns resemble each other"
+    ),
     "gauss": "parroting: its chaos is confined to narrow bands that it visits in a fixed order",
 }
 """Reasons by system, beginning with the forecasters that they hold for."""
