@@ -23,6 +23,10 @@ EXCEPTIONS: dict[str, str] = {
     "isothermal_chemical": (
         "parroting: its orbit turns 12 times in a Lyapunov time, and the turns resemble each other"
     ),
-    "gauss": "parroting: its chaos is confined to narrow bands that it visits in a fixed order",
+    "gauss": (
+        "parroting: it visits two bands by turns, and a wrong place within the right band is less "
+        "than the threshold away"
+    ),
+    "rulkov": "persistence, drift: between its bursts it moves slowly for a Lyapunov time or more",
 }
 """Reasons by system, beginning with the forecasters that they hold for."""
