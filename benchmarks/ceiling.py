@@ -10,7 +10,6 @@ truth's certificate. ``--show`` sums up.
 from __future__ import annotations
 
 import csv
-import os
 import random
 import sys
 import tempfile
@@ -125,5 +124,4 @@ if __name__ == "__main__":
     if sys.argv[1:] == ["--show"]:
         show()
     else:
-        os.nice(5)
         main(sys.argv[1:])

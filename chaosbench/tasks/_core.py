@@ -20,6 +20,8 @@ from importlib import resources
 
 import numpy as np
 
+from chaosbench.datasets import observables_of
+from chaosbench.dynamics.simulation import simulate
 from chaosbench.dynamics.stored import constants
 from chaosbench.errors import InputError
 from chaosbench.systems import System
@@ -89,9 +91,6 @@ def _flatness(system: System, period: float) -> float:
     It is the geometric mean of a power spectrum divided by its arithmetic mean: 1 for white noise,
     near 0 for a periodic signal.
     """
-    from chaosbench.datasets import observables_of
-    from chaosbench.dynamics.simulation import simulate
-
     step = 1.0 if system.discrete else period / SAMPLES_PER_PERIOD
     made = simulate(system, points=SEGMENTS * SEGMENT, dt=step, rtol=1e-9, seed=0, certify=False)
     seen = observables_of(system).of(made.values[0]).reshape(SEGMENTS, SEGMENT, -1)

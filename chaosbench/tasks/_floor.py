@@ -20,6 +20,13 @@ EXCEPTIONS: dict[str, str] = {
         "parroting: its orbit turns 13 times in a Lyapunov time on a narrow band, so that the next "
         "turns resemble earlier ones"
     ),
-    "gauss": "parroting: its chaos is confined to narrow bands that it visits in a fixed order",
+    "isothermal_chemical": (
+        "parroting: its orbit turns 12 times in a Lyapunov time, and the turns resemble each other"
+    ),
+    "gauss": (
+        "parroting: it visits two bands by turns, and a wrong place within the right band is less "
+        "than the threshold away"
+    ),
+    "rulkov": "persistence, drift: between its bursts it moves slowly for a Lyapunov time or more",
 }
 """Reasons by system, beginning with the forecasters that they hold for."""

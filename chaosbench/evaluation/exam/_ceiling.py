@@ -9,10 +9,10 @@ from the sample as it is, and takes its delayed values from the part that was re
 
 Where the context is noisy, the state is the one whose trajectory explains the context best: by
 shooting (see `_assimilation`), and for a delay system by nudging the same integration towards the
-samples, with the strength under which it predicts them best. Nudging is not optimal: it weighs all
-past samples alike, where a fit of the whole past would use that their errors are independent. From
-5% noise it reaches about half as many Lyapunov times as the fit does for flows. There the ceiling
-is a lower bound of what a perfect model could do, and a forecaster may stand above it.
+samples, with the strength under which it predicts them best. Nudging is not optimal: every sample
+moves the state by the same share, where a fit of the whole past would weigh what is known already.
+From 5% noise it reaches about half as many Lyapunov times as the fit does for flows. There the
+ceiling is a lower bound of what a perfect model could do, and a forecaster may stand above it.
 
 Where one variable is observed, the ceiling still starts from all of them: it is an upper bound.
 """
