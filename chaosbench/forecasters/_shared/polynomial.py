@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import combinations_with_replacement
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 
     from chaosbench.trajectories import FloatArray
 
-__all__ = ["Polynomial", "Waves", "exponents", "factors", "terms"]
+__all__ = ["Monomials", "Polynomial", "Waves", "exponents", "factors", "terms"]
 
 _SUBSTEPS = (1, 2, 4, 8, 16)
 
@@ -77,6 +78,63 @@ def terms(u: FloatArray, index: NDArray[np.intp], waves: Waves | None = None) ->
     for factor in index[1:]:
         product *= padded[:, factor]
     return product
+
+
+@dataclass(frozen=True, eq=False)
+class Monomials:
+    """All monomials of the given exponents ``(p, d)``, sorted by total degree, the constant first.
+
+    The exponents hold, with a monomial, also those of lower degree that divide it. Unless `whole`,
+    the monomials up to any lower degree are offered as smaller sets.
+    """
+
+    powers: NDArray[np.int64]
+    whole: bool = False
+
+    @cached_property
+    def _steps(self) -> tuple[tuple[int, NDArray[np.intp], NDArray[np.intp]], ...]:
+        """For each total degree: its first term, and the two factors of each of its terms.
+
+        A term is a term of one degree less times one variable, so that it costs one product.
+        """
+        place = {tuple(row): k for k, row in enumerate(self.powers.tolist())}
+        total = self.powers.sum(axis=1)
+        steps = []
+        for degree in range(2, int(total.max(initial=0)) + 1):
+            parents, variables = [], []
+            for row in self.powers[total == degree].tolist():
+                variable = max(i for i, power in enumerate(row) if power)
+                row[variable] -= 1
+                parents.append(place[tuple(row)])
+                variables.append(variable)
+            first = int(np.argmax(total == degree))
+            steps.append((first, np.array(parents, np.intp), np.array(variables, np.intp)))
+        return tuple(steps)
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Number of monomials up to each total degree from 1 on, or of all."""
+        if self.whole:
+            return (len(self.powers),)
+        total = self.powers.sum(axis=1)
+        return tuple(int((total <= k).sum()) for k in range(1, int(total.max(initial=0)) + 1))
+
+    def first(self, size: int) -> Monomials:
+        """Return the leading `size` monomials."""
+        return Monomials(self.powers[:size], whole=self.whole)
+
+    def __call__(self, x: FloatArray) -> FloatArray:
+        """Evaluate at states ``(rows, d)``, giving ``(rows, p)``."""
+        d = x.shape[1]
+        phi = np.empty((len(x), len(self.powers)))
+        phi[:, 0] = 1.0
+        if len(self.powers) > 1:
+            phi[:, 1 : 1 + d] = x
+        for first, parents, variables in self._steps:
+            last = first + len(parents)
+            np.take(phi, parents, axis=1, out=phi[:, first:last])
+            phi[:, first:last] *= x[:, variables]
+        return phi
 
 
 @dataclass(frozen=True, eq=False)
