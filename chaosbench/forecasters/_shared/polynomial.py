@@ -84,12 +84,10 @@ def terms(u: FloatArray, index: NDArray[np.intp], waves: Waves | None = None) ->
 class Monomials:
     """All monomials of the given exponents ``(p, d)``, sorted by total degree, the constant first.
 
-    The exponents hold, with a monomial, also those of lower degree that divide it. Unless `whole`,
-    the monomials up to any lower degree are offered as smaller sets.
+    The exponents hold, with a monomial, also those of lower degree that divide it.
     """
 
     powers: NDArray[np.int64]
-    whole: bool = False
 
     @cached_property
     def _steps(self) -> tuple[tuple[int, NDArray[np.intp], NDArray[np.intp]], ...]:
@@ -113,15 +111,13 @@ class Monomials:
 
     @property
     def sizes(self) -> tuple[int, ...]:
-        """Number of monomials up to each total degree from 1 on, or of all."""
-        if self.whole:
-            return (len(self.powers),)
+        """Number of monomials up to each total degree from 1 on."""
         total = self.powers.sum(axis=1)
         return tuple(int((total <= k).sum()) for k in range(1, int(total.max(initial=0)) + 1))
 
     def first(self, size: int) -> Monomials:
         """Return the leading `size` monomials."""
-        return Monomials(self.powers[:size], whole=self.whole)
+        return Monomials(self.powers[:size])
 
     def __call__(self, x: FloatArray) -> FloatArray:
         """Evaluate at states ``(rows, d)``, giving ``(rows, p)``."""

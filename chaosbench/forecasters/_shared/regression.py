@@ -317,6 +317,7 @@ def choose(
     scaler: Scaler,
     who: str,
     most: int,
+    whole: bool = False,
 ) -> Choice:
     """Choose plan, number of functions and penalty, by the rules of `selection`.
 
@@ -334,6 +335,7 @@ def choose(
         scaler: the standardisation.
         who: name for error messages.
         most: largest number of functions that the settings allow, which sets the budget.
+        whole: whether all functions of a plan have to be used.
 
     """
     past = values[:, : held_out.split]
@@ -353,7 +355,7 @@ def choose(
         ranked = []
         for k, loop in enumerate(loops):
             trial = Trial(loop, past, first_rows(loop))
-            sizes = loop.functions.sizes
+            sizes = loop.functions.sizes[-1:] if whole else loop.functions.sizes
             tried = sorted({sizes[-1], sizes[min(1, len(sizes) - 1)], sizes[len(sizes) // 2]})
             score, size, _ = max(trial.scores(few, tried, ridges[::3]), key=lambda found: found[0])
             ranked.append((-score, k, size))
@@ -362,8 +364,9 @@ def choose(
     options: list[tuple[float, int, float, Trial]] = []
     for loop, size in finalists:
         trial = Trial(loop, past, _rows(loop.plan, past))
-        place = loop.functions.sizes.index(size)
-        tried = list(loop.functions.sizes[max(0, place - 1) : place + 2])
+        sizes = loop.functions.sizes[-1:] if whole else loop.functions.sizes
+        place = sizes.index(size)
+        tried = list(sizes[max(0, place - 1) : place + 2])
         options += [(*found, trial) for found in trial.scores(held_out, tried, ridges)]
 
     def share(i: int) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import comb
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -145,6 +145,7 @@ class NVAR:
             scaler=scaler,
             who="NVAR",
             most=_FEW,
+            whole=self.order is not None,
         )
         return choice.complete(values, held_out.split)
 
@@ -152,8 +153,7 @@ class NVAR:
         order = self._order(width, min(_FEW, self.max_features)) or self._order(
             width, self.max_features
         )
-        features = Monomials(exponents(width, order))
-        return features if self.order is None else replace(features, whole=True)
+        return Monomials(exponents(width, order))
 
     def _order(self, width: int, most: int) -> int:
         """Return the order of the monomials of that many variables, 0 where none is affordable."""
