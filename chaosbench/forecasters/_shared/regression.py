@@ -229,9 +229,13 @@ class Trial:
             part = slice(begin, begin + chunk)
             equations.add(self.loop.functions(rows[part]), y[part])
 
-    def readout(self, ridge: float, size: int) -> FloatArray:
+    def readout(self, ridge: float, size: int, *, quick: bool = False) -> FloatArray:
         """Return W ``(size, d)``, or ``(size, 1)`` for a shared model."""
-        return np.concatenate([e.solve(ridge, size=size) for e in self._equations], axis=1)
+        solved = [
+            e.quick(ridge, size=size) if quick else e.solve(ridge, size=size)
+            for e in self._equations
+        ]
+        return np.concatenate(solved, axis=1)
 
     def fitted(self, ridge: float, size: int) -> Loop:
         """Return the closed loop of the leading `size` functions."""
@@ -242,14 +246,19 @@ class Trial:
         )
 
     def scores(
-        self, held_out: HeldOut, sizes: Sequence[int], ridges: Sequence[float]
+        self,
+        held_out: HeldOut,
+        sizes: Sequence[int],
+        ridges: Sequence[float],
+        *,
+        quick: bool = False,
     ) -> list[tuple[float, int, float]]:
         """Return score, size and penalty for all of them; the penalties run side by side."""
         horizon = held_out.truth.shape[1]
         found = []
         for size in sizes:
             loop = replace(self.loop, functions=self.loop.functions.first(size))
-            readouts = np.stack([self.readout(ridge, size) for ridge in ridges])
+            readouts = np.stack([self.readout(ridge, size, quick=quick) for ridge in ridges])
             paths = loop.follow(held_out.context, horizon, readouts)
             found += [(held_out.score(path), size, r) for path, r in zip(paths, ridges, strict=True)]
         return found
@@ -357,7 +366,8 @@ def choose(
             trial = Trial(loop, past, first_rows(loop))
             sizes = loop.functions.sizes[-1:] if whole else loop.functions.sizes
             tried = sorted({sizes[-1], sizes[min(1, len(sizes) - 1)], sizes[len(sizes) // 2]})
-            score, size, _ = max(trial.scores(few, tried, ridges[::3]), key=lambda found: found[0])
+            found = trial.scores(few, tried, ridges[::3], quick=0.0 not in ridges)
+            score, size, _ = max(found, key=lambda option: option[0])
             ranked.append((-score, k, size))
         ranked.sort()
         finalists = [(loops[k], size) for _, k, size in ranked[:_FINALISTS]]

@@ -72,3 +72,24 @@ class TriangularEquations:
         if not np.isfinite(solution).all():
             raise DivergedError("the regression has no finite solution; raise the penalty")
         return np.asarray(solution)
+
+    def quick(self, ridge: float, *, size: int) -> FloatArray:
+        """Return about the same as `solve`, by one more QR: cheaper for a few penalties.
+
+        Directions within rounding are not dropped, so the penalty must be well above it.
+        """
+        from scipy import linalg
+
+        assert self._factor is not None
+        targets = self._factor[:size, self._features :]
+        damped = np.sqrt(ridge * self._samples) * np.eye(size)
+        upper = np.concatenate([self._factor[:size, :size], targets], axis=1)
+        lower = np.concatenate([damped, np.zeros_like(targets)], axis=1)
+        both = np.linalg.qr(np.concatenate([upper, lower]), mode="r")
+        try:
+            solution = linalg.solve_triangular(
+                both[:size, :size], both[:size, size:], check_finite=False
+            )
+        except linalg.LinAlgError:
+            return self.solve(ridge, size=size)
+        return np.asarray(solution)
