@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
@@ -11,7 +11,19 @@ from chaosbench.errors import DivergedError
 if TYPE_CHECKING:
     from chaosbench.trajectories import FloatArray
 
-__all__ = ["TriangularEquations"]
+__all__ = ["Equations", "TriangularEquations"]
+
+
+class Equations(Protocol):
+    """Equations for a readout, to which samples can be added and which can be solved."""
+
+    def add(self, features: FloatArray, targets: FloatArray) -> None:
+        """Add rows of features and targets."""
+        ...
+
+    def solve(self, ridge: float) -> FloatArray:
+        """Return the readout for this penalty."""
+        ...
 
 
 class TriangularEquations:
