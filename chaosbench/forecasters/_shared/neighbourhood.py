@@ -13,10 +13,14 @@ if TYPE_CHECKING:
     from chaosbench.forecasters._shared.arrays import Scaler
     from chaosbench.trajectories import FloatArray
 
-__all__ = ["FEW_VARIABLES", "Neighbourhood", "neighbourhoods", "pooled"]
+__all__ = ["FEW_VARIABLES", "NEIGHBOURHOODS", "Neighbourhood", "neighbourhoods", "pooled"]
 
 # With more variables than this, local models are tried beside those of all variables together.
 FEW_VARIABLES = 8
+
+
+# The values of the setting `neighbourhood`.
+NEIGHBOURHOODS = ("auto", "all")
 
 
 @dataclass(frozen=True, eq=False)

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from chaosbench.forecasters._shared.neighbourhood import Neighbourhood
     from chaosbench.trajectories import FloatArray
 
-__all__ = ["Choice", "Functions", "Loop", "Plan", "Trial", "choose", "fitted_to_all", "plans_for"]
+__all__ = ["Choice", "Functions", "Loop", "Plan", "Trial", "choose", "fitted_to_all", "plans_for", "transitions"]
 
 _CHUNK_BYTES = 32_000_000
 # Rows to which a plan is fitted in the first round: at least so many, and so many per function.
@@ -180,7 +180,7 @@ class Loop:
         return Forecast(self.follow(context, horizon, self.readout[np.newaxis])[0])
 
 
-def _transitions(plan: Plan, z: FloatArray, most: int) -> tuple[FloatArray, FloatArray]:
+def transitions(plan: Plan, z: FloatArray, most: int) -> tuple[FloatArray, FloatArray]:
     """Return delay vectors and the increments that followed, evenly thinned to `most` times.
 
     With a neighbourhood these are ``(N, d, k w)`` and ``(N, d, 1)``, otherwise ``(N, k d)`` and
@@ -212,7 +212,7 @@ class Trial:
         """Add the transitions of trajectories ``(n, T, d)``."""
         plan = self.loop.plan
         times = max(1, self._most // self._variables) if plan.shared else self._most
-        rows, increments = _transitions(plan, self.loop.scaler.apply(values), times)
+        rows, increments = transitions(plan, self.loop.scaler.apply(values), times)
         if plan.around is None:
             self._gather(self._equations[0], rows, increments)
         elif plan.shared:
@@ -291,7 +291,7 @@ def _untrained(
     who: str,
 ) -> Loop:
     scaled = plan.scaling(scaler)
-    rows, _ = _transitions(plan, scaled.apply(values), values.shape[0] * values.shape[1])
+    rows, _ = transitions(plan, scaled.apply(values), values.shape[0] * values.shape[1])
     used = functions(plan, rows.reshape(-1, rows.shape[-1]))
     return Loop(who, scaled, plan, used, np.zeros((0, 0)))
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from chaosbench.errors import ParameterError
 from chaosbench.forecasters._shared.arrays import Scaler, checked_training
+from chaosbench.forecasters._shared.neighbourhood import NEIGHBOURHOODS
 from chaosbench.forecasters._shared.polynomial import Monomials, exponents
 from chaosbench.forecasters._shared.regression import Loop, choose, fitted_to_all, plans_for
 from chaosbench.forecasters._shared.selection import embeddings, hold_out
@@ -32,7 +33,6 @@ _DEFAULT_RIDGE = 1e-6
 _FEW = 500
 _HIGHEST_ORDER = 9
 _WIDEST = 24
-_NEIGHBOURHOODS = ("auto", "all")
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ class NVAR:
         require_integer(self, "order", minimum=1, optional=True)
         require_integer(self, "stride", minimum=1, optional=True)
         require_real(self, "ridge", optional=True)
-        require_choice(self, "neighbourhood", _NEIGHBOURHOODS)
+        require_choice(self, "neighbourhood", NEIGHBOURHOODS)
         require_integer(self, "max_features", minimum=1)
 
     @single_threaded

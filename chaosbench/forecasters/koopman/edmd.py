@@ -18,6 +18,7 @@ from chaosbench.forecasters._shared.arrays import (
     checked_training,
     delay_embedding,
 )
+from chaosbench.forecasters._shared.neighbourhood import NEIGHBOURHOODS
 from chaosbench.forecasters._shared.polynomial import exponents
 from chaosbench.forecasters._shared.regression import (
     Loop,
@@ -60,7 +61,6 @@ _HIGHEST_DEGREE = 15
 # Plans beyond the simplest are tried up to this many functions.
 _FEW = 500
 _WIDEST = 24
-_NEIGHBOURHOODS = ("auto", "all")
 
 
 @dataclass(frozen=True)
@@ -141,7 +141,7 @@ class EDMD:
     def __post_init__(self) -> None:
         require_choice(self, "dictionary", (*POLYNOMIALS, "radial"))
         require_flag(self, "relift")
-        require_choice(self, "neighbourhood", _NEIGHBOURHOODS)
+        require_choice(self, "neighbourhood", NEIGHBOURHOODS)
         require_integer(self, "degree", minimum=1, optional=True)
         require_integer(self, "delays", minimum=1, optional=True)
         require_integer(self, "stride", minimum=1, optional=True)
