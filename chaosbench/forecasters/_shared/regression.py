@@ -16,6 +16,7 @@ from chaosbench.forecasters._shared.selection import (
     HeldOut,
     affordable,
     embeddings,
+    hold_out,
     lags_of,
     lasting,
 )
@@ -31,7 +32,20 @@ if TYPE_CHECKING:
     from chaosbench.forecasters._shared.neighbourhood import Neighbourhood
     from chaosbench.trajectories import FloatArray
 
-__all__ = ["Choice", "Functions", "Loop", "Plan", "Trial", "choose", "fitted_to_all", "plans_for", "transitions"]
+__all__ = [
+    "Choice",
+    "Functions",
+    "Kernels",
+    "Loop",
+    "Plan",
+    "Trial",
+    "choose",
+    "embedding",
+    "fitted_to_all",
+    "gamma_of",
+    "plans_for",
+    "transitions",
+]
 
 _CHUNK_BYTES = 32_000_000
 # Rows to which a plan is fitted in the first round: at least so many, and so many per function.
@@ -40,6 +54,10 @@ _FIRST_ROWS_PER_FUNCTION = 3
 _FINALISTS = 3
 # A model that all variables share has d times as many rows as it needs.
 _POOLED = 3
+_STAND_IN = 150
+_STAND_IN_RIDGES = (1e-4, 1e-8, 1e-12)
+_NEARLY = 0.9
+_OBSERVED = 0.5
 # (delays, stride) of local models.
 _LOCAL_EMBEDDINGS = ((1, 1), (2, 1), (3, 1))
 
@@ -386,3 +404,76 @@ def choose(
     best, _ = lasting([option[0] for option in options], share)
     _, size, ridge, trial = options[best]
     return Choice(trial, size, ridge)
+
+
+@dataclass(frozen=True, eq=False)
+class Kernels:
+    """Gaussian functions about centres ``(m, p)``, exp(-γ |x - c|²)."""
+
+    centres: FloatArray
+    gamma: float
+
+    @classmethod
+    def about(cls, states: FloatArray, count: int, width: float, seed: int) -> Kernels:
+        """Draw centres from delay vectors ``(rows, p)``; `width` is in mean distances."""
+        count = max(1, min(count, len(states) // 2))
+        chosen = np.sort(np.random.default_rng(seed).permutation(len(states))[:count])
+        return cls(states[chosen], gamma_of(states, width))
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """The number of centres."""
+        return (len(self.centres),)
+
+    def first(self, size: int) -> Kernels:
+        """Return the functions about the first centres."""
+        return Kernels(self.centres[:size], self.gamma)
+
+    def __call__(self, x: FloatArray) -> FloatArray:
+        """Evaluate at delay vectors ``(rows, p)``, giving ``(rows, m)``."""
+        square = np.zeros((len(x), len(self.centres)))
+        for k in range(x.shape[1]):
+            square += (x[:, k, np.newaxis] - self.centres[:, k]) ** 2
+        return np.asarray(np.exp(-self.gamma * square))
+
+
+def gamma_of(states: FloatArray, width: float) -> float:
+    """Return 1/w² for a width in mean distances from the mean of states ``(rows, p)``."""
+    spread = float(np.linalg.norm(states - states.mean(axis=0), axis=1).mean())
+    return 1.0 / (width * (spread if spread > 0 else 1.0)) ** 2
+
+
+def embedding(
+    values: FloatArray,
+    scaler: Scaler,
+    *,
+    delays: int | None,
+    stride: int | None,
+    widest: int,
+    seed: int,
+    who: str,
+) -> tuple[int, ...]:
+    """Choose lags for a model that is too expensive to be tried itself.
+
+    Regressions on 150 Gaussian functions stand in for it, and judge as in the first round of
+    `choose`. A single state is chosen where it reaches half of the best score, otherwise the first
+    embedding that reaches nine tenths of it: more delays than the state needs make the task harder.
+    """
+    plans = plans_for(values, scaler, delays=delays, stride=stride, local=False, widest=widest)
+    warmup = max(max(plan.lags) for plan in plans) + 1
+    held_out = hold_out(values, scale=scaler.scale, warmup=warmup, windows=8)
+    if held_out is None or len(plans) == 1:
+        return plans[0].lags
+    past = values[:, : held_out.split]
+
+    def functions(_: Plan, states: FloatArray) -> Kernels:
+        return Kernels.about(states, _STAND_IN, 1.0, seed)
+
+    scores = []
+    for plan in plans:
+        loop = _untrained(past, plan, functions, scaler, who)
+        trial = Trial(loop, past, _FIRST_ROWS)
+        scores.append(max(trial.scores(held_out, loop.functions.sizes, _STAND_IN_RIDGES))[0])
+    # Where the state alone reaches half of the best, it is observed.
+    enough = (_OBSERVED if scores[0] >= _OBSERVED * max(scores) else _NEARLY) * max(scores)
+    return next(plan.lags for plan, score in zip(plans, scores, strict=True) if score >= enough)

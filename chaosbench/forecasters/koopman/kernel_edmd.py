@@ -18,7 +18,7 @@ from chaosbench.forecasters._shared.arrays import (
     checked_training,
     delay_embedding,
 )
-from chaosbench.forecasters._shared.regression import Plan, choose, plans_for
+from chaosbench.forecasters._shared.regression import Kernels, choose, gamma_of, plans_for
 from chaosbench.forecasters._shared.rollout import closed_loop, delay_rollout
 from chaosbench.forecasters._shared.selection import HeldOut, hold_out, lags_of
 from chaosbench.forecasters._shared.settings import (
@@ -149,16 +149,12 @@ class KernelEDMD:
         if held_out is None or len(plans) == 1:
             return plans[0].lags
 
-        def kernels(_: Plan, states: FloatArray) -> _Kernels:
-            count = max(1, min(_TRIAL_CENTRES, self.centres, len(states) // 2))
-            chosen = np.random.default_rng(seed).permutation(len(states))[:count]
-            width = _DEFAULT_WIDTH if self.width is None else self.width
-            return _Kernels(states[np.sort(chosen)], _gamma(states, width))
-
+        width = _DEFAULT_WIDTH if self.width is None else self.width
+        count = min(_TRIAL_CENTRES, self.centres)
         return choose(
             values,
             plans,
-            functions=kernels,
+            functions=lambda _, states: Kernels.about(states, count, width, seed),
             ridges=_RIDGES,
             held_out=held_out,
             scaler=scaler,
@@ -192,7 +188,7 @@ class KernelEDMD:
         after = states[:, 1:].reshape(-1, states.shape[2])
         count = max(2, min(self.centres, len(before) // 2))
         chosen = np.sort(np.random.default_rng(seed).permutation(len(before))[:count])
-        gamma = _gamma(before, width)
+        gamma = gamma_of(before, width)
         model = _estimate(before, after, chosen, gamma, min(self.rank, count), self.reduced_rank)
         left = np.real(model.U_) / np.sqrt(count)
         right = np.real(model.V_) / np.sqrt(count)
@@ -215,38 +211,6 @@ class KernelEDMD:
             target = (after[part] - x)[:, :d] if self.relift else x[:, :d]
             equations.add(lifted.features(x), target)
         return lifted, equations
-
-
-def _gamma(states: FloatArray, width: float) -> float:
-    """Return 1/w² for a width in mean distances from the mean of states ``(rows, p)``."""
-    spread = float(np.linalg.norm(states - states.mean(axis=0), axis=1).mean())
-    return 1.0 / (width * (spread if spread > 0 else 1.0)) ** 2
-
-
-@dataclass(frozen=True, eq=False)
-class _Kernels:
-    """Gaussian functions about centres ``(m, p)``."""
-
-    centres: FloatArray
-    gamma: float
-
-    @property
-    def sizes(self) -> tuple[int, ...]:
-        return (len(self.centres),)
-
-    def first(self, size: int) -> _Kernels:
-        return _Kernels(self.centres[:size], self.gamma)
-
-    def __call__(self, x: FloatArray) -> FloatArray:
-        return _gaussians(x, self.centres, self.gamma)
-
-
-def _gaussians(x: FloatArray, centres: FloatArray, gamma: float) -> FloatArray:
-    """Return exp(-γ |x - c|²) of states ``(rows, p)``, ``(rows, m)``."""
-    square = np.zeros((len(x), len(centres)))
-    for k in range(x.shape[1]):
-        square += (x[:, k, np.newaxis] - centres[:, k]) ** 2
-    return np.asarray(np.exp(-gamma * square))
 
 
 def _estimate(
@@ -288,7 +252,7 @@ class _KernelPredictor:
 
     def features(self, x: FloatArray) -> FloatArray:
         """Return φ at states, ``(rows, rank)``."""
-        return np.asarray(_gaussians(x, self.centres, self.gamma) @ self.left)
+        return np.asarray(Kernels(self.centres, self.gamma)(x) @ self.left)
 
     @single_threaded
     def predict(self, context: FloatArray, horizon: int) -> Forecast:
