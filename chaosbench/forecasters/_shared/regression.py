@@ -16,7 +16,6 @@ from chaosbench.forecasters._shared.selection import (
     HeldOut,
     affordable,
     embeddings,
-    hold_out,
     lags_of,
     lasting,
 )
@@ -40,7 +39,6 @@ __all__ = [
     "Plan",
     "Trial",
     "choose",
-    "embedding",
     "fitted_to_all",
     "gamma_of",
     "plans_for",
@@ -54,10 +52,6 @@ _FIRST_ROWS_PER_FUNCTION = 3
 _FINALISTS = 3
 # A model that all variables share has d times as many rows as it needs.
 _POOLED = 3
-_STAND_IN = 150
-_STAND_IN_RIDGES = (1e-4, 1e-8, 1e-12)
-_NEARLY = 0.9
-_OBSERVED = 0.5
 # (delays, stride) of local models.
 _LOCAL_EMBEDDINGS = ((1, 1), (2, 1), (3, 1))
 
@@ -441,39 +435,3 @@ def gamma_of(states: FloatArray, width: float) -> float:
     """Return 1/w² for a width in mean distances from the mean of states ``(rows, p)``."""
     spread = float(np.linalg.norm(states - states.mean(axis=0), axis=1).mean())
     return 1.0 / (width * (spread if spread > 0 else 1.0)) ** 2
-
-
-def embedding(
-    values: FloatArray,
-    scaler: Scaler,
-    *,
-    delays: int | None,
-    stride: int | None,
-    widest: int,
-    seed: int,
-    who: str,
-) -> tuple[int, ...]:
-    """Choose lags for a model that is too expensive to be tried itself.
-
-    Regressions on 150 Gaussian functions stand in for it, and judge as in the first round of
-    `choose`. A single state is chosen where it reaches half of the best score, otherwise the first
-    embedding that reaches nine tenths of it: more delays than the state needs make the task harder.
-    """
-    plans = plans_for(values, scaler, delays=delays, stride=stride, local=False, widest=widest)
-    warmup = max(max(plan.lags) for plan in plans) + 1
-    held_out = hold_out(values, scale=scaler.scale, warmup=warmup, windows=8)
-    if held_out is None or len(plans) == 1:
-        return plans[0].lags
-    past = values[:, : held_out.split]
-
-    def functions(_: Plan, states: FloatArray) -> Kernels:
-        return Kernels.about(states, _STAND_IN, 1.0, seed)
-
-    scores = []
-    for plan in plans:
-        loop = _untrained(past, plan, functions, scaler, who)
-        trial = Trial(loop, past, _FIRST_ROWS)
-        scores.append(max(trial.scores(held_out, loop.functions.sizes, _STAND_IN_RIDGES))[0])
-    # Where the state alone reaches half of the best, it is observed.
-    enough = (_OBSERVED if scores[0] >= _OBSERVED * max(scores) else _NEARLY) * max(scores)
-    return next(plan.lags for plan, score in zip(plans, scores, strict=True) if score >= enough)

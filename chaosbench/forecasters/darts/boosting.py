@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from chaosbench.forecasters._protocol import Forecast
+from chaosbench.forecasters._shared.analogues import embedding
 from chaosbench.forecasters._shared.arrays import Scaler, checked_training
-from chaosbench.forecasters._shared.regression import Plan, embedding, transitions
+from chaosbench.forecasters._shared.regression import Plan, transitions
 from chaosbench.forecasters._shared.rollout import delay_rollout, output_bounds
 from chaosbench.forecasters._shared.selection import lags_of
 from chaosbench.forecasters._shared.settings import (
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 
 __all__ = ["LightGBM"]
 
-_WIDEST = 12
 _TREES = 300
 _TREES_IN_ALL = 6000
 
@@ -44,7 +44,7 @@ class LightGBM:
     and constants quantise it. The rollout calls LightGBM for all windows at once, and its output is
     clipped to the training range, widened by half of it on either side. With ``lags=None`` delays
     and stride are chosen by closed-loop forecasts of the last 15% of the training data, in which
-    regressions on Gaussian functions stand in for the trees.
+    locally linear maps stand in for the trees.
 
     Cost: O(d trees · nT min(lags d, max_columns)) time and O(nT lags d) memory to fit, O(d trees ·
     depth) per step and window, and half a millisecond per step and variable for the call. It fails
@@ -103,15 +103,7 @@ class LightGBM:
         values = checked_training(train, minimum=max(lags) + 2, who="LightGBM")
         scaler = Scaler.of(values)
         if self.lags is None:
-            lags = embedding(
-                values,
-                scaler,
-                delays=None,
-                stride=None,
-                widest=_WIDEST,
-                seed=seed,
-                who="LightGBM",
-            )
+            lags = embedding(train, who="LightGBM")
         z = scaler.apply(values)
         n, length, d = z.shape
         rows, increments = transitions(Plan(lags), z, n * length)

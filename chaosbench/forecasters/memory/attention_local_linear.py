@@ -17,7 +17,7 @@ from chaosbench.forecasters._shared.settings import (
     require_real,
     single_threaded,
 )
-from chaosbench.forecasters.memory._analogues import Library, prepare, weighted_affine
+from chaosbench.forecasters._shared.analogues import Library, prepare, weighted_affine
 from chaosbench.forecasters._shared.neighbourhood import NEIGHBOURHOODS
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from chaosbench.forecasters._protocol import Forecast
 from chaosbench.forecasters._shared.neighbourhood import NEIGHBOURHOODS
 from chaosbench.forecasters._shared.rollout import delay_rollout
 from chaosbench.forecasters._shared.settings import require_choice, require_integer, single_threaded
-from chaosbench.forecasters.memory._analogues import Library, prepare
+from chaosbench.forecasters._shared.analogues import Library, prepare
 from chaosbench.forecasters.memory._sparse_gp import SparseGP, maximise
 
 if TYPE_CHECKING:

@@ -7,18 +7,14 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
-import numpy as np
-
-from chaosbench.forecasters._protocol import Forecast
 from chaosbench.forecasters._shared.neighbourhood import NEIGHBOURHOODS
-from chaosbench.forecasters._shared.rollout import delay_rollout
 from chaosbench.forecasters._shared.settings import (
     require_choice,
     require_integer,
     require_real,
     single_threaded,
 )
-from chaosbench.forecasters.memory._analogues import Library, prepare, weighted_affine
+from chaosbench.forecasters._shared.analogues import Library, LocallyLinear, prepare
 
 if TYPE_CHECKING:
     from chaosbench.forecasters._shared.regression import Plan
@@ -79,7 +75,7 @@ class LocalLinear:
         require_choice(self, "neighbourhood", NEIGHBOURHOODS)
 
     @single_threaded
-    def fit(self, train: Trajectories, *, seed: int) -> _LocalLinearPredictor:  # noqa: ARG002
+    def fit(self, train: Trajectories, *, seed: int) -> LocallyLinear:  # noqa: ARG002
         """Index the training states; raise `DivergedError` on non-finite training data."""
         training = prepare(
             train,
@@ -92,38 +88,9 @@ class LocalLinear:
             horizon=150,
         )
 
-        def memory(plan: Plan, values: FloatArray) -> _LocalLinearPredictor:
-            return _LocalLinearPredictor(self, Library.of(values, training.scaler, plan))
+        def memory(plan: Plan, values: FloatArray) -> LocallyLinear:
+            library = Library.of(values, training.scaler, plan)
+            return LocallyLinear(library, self.neighbours, self.ridge, "LocalLinear")
 
         plan = training.choose(training.plans, lambda plan: memory(plan, training.fitted))
         return memory(plan, training.values)
-
-
-@dataclass(frozen=True, eq=False)
-class _LocalLinearPredictor:
-    config: LocalLinear
-    library: Library
-
-    @single_threaded
-    def predict(self, context: FloatArray, horizon: int) -> Forecast:
-        library = self.library
-        values = delay_rollout(
-            library.everywhere(self._increment),
-            context,
-            horizon,
-            scaler=library.scaler,
-            lags=library.lags,
-            who="LocalLinear",
-            box=library.box,
-        )
-        return Forecast(values[0])
-
-    def _increment(self, query: FloatArray) -> FloatArray:
-        """Return the fitted increments ``(n, d)`` at delay vectors ``(n, p)``."""
-        library = self.library
-        distance, index = library.nearest(query, self.config.neighbours)
-        mean_distance = distance.mean(axis=1, keepdims=True)
-        weight = np.exp(-((distance / np.where(mean_distance > 0, mean_distance, 1.0)) ** 2))
-        weight /= weight.sum(axis=1, keepdims=True)
-        x, y = library.states[index], library.increments[index]
-        return weighted_affine(query, x, y, weight, self.config.ridge)

@@ -22,7 +22,7 @@ from chaosbench.forecasters._shared.settings import (
     require_real,
     single_threaded,
 )
-from chaosbench.forecasters.memory._analogues import Library, Training, prepare
+from chaosbench.forecasters._shared.analogues import Library, Training, prepare
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

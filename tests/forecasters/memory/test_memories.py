@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from chaosbench.errors import InvalidForecastError
-from chaosbench.forecasters.memory._analogues import Library
+from chaosbench.forecasters._shared.analogues import Library
 from chaosbench.forecasters.memory.attention_local_linear import AttentionLocalLinear
 from chaosbench.forecasters.memory.hopfield import Hopfield
 from chaosbench.forecasters.memory.local_linear import LocalLinear

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from chaosbench.forecasters._protocol import Forecast
 from chaosbench.forecasters._shared.arrays import Scaler, checked_training
 from chaosbench.forecasters._shared.regression import Plan, plans_for, transitions
-from chaosbench.forecasters._shared.rollout import output_bounds
+from chaosbench.forecasters._shared.rollout import delay_rollout, output_bounds
 from chaosbench.forecasters._shared.selection import HeldOut, hold_out
+from chaosbench.forecasters._shared.settings import single_threaded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -20,10 +22,11 @@ if TYPE_CHECKING:
     from chaosbench.forecasters._protocol import Predictor
     from chaosbench.trajectories import FloatArray, Trajectories
 
-__all__ = ["Library", "Training", "prepare", "weighted_affine"]
+__all__ = ["Library", "LocallyLinear", "Training", "embedding", "prepare", "weighted_affine"]
 
 _TREE_DIMENSIONS = 12
 _MARGIN = 0.1
+_NEARLY = 0.9
 
 # A memory that all variables share holds so many times the transitions of one variable.
 _POOLED = 3
@@ -217,3 +220,60 @@ def prepare(
             values, scale=scaler.scale, warmup=reach + 1, windows=windows, horizon=horizon
         )
     return Training(values, scaler, tuple(kept), held_out)
+
+
+@dataclass(frozen=True, eq=False)
+class LocallyLinear:
+    """An affine map fitted to the nearest states of a library at every step [farmer1987]."""
+
+    library: Library
+    neighbours: int
+    ridge: float
+    who: str
+
+    @single_threaded
+    def predict(self, context: FloatArray, horizon: int) -> Forecast:
+        """Continue each context ``(n, C, d)`` by `horizon` steps."""
+        library = self.library
+        values = delay_rollout(
+            library.everywhere(self._increment),
+            context,
+            horizon,
+            scaler=library.scaler,
+            lags=library.lags,
+            who=self.who,
+            box=library.box,
+        )
+        return Forecast(values[0])
+
+    def _increment(self, query: FloatArray) -> FloatArray:
+        """Return the fitted increments ``(n, d)`` at delay vectors ``(n, p)``."""
+        library = self.library
+        distance, index = library.nearest(query, self.neighbours)
+        mean_distance = distance.mean(axis=1, keepdims=True)
+        weight = np.exp(-((distance / np.where(mean_distance > 0, mean_distance, 1.0)) ** 2))
+        weight /= weight.sum(axis=1, keepdims=True)
+        x, y = library.states[index], library.increments[index]
+        return weighted_affine(query, x, y, weight, self.ridge)
+
+
+def embedding(train: Trajectories, *, who: str) -> tuple[int, ...]:
+    """Choose lags for a network, which is too expensive to be tried with each embedding.
+
+    Locally linear maps stand in for it. Of the embeddings whose score reaches nine tenths of the
+    best one, the first is chosen: more delays than the state needs make a network's task harder.
+    """
+    training = prepare(
+        train, delays=None, stride=1, who=who, select=False, windows=8, horizon=150
+    )
+    held_out = training.held_out
+    if held_out is None or len(training.plans) == 1:
+        return training.plans[0].lags
+    steps = held_out.truth.shape[1]
+    scores = []
+    for plan in training.plans:
+        library = Library.of(training.fitted, training.scaler, plan)
+        values = LocallyLinear(library, 20, 1e-6, who).predict(held_out.context, steps).values
+        scores.append(held_out.score(values))
+    enough = _NEARLY * max(scores)
+    return next(p.lags for p, score in zip(training.plans, scores, strict=True) if score >= enough)
