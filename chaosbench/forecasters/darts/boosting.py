@@ -14,7 +14,7 @@ from chaosbench.forecasters._shared.analogues import embedding
 from chaosbench.forecasters._shared.arrays import Scaler, checked_training
 from chaosbench.forecasters._shared.regression import Plan, transitions
 from chaosbench.forecasters._shared.rollout import delay_rollout, output_bounds
-from chaosbench.forecasters._shared.selection import lags_of
+from chaosbench.forecasters._shared.selection import hold_out, lags_of
 from chaosbench.forecasters._shared.settings import (
     require_flag,
     require_integer,
@@ -29,6 +29,11 @@ __all__ = ["LightGBM"]
 
 _TREES = 300
 _TREES_IN_ALL = 6000
+_TRIAL_TREES = 100
+# (delays, stride) of constant leaves.
+_LONG = (10, 2)
+# Penalty on the slopes in a leaf, relative to rows: delayed values are nearly dependent there.
+_LINEAR_RIDGE = 0.01
 
 
 @dataclass(frozen=True)
@@ -39,12 +44,12 @@ class LightGBM:
 
     on the standardised variables z, with k = `lags` and s = `stride`; σ_i is the standard deviation
     of an increment. Each variable has its own ensemble, in which each tree is fitted to the
-    residual of the previous ones and shrunk by ν. With ``linear=True`` the leaves hold linear
+    residual of the previous ones and shrunk by ν. Linear leaves hold linear
     functions of the values on their branch instead of constants: the flow over one step is smooth,
     and constants quantise it. The rollout calls LightGBM for all windows at once, and its output is
-    clipped to the training range, widened by half of it on either side. With ``lags=None`` delays
-    and stride are chosen by closed-loop forecasts of the last 15% of the training data, in which
-    locally linear maps stand in for the trees.
+    clipped to the training range, widened by half of it on either side. Settings that are None are
+    chosen by closed-loop forecasts of the last 15% of the training data: delays and stride, for
+    which locally linear maps stand in for the trees, and by 100 trees the kind of leaves.
 
     Cost: O(d trees · nT min(lags d, max_columns)) time and O(nT lags d) memory to fit, O(d trees ·
     depth) per step and window, and half a millisecond per step and variable for the call. It fails
@@ -54,7 +59,8 @@ class LightGBM:
     Attributes:
         lags: number k of delayed states, or None to choose it and the stride.
         stride: steps between delayed states, where `lags` is given.
-        linear: whether the leaves are linear.
+        linear: whether the leaves are linear, or None to choose it: linear leaves with few delays or
+            constant leaves with ten, two steps apart.
         trees: number of trees per variable, or None for 300, reduced beyond 20 variables to 6,000
             in all.
         leaves: largest number of leaves of a tree.
@@ -77,7 +83,7 @@ class LightGBM:
 
     lags: int | None = None
     stride: int = 1
-    linear: bool = True
+    linear: bool | None = None
     trees: int | None = None
     leaves: int = 31
     learning_rate: float = 0.1
@@ -87,7 +93,7 @@ class LightGBM:
     def __post_init__(self) -> None:
         require_integer(self, "lags", minimum=1, optional=True)
         require_integer(self, "stride", minimum=1)
-        require_flag(self, "linear")
+        require_flag(self, "linear", optional=True)
         require_integer(self, "trees", minimum=1, optional=True)
         require_integer(self, "leaves", minimum=2)
         require_real(self, "learning_rate", high=1.0, open_low=True)
@@ -97,26 +103,54 @@ class LightGBM:
     @single_threaded
     def fit(self, train: Trajectories, *, seed: int) -> _LightGBMPredictor:
         """Grow the trees; raise `DivergedError` on non-finite training data."""
-        import lightgbm
-
         lags = lags_of(self.lags or 1, self.stride)
         values = checked_training(train, minimum=max(lags) + 2, who="LightGBM")
-        scaler = Scaler.of(values)
+        plans = [(lags, linear) for linear in (True, False) if self.linear in (None, linear)]
         if self.lags is None:
-            lags = embedding(train, who="LightGBM")
+            plans = [(embedding(train, who="LightGBM"), linear) for _, linear in plans]
+            # Constant leaves need many values: each adds the precision of its own cut.
+            long = lags_of(*_LONG)
+            if len(long) * values.shape[2] <= self.max_columns and 10 * max(long) < len(values[0]):
+                plans = [(lags if linear else long, linear) for lags, linear in plans]
+        scaler = Scaler.of(values)
+        held_out = None
+        if len(plans) > 1:
+            reach = max(max(lags) for lags, _ in plans)
+            held_out = hold_out(
+                values, scale=scaler.scale, warmup=reach + 1, windows=8, horizon=150
+            )
+        if held_out is not None:
+            past = values[:, : held_out.split]
+            trials = [self._grown(past, scaler, *plan, seed, _TRIAL_TREES) for plan in plans]
+            plans = [plans[held_out.best(trials)]]
+        trees = max(1, min(_TREES, _TREES_IN_ALL // values.shape[2]))
+        return self._grown(values, scaler, *plans[0], seed, trees)
+
+    def _grown(
+        self,
+        values: FloatArray,
+        scaler: Scaler,
+        lags: tuple[int, ...],
+        linear: bool,  # noqa: FBT001
+        seed: int,
+        most: int,
+    ) -> _LightGBMPredictor:
+        """Grow the trees, as many as set or so many by default."""
+        import lightgbm
+
         z = scaler.apply(values)
-        n, length, d = z.shape
-        rows, increments = transitions(Plan(lags), z, n * length)
+        rows, increments = transitions(Plan(lags), z, z.shape[0] * z.shape[1])
         unit = increments.std(axis=0)
         unit = np.where(unit > 0, unit, 1.0)
-        trees = max(1, min(_TREES, _TREES_IN_ALL // d)) if self.trees is None else self.trees
+        trees = most if self.trees is None else self.trees
         settings = {
             "objective": "regression",
             "num_leaves": self.leaves,
             "learning_rate": self.learning_rate,
             "min_data_in_leaf": self.min_samples,
             "feature_fraction": min(1.0, self.max_columns / rows.shape[1]),
-            "linear_tree": self.linear,
+            "linear_tree": linear,
+            "linear_lambda": _LINEAR_RIDGE,
             "seed": seed % 2**31,  # LightGBM takes 31 bits
             "num_threads": 1,
             "deterministic": True,
