@@ -66,7 +66,9 @@ class Library:
         scaler = plan.scaling(scaler)
         z = scaler.apply(values)
         n, length, d = values.shape
-        points, increments = transitions(plan, z, n * length * _POOLED // d if plan.shared else n * length)
+        points, increments = transitions(
+            plan, z, n * length * _POOLED // d if plan.shared else n * length
+        )
         if plan.shared:
             points = points.reshape(-1, points.shape[2])
             increments = increments.reshape(-1, 1)
@@ -263,9 +265,7 @@ def embedding(train: Trajectories, *, who: str) -> tuple[int, ...]:
     Locally linear maps stand in for it. Of the embeddings whose score reaches nine tenths of the
     best one, the first is chosen: more delays than the state needs make a network's task harder.
     """
-    training = prepare(
-        train, delays=None, stride=1, who=who, select=False, windows=8, horizon=150
-    )
+    training = prepare(train, delays=None, stride=1, who=who, select=False, windows=8, horizon=150)
     held_out = training.held_out
     if held_out is None or len(training.plans) == 1:
         return training.plans[0].lags

@@ -74,7 +74,9 @@ def neighbourhoods(z: FloatArray) -> list[Neighbourhood]:
     # Rounded, so that rounding errors do not decide between equals.
     strength = np.round(strength, 6)
     offsets = (own[:, np.newaxis] + own) % d
-    by_offset = np.argsort(-np.take_along_axis(strength, offsets, axis=1).mean(axis=0), kind="stable")
+    by_offset = np.argsort(
+        -np.take_along_axis(strength, offsets, axis=1).mean(axis=0), kind="stable"
+    )
     ring = np.array([0, 1, -1, 2, -2, 3, -3])
     found = np.argsort(-strength, axis=1, kind="stable")
     return [

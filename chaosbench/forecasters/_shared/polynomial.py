@@ -121,7 +121,7 @@ class Monomials:
 
     def __call__(self, x: FloatArray) -> FloatArray:
         """Evaluate at states ``(rows, d)``, giving ``(rows, p)``."""
-        # One row per term: whole rows are gathered and multiplied several times faster than columns.
+        # One row per term: rows are gathered and multiplied several times faster than columns.
         columns = np.ascontiguousarray(x.T)
         phi = np.empty((len(self.powers), len(x)))
         phi[0] = 1.0

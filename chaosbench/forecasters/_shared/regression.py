@@ -12,7 +12,6 @@ from chaosbench.forecasters._shared.arrays import delay_embedding
 from chaosbench.forecasters._shared.neighbourhood import neighbourhoods, pooled
 from chaosbench.forecasters._shared.rollout import delay_rollout, output_bounds
 from chaosbench.forecasters._shared.selection import (
-    FREE_RUN,
     HeldOut,
     affordable,
     embeddings,
@@ -272,7 +271,9 @@ class Trial:
             loop = replace(self.loop, functions=self.loop.functions.first(size))
             readouts = np.stack([self.readout(ridge, size, quick=quick) for ridge in ridges])
             paths = loop.follow(held_out.context, horizon, readouts)
-            found += [(held_out.score(path), size, r) for path, r in zip(paths, ridges, strict=True)]
+            found += [
+                (held_out.score(path), size, r) for path, r in zip(paths, ridges, strict=True)
+            ]
         return found
 
 
@@ -325,7 +326,8 @@ def fitted_to_all(
 
 def _rows(plan: Plan, values: FloatArray) -> int:
     """Return the number of rows of a full fit."""
-    return values.shape[0] * values.shape[1] * (_POOLED if plan.shared else 1)
+    n, length, _ = values.shape
+    return int(n * length) * (_POOLED if plan.shared else 1)
 
 
 def choose(

@@ -97,7 +97,7 @@ class TriangularEquations:
         damped = np.sqrt(ridge * self._samples) * np.eye(size)
         upper = np.concatenate([self._factor[:size, :size], targets], axis=1)
         lower = np.concatenate([damped, np.zeros_like(targets)], axis=1)
-        both = np.linalg.qr(np.concatenate([upper, lower]), mode="r")
+        both = np.asarray(np.linalg.qr(np.concatenate([upper, lower]), mode="r"))
         try:
             solution = linalg.solve_triangular(
                 both[:size, :size], both[:size, size:], check_finite=False

@@ -95,6 +95,7 @@ class DartsNetwork(ABC):
 
     def adapt(self, module: Any, data: Any) -> None:
         """Change the untrained torch module, given the standardised data ``(n, T, d)``."""
+        return
 
     @abstractmethod
     def arguments(self) -> dict[str, Any]:

@@ -59,8 +59,8 @@ class LightGBM:
     Attributes:
         lags: number k of delayed states, or None to choose it and the stride.
         stride: steps between delayed states, where `lags` is given.
-        linear: whether the leaves are linear, or None to choose it: linear leaves with few delays or
-            constant leaves with ten, two steps apart.
+        linear: whether the leaves are linear, or None to choose it: linear leaves with few delays
+            or constant leaves with ten, two steps apart.
         trees: number of trees per variable, or None for 300, reduced beyond 20 variables to 6,000
             in all.
         leaves: largest number of leaves of a tree.
@@ -131,7 +131,7 @@ class LightGBM:
         values: FloatArray,
         scaler: Scaler,
         lags: tuple[int, ...],
-        linear: bool,  # noqa: FBT001
+        linear: bool,
         seed: int,
         most: int,
     ) -> _LightGBMPredictor:

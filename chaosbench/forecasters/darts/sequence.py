@@ -115,9 +115,9 @@ class LSTM(_Recurrent):
 
         (h, c)(t) = LSTM(z(t), (h, c)(t-1)),    ẑ(t+1) = z(t) + σ (V h(t) + b)
 
-    with gates i, f, o and candidate g: c ← f∘c + i∘g, h = o∘tanh(c), and σ the standard deviation of
-    an increment (ẑ = V h + b without `residual`). The model is `RNNModel` and
-    not `BlockRNNModel`. It is trained to forecast every next step of a sequence (teacher forcing),
+    with gates i, f, o and candidate g: c ← f∘c + i∘g, h = o∘tanh(c), and σ the standard deviation
+    of an increment (ẑ = V h + b without `residual`). The model is `RNNModel` and not
+    `BlockRNNModel`. It is trained to forecast every next step of a sequence (teacher forcing),
     and it keeps its state when it is fed its own forecasts: this is the recurrent network of the
     literature [vlachas2020]. The state starts from zero `input_length` steps before the forecast.
     In training the loss leaves out the first `washout` steps of a sequence: the errors of the state

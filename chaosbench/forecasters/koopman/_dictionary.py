@@ -98,7 +98,7 @@ class Polynomials:
 
     def __call__(self, x: FloatArray) -> FloatArray:
         degree = self._degree
-        # One row per term: whole rows are gathered and multiplied several times faster than columns.
+        # One row per term: rows are gathered and multiplied several times faster than columns.
         x = np.ascontiguousarray(x.T)
         table = np.empty((degree + 1, *x.shape))
         table[0] = 1.0

@@ -310,9 +310,7 @@ class _EDMDPredictor:
     @property
     def loop(self) -> Loop:
         """The re-lifted model."""
-        return Loop(
-            self.who, self.scaler, self.plan, self.dictionary, self.matrix, self.bounds
-        )
+        return Loop(self.who, self.scaler, self.plan, self.dictionary, self.matrix, self.bounds)
 
     @cached_property
     def undelayed(self) -> _EDMDPredictor:

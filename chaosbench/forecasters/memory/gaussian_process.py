@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from chaosbench.forecasters._protocol import Forecast
+from chaosbench.forecasters._shared.analogues import Library, prepare
 from chaosbench.forecasters._shared.neighbourhood import NEIGHBOURHOODS
 from chaosbench.forecasters._shared.rollout import delay_rollout
 from chaosbench.forecasters._shared.settings import require_choice, require_integer, single_threaded
-from chaosbench.forecasters._shared.analogues import Library, prepare
 from chaosbench.forecasters.memory._sparse_gp import SparseGP, maximise
 
 if TYPE_CHECKING:
@@ -62,9 +62,9 @@ class GaussianProcess:
         delays: number of states stacked into one embedding vector, or None to choose it and the
             stride.
         stride: steps between stacked states, where `delays` is given.
-        neighbourhood: ``"auto"`` to try models of neighbourhoods too, shared by all variables, where
-            there are many; they cost some forty times as much to iterate for 40 variables. ``"all"``
-            for one model of all variables.
+        neighbourhood: ``"auto"`` to try models of neighbourhoods too, shared by all variables,
+            where there are many; for 40 variables they cost some forty times as much to iterate.
+            ``"all"`` for one model of all variables.
 
     """
 

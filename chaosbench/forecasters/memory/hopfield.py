@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from chaosbench.forecasters._protocol import Forecast
+from chaosbench.forecasters._shared.analogues import Library, prepare
 from chaosbench.forecasters._shared.rollout import delay_rollout
 from chaosbench.forecasters._shared.settings import require_integer, require_real, single_threaded
-from chaosbench.forecasters._shared.analogues import Library, prepare
 
 if TYPE_CHECKING:
     from chaosbench.forecasters._shared.regression import Plan

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from chaosbench.forecasters._shared.analogues import Library, LocallyLinear, prepare
 from chaosbench.forecasters._shared.neighbourhood import NEIGHBOURHOODS
 from chaosbench.forecasters._shared.settings import (
     require_choice,
@@ -14,7 +15,6 @@ from chaosbench.forecasters._shared.settings import (
     require_real,
     single_threaded,
 )
-from chaosbench.forecasters._shared.analogues import Library, LocallyLinear, prepare
 
 if TYPE_CHECKING:
     from chaosbench.forecasters._shared.regression import Plan

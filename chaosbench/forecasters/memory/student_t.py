@@ -12,6 +12,7 @@ import numpy as np
 
 from chaosbench.errors import ParameterError
 from chaosbench.forecasters._protocol import Forecast
+from chaosbench.forecasters._shared.analogues import Library, Training, prepare
 from chaosbench.forecasters._shared.arrays import Scaler
 from chaosbench.forecasters._shared.polynomial import Monomials, exponents, factors, terms
 from chaosbench.forecasters._shared.regression import Plan, choose
@@ -22,7 +23,6 @@ from chaosbench.forecasters._shared.settings import (
     require_real,
     single_threaded,
 )
-from chaosbench.forecasters._shared.analogues import Library, Training, prepare
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -151,7 +151,8 @@ class StudentT:
                 whole=self.degree is not None,
             )
             plan = choice.trial.loop.plan
-            degree = int(choice.trial.loop.functions.first(choice.size).powers.sum(axis=1).max())
+            degree = 1 + choice.trial.loop.functions.sizes.index(choice.size)
+            degree = degree if self.degree is None else self.degree
         lags = plan.lags
         fitted = self._posterior(training.values, training.scaler, lags, degree)
         if self.calibrate and training.held_out is not None:
@@ -251,7 +252,7 @@ class Posterior:
         factor = np.zeros((0, count + outputs))
         for part in chunks:
             both = np.concatenate([terms(x[part], monomials) / unit, y[part]], axis=1)
-            factor = np.linalg.qr(np.concatenate([factor, both]), mode="r")
+            factor = np.asarray(np.linalg.qr(np.concatenate([factor, both]), mode="r"))
         left, singular, right = linalg.svd(factor[:, :count], full_matrices=False)
         vectors = np.zeros((count, count))
         vectors[:, : len(right)] = right.T

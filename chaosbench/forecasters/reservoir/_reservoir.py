@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, ClassVar, Protocol, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
 
 import numpy as np
 
@@ -131,7 +131,7 @@ class ReservoirForecaster(ABC):
         members = [chosen._fit_one(values, scaler, s) for s in member_seeds(seed, self.ensemble)]
         return members[0] if len(members) == 1 else EnsemblePredictor(members)
 
-    def _rounds(self) -> list[list[dict[str, float]]]:
+    def _rounds(self) -> list[list[dict[str, Any]]]:
         """Return the settings to choose, one after the other, each with its values."""
         if self.input_scaling is not None:
             return []
@@ -248,7 +248,7 @@ class SpectralForecaster(ReservoirForecaster):
         """The spectral radius, or its default while it is not chosen."""
         return self.radii[0] if self.spectral_radius is None else self.spectral_radius
 
-    def _rounds(self) -> list[list[dict[str, float]]]:
+    def _rounds(self) -> list[list[dict[str, Any]]]:
         rounds = super()._rounds()
         if self.spectral_radius is None:
             rounds.append([{"spectral_radius": value} for value in self.radii])

@@ -61,8 +61,8 @@ class DelayReservoir(ReservoirForecaster):
         phase: φ of the sine, in radians.
         separation: θ, in time constants of the node.
         input_scaling: bound of the entries of the mask M at up to three variables. Beyond, it falls
-            as one over the root of their number, so that the drive of a unit keeps its size. None to
-            choose it.
+            as one over the root of their number, so that the drive of a unit keeps its size. None
+            to choose it.
         bias: bound of the entries of b.
 
     """

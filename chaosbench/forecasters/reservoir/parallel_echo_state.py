@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from chaosbench.forecasters._shared.arrays import Scaler
-from chaosbench.forecasters._shared.triangular import TriangularEquations
 from chaosbench.forecasters._shared.rollout import output_bounds
 from chaosbench.forecasters._shared.settings import require_flag, require_integer
+from chaosbench.forecasters._shared.triangular import TriangularEquations
 from chaosbench.forecasters.reservoir._reservoir import (
     ReservoirPredictor,
     feature_count,

@@ -179,8 +179,9 @@ def test_kalman_keeps_its_covariance_where_darts_loses_it(reference) -> None:
 def test_valid_prediction_times_lie_where_the_method_belongs(
     reference, forecaster, low: float, high: float
 ) -> None:
-    # Published for LightGBM in darts: 1.7, with constant leaves. The others are linear or local. They lie between
-    # persistence, at 0.06, and a linear regression, at 0.4; more than that would be a leak.
+    # Published for LightGBM in darts: 1.7, with constant leaves. The others are linear or local.
+    # They lie between persistence, at 0.06, and a linear regression, at 0.4; more than that would
+    # be a leak.
     assert low <= reference.median(forecaster, lyapunov_times=5.0) <= high
 
 

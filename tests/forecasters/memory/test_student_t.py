@@ -10,8 +10,8 @@ from sklearn.preprocessing import PolynomialFeatures
 
 from chaosbench import metrics
 from chaosbench.errors import ParameterError
-from chaosbench.forecasters._shared.polynomial import exponents, factors
 from chaosbench.forecasters._shared.analogues import Library
+from chaosbench.forecasters._shared.polynomial import exponents, factors
 from chaosbench.forecasters.memory.student_t import Posterior, StudentT, fit_tails
 from chaosbench.trajectories import FloatArray, Trajectories
 
