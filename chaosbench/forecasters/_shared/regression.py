@@ -341,13 +341,15 @@ def choose(
     who: str,
     most: int,
     whole: bool = False,
+    stay: bool = False,
 ) -> Choice:
     """Choose plan, number of functions and penalty, by the rules of `selection`.
 
     In a first round every plan is fitted to a few rows per function, and judged on every second
     window with three sizes of its functions and a third of the penalties. The best three plans are
     then fitted to all rows before the tail and judged on all windows, with every penalty and up to
-    three sizes. A score counts half where all free runs of 1,000 steps escape (`lasting`).
+    three sizes. With `stay`, a score counts half where all free runs of 1,000 steps escape
+    (`lasting`).
 
     Args:
         values: training trajectories ``(n, T, d)``.
@@ -359,6 +361,7 @@ def choose(
         who: name for error messages.
         most: largest number of functions that the settings allow, which sets the budget.
         whole: whether all functions of a plan have to be used.
+        stay: whether free runs that escape count against a candidate.
 
     """
     past = values[:, : held_out.split]
@@ -397,7 +400,8 @@ def choose(
         _, size, ridge, trial = options[i]
         return held_out.bounded(trial.fitted(ridge, size))
 
-    best, _ = lasting([option[0] for option in options], share)
+    scores = [option[0] for option in options]
+    best = lasting(scores, share)[0] if stay else int(np.argmax(scores))
     _, size, ridge, trial = options[best]
     return Choice(trial, size, ridge)
 

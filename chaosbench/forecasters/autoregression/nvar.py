@@ -146,6 +146,7 @@ class NVAR:
             who="NVAR",
             most=_FEW,
             whole=self.order is not None,
+            stay=True,
         )
         return choice.complete(values, held_out.split)
 
