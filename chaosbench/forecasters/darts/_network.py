@@ -93,7 +93,7 @@ class DartsNetwork(ABC):
         """Leading steps of a forecast sequence that the loss leaves out."""
         return 0
 
-    def adapt(self, module: Any, data: Any) -> None:
+    def adapt(self, module: Any, data: Any) -> None:  # noqa: ARG002
         """Change the untrained torch module, given the standardised data ``(n, T, d)``."""
         return
 
