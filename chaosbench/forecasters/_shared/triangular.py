@@ -96,7 +96,7 @@ class TriangularEquations:
         targets = self._factor[:size, self._features :]
         damped = np.sqrt(ridge * self._samples) * np.eye(size)
         upper = np.concatenate([self._factor[:size, :size], targets], axis=1)
-        lower = np.concatenate([damped, np.zeros_like(targets)], axis=1)
+        lower = np.concatenate([damped, np.zeros((size, targets.shape[1]))], axis=1)
         both = np.asarray(np.linalg.qr(np.concatenate([upper, lower]), mode="r"))
         try:
             solution = linalg.solve_triangular(

@@ -59,6 +59,17 @@ def test_the_regression_is_that_of_least_squares_and_of_ridge() -> None:
     np.testing.assert_allclose(equations.solve(0.1), ridge, atol=1e-12)
 
 
+@pytest.mark.parametrize("rows", [200, 7])
+def test_the_quick_solution_is_the_ridge_of_the_other(rows: int) -> None:
+    rng = np.random.default_rng(0)
+    phi, y = rng.normal(size=(rows, 12)), rng.normal(size=(rows, 2))
+    equations = TriangularEquations()
+    equations.add(phi, y)
+    for size in (12, 5):
+        expected = equations.solve(1e-6, size=size)
+        np.testing.assert_allclose(equations.quick(1e-6, size=size), expected, atol=1e-8)
+
+
 def test_features_too_dependent_for_normal_equations_are_resolved() -> None:
     x = np.linspace(-1, 1, 400)
     phi = np.vander(x, 18, increasing=True)  # condition 10⁷, whose square is beyond rounding
