@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import combinations_with_replacement
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 
     from chaosbench.trajectories import FloatArray
 
-__all__ = ["Polynomial", "Waves", "exponents", "factors", "terms"]
+__all__ = ["Monomials", "Polynomial", "Waves", "exponents", "factors", "terms"]
 
 _SUBSTEPS = (1, 2, 4, 8, 16)
 
@@ -77,6 +78,58 @@ def terms(u: FloatArray, index: NDArray[np.intp], waves: Waves | None = None) ->
     for factor in index[1:]:
         product *= padded[:, factor]
     return product
+
+
+@dataclass(frozen=True, eq=False)
+class Monomials:
+    """All monomials of the given exponents ``(p, d)``, sorted by total degree, the constant first.
+
+    The exponents hold, with a monomial, also those of lower degree that divide it.
+    """
+
+    powers: NDArray[np.int64]
+
+    @cached_property
+    def _steps(self) -> tuple[tuple[int, NDArray[np.intp], NDArray[np.intp]], ...]:
+        """For each total degree: its first term, and the two factors of each of its terms.
+
+        A term is a term of one degree less times one variable, so that it costs one product.
+        """
+        place = {tuple(row): k for k, row in enumerate(self.powers.tolist())}
+        total = self.powers.sum(axis=1)
+        steps = []
+        for degree in range(2, int(total.max(initial=0)) + 1):
+            parents, variables = [], []
+            for row in self.powers[total == degree].tolist():
+                variable = max(i for i, power in enumerate(row) if power)
+                row[variable] -= 1
+                parents.append(place[tuple(row)])
+                variables.append(variable)
+            first = int(np.argmax(total == degree))
+            steps.append((first, np.array(parents, np.intp), np.array(variables, np.intp)))
+        return tuple(steps)
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Number of monomials up to each total degree from 1 on."""
+        total = self.powers.sum(axis=1)
+        return tuple(int((total <= k).sum()) for k in range(1, int(total.max(initial=0)) + 1))
+
+    def first(self, size: int) -> Monomials:
+        """Return the leading `size` monomials."""
+        return Monomials(self.powers[:size])
+
+    def __call__(self, x: FloatArray) -> FloatArray:
+        """Evaluate at states ``(rows, d)``, giving ``(rows, p)``."""
+        # One row per term: rows are gathered and multiplied several times faster than columns.
+        columns = np.ascontiguousarray(x.T)
+        phi = np.empty((len(self.powers), len(x)))
+        phi[0] = 1.0
+        phi[1 : 1 + len(columns)] = columns[: len(phi) - 1]
+        for first, parents, variables in self._steps:
+            last = first + len(parents)
+            np.multiply(phi[parents], columns[variables], out=phi[first:last])
+        return phi.T
 
 
 @dataclass(frozen=True, eq=False)

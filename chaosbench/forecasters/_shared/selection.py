@@ -1,22 +1,67 @@
-"""Choice of settings by closed-loop forecasts of held-out training data."""
+"""Choice of settings by closed-loop forecasts of held-out training data.
+
+Every forecaster that chooses among plans (delays and strides, degrees, neighbourhoods, widths,
+input scalings, spectral radii, penalties) follows the same rules:
+
+- *What judges.* A plan is fitted to the first 85% of each training trajectory, and its closed loop
+  is followed through windows of the last 15% (`hold_out`). The score is how long it stays near the
+  truth (`HeldOut.score`). The exam, its contexts and its truth are never seen. The chosen plan is
+  fitted again to all training data.
+- *Order.* Plans stand in the order of their simplicity, and the earlier one wins a tie.
+- *Budget.* The trials of one choice together take at most `TRIALS` times the work of the dearest
+  fit that the settings allow (`affordable`). Work is counted in arithmetic, rows times squared
+  features for a regression, and never in seconds, so that every machine makes the same choice as
+  far as rounding lets it.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from chaosbench.forecasters._protocol import Predictor
     from chaosbench.trajectories import FloatArray
 
-__all__ = ["FREE_RUN", "HeldOut", "hold_out", "lasting"]
+__all__ = [
+    "EMBEDDINGS",
+    "FREE_RUN",
+    "TRIALS",
+    "HeldOut",
+    "affordable",
+    "embeddings",
+    "hold_out",
+    "lags_of",
+    "lasting",
+]
+
+# Work of all trials of one choice, relative to the dearest fit that the settings allow.
+TRIALS = 2.0
+
+# (delays, stride) in the order that decides ties. The longest reach back over fourteen steps, half
+# a period at the sampling of the track `forecast`.
+EMBEDDINGS = (
+    (1, 1),
+    (2, 1),
+    (2, 2),
+    (2, 3),
+    (3, 1),
+    (3, 3),
+    (4, 1),
+    (4, 3),
+    (6, 2),
+    (8, 1),
+    (8, 2),
+)
 
 # Length in steps of the free run in which a candidate has to stay finite.
 FREE_RUN = 1000
+
+T = TypeVar("T")
 
 # A chaotic error grows exponentially. The times at which it passes several thresholds measure the
 # same rate as one valid prediction time, scatter less, and still rank near-perfect candidates.
@@ -57,6 +102,10 @@ class HeldOut:
         shares = [(worst <= threshold).mean(axis=1) for threshold in _THRESHOLDS]
         return np.asarray(np.mean(shares, axis=0))
 
+    def thinned(self, every: int) -> HeldOut:
+        """Return the same with only every so many windows."""
+        return replace(self, context=self.context[::every], truth=self.truth[::every])
+
     def bounded(self, candidate: Predictor) -> float:
         """Return the fraction of windows whose free run of 1,000 steps stays finite."""
         values = candidate.predict(self.context, FREE_RUN).values
@@ -67,6 +116,48 @@ class HeldOut:
         horizon = self.truth.shape[1]
         scores = [self.score(c.predict(self.context, horizon).values) for c in candidates]
         return int(np.argmax(scores))
+
+
+def lags_of(delays: int, stride: int) -> tuple[int, ...]:
+    """Return the lags of the stacked states in steps, 0 first."""
+    return tuple(i * stride for i in range(delays))
+
+
+def embeddings(
+    d: int, length: int, *, delays: int | None, stride: int | None, widest: int
+) -> list[tuple[int, int]]:
+    """Return the pairs (delays, stride) to try for `d` variables, in the order that decides ties.
+
+    A setting that is given is kept; a stride that is given applies to all numbers of delays. Delay
+    vectors have at most `widest` entries, and reach back over at most a tenth of a trajectory of
+    `length` points. The first pair is always tried.
+    """
+    if delays is not None and stride is not None:
+        return [(delays, stride)]
+    pairs = []
+    for k, s in EMBEDDINGS:
+        count = k if delays is None else delays
+        # The stride has no meaning for a single state.
+        pairs.append((count, 1 if count == 1 else (s if stride is None else stride)))
+    pairs = list(dict.fromkeys(pairs))
+    fitting = [(k, s) for k, s in pairs if k * d <= widest and 10 * (k - 1) * s < length]
+    return fitting or pairs[:1]
+
+
+def affordable(plans: Iterable[T], work: Callable[[T], float], dearest: float) -> list[T]:
+    """Return the leading plans whose total work is at most `TRIALS` times that of the dearest fit.
+
+    A plan that does not fit any more is left out, and later, cheaper ones may still fit. The first
+    plan is always tried.
+    """
+    kept: list[T] = []
+    left = TRIALS * dearest
+    for plan in plans:
+        needed = work(plan)
+        if needed <= left or not kept:
+            kept.append(plan)
+            left -= needed
+    return kept
 
 
 def lasting(scores: Sequence[float], share: Callable[[int], float]) -> tuple[int, float]:

@@ -75,9 +75,9 @@ class DartsNetwork(ABC):
     seconds: float = 300.0
 
     def __post_init__(self) -> None:
-        reals = {"learning_rate", "validation", "seconds", "dropout"}
+        others = {"learning_rate", "validation", "seconds", "dropout", "washout", "residual"}
         for field in fields(self):
-            if field.name not in reals:
+            if field.name not in others:
                 require_integer(self, field.name, minimum=1)
         require_real(self, "learning_rate", open_low=True)
         require_real(self, "validation", high=0.5)
@@ -87,6 +87,15 @@ class DartsNetwork(ABC):
     @abstractmethod
     def window(self) -> int:
         """Points that a training trajectory needs at least."""
+
+    @property
+    def unscored(self) -> int:
+        """Leading steps of a forecast sequence that the loss leaves out."""
+        return 0
+
+    def adapt(self, module: Any, data: Any) -> None:  # noqa: ARG002
+        """Change the untrained torch module, given the standardised data ``(n, T, d)``."""
+        return
 
     @abstractmethod
     def arguments(self) -> dict[str, Any]:
@@ -146,6 +155,7 @@ def _fit(config: DartsNetwork, train: Trajectories, *, seed: int) -> _NetworkPre
             module = model.model.to(device)
             torch.manual_seed(folded)
             data = torch.from_numpy(np.ascontiguousarray(z)).to(device)
+            config.adapt(module, data)
             _train(config, module, data)
         module.double().eval()
     return _NetworkPredictor(
@@ -220,7 +230,11 @@ def _train(config: DartsNetwork, module: Any, data: Any) -> None:
         T_max=config.epochs * steps,
         eta_min=_FINAL_RATE * config.learning_rate,
     )
-    loss = torch.nn.MSELoss()
+    squared, skip = torch.nn.MSELoss(), config.unscored
+
+    def loss(found: Any, wanted: Any) -> Any:
+        return squared(found[:, skip:], wanted[:, skip:])
+
     every = None
     if held_out is not None:
         stride = -(-len(held_out) // _VALIDATION_WINDOWS)

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any, ClassVar
 
 from chaosbench.errors import ParameterError
-from chaosbench.forecasters._shared.settings import require_real
+from chaosbench.forecasters._shared.settings import require_flag, require_integer, require_real
 from chaosbench.forecasters.darts._network import ChunkNetwork, DartsNetwork
 
 __all__ = ["GRU", "LSTM", "TCN", "TemporalFusionTransformer", "Transformer"]
@@ -22,6 +22,9 @@ class _Recurrent(DartsNetwork):
         width: number of units N.
         layers: number of layers of units.
         training_length: steps of a training sequence, more than `input_length`.
+        washout: leading steps of a training sequence that the loss leaves out, fewer than
+            `training_length`; None for a quarter of it.
+        residual: whether the network forecasts the increment instead of the value.
 
     """
 
@@ -29,7 +32,12 @@ class _Recurrent(DartsNetwork):
     network: ClassVar[str] = "RNNModel"
     libraries: ClassVar[tuple[str, ...]] = ("torch", "darts.models.forecasting.rnn_model")
     search_space: ClassVar[Mapping[str, tuple[Any, ...]]] = MappingProxyType(
-        {"width": (32, 64, 128), "layers": (1, 2), "learning_rate": (1e-3, 3e-3, 1e-2)}
+        {
+            "learning_rate": (1e-3, 3e-3, 1e-2),
+            "width": (32, 64, 128),
+            "residual": (True, False),
+            "layers": (1, 2),
+        }
     )
 
     input_length: int = 32
@@ -38,9 +46,18 @@ class _Recurrent(DartsNetwork):
     width: int = 64
     layers: int = 1
     training_length: int = 64
+    washout: int | None = None
+    residual: bool = True
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        require_integer(self, "washout", minimum=0, optional=True)
+        require_flag(self, "residual")
+        if self.unscored >= self.training_length:
+            raise ParameterError(
+                f"{type(self).__name__}: washout must be shorter than the training_length of "
+                f"{self.training_length}, not {self.unscored}"
+            )
         if self.training_length <= self.input_length:
             raise ParameterError(
                 f"{type(self).__name__}: training_length must be longer than the input_length of "
@@ -52,6 +69,18 @@ class _Recurrent(DartsNetwork):
         """One training sequence and the step after it."""
         return self.training_length + 1
 
+    @property
+    def unscored(self) -> int:
+        """A quarter of the sequence, unless `washout` says otherwise."""
+        return self.training_length // 4 if self.washout is None else self.washout
+
+    def adapt(self, module: Any, data: Any) -> None:
+        """Let the network forecast increments."""
+        if self.residual:
+            unit = data.diff(dim=1).std(dim=(0, 1))
+            module.register_buffer("unit", unit.clamp_min(1e-6)[:, None])
+            module.forward = _residual(module, module.forward)
+
     def arguments(self) -> dict[str, Any]:
         """Return darts' arguments for the layers."""
         return {
@@ -62,16 +91,37 @@ class _Recurrent(DartsNetwork):
         }
 
 
+def _residual(module: Any, forward: Any) -> Any:
+    """Return the forward pass that adds the network's output, in units of a step, to its input."""
+
+    def added(given: Any) -> Any:
+        from darts.utils.data import ModuleStage
+        from darts.utils.data.torch_datasets.utils import PLModuleOutput
+
+        made = forward(given)
+        past = given.past_target
+        if given.stage is ModuleStage.PREDICT:
+            past = past[:, -1:]
+        return PLModuleOutput(
+            prediction=past.unsqueeze(-1) + module.unit * made.prediction, state=made.state
+        )
+
+    return added
+
+
 @dataclass(frozen=True)
 class LSTM(_Recurrent):
     """Long short-term memory, darts' `RNNModel` with LSTM cells [hochreiter1997], [herzen2022].
 
-        (h, c)(t) = LSTM(z(t), (h, c)(t-1)),    ẑ(t+1) = V h(t) + b
+        (h, c)(t) = LSTM(z(t), (h, c)(t-1)),    ẑ(t+1) = z(t) + σ (V h(t) + b)
 
-    with gates i, f, o and candidate g: c ← f∘c + i∘g, h = o∘tanh(c). The model is `RNNModel` and
-    not `BlockRNNModel`. It is trained to forecast every next step of a sequence (teacher forcing),
+    with gates i, f, o and candidate g: c ← f∘c + i∘g, h = o∘tanh(c), and σ the standard deviation
+    of an increment (ẑ = V h + b without `residual`). The model is `RNNModel` and not
+    `BlockRNNModel`. It is trained to forecast every next step of a sequence (teacher forcing),
     and it keeps its state when it is fed its own forecasts: this is the recurrent network of the
     literature [vlachas2020]. The state starts from zero `input_length` steps before the forecast.
+    In training the loss leaves out the first `washout` steps of a sequence: the errors of the state
+    that starts from zero are a hundred times those of later steps, and would be all that is learnt.
     Training, rollout and the other settings are those of `DartsNetwork`, with chunks of one step.
 
     Cost: O(batch training_length layers N (N + d)) per training step and O(n layers N (N + d)) per
@@ -82,6 +132,9 @@ class LSTM(_Recurrent):
         width: number of units N.
         layers: number of layers of units.
         training_length: steps of a training sequence, more than `input_length`.
+        washout: leading steps of a training sequence that the loss leaves out, fewer than
+            `training_length`; None for a quarter of it.
+        residual: whether the network forecasts the increment instead of the value.
 
     """
 
@@ -92,7 +145,8 @@ class LSTM(_Recurrent):
 class GRU(_Recurrent):
     """Gated recurrent units, darts' `RNNModel` with GRU cells [cho2014], [herzen2022].
 
-        h(t) = u∘h(t-1) + (1-u)∘tanh(W z(t) + r∘(U h(t-1)) + b),    ẑ(t+1) = V h(t) + b_o
+        h(t) = u∘h(t-1) + (1-u)∘tanh(W z(t) + r∘(U h(t-1)) + b),
+        ẑ(t+1) = z(t) + σ (V h(t) + b_o)
 
     with gates u and r from z(t) and h(t-1). Everything else is as for `LSTM`, with three quarters
     of its weights.
@@ -101,6 +155,9 @@ class GRU(_Recurrent):
         width: number of units N.
         layers: number of layers of units.
         training_length: steps of a training sequence, more than `input_length`.
+        washout: leading steps of a training sequence that the loss leaves out, fewer than
+            `training_length`; None for a quarter of it.
+        residual: whether the network forecasts the increment instead of the value.
 
     """
 
@@ -177,7 +234,8 @@ class Transformer(ChunkNetwork):
     network: ClassVar[str] = "TransformerModel"
     libraries: ClassVar[tuple[str, ...]] = ("torch", "darts.models.forecasting.transformer_model")
 
-    epochs: int = 50
+    epochs: int = 25
+    learning_rate: float = 3e-3
     layers: int = 2
     width: int = 32
     heads: int = 4

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -17,9 +18,17 @@ from chaosbench.forecasters._shared.arrays import (
     checked_training,
     delay_embedding,
 )
+from chaosbench.forecasters._shared.neighbourhood import NEIGHBOURHOODS
 from chaosbench.forecasters._shared.polynomial import exponents
-from chaosbench.forecasters._shared.rollout import closed_loop, delay_rollout, output_bounds
-from chaosbench.forecasters._shared.selection import hold_out
+from chaosbench.forecasters._shared.regression import (
+    Loop,
+    Plan,
+    choose,
+    fitted_to_all,
+    plans_for,
+)
+from chaosbench.forecasters._shared.rollout import closed_loop, output_bounds
+from chaosbench.forecasters._shared.selection import hold_out, lags_of
 from chaosbench.forecasters._shared.settings import (
     require_choice,
     require_flag,
@@ -36,9 +45,10 @@ from chaosbench.forecasters.koopman._dictionary import (
     degree_within,
 )
 from chaosbench.forecasters.koopman.audit import Audit, audit
+from chaosbench.trajectories import Trajectories
 
 if TYPE_CHECKING:
-    from chaosbench.trajectories import FloatArray, Trajectories
+    from chaosbench.trajectories import FloatArray
 
 __all__ = ["EDMD", "LinearEDMD"]
 
@@ -47,6 +57,10 @@ _CHUNK_BYTES = 32_000_000
 # features resolves penalties that would be lost to rounding in normal equations.
 _RIDGES = (1e-4, 1e-8, 1e-12, 1e-16, 1e-20)
 _DEFAULT_RIDGE = 1e-10
+_HIGHEST_DEGREE = 15
+# Plans beyond the simplest are tried up to this many functions.
+_FEW = 500
+_WIDEST = 24
 
 
 @dataclass(frozen=True)
@@ -71,26 +85,32 @@ class EDMD:
     ``"radial"`` uses thin-plate splines about training states. The regression is on increments, by
     orthogonal triangularisation of the features: on a thin attractor they are nearly dependent
     (condition 10⁵ at degree 5 on Lorenz, 10⁹ at degree 8), and normal equations would square the
-    condition number. With ``ridge=None`` the penalty, and the leading part of the dictionary that
-    is used, are those whose closed loop follows the last 15% of the training data longest: a degree
-    higher than needed costs only time. Degree 5 follows a Lorenz orbit for 12 Lyapunov times,
-    degree 9 for all of the 16 that were tried; on Thomas' cyclic attractor the figures are 1.6 and
-    5.
+    condition number.
+
+    Settings that are None are chosen by closed-loop forecasts of the last 15% of the training data,
+    by the rules that all forecasters share: delays and strides, the degree, which for a single
+    state of three variables may reach 15, and the penalty. Part of the dictionary may be left out
+    wherever the penalty is chosen. Degree 5 follows a Lorenz orbit for 12 Lyapunov times, degree 9
+    for all of the 16 that were tried. With more than 8 variables, local models are among the
+    choices (``neighbourhood="auto"``): each variable is forecast from itself and the few variables
+    that act on it most, by one model for all variables or by one for each. Propagated linearly, the
+    model has one state unless `delays` is given, all variables, and degree 9 unless it is given.
 
     Cost: p functions, C(d' + degree, degree) for d' = d·delays variables, take O(nT p²) time to fit
     (p³ for each candidate) and O(p²) memory, then per step and window O(p d) re-lifted or O(p²)
-    linear. It fails where the map over one step is far from the dictionary (coarse sampling,
-    kinks), and in many variables, where only a low degree fits into `max_features`. A polynomial
-    grows without bound outside the box; re-lifted states are clipped to the box, widened by half of
-    it on either side.
+    linear; the choice costs at most twice the largest fit. It fails where the map over one step is
+    far from the dictionary (coarse sampling, kinks), and in many variables that do not act on few
+    others, where only a low degree fits into `max_features`. A polynomial grows without bound
+    outside the box; re-lifted states are clipped to the box, widened by half of it on either side.
 
     Attributes:
         dictionary: ``"legendre"``, ``"chebyshev"``, ``"monomials"`` or ``"radial"``.
-        degree: highest total degree of the polynomials; a lower one may be used, see `ridge` and
-            `max_features`.
+        degree: highest total degree of the polynomials, or None to choose it; a lower one may be
+            used, see `ridge` and `max_features`.
         relift: True to lift again at every step, False to propagate the lifted state linearly.
-        delays: number of states stacked into one; 1 when the state is fully observed.
-        stride: steps between stacked states.
+        delays: number of states stacked into one, or None to choose it.
+        stride: steps between stacked states, or None to choose it.
+        neighbourhood: ``"auto"`` to try local models too, ``"all"`` for one model of all variables.
         centres: number of thin-plate splines.
         ridge: penalty per sample relative to features of order one; None to choose it, and how much
             of the dictionary to use, by held-out rollout.
@@ -101,18 +121,19 @@ class EDMD:
     libraries: ClassVar[tuple[str, ...]] = ("scipy.linalg",)
     search_space: ClassVar[Mapping[str, tuple[Any, ...]]] = MappingProxyType(
         {
+            "delays": (1, 2, 3, 4, 6, 8),
+            "degree": (2, 3, 5, 7, 9, 15),
+            "stride": (1, 2, 3),
             "dictionary": ("legendre", "radial"),
-            "degree": (2, 3, 5, 7, 9),
-            "delays": (1, 2, 4),
-            "stride": (1, 3),
         }
     )
 
     dictionary: str = "legendre"
-    degree: int = 9
+    degree: int | None = None
     relift: bool = True
-    delays: int = 1
-    stride: int = 1
+    delays: int | None = None
+    stride: int | None = None
+    neighbourhood: str = "auto"
     centres: int = 400
     ridge: float | None = None
     max_features: int = 1000
@@ -120,9 +141,10 @@ class EDMD:
     def __post_init__(self) -> None:
         require_choice(self, "dictionary", (*POLYNOMIALS, "radial"))
         require_flag(self, "relift")
-        require_integer(self, "degree", minimum=1)
-        require_integer(self, "delays", minimum=1)
-        require_integer(self, "stride", minimum=1)
+        require_choice(self, "neighbourhood", NEIGHBOURHOODS)
+        require_integer(self, "degree", minimum=1, optional=True)
+        require_integer(self, "delays", minimum=1, optional=True)
+        require_integer(self, "stride", minimum=1, optional=True)
         require_integer(self, "centres", minimum=4)
         require_real(self, "ridge", optional=True)
         require_integer(self, "max_features", minimum=1)
@@ -136,21 +158,76 @@ class EDMD:
             InvalidForecastError: the training trajectories are too short for the delays.
 
         """
-        lags = tuple(i * self.stride for i in range(self.delays))
+        lags = lags_of(self.delays or 1, self.stride or 1)
         who = type(self).__name__
         values = checked_training(train, minimum=max(lags) + 3, who=who)
         scaler = Scaler.of(values)
         scaled = _box(values, scaler) if self.dictionary in POLYNOMIALS[:2] else scaler
-        z = scaled.apply(values)
-        lifted = _EDMDPredictor(
-            who=who,
-            scaler=scaled,
-            lags=lags,
-            dictionary=self._dictionary(delay_embedding(z, lags), seed),
-            relift=self.relift,
-            matrix=np.zeros((0, 0)),
-            training=z,
+        if not self.relift:
+            return self._propagated(values, scaler, scaled, seed)
+        plans = plans_for(
+            values,
+            scaled,
+            delays=self.delays,
+            stride=self.stride,
+            local=self.neighbourhood == "auto",
+            widest=_WIDEST,
         )
+
+        def functions(plan: Plan, states: FloatArray) -> Dictionary:
+            most = self.max_features if plan is plans[0] else min(self.max_features, _FEW)
+            return self._dictionary(states, seed, most)
+
+        ridges = _RIDGES if self.ridge is None else (self.ridge,)
+        held_out = None
+        if len(plans) * len(ridges) > 1:
+            warmup = max(max(plan.lags) for plan in plans) + 2
+            held_out = hold_out(values, scale=scaler.scale, warmup=warmup)
+        if held_out is None:
+            ridge = _DEFAULT_RIDGE if self.ridge is None else self.ridge
+            loop = fitted_to_all(
+                values, plans[0], functions=functions, ridge=ridge, scaler=scaled, who=who
+            )
+        else:
+            choice = choose(
+                values,
+                plans,
+                functions=functions,
+                ridges=ridges,
+                held_out=held_out,
+                scaler=scaled,
+                who=who,
+                most=_FEW,
+                whole=self.ridge is not None,
+            )
+            loop = choice.complete(values, held_out.split)
+        return self._predictor(loop, loop.scaler.apply(values), seed)
+
+    def _predictor(self, loop: Loop, z: FloatArray, seed: int) -> _EDMDPredictor:
+        assert isinstance(loop.functions, (Polynomials, Radial))
+        return _EDMDPredictor(
+            who=loop.who,
+            scaler=loop.scaler,
+            plan=loop.plan,
+            dictionary=loop.functions,
+            relift=self.relift,
+            matrix=loop.readout,
+            training=z,
+            bounds=loop.bounds,
+            config=self,
+            seed=seed,
+        )
+
+    def _propagated(
+        self, values: FloatArray, scaler: Scaler, scaled: Scaler, seed: int
+    ) -> _EDMDPredictor:
+        """Fit the matrix of all functions, whose size and penalty alone are chosen."""
+        lags = lags_of(self.delays or 1, self.stride or 1)
+        z = scaled.apply(values)
+        states = delay_embedding(z, lags)
+        dictionary = self._dictionary(states.reshape(-1, states.shape[2]), seed, self.max_features)
+        untrained = Loop(type(self).__name__, scaled, Plan(lags), dictionary, np.zeros((0, 0)))
+        lifted = self._predictor(untrained, z, seed)
         held_out = None
         if self.ridge is None:
             held_out = hold_out(values, scale=scaler.scale, warmup=max(lags) + 2)
@@ -162,11 +239,10 @@ class EDMD:
             return replace(lifted, matrix=equations.solve(ridge), bounds=output_bounds(z))
 
         def reduced(size: int, ridge: float) -> _EDMDPredictor:
-            columns = None if self.relift else size  # linear: the targets are the features
             return replace(
                 lifted,
                 dictionary=lifted.dictionary.first(size),
-                matrix=equations.solve(ridge, size=size, columns=columns),
+                matrix=equations.solve(ridge, size=size, columns=size),
             )
 
         # The smallest dictionary comes first and so wins ties.
@@ -176,14 +252,15 @@ class EDMD:
         lifted.gather(equations, z[:, split - max(lags) - 1 :])
         return replace(reduced(*plans[chosen]), bounds=output_bounds(z))
 
-    def _dictionary(self, states: FloatArray, seed: int) -> Dictionary:
-        d = states.shape[2]
+    def _dictionary(self, states: FloatArray, seed: int, most: int) -> Dictionary:
+        """Return the functions for delay vectors ``(rows, p)``, at most so many polynomials."""
+        rows, width = states.shape
         if self.dictionary in POLYNOMIALS:
-            degree = degree_within(d, self.degree, self.max_features)
-            return Polynomials(self.dictionary, exponents(d, degree))
-        rows = states.reshape(-1, d)
-        count = min(self.centres, len(rows) // 2)
-        return Radial(rows[np.random.default_rng(seed).permutation(len(rows))[:count]])
+            highest = _HIGHEST_DEGREE if self.degree is None else self.degree
+            degree = degree_within(width, highest, most)
+            return Polynomials(self.dictionary, exponents(width, degree))
+        count = min(self.centres, rows // 2)
+        return Radial(states[np.random.default_rng(seed).permutation(rows)[:count]])
 
 
 @dataclass(frozen=True)
@@ -200,7 +277,7 @@ class LinearEDMD(EDMD):
 
     """
 
-    degree: int = 5
+    degree: int | None = 5
     relift: bool = False
 
 
@@ -216,12 +293,46 @@ def _box(values: FloatArray, scaler: Scaler) -> Scaler:
 class _EDMDPredictor:
     who: str
     scaler: Scaler
-    lags: tuple[int, ...]
+    plan: Plan
     dictionary: Dictionary
     relift: bool
     matrix: FloatArray  # of increments: of the state (p, d) or, if linear, of all functions (p, p)
     training: FloatArray  # scaled, (n, T, d)
-    bounds: FloatArray | None = None  # lowest and highest re-lifted states, (2, d)
+    bounds: FloatArray | None  # lowest and highest re-lifted states, (2, d)
+    config: EDMD
+    seed: int
+
+    @property
+    def lags(self) -> tuple[int, ...]:
+        """Lags of the stacked states in steps, 0 first."""
+        return self.plan.lags
+
+    @property
+    def loop(self) -> Loop:
+        """The re-lifted model."""
+        return Loop(self.who, self.scaler, self.plan, self.dictionary, self.matrix, self.bounds)
+
+    @cached_property
+    def undelayed(self) -> _EDMDPredictor:
+        """The model of a single state of all variables.
+
+        Where delays or a neighbourhood were chosen, it is a second fit to the same data: what is
+        asked for is a function of the state, and a forecast is not.
+
+        Raises:
+            UnsupportedError: the settings ask for several delayed states.
+
+        """
+        if len(self.lags) == 1 and self.plan.around is None:
+            return self
+        if (self.config.delays or 1) > 1:
+            raise UnsupportedError(
+                f"{self.who} with delays={len(self.lags)} has no map of a single state to show; "
+                "set delays=1"
+            )
+        alone = replace(self.config, delays=1, stride=1, neighbourhood="all")
+        data = Trajectories(self.scaler.undo(self.training), dt=1.0)
+        return alone.fit(data, seed=self.seed)
 
     def gather(self, equations: TriangularEquations, z: FloatArray) -> None:
         """Add the transitions of scaled trajectories ``(n, T, d)``."""
@@ -242,16 +353,7 @@ class _EDMDPredictor:
     @single_threaded
     def predict(self, context: FloatArray, horizon: int) -> Forecast:
         if self.relift:
-            values = delay_rollout(
-                lambda states: np.asarray(self.dictionary(states) @ self.matrix),
-                context,
-                horizon,
-                scaler=self.scaler,
-                lags=self.lags,
-                who=self.who,
-                box=self.bounds,
-            )
-            return Forecast(values[0])
+            return self.loop.predict(context, horizon)
         d = len(self.scaler.mean)
         needed = max(self.lags) + 1
         rows, alive = checked_context(
@@ -272,21 +374,23 @@ class _EDMDPredictor:
         """Return the states ``(n, d)`` one step later.
 
         Raises:
-            UnsupportedError: the model uses several delayed states.
+            UnsupportedError: the settings ask for several delayed states.
 
         """
-        z = self.scaler.apply(np.asarray(states, dtype=float))
-        return self.scaler.undo(z + self.dictionary(self._undelayed(z)) @ self._increments())
+        model = self.undelayed
+        z = model.scaler.apply(np.asarray(states, dtype=float))
+        return model.scaler.undo(z + model.dictionary(z) @ model._increments())
 
     def polynomial(self) -> tuple[FloatArray, FloatArray]:
         """Return exponents and coefficients, each ``(p, d)``, of the map over one step.
 
         Raises:
-            UnsupportedError: the model uses several delayed states, or splines.
+            UnsupportedError: the settings ask for several delayed states, or for splines.
 
         """
+        if self.undelayed is not self:
+            return self.undelayed.polynomial()
         d = len(self.scaler.mean)
-        self._undelayed(np.zeros((1, d)))
         if not isinstance(self.dictionary, Polynomials):
             raise UnsupportedError(
                 "a dictionary of thin-plate splines has no polynomial to show; "
@@ -303,6 +407,8 @@ class _EDMDPredictor:
     def audit(self, *, tolerance: float = 0.1, most: int = 300, points: int = 41) -> Audit:
         """Verify the eigenvalues of K on the training data; see `Audit`.
 
+        A model of neighbourhoods has no K of its own: the model of all variables is verified.
+
         Args:
             tolerance: largest residual of a verified eigenvalue.
             most: a dictionary of more functions is cut to its leading ones, because every point of
@@ -310,6 +416,8 @@ class _EDMDPredictor:
             points: number of grid points of the pseudospectrum along each axis.
 
         """
+        if self.plan.around is not None:
+            return self.undelayed.audit(tolerance=tolerance, most=most, points=points)
         width = len(self.dictionary(np.zeros((1, self._width)))[0])
         sizes = [size for size in self.dictionary.sizes if size <= most]
         chosen = self.dictionary
@@ -333,11 +441,3 @@ class _EDMDPredictor:
         """Return the columns of the matrix that move the state, ``(p, d)``."""
         d = len(self.scaler.mean)
         return self.matrix if self.relift else self.matrix[:, 1 : 1 + d]
-
-    def _undelayed(self, z: FloatArray) -> FloatArray:
-        if len(self.lags) > 1:
-            raise UnsupportedError(
-                f"{self.who} with delays={len(self.lags)} has no map of a single state to show; "
-                "set delays=1"
-            )
-        return z

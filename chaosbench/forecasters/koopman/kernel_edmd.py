@@ -18,8 +18,9 @@ from chaosbench.forecasters._shared.arrays import (
     checked_training,
     delay_embedding,
 )
+from chaosbench.forecasters._shared.regression import Kernels, choose, gamma_of, plans_for
 from chaosbench.forecasters._shared.rollout import closed_loop, delay_rollout
-from chaosbench.forecasters._shared.selection import HeldOut, hold_out
+from chaosbench.forecasters._shared.selection import HeldOut, hold_out, lags_of
 from chaosbench.forecasters._shared.settings import (
     require_flag,
     require_integer,
@@ -40,6 +41,9 @@ _WIDTHS = (0.5, 1.0, 2.0)
 _RIDGES = (1e-6, 1e-10, 1e-14, 1e-18)
 _DEFAULT_WIDTH = 1.0
 _DEFAULT_RIDGE = 1e-12
+# The embedding is chosen with this many kernels, enough to tell embeddings apart.
+_TRIAL_CENTRES = 200
+_WIDEST = 24
 
 
 @dataclass(frozen=True)
@@ -59,8 +63,9 @@ class KernelEDMD:
     kooplearn itself reads off the state from the centres alone, through the inverse of their Gram
     matrix. This is not used: it loses five digits (median valid prediction time on Lorenz 2 instead
     of 13), and `predict(n_steps=h)` of release 2.0.3 returns the state after h - 1 steps. The
-    centres are drawn here, without replacement. Unless given, the width and the penalty of the
-    regression are those whose closed loop follows the last 15% of the training data longest.
+    centres are drawn here, without replacement. Settings that are None are chosen by closed-loop
+    forecasts of the last 15% of the training data, by the rules that all forecasters share: first
+    delays and strides, by 200 kernels each, then the width and the penalty of the regression.
 
     Cost: O(nT m² + m³) time for each of three widths, O(m² + chunk) memory, then O(m (d + rank))
     per step and window. It fails in many variables, where m functions cannot cover the attractor,
@@ -74,15 +79,16 @@ class KernelEDMD:
         width: w in mean distances from the mean, or None to choose it.
         ridge: penalty per sample in the regression of the state, or None to choose it.
         relift: True to start every step from a state, False to propagate the functions linearly.
-        delays: number of states stacked into one; 1 when the state is fully observed.
-        stride: steps between stacked states.
+        delays: number of states stacked into one, or None to choose it; 1 where the functions are
+            propagated linearly.
+        stride: steps between stacked states, or None to choose it.
 
     """
 
     libraries: ClassVar[tuple[str, ...]] = ("scipy.linalg", "kooplearn.kernel")
     extra: ClassVar[str] = "koopman"
     search_space: ClassVar[Mapping[str, tuple[Any, ...]]] = MappingProxyType(
-        {"centres": (300, 600, 1000), "delays": (1, 2, 4), "stride": (1, 3)}
+        {"delays": (1, 2, 3, 4, 6, 8), "stride": (1, 2, 3), "centres": (300, 600, 1000)}
     )
 
     centres: int = 600
@@ -91,16 +97,16 @@ class KernelEDMD:
     width: float | None = None
     ridge: float | None = None
     relift: bool = True
-    delays: int = 1
-    stride: int = 1
+    delays: int | None = None
+    stride: int | None = None
 
     def __post_init__(self) -> None:
         require_integer(self, "centres", minimum=2)
         require_integer(self, "rank", minimum=1)
         require_real(self, "width", open_low=True, optional=True)
         require_real(self, "ridge", optional=True)
-        require_integer(self, "delays", minimum=1)
-        require_integer(self, "stride", minimum=1)
+        require_integer(self, "delays", minimum=1, optional=True)
+        require_integer(self, "stride", minimum=1, optional=True)
         require_flag(self, "relift")
         require_flag(self, "reduced_rank")
 
@@ -113,10 +119,12 @@ class KernelEDMD:
             InvalidForecastError: the training trajectories are too short for the delays.
 
         """
-        lags = tuple(i * self.stride for i in range(self.delays))
+        lags = lags_of(self.delays or 1, self.stride or 1)
         values = checked_training(train, minimum=max(lags) + 5, who="KernelEDMD")
         scaler = Scaler.of(values)
         z = scaler.apply(values)
+        if self.relift and self.delays is None:
+            lags = self._embedding(values, scaler, seed)
         widths = _WIDTHS if self.width is None else (self.width,)
         ridges = _RIDGES if self.ridge is None else (self.ridge,)
         width, ridge = (
@@ -130,6 +138,29 @@ class KernelEDMD:
             width, ridge = self._choose(scaler, z, lags, held_out, widths, ridges, seed)
         lifted, equations = self._lift(scaler, z, lags, width, seed)
         return replace(lifted, readout=equations.solve(ridge))
+
+    def _embedding(self, values: FloatArray, scaler: Scaler, seed: int) -> tuple[int, ...]:
+        """Choose delays and stride with few kernels."""
+        plans = plans_for(
+            values, scaler, delays=None, stride=self.stride, local=False, widest=_WIDEST
+        )
+        warmup = max(max(plan.lags) for plan in plans) + 1
+        held_out = hold_out(values, scale=scaler.scale, warmup=warmup)
+        if held_out is None or len(plans) == 1:
+            return plans[0].lags
+
+        width = _DEFAULT_WIDTH if self.width is None else self.width
+        count = min(_TRIAL_CENTRES, self.centres)
+        return choose(
+            values,
+            plans,
+            functions=lambda _, states: Kernels.about(states, count, width, seed),
+            ridges=_RIDGES,
+            held_out=held_out,
+            scaler=scaler,
+            who="KernelEDMD",
+            most=self.centres,
+        ).trial.loop.plan.lags
 
     def _choose(
         self,
@@ -157,8 +188,7 @@ class KernelEDMD:
         after = states[:, 1:].reshape(-1, states.shape[2])
         count = max(2, min(self.centres, len(before) // 2))
         chosen = np.sort(np.random.default_rng(seed).permutation(len(before))[:count])
-        spread = float(np.linalg.norm(before - before.mean(axis=0), axis=1).mean())
-        gamma = 1.0 / (width * (spread if spread > 0 else 1.0)) ** 2
+        gamma = gamma_of(before, width)
         model = _estimate(before, after, chosen, gamma, min(self.rank, count), self.reduced_rank)
         left = np.real(model.U_) / np.sqrt(count)
         right = np.real(model.V_) / np.sqrt(count)
@@ -222,10 +252,7 @@ class _KernelPredictor:
 
     def features(self, x: FloatArray) -> FloatArray:
         """Return φ at states, ``(rows, rank)``."""
-        square = np.zeros((len(x), len(self.centres)))
-        for k in range(x.shape[1]):
-            square += (x[:, k, np.newaxis] - self.centres[:, k]) ** 2
-        return np.asarray(np.exp(-self.gamma * square) @ self.left)
+        return np.asarray(Kernels(self.centres, self.gamma)(x) @ self.left)
 
     @single_threaded
     def predict(self, context: FloatArray, horizon: int) -> Forecast:

@@ -10,9 +10,15 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from chaosbench.forecasters._protocol import Forecast
+from chaosbench.forecasters._shared.analogues import Library, prepare, weighted_affine
+from chaosbench.forecasters._shared.neighbourhood import NEIGHBOURHOODS
 from chaosbench.forecasters._shared.rollout import delay_rollout
-from chaosbench.forecasters._shared.settings import require_integer, require_real, single_threaded
-from chaosbench.forecasters.memory._analogues import Library, prepare, weighted_affine
+from chaosbench.forecasters._shared.settings import (
+    require_choice,
+    require_integer,
+    require_real,
+    single_threaded,
+)
 
 if TYPE_CHECKING:
     from chaosbench.trajectories import FloatArray, Trajectories
@@ -56,12 +62,15 @@ class AttentionLocalLinear:
         delays: number of states stacked into one embedding vector, or None to choose it and the
             stride.
         stride: steps between stacked states, where `delays` is given.
+        neighbourhood: ``"auto"`` to try models of neighbourhoods too, shared by all variables,
+            where there are many; for 40 variables they cost some forty times as much to iterate.
+            ``"all"`` for one model of all variables.
 
     """
 
     libraries: ClassVar[tuple[str, ...]] = ("scipy.spatial",)
     search_space: ClassVar[Mapping[str, tuple[Any, ...]]] = MappingProxyType(
-        {"delays": (1, 2, 4, 8), "stride": (1, 3)}
+        {"delays": (1, 2, 3, 4, 6, 8), "stride": (1, 2, 3)}
     )
 
     neighbours: int | None = None
@@ -69,6 +78,7 @@ class AttentionLocalLinear:
     ridge: float | None = None
     delays: int | None = None
     stride: int = 1
+    neighbourhood: str = "all"
 
     def __post_init__(self) -> None:
         require_integer(self, "neighbours", minimum=1, optional=True)
@@ -76,6 +86,7 @@ class AttentionLocalLinear:
         require_real(self, "ridge", optional=True)
         require_integer(self, "delays", minimum=1, optional=True)
         require_integer(self, "stride", minimum=1)
+        require_choice(self, "neighbourhood", NEIGHBOURHOODS)
 
     @single_threaded
     def fit(self, train: Trajectories, *, seed: int) -> _AttentionPredictor:  # noqa: ARG002
@@ -92,18 +103,19 @@ class AttentionLocalLinear:
             stride=self.stride,
             who="AttentionLocalLinear",
             select=None in (self.neighbours, self.beta, self.ridge),
+            local=self.neighbourhood == "auto",
             windows=32,
         )
         counts = _NEIGHBOURS if self.neighbours is None else (self.neighbours,)
         betas = _BETAS if self.beta is None else (self.beta,)
         ridges = _RIDGES if self.ridge is None else (self.ridge,)
-        lags = training.choose(
-            training.embeddings,
-            lambda lags: _AttentionPredictor(
-                Library.of(training.fitted, training.scaler, lags), counts[0], betas[0], ridges[0]
+        plan = training.choose(
+            training.plans,
+            lambda plan: _AttentionPredictor(
+                Library.of(training.fitted, training.scaler, plan), counts[0], betas[0], ridges[0]
             ),
         )
-        library = Library.of(training.fitted, training.scaler, lags)
+        library = Library.of(training.fitted, training.scaler, plan)
         count, beta = training.choose(
             [(count, beta) for count in counts for beta in betas],
             lambda pair: _AttentionPredictor(library, pair[0], pair[1], ridges[0]),
@@ -111,7 +123,7 @@ class AttentionLocalLinear:
         ridge = training.choose(
             ridges, lambda ridge: _AttentionPredictor(library, count, beta, ridge)
         )
-        library = Library.of(training.values, training.scaler, lags)
+        library = Library.of(training.values, training.scaler, plan)
         return _AttentionPredictor(library, count, beta, ridge)
 
 
@@ -126,7 +138,7 @@ class _AttentionPredictor:
     def predict(self, context: FloatArray, horizon: int) -> Forecast:
         library = self.library
         values = delay_rollout(
-            self.increment,
+            library.everywhere(self.increment),
             context,
             horizon,
             scaler=library.scaler,

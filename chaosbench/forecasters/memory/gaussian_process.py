@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from chaosbench.forecasters._protocol import Forecast
-from chaosbench.forecasters._shared.arrays import Scaler
+from chaosbench.forecasters._shared.analogues import Library, prepare
+from chaosbench.forecasters._shared.neighbourhood import NEIGHBOURHOODS
 from chaosbench.forecasters._shared.rollout import delay_rollout
-from chaosbench.forecasters._shared.settings import require_integer, single_threaded
-from chaosbench.forecasters.memory._analogues import Library, prepare
+from chaosbench.forecasters._shared.settings import require_choice, require_integer, single_threaded
 from chaosbench.forecasters.memory._sparse_gp import SparseGP, maximise
 
 if TYPE_CHECKING:
+    from chaosbench.forecasters._shared.regression import Plan
     from chaosbench.trajectories import FloatArray, Trajectories
 
 __all__ = ["GaussianProcess"]
@@ -61,12 +62,15 @@ class GaussianProcess:
         delays: number of states stacked into one embedding vector, or None to choose it and the
             stride.
         stride: steps between stacked states, where `delays` is given.
+        neighbourhood: ``"auto"`` to try models of neighbourhoods too, shared by all variables,
+            where there are many; for 40 variables they cost some forty times as much to iterate.
+            ``"all"`` for one model of all variables.
 
     """
 
     libraries: ClassVar[tuple[str, ...]] = ("scipy.linalg", "scipy.optimize")
     search_space: ClassVar[Mapping[str, tuple[Any, ...]]] = MappingProxyType(
-        {"inducing": (200, 400, 800), "delays": (1, 2, 4), "stride": (1, 3)}
+        {"delays": (1, 2, 3, 4, 6, 8), "stride": (1, 2, 3), "inducing": (200, 400, 800)}
     )
 
     inducing: int = 600
@@ -75,6 +79,7 @@ class GaussianProcess:
     cosines: int = 500
     delays: int | None = None
     stride: int = 1
+    neighbourhood: str = "all"
 
     def __post_init__(self) -> None:
         require_integer(self, "inducing", minimum=1)
@@ -83,6 +88,7 @@ class GaussianProcess:
         require_integer(self, "cosines", minimum=1)
         require_integer(self, "delays", minimum=1, optional=True)
         require_integer(self, "stride", minimum=1)
+        require_choice(self, "neighbourhood", NEIGHBOURHOODS)
 
     @single_threaded
     def fit(self, train: Trajectories, *, seed: int) -> _GaussianProcessPredictor:
@@ -94,16 +100,21 @@ class GaussianProcess:
 
         """
         training = prepare(
-            train, delays=self.delays, stride=self.stride, who="GaussianProcess", select=False
+            train,
+            delays=self.delays,
+            stride=self.stride,
+            who="GaussianProcess",
+            select=False,
+            local=self.neighbourhood == "auto",
         )
 
-        def trial(lags: tuple[int, ...]) -> _GaussianProcessPredictor:
-            library = Library.of(training.fitted, training.scaler, lags, tree=False)
+        def trial(plan: Plan) -> _GaussianProcessPredictor:
+            library = Library.of(training.fitted, training.scaler, plan, tree=False)
             count = min(_TRIAL_INDUCING, self.inducing)
             return _condition(library, count, min(_TRIAL_SUBSET, self.subset), None)
 
-        lags = training.choose(training.embeddings, trial)
-        library = Library.of(training.values, training.scaler, lags, tree=False)
+        plan = training.choose(training.plans, trial)
+        library = Library.of(training.values, training.scaler, plan, tree=False)
         draws = (self.samples, self.cosines, seed) if self.samples else None
         return _condition(library, self.inducing, self.subset, draws)
 
@@ -125,13 +136,12 @@ def _condition(
     if draws is not None:
         count, cosines, seed = draws
         functions = process.draw(count, cosines, np.random.default_rng(seed))
-    return _GaussianProcessPredictor(library.scaler, library.lags, unit, process, functions)
+    return _GaussianProcessPredictor(library, unit, process, functions)
 
 
 @dataclass(frozen=True, eq=False)
 class _GaussianProcessPredictor:
-    scaler: Scaler
-    lags: tuple[int, ...]
+    library: Library
     unit: FloatArray
     process: SparseGP
     functions: Any  # Draws or None
@@ -140,11 +150,11 @@ class _GaussianProcessPredictor:
     def predict(self, context: FloatArray, horizon: int) -> Forecast:
         def roll(increment: Any, copies: int) -> FloatArray:
             return delay_rollout(
-                increment,
+                self.library.everywhere(increment),
                 context,
                 horizon,
-                scaler=self.scaler,
-                lags=self.lags,
+                scaler=self.library.scaler,
+                lags=self.library.lags,
                 who="GaussianProcess",
                 copies=copies,
             )

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from chaosbench.forecasters._protocol import Forecast
+from chaosbench.forecasters._shared.analogues import Library, prepare
 from chaosbench.forecasters._shared.rollout import delay_rollout
 from chaosbench.forecasters._shared.settings import require_integer, require_real, single_threaded
-from chaosbench.forecasters.memory._analogues import Library, prepare
 
 if TYPE_CHECKING:
+    from chaosbench.forecasters._shared.regression import Plan
     from chaosbench.trajectories import FloatArray, Trajectories
 
 __all__ = ["Hopfield"]
@@ -61,7 +62,7 @@ class Hopfield:
 
     libraries: ClassVar[tuple[str, ...]] = ("scipy.spatial",)
     search_space: ClassVar[Mapping[str, tuple[Any, ...]]] = MappingProxyType(
-        {"delays": (1, 2, 4, 8), "stride": (1, 3)}
+        {"delays": (1, 2, 3, 4, 6, 8), "stride": (1, 2, 3)}
     )
 
     beta: float | None = None
@@ -91,15 +92,15 @@ class Hopfield:
             windows=32,
         )
 
-        def memory(lags: tuple[int, ...], beta: float | None) -> _HopfieldPredictor:
-            library = Library.of(training.fitted, training.scaler, lags)
+        def memory(plan: Plan, beta: float | None) -> _HopfieldPredictor:
+            library = Library.of(training.fitted, training.scaler, plan)
             return _HopfieldPredictor(library, _natural_beta(library) if beta is None else beta)
 
-        lags = training.choose(training.embeddings, lambda lags: memory(lags, self.beta))
-        library = Library.of(training.values, training.scaler, lags)
+        plan = training.choose(training.plans, lambda plan: memory(plan, self.beta))
+        library = Library.of(training.values, training.scaler, plan)
         if self.beta is not None:
             return _HopfieldPredictor(library, self.beta)
-        natural = memory(lags, None)
+        natural = memory(plan, None)
         factor = training.choose(
             _BETAS,
             lambda factor: _HopfieldPredictor(natural.library, factor * natural.beta),

@@ -7,15 +7,17 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
-import numpy as np
-
-from chaosbench.forecasters._protocol import Forecast
-from chaosbench.forecasters._shared.arrays import Scaler, checked_training
-from chaosbench.forecasters._shared.rollout import delay_rollout
-from chaosbench.forecasters._shared.settings import require_integer, require_real, single_threaded
-from chaosbench.forecasters.memory._analogues import Library, weighted_affine
+from chaosbench.forecasters._shared.analogues import Library, LocallyLinear, prepare
+from chaosbench.forecasters._shared.neighbourhood import NEIGHBOURHOODS
+from chaosbench.forecasters._shared.settings import (
+    require_choice,
+    require_integer,
+    require_real,
+    single_threaded,
+)
 
 if TYPE_CHECKING:
+    from chaosbench.forecasters._shared.regression import Plan
     from chaosbench.trajectories import FloatArray, Trajectories
 
 __all__ = ["LocalLinear"]
@@ -25,7 +27,7 @@ __all__ = ["LocalLinear"]
 class LocalLinear:
     """Local-linear prediction from neighbouring training states [farmer1987], [casdagli1989].
 
-    Let x be the standardised state, delay-embedded when `delays` > 1. The `neighbours` nearest
+    Let x be the standardised, delay-embedded state. The `neighbours` nearest
     training states x_j and their next increments Δ_j give
 
         Δ̂(x) = Δ̄ + (x - x̄)ᵀ B,   B = argmin Σ_j w_j |Δ_j - Δ̄ - (x_j - x̄)ᵀ B|² + λ|B|²,
@@ -33,7 +35,9 @@ class LocalLinear:
     where bars are weighted means, w_j = exp(-(r_j / r̄)²) falls with the distance r_j, and λ is
     `ridge` times the mean variance of the neighbourhood. The forecast is iterated for all windows
     at once. An affine map is unbounded, so states are clipped to the box around the training data,
-    widened by a tenth of its range on either side.
+    widened by a tenth of its range on either side. With ``delays=None`` the embedding is the one
+    whose closed loop follows the last 15% of the training data longest. With more than 8 variables,
+    the choice includes memories of neighbourhoods, which all variables share.
 
     Cost: O(nT log(nT)) to build the KD-tree. Each step of each window costs one query, O(k d
     log(nT)), and one solve of the smaller of the d- and k-dimensional systems. A KD-tree prunes
@@ -43,62 +47,50 @@ class LocalLinear:
 
     Attributes:
         neighbours: number of nearest training states; all of them when there are fewer.
-        delays: number of states stacked into one embedding vector; 1 when the state is fully
-            observed.
-        stride: steps between stacked states.
+        delays: number of states stacked into one embedding vector, or None to choose it and the
+            stride.
+        stride: steps between stacked states, where `delays` is given.
         ridge: λ relative to the variance of the neighbourhood.
+        neighbourhood: ``"auto"`` to try local models too where there are many variables, ``"all"``
+            for one model of all variables.
 
     """
 
     libraries: ClassVar[tuple[str, ...]] = ("scipy.spatial",)
     search_space: ClassVar[Mapping[str, tuple[Any, ...]]] = MappingProxyType(
-        {"neighbours": (8, 20, 50, 100), "delays": (1, 2, 4, 8), "stride": (1, 3)}
+        {"delays": (1, 2, 3, 4, 6, 8), "stride": (1, 2, 3), "neighbours": (8, 20, 50, 100)}
     )
 
     neighbours: int = 20
-    delays: int = 1
+    delays: int | None = None
     stride: int = 1
     ridge: float = 1e-6
+    neighbourhood: str = "auto"
 
     def __post_init__(self) -> None:
         require_integer(self, "neighbours", minimum=1)
-        require_integer(self, "delays", minimum=1)
+        require_integer(self, "delays", minimum=1, optional=True)
         require_integer(self, "stride", minimum=1)
         require_real(self, "ridge")
+        require_choice(self, "neighbourhood", NEIGHBOURHOODS)
 
     @single_threaded
-    def fit(self, train: Trajectories, *, seed: int) -> _LocalLinearPredictor:  # noqa: ARG002
+    def fit(self, train: Trajectories, *, seed: int) -> LocallyLinear:  # noqa: ARG002
         """Index the training states; raise `DivergedError` on non-finite training data."""
-        lags = tuple(i * self.stride for i in range(self.delays))
-        values = checked_training(train, minimum=max(lags) + 2, who="LocalLinear")
-        return _LocalLinearPredictor(self, Library.of(values, Scaler.of(values), lags))
-
-
-@dataclass(frozen=True, eq=False)
-class _LocalLinearPredictor:
-    config: LocalLinear
-    library: Library
-
-    @single_threaded
-    def predict(self, context: FloatArray, horizon: int) -> Forecast:
-        library = self.library
-        values = delay_rollout(
-            self._increment,
-            context,
-            horizon,
-            scaler=library.scaler,
-            lags=library.lags,
+        training = prepare(
+            train,
+            delays=self.delays,
+            stride=self.stride,
             who="LocalLinear",
-            box=library.box,
+            select=False,
+            local=self.neighbourhood == "auto",
+            windows=8,
+            horizon=150,
         )
-        return Forecast(values[0])
 
-    def _increment(self, query: FloatArray) -> FloatArray:
-        """Return the fitted increments ``(n, d)`` at delay vectors ``(n, p)``."""
-        library = self.library
-        distance, index = library.nearest(query, self.config.neighbours)
-        mean_distance = distance.mean(axis=1, keepdims=True)
-        weight = np.exp(-((distance / np.where(mean_distance > 0, mean_distance, 1.0)) ** 2))
-        weight /= weight.sum(axis=1, keepdims=True)
-        x, y = library.states[index], library.increments[index]
-        return weighted_affine(query, x, y, weight, self.config.ridge)
+        def memory(plan: Plan, values: FloatArray) -> LocallyLinear:
+            library = Library.of(values, training.scaler, plan)
+            return LocallyLinear(library, self.neighbours, self.ridge, "LocalLinear")
+
+        plan = training.choose(training.plans, lambda plan: memory(plan, training.fitted))
+        return memory(plan, training.values)

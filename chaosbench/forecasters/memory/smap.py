@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from chaosbench.forecasters._protocol import Forecast
+from chaosbench.forecasters._shared.analogues import Library, prepare
 from chaosbench.forecasters._shared.rollout import delay_rollout
 from chaosbench.forecasters._shared.settings import require_integer, require_real, single_threaded
-from chaosbench.forecasters.memory._analogues import Library, prepare
 
 if TYPE_CHECKING:
+    from chaosbench.forecasters._shared.regression import Plan
     from chaosbench.trajectories import FloatArray, Trajectories
 
 __all__ = ["SMap"]
@@ -62,7 +63,7 @@ class SMap:
 
     libraries: ClassVar[tuple[str, ...]] = ("scipy.linalg",)
     search_space: ClassVar[Mapping[str, tuple[Any, ...]]] = MappingProxyType(
-        {"delays": (1, 2, 4, 8), "stride": (1, 3)}
+        {"delays": (1, 2, 3, 4, 6, 8), "stride": (1, 2, 3), "theta": (4.0, 16.0, 64.0, 256.0)}
     )
 
     theta: float | None = None
@@ -94,30 +95,28 @@ class SMap:
         )
         thetas = _THETAS if self.theta is None else (self.theta,)
 
-        def memory(lags: tuple[int, ...], theta: float, values: FloatArray) -> _SMapPredictor:
-            library = Library.of(values, training.scaler, lags, tree=False)
+        def memory(plan: Plan, theta: float, values: FloatArray) -> _SMapPredictor:
+            library = Library.of(values, training.scaler, plan, tree=False)
             table = np.concatenate(
                 [np.ones((1, len(library.states))), library.states.T, library.increments.T]
             )
             return _SMapPredictor(library, table, theta, self.ridge)
 
         trial = _TRIAL_THETA if self.theta is None else self.theta
-        lags = training.choose(
-            training.embeddings, lambda lags: memory(lags, trial, training.fitted)
-        )
+        plan = training.choose(training.plans, lambda plan: memory(plan, trial, training.fitted))
         if len(thetas) == 1 or training.held_out is None:
-            return memory(lags, thetas[0], training.values)
+            return memory(plan, thetas[0], training.values)
         # The first increment of the tail starts from the last states before the tail.
-        tail = training.values[:, training.held_out.split - max(lags) - 1 :]
-        unseen = Library.of(tail, training.scaler, lags, tree=False)
+        tail = training.values[:, training.held_out.split - max(plan.lags) - 1 :]
+        unseen = Library.of(tail, training.scaler, plan, tree=False)
         chosen = np.unique(np.linspace(0, len(unseen.states) - 1, _TRIALS).astype(int))
         errors = [
-            memory(lags, theta, training.fitted).increment(unseen.states[chosen])
+            memory(plan, theta, training.fitted).increment(unseen.states[chosen])
             - unseen.increments[chosen]
             for theta in thetas
         ]
         best = int(np.argmin([np.square(error).sum() for error in errors]))
-        return memory(lags, thetas[best], training.values)
+        return memory(plan, thetas[best], training.values)
 
 
 @dataclass(frozen=True, eq=False)

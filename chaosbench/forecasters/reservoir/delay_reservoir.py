@@ -61,7 +61,8 @@ class DelayReservoir(ReservoirForecaster):
         phase: φ of the sine, in radians.
         separation: θ, in time constants of the node.
         input_scaling: bound of the entries of the mask M at up to three variables. Beyond, it falls
-            as one over the root of their number, so that the drive of a unit keeps its size.
+            as one over the root of their number, so that the drive of a unit keeps its size. None
+            to choose it.
         bias: bound of the entries of b.
 
     """
@@ -81,7 +82,6 @@ class DelayReservoir(ReservoirForecaster):
     exponent: float = 2.0
     phase: float = 0.6
     separation: float = 1.0
-    input_scaling: float = 0.3
     bias: float = 1.0
 
     def __post_init__(self) -> None:
@@ -91,7 +91,6 @@ class DelayReservoir(ReservoirForecaster):
         require_real(self, "exponent")
         require_real(self, "phase", low=-2 * np.pi, high=2 * np.pi)
         require_real(self, "separation", open_low=True)
-        require_real(self, "input_scaling", open_low=True)
         require_real(self, "bias")
 
     def draw(self, inputs: FloatArray, *, seed: int) -> DelayNode:
@@ -106,7 +105,7 @@ class DelayReservoir(ReservoirForecaster):
             phase=self.phase,
             response=(1 - decay) * within,
             fading=decay ** np.arange(1, self.units + 1),
-            mask=input_bound(self.input_scaling, inputs.shape[2])
+            mask=input_bound(self.scaling, inputs.shape[2])
             * rng.uniform(-1, 1, (self.units, inputs.shape[2])),
             bias=self.bias * rng.uniform(-1, 1, self.units),
         )

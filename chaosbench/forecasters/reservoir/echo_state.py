@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from chaosbench.forecasters._shared.settings import require_integer, require_real
-from chaosbench.forecasters.reservoir._reservoir import ReservoirForecaster, input_bound
+from chaosbench.forecasters.reservoir._reservoir import SpectralForecaster, input_bound
 
 if TYPE_CHECKING:
     from chaosbench.trajectories import FloatArray
@@ -20,7 +20,7 @@ __all__ = ["EchoStateNetwork", "LeakyReservoir", "draw_leaky"]
 
 
 @dataclass(frozen=True)
-class EchoStateNetwork(ReservoirForecaster):
+class EchoStateNetwork(SpectralForecaster):
     """Leaky echo state network with a ridge readout of increments [jaeger2001].
 
     With z the standardised input and r the state of the reservoir,
@@ -54,9 +54,10 @@ class EchoStateNetwork(ReservoirForecaster):
             the squares of all units, at four times the cost of the regression.
         ensemble: number of networks, from spawned seeds. With more than one, the forecast is the
             median of their paths, and the samples are the paths.
-        spectral_radius: spectral radius of W.
+        spectral_radius: spectral radius of W, or None to choose it.
         input_scaling: bound of the entries of W_in at up to three variables. Beyond, it falls as
-            one over the root of their number, so that the drive of a unit keeps its size.
+            one over the root of their number, so that the drive of a unit keeps its size. None to
+            choose it.
         bias: bound of the entries of b.
         leak: a, in (0, 1].
         degree: mean number of inputs that a unit has from other units.
@@ -73,29 +74,25 @@ class EchoStateNetwork(ReservoirForecaster):
         }
     )
 
-    spectral_radius: float = 0.4
-    input_scaling: float = 0.3
     bias: float = 1.0
     leak: float = 1.0
     degree: int = 6
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        require_real(self, "spectral_radius")
-        require_real(self, "input_scaling", open_low=True)
         require_real(self, "bias")
         require_real(self, "leak", high=1.0, open_low=True)
         require_integer(self, "degree", minimum=1)
 
     def _input_bound(self, d: int) -> float:
-        return input_bound(self.input_scaling, d)
+        return input_bound(self.scaling, d)
 
     def draw(self, inputs: FloatArray, *, seed: int) -> LeakyReservoir:
         """Draw the random matrices."""
         return draw_leaky(
             self.units,
             inputs.shape[2],
-            spectral_radius=self.spectral_radius,
+            spectral_radius=self.radius,
             input_scaling=self._input_bound(inputs.shape[2]),
             bias=self.bias,
             leak=self.leak,

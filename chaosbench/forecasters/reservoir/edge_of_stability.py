@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from chaosbench.forecasters._shared.settings import require_integer, require_real
-from chaosbench.forecasters.reservoir._reservoir import ReservoirForecaster, input_bound
+from chaosbench.forecasters.reservoir._reservoir import SpectralForecaster, input_bound
 
 if TYPE_CHECKING:
     from chaosbench.trajectories import FloatArray
@@ -20,7 +20,7 @@ __all__ = ["ES2N", "EdgeOfStabilityReservoir"]
 
 
 @dataclass(frozen=True)
-class ES2N(ReservoirForecaster):
+class ES2N(SpectralForecaster):
     """Edge-of-stability echo state network (ES²N) with a ridge readout of increments [ceni2025].
 
     A random orthogonal matrix O, which preserves the norm of the state, acts beside the nonlinear
@@ -48,9 +48,10 @@ class ES2N(ReservoirForecaster):
         ensemble: number of networks, from spawned seeds. With more than one, the forecast is the
             median of their paths, and the samples are the paths.
         proximity: β, in [0, 1].
-        spectral_radius: spectral radius of W.
+        spectral_radius: spectral radius of W, or None to choose it.
         input_scaling: bound of the entries of W_in at up to three variables. Beyond, it falls as
-            one over the root of their number, so that the drive of a unit keeps its size.
+            one over the root of their number, so that the drive of a unit keeps its size. None to
+            choose it.
         bias: bound of the entries of b.
         degree: mean number of inputs that a unit has through W.
 
@@ -67,16 +68,12 @@ class ES2N(ReservoirForecaster):
     )
 
     proximity: float = 0.9
-    spectral_radius: float = 0.4
-    input_scaling: float = 0.3
     bias: float = 1.0
     degree: int = 6
 
     def __post_init__(self) -> None:
         super().__post_init__()
         require_real(self, "proximity", high=1.0)
-        require_real(self, "spectral_radius")
-        require_real(self, "input_scaling", open_low=True)
         require_real(self, "bias")
         require_integer(self, "degree", minimum=1)
 
@@ -90,8 +87,8 @@ class ES2N(ReservoirForecaster):
             node = Node(
                 self.units,
                 proximity=self.proximity,
-                sr=self.spectral_radius,
-                input_scaling=input_bound(self.input_scaling, inputs.shape[2]),
+                sr=self.radius,
+                input_scaling=input_bound(self.scaling, inputs.shape[2]),
                 input_connectivity=1.0,
                 rc_connectivity=min(1.0, self.degree / self.units),
                 Win=mat_gen.uniform,

@@ -70,7 +70,8 @@ class BalancedReservoir(ReservoirForecaster):
         gain: c.
         threshold: θ.
         input_scaling: bound of the entries of W_in at up to three variables. Beyond, it falls as
-            one over the root of their number, so that the drive of a unit keeps its size.
+            one over the root of their number, so that the drive of a unit keeps its size. None to
+            choose it.
         degree: number of units from which a unit has inputs.
 
     """
@@ -85,6 +86,9 @@ class BalancedReservoir(ReservoirForecaster):
         }
     )
 
+    # The response is steep: a unit saturates at a tenth of the drive of a tanh unit.
+    scalings: ClassVar[tuple[float, ...]] = (0.1, 0.03, 0.3)
+
     adaptation: str = "two_phases"
     targets: str = "beta"
     rate: float = 0.5
@@ -92,7 +96,6 @@ class BalancedReservoir(ReservoirForecaster):
     strength: float = 0.25
     gain: float = 10.0
     threshold: float = 0.0
-    input_scaling: float = 0.1
     degree: int = 50
 
     def __post_init__(self) -> None:
@@ -105,7 +108,6 @@ class BalancedReservoir(ReservoirForecaster):
         require_real(self, "strength", open_low=True)
         require_real(self, "gain", open_low=True)
         require_real(self, "threshold", low=-np.inf)
-        require_real(self, "input_scaling", open_low=True)
         require_integer(self, "degree", minimum=1)
 
     def draw(self, inputs: FloatArray, *, seed: int) -> BalancedNetwork:
@@ -127,7 +129,7 @@ class BalancedReservoir(ReservoirForecaster):
             shape = (self.units, self.units)
             parts.append(csr_array((entries.ravel(), sources.ravel(), starts), shape=shape))
         excitation, inhibition = parts
-        bound = input_bound(self.input_scaling, inputs.shape[2])
+        bound = input_bound(self.scaling, inputs.shape[2])
         network = BalancedNetwork(
             recurrent=excitation - inhibition,
             weights=bound * rng.uniform(-1, 1, (self.units, inputs.shape[2])),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from chaosbench.forecasters._shared.settings import require_integer, require_real
-from chaosbench.forecasters.reservoir._reservoir import ReservoirForecaster, input_bound
+from chaosbench.forecasters.reservoir._reservoir import SpectralForecaster, input_bound
 from chaosbench.forecasters.reservoir.echo_state import LeakyReservoir, draw_leaky
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ __all__ = ["IntrinsicPlasticity", "adapt"]
 
 
 @dataclass(frozen=True)
-class IntrinsicPlasticity(ReservoirForecaster):
+class IntrinsicPlasticity(SpectralForecaster):
     """Echo state network with intrinsic plasticity [schrauwen2008].
 
     Each unit has its own gain g and shift h,
@@ -57,10 +57,10 @@ class IntrinsicPlasticity(ReservoirForecaster):
         deviation: σ of the target distribution.
         rate: learning rate η.
         epochs: number of passes over the training data.
-        spectral_radius: spectral radius of W before the adaptation.
+        spectral_radius: spectral radius of W before the adaptation, or None to choose it.
         input_scaling: bound of the entries of W_in before the adaptation at up to three variables.
             Beyond, it falls as one over the root of their number, so that the drive of a unit keeps
-            its size.
+            its size. None to choose it.
         bias: bound of the entries of b before the adaptation.
         degree: mean number of inputs that a unit has from other units.
 
@@ -80,8 +80,6 @@ class IntrinsicPlasticity(ReservoirForecaster):
     deviation: float = 0.35
     rate: float = 5e-4
     epochs: int = 1
-    spectral_radius: float = 0.4
-    input_scaling: float = 0.3
     bias: float = 1.0
     degree: int = 6
 
@@ -91,8 +89,6 @@ class IntrinsicPlasticity(ReservoirForecaster):
         require_real(self, "deviation", open_low=True)
         require_real(self, "rate")
         require_integer(self, "epochs", minimum=0)
-        require_real(self, "spectral_radius")
-        require_real(self, "input_scaling", open_low=True)
         require_real(self, "bias")
         require_integer(self, "degree", minimum=1)
 
@@ -101,8 +97,8 @@ class IntrinsicPlasticity(ReservoirForecaster):
         reservoir = draw_leaky(
             self.units,
             inputs.shape[2],
-            spectral_radius=self.spectral_radius,
-            input_scaling=input_bound(self.input_scaling, inputs.shape[2]),
+            spectral_radius=self.radius,
+            input_scaling=input_bound(self.scaling, inputs.shape[2]),
             bias=self.bias,
             degree=self.degree,
             seed=seed,

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from chaosbench.forecasters._shared.arrays import Scaler
-from chaosbench.forecasters._shared.ridge import NormalEquations
 from chaosbench.forecasters._shared.rollout import output_bounds
 from chaosbench.forecasters._shared.settings import require_flag, require_integer
+from chaosbench.forecasters._shared.triangular import TriangularEquations
 from chaosbench.forecasters.reservoir._reservoir import (
     ReservoirPredictor,
     feature_count,
@@ -57,7 +57,7 @@ class ParallelEchoState(EchoStateNetwork):
         ensemble: number of forecasts, from spawned seeds. With more than one, the forecast is the
             median of their paths, and the samples are the paths.
         spectral_radius: spectral radius of W.
-        input_scaling: bound of the entries of W_in.
+        input_scaling: bound of the entries of W_in, or None to choose it.
         bias: bound of the entries of b.
         leak: a, in (0, 1].
         degree: mean number of inputs that a unit has from other units.
@@ -70,19 +70,21 @@ class ParallelEchoState(EchoStateNetwork):
     search_space: ClassVar[Mapping[str, tuple[Any, ...]]] = MappingProxyType(
         {
             **EchoStateNetwork.search_space,
+            "noise": (0.0, 3e-4, 1e-3, 3e-3, 1e-2),
+            "overlap": (2, 3, 4, 6),
             "groups": (5, 10, 20, 40),
-            "overlap": (2, 4, 6),
             "shared": (False, True),
         }
     )
 
     # A group sees more variables than an echo state network on Lorenz. A smaller scaling keeps the
     # units away from saturation.
-    input_scaling: float = 0.1
+    scalings: ClassVar[tuple[float, ...]] = (0.1, 0.3, 0.03)
+
     # Only with noise do the groups learn to damp the jumps between the forecasts of neighbours.
-    noise: float = 3e-3
+    noise: float = 1e-3
     groups: int = 20
-    overlap: int = 4
+    overlap: int = 3
     shared: bool = False
 
     def __post_init__(self) -> None:
@@ -92,7 +94,7 @@ class ParallelEchoState(EchoStateNetwork):
         require_flag(self, "shared")
 
     def _input_bound(self, d: int) -> float:  # noqa: ARG002
-        return self.input_scaling  # the default is chosen for the variables of a group
+        return self.scaling  # the default is chosen for the variables of a group
 
     def _untrained(self, scaler: Scaler, inputs: FloatArray, seed: int) -> _ParallelPredictor:
         d = inputs.shape[2]
@@ -125,8 +127,8 @@ class _ParallelPredictor(ReservoirPredictor):
     forecast: NDArray[np.intp]  # (G, size), the variables that each group forecasts
     owner: NDArray[np.intp]  # (d,), place of each variable in the forecasts of all groups
 
-    def normal_equations(self) -> _GroupEquations:
-        return _GroupEquations(self.readout.shape, self.forecast)
+    def equations(self) -> _GroupEquations:
+        return _GroupEquations(len(self.readout), self.forecast)
 
     def rest(self, n: int) -> FloatArray:
         return np.zeros((n * len(self.seen), self.reservoir.units))
@@ -143,19 +145,21 @@ class _ParallelPredictor(ReservoirPredictor):
             len(z), len(self.seen) * self.readout.shape[1]
         )
 
-    def increments(self, state: FloatArray, z: FloatArray) -> FloatArray:
+    def increments(self, state: FloatArray, z: FloatArray, readouts: FloatArray) -> FloatArray:
+        """Return what each of r readouts ``(r, G, p, size)`` adds to its inputs, ``(r n, d)``."""
+        copies = len(readouts)
         phi = features(self.kind, state, self._local(z))
-        phi = phi.reshape(len(z), len(self.seen), -1).swapaxes(0, 1)
-        grouped = np.matmul(phi, self.readout).swapaxes(0, 1)
+        phi = phi.reshape(copies, -1, len(self.seen), phi.shape[1]).swapaxes(1, 2)
+        grouped = np.matmul(phi, readouts).swapaxes(1, 2)
         return np.asarray(grouped.reshape(len(z), -1)[:, self.owner])
 
 
 class _GroupEquations:
-    """Normal equations of each group, or of all groups together."""
+    """Equations of each group, or of all groups together."""
 
-    def __init__(self, shape: tuple[int, ...], forecast: NDArray[np.intp]) -> None:
+    def __init__(self, readouts: int, forecast: NDArray[np.intp]) -> None:
         self._forecast = forecast
-        self._parts = [NormalEquations(*shape[1:]) for _ in range(shape[0])]
+        self._parts = [TriangularEquations() for _ in range(readouts)]
 
     def add(self, features: FloatArray, targets: FloatArray) -> None:
         """Add features ``(rows, G p)`` and targets ``(rows, d)``."""

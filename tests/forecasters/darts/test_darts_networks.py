@@ -46,7 +46,12 @@ def test_rollout_equals_darts_own_predict(name: str, waves: np.ndarray) -> None:
     with silence():  # Lightning uses what torch deprecates
         expected = predictor.model.predict(24, series=[TimeSeries.from_values(w) for w in z])
     values = predictor.scaler.apply(predictor.predict(context, 24).values)
-    np.testing.assert_allclose(values, np.array([s.values() for s in expected]), atol=1e-9)
+    # A hardly trained network leaves the range to which ours is clipped; from there on they differ.
+    inside = (values > predictor.bounds[0]) & (values < predictor.bounds[1])
+    free = np.logical_and.accumulate(inside.all(axis=2), axis=1)
+    assert free[:, :8].all()
+    theirs = np.array([s.values() for s in expected])
+    np.testing.assert_allclose(values[free], theirs[free], atol=1e-9)
 
 
 @pytest.mark.parametrize("name", [*CHUNKED, *RECURRENT])

@@ -19,7 +19,7 @@ def rotation(radius: float, steps: int) -> np.ndarray:
 
 def test_a_globally_linear_system_is_continued_exactly() -> None:
     train = np.stack([rotation(radius, 300) for radius in (0.5, 1.0, 1.5, 2.0)])
-    predictor = LocalLinear(ridge=0.0).fit(Trajectories(train, dt=0.1), seed=0)
+    predictor = LocalLinear(delays=1, ridge=0.0).fit(Trajectories(train, dt=0.1), seed=0)
     truth = rotation(1.2, 60)
     values = predictor.predict(truth[np.newaxis, :10], 50).values[0]
     np.testing.assert_allclose(values, truth[10:], atol=1e-9)
@@ -29,7 +29,7 @@ def test_one_observed_variable_is_continued_through_its_delays() -> None:
     train = np.stack([rotation(radius, 300)[:, :1] for radius in (0.5, 1.0, 1.5, 2.0)])
     truth = rotation(1.2, 60)[:, :1]
     embedded = LocalLinear(delays=2, stride=3).fit(Trajectories(train, dt=0.1), seed=0)
-    blind = LocalLinear().fit(Trajectories(train, dt=0.1), seed=0)
+    blind = LocalLinear(delays=1).fit(Trajectories(train, dt=0.1), seed=0)
     context = truth[np.newaxis, :10]
     error = np.abs(embedded.predict(context, 50).values[0] - truth[10:]).max()
     error_blind = np.abs(blind.predict(context, 50).values[0] - truth[10:]).max()
@@ -68,7 +68,7 @@ def test_more_variables_than_neighbours_is_solved_through_the_dual() -> None:
 
 def test_fewer_training_states_than_neighbours_are_all_used() -> None:
     train = rotation(1.0, 8)
-    values = LocalLinear(ridge=0.0).fit(Trajectories(train, dt=0.1), seed=0)
+    values = LocalLinear(delays=1, ridge=0.0).fit(Trajectories(train, dt=0.1), seed=0)
     forecast = values.predict(train[np.newaxis, :3], 4).values[0]
     np.testing.assert_allclose(forecast, train[3:7], atol=1e-9)
 

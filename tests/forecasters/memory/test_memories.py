@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from chaosbench.errors import InvalidForecastError
-from chaosbench.forecasters.memory._analogues import Library
+from chaosbench.forecasters._shared.analogues import Library
+from chaosbench.forecasters._shared.regression import Plan
 from chaosbench.forecasters.memory.attention_local_linear import AttentionLocalLinear
 from chaosbench.forecasters.memory.hopfield import Hopfield
 from chaosbench.forecasters.memory.local_linear import LocalLinear
@@ -116,7 +117,9 @@ def test_attention_at_flat_weights_is_least_squares_on_the_neighbours(reference)
 
 
 def test_tree_and_brute_force_attend_to_the_same_neighbours(cloud, query) -> None:
-    library = Library.of(cloud.values, LocalLinear().fit(cloud, seed=0).library.scaler, (0, 1))
+    library = Library.of(
+        cloud.values, LocalLinear().fit(cloud, seed=0).library.scaler, Plan((0, 1))
+    )
     double = np.concatenate([query, query[::-1]], axis=1)
     distance, index = library.nearest(double, 25)
     everything = squares(double, library)

@@ -10,8 +10,9 @@ from sklearn.preprocessing import PolynomialFeatures
 
 from chaosbench import metrics
 from chaosbench.errors import ParameterError
+from chaosbench.forecasters._shared.analogues import Library
 from chaosbench.forecasters._shared.polynomial import exponents, factors
-from chaosbench.forecasters.memory._analogues import Library
+from chaosbench.forecasters._shared.regression import Plan
 from chaosbench.forecasters.memory.student_t import Posterior, StudentT, fit_tails
 from chaosbench.trajectories import FloatArray, Trajectories
 
@@ -158,7 +159,7 @@ def test_intervals_of_one_step_cover_what_they_should(reference, settings, noise
         for v in (reference.train.values, reference.context)
     )
     predictor = StudentT(**settings).fit(Trajectories(train, dt=0.02), seed=0)
-    unseen = Library.of(context, predictor.scaler, predictor.lags)
+    unseen = Library.of(context, predictor.scaler, Plan(predictor.lags))
     freedom, location, scale = predictor.predictive(unseen.states)
     error = np.abs(unseen.increments - location) / scale
     # Without noise the errors of consecutive steps are correlated: 20 windows scatter by about 0.1.

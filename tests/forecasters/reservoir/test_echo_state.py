@@ -7,7 +7,12 @@ import pytest
 
 from chaosbench.forecasters import Forecast
 from chaosbench.forecasters._shared.ridge import NormalEquations
-from chaosbench.forecasters.reservoir._reservoir import EnsemblePredictor, features, member_seeds
+from chaosbench.forecasters.reservoir._reservoir import (
+    _RIDGES,
+    EnsemblePredictor,
+    features,
+    member_seeds,
+)
 from chaosbench.forecasters.reservoir.echo_state import EchoStateNetwork
 from chaosbench.trajectories import Trajectories
 
@@ -70,10 +75,9 @@ def test_training_is_ridge_regression_of_increments_on_the_driven_states(
 
 def test_chosen_ridge_is_refitted_to_all_of_the_training_data(reference) -> None:
     train = Trajectories(reference.train.values[:, :1500], dt=0.02)
-    chosen = EchoStateNetwork(units=60).fit(train, seed=0)
-    fixed = [
-        EchoStateNetwork(units=60, ridge=10.0**-k).fit(train, seed=0).readout for k in range(5, 15)
-    ]
+    given = {"units": 60, "input_scaling": 0.3, "spectral_radius": 0.4}
+    chosen = EchoStateNetwork(**given).fit(train, seed=0)
+    fixed = [EchoStateNetwork(**given, ridge=r).fit(train, seed=0).readout for r in _RIDGES]
     # Readouts are compared relative to their size: the smaller penalties are badly conditioned.
     distance = sorted(np.abs(w - chosen.readout).max() / np.abs(w).max() for w in fixed)
     assert distance[0] < 1e-3

@@ -47,8 +47,9 @@ def steps_until_wrong(forecaster, ring) -> float:
 
 def test_one_group_is_an_echo_state_network(reference) -> None:
     train = Trajectories(reference.train.values[:, :1500], dt=DT)
-    one = ParallelEchoState(groups=1, units=60, input_scaling=0.3, noise=0.0).fit(train, seed=3)
-    plain = EchoStateNetwork(units=60).fit(train, seed=3)
+    given = {"units": 60, "input_scaling": 0.3, "spectral_radius": 0.4, "noise": 0.0}
+    one = ParallelEchoState(groups=1, **given).fit(train, seed=3)
+    plain = EchoStateNetwork(**given).fit(train, seed=3)
     np.testing.assert_allclose(
         one.predict(reference.context, 20).values,
         plain.predict(reference.context, 20).values,
