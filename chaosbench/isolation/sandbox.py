@@ -46,9 +46,6 @@ OF_THE_MACHINE = (
 )  # fmt: skip
 """What may be read of a /proc that shows other processes too; besides the process's own folder."""
 
-BESIDE_AT_MOST = 200
-"""Files beside a plugin; of more, only those that it mentions may be read."""
-
 CACHES = (("HF_HOME", ".cache/huggingface"), ("TORCH_HOME", ".cache/torch"))
 ALLOW = "CHAOSBENCH_ALLOW"
 
@@ -127,9 +124,9 @@ def readable(plugins: Iterable[str] = ()) -> list[str]:
     """List what may be read: interpreter, libraries, caches, plugins and the files beside them.
 
     In a source tree (an editable installation, the current directory) only modules and packages
-    are listed, because runs and data may lie there too; in a plugin's folder its files and the
-    packages, which it may import. The variable ``CHAOSBENCH_ALLOW`` adds paths, separated as in
-    ``PATH``.
+    are listed, because runs and data may lie there too; in a plugin's folder the files and packages
+    that its hash covers, see `files_of`, and no others. The variable ``CHAOSBENCH_ALLOW`` adds
+    paths, separated as in ``PATH``.
     """
     trees = tuple(sorted({str(Path(entry or ".").absolute()) for entry in sys.path} | _editable()))
     told = tuple(os.environ.get(name, "") for name in ("HOME", ALLOW, *(n for n, _ in CACHES)))
@@ -137,9 +134,9 @@ def readable(plugins: Iterable[str] = ()) -> list[str]:
     for plugin in plugins:
         if Path(plugin).is_file():
             around = Path(plugin).absolute().parent
-            beside = [p for p in around.iterdir() if _is_file(p) or _is_package(p)]
-            few = len(beside) <= BESIDE_AT_MOST
-            found |= set(map(str, beside if few else files_of(Path(plugin).absolute())))
+            for file in files_of(Path(plugin).absolute()):
+                top = around / file.relative_to(around).parts[0]  # a module, or a package's folder
+                found |= {str(top)} if _is_file(top) or _is_package(top) else set()
     return sorted(found)
 
 

@@ -39,7 +39,7 @@ def files_of(path: Path) -> list[Path]:
     """List a plugin's file and the files beside it that it imports or names.
 
     Imports are followed from file to file, those inside functions too. A package counts with all
-    its modules. A file is named by a text in the source that is its name, such as "weights.npz".
+    its files. A file is named by a text in the source that is its name, such as "weights.npz".
     """
     found, todo = {path}, [path]
     while todo:
@@ -61,7 +61,8 @@ def _mentioned(file: Path, folder: Path) -> Iterator[Path]:
     for name in names:
         place = beside(folder, name)
         if place is not None and place.name == "__init__.py":
-            yield from (p for p in place.parent.rglob("*") if p.name.endswith(SUFFIXES))
+            inside = (p for p in place.parent.rglob("*") if "__pycache__" not in p.parts)
+            yield from (p for p in inside if p.is_file())
         elif place is not None:
             yield place
     for text in texts:

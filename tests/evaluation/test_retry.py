@@ -44,16 +44,18 @@ class Moody:
 
 
 @pytest.fixture
-def moody(tmp_path):
-    """Write a plugin that fails until a flag is there."""
+def moody(tmp_path, monkeypatch):
+    """Write a plugin that fails until a flag is there, which is no part of its code."""
     path = tmp_path / "moody.py"
-    path.write_text(MOODY.replace("FLAG", str(tmp_path / "mended")))
+    (tmp_path / "flags").mkdir()
+    monkeypatch.setenv("CHAOSBENCH_ALLOW", str(tmp_path / "flags"))
+    path.write_text(MOODY.replace("FLAG", str(tmp_path / "flags" / "mended")))
     yield path
     description._FILES.clear()
 
 
 def mend(path):
-    (path.parent / "mended").touch()
+    (path.parent / "flags" / "mended").touch()
 
 
 def files(out):
@@ -86,7 +88,7 @@ def test_a_retry_that_answers_less_leaves_no_answer_of_before(moody, tmp_path):
     """What a diverged cell answered is not that of the crash that replaces it."""
     out = tmp_path / "run"
     mend(moody)
-    path = moody.parent / "mended"
+    path = moody.parent / "flags" / "mended"
     moody.write_text(moody.read_text().replace("+ self.level", "* float('nan')"))
     run([Cell(registry[TASK], spec_of("moody", plugins=[moody]), 0)], directory=out)
     assert len(list((out / "forecasts").iterdir())) == 1

@@ -350,9 +350,10 @@ def test_only_modules_of_a_source_tree_may_be_read(tmp_path, monkeypatch):
         (tmp_path / "tree" / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "tree" / name).touch()
     (tmp_path / "mine").mkdir()
-    for name in ("mine/plugin.py", "mine/weights.npz", "mine/data/truth.parquet"):
+    for name in ("mine/weights.npz", "mine/other.npz", "mine/data/truth.parquet"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
+    (tmp_path / "mine/plugin.py").write_text("WEIGHTS = 'weights.npz'\n")
     monkeypatch.setattr(sys, "path", [*sys.path, str(tmp_path / "tree")])
     monkeypatch.setenv("CHAOSBENCH_ALLOW", "/srv/weights")
     allowed = readable([str(tmp_path / "mine/plugin.py")])
