@@ -24,6 +24,7 @@ from chaosbench.isolation._text import last_lines
 from chaosbench.isolation._tree import Tree, Watch
 from chaosbench.isolation._wire import MARK, MORE, READY, ProtocolError, read_message, write_message
 from chaosbench.isolation.outcome import Asked, Budget, Outcome, read_answer, read_piece
+from chaosbench.isolation.plugins import CELLS
 from chaosbench.isolation.sandbox import confinement, devices, readable
 from chaosbench.text import printable
 from chaosbench.trajectories import FloatArray
@@ -304,13 +305,15 @@ def isolation() -> str:
 
 
 def _outside(paths: Iterable[str], hidden: Iterable[str]) -> list[str]:
-    """Leave out what leads into a hidden folder: a link beside a plugin may."""
+    """Leave out what lies or leads into a hidden folder, but for what was typed into a notebook."""
     closed = [Path(path).resolve() for path in hidden]
-    return [
-        path
-        for path in paths
-        if not any(Path(path).resolve().is_relative_to(folder) for folder in closed)
-    ]
+
+    def is_closed(path: Path) -> bool:
+        real = path.resolve()
+        typed = real.parent.parent.name == CELLS and real == path.parent.resolve() / path.name
+        return not typed and any(real.is_relative_to(folder) for folder in closed)
+
+    return [path for path in paths if not is_closed(Path(path))]
 
 
 def _insist(held: str, reason: str) -> None:

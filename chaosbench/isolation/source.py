@@ -66,6 +66,8 @@ def _mentioned(file: Path, folder: Path) -> Iterator[Path]:
         elif place is not None:
             yield place
     for text in texts:
+        if text.isidentifier() and (place := beside(folder, text)) is not None:
+            yield place  # a module may be declared by its name
         if (folder / text).is_file():
             yield folder / text
 

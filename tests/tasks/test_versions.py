@@ -32,6 +32,7 @@ def test_the_settings_of_version_1_are_what_they_were():
         task = asdict(registry[name])
         data = task["dataset"]
         assert {key: data.pop(key) for key in younger} == younger
+        assert task.pop("apart") is False
         kept.append(task)
     assert digest([len(kept), kept]) == "08ba4c17eede67ae"
     recipe = registry["forecast/lorenz-v1"].dataset.recipe()
