@@ -12,7 +12,7 @@ from chaosbench.errors import DefinitionError, shown
 from chaosbench.systems._system import TRAITS, System
 from chaosbench.systems.tracing import is_finite_number, signature
 
-__all__ = ["Angles", "InitialState", "declare", "declared", "parameters_of"]
+__all__ = ["Angles", "InitialState", "check_names", "declare", "declared", "parameters_of"]
 
 InitialState = Iterable[float] | Callable[[int], Iterable[float]]
 Angles = Mapping[str, float | Callable[..., float]]
@@ -82,8 +82,9 @@ def declare(
     for angle in angles or {}:
         if angle not in names:
             raise DefinitionError(f"the angle {angle!r} of {title!r} is not one of its arguments")
+    check_names(title, [*variables, *not_state], parameters, aliases=aliases, reference=reference)
     return kind(
-        name=_checked(title),
+        name=title,
         function=function,
         variables=tuple(variables),
         parameters=MappingProxyType(parameters),
@@ -103,14 +104,46 @@ def declare(
     )
 
 
-def _checked(name: str) -> str:
-    """Return a system's name, which becomes part of labels, ids and files' names."""
-    if not (isinstance(name, str) and re.fullmatch(r"\w{1,64}", name)):
+COLUMNS = frozenset({"system", "split", "trajectory", "step", "time"})
+"""Columns that every dataset has besides the variables."""
+
+
+def check_names(
+    title: str,
+    arguments: Iterable[str],
+    parameters: Iterable[str],
+    *,
+    aliases: Iterable[str],
+    reference: str,
+) -> None:
+    """Check the names of a system; they become part of labels, ids, files' names and columns.
+
+    Raises:
+        DefinitionError: one cannot be used or is used twice.
+
+    """
+    if isinstance(aliases, str):
+        raise DefinitionError(f"aliases of {title!r} is a tuple of names, such as ({aliases!r},)")
+    for name in (title, *aliases):
+        if not (isinstance(name, str) and re.fullmatch(r"\w{1,64}", name)):
+            raise DefinitionError(
+                f"a system cannot be named {name!r:.80}: a name has at most 64 letters, digits and "
+                '_; give another one with name="..."'
+            )
+    if not isinstance(reference, str):
+        raise DefinitionError(f"the reference of {title!r} is a text, not {shown(reference)}")
+    seen: set[str] = set()
+    for name in (*arguments, *parameters):
+        if name in seen:
+            raise DefinitionError(
+                f"{title!r} uses the name {name!r} twice among its variables and parameters"
+            )
+        seen.add(name)
+    for name in sorted(COLUMNS.intersection(seen.difference(parameters))):
         raise DefinitionError(
-            f"a system cannot be named {name!r:.80}: a name has at most 64 letters, digits and _; "
-            'give another one with name="..."'
+            f"{title!r} has a variable named {name!r}, which is a column of every dataset; "
+            "choose another name"
         )
-    return name
 
 
 def declared(tags: Iterable[str], title: str) -> frozenset[str]:

@@ -13,7 +13,7 @@ import numpy as np
 
 from chaosbench.errors import DefinitionError, InputError, ParameterError
 from chaosbench.expressions import Expr, Graph
-from chaosbench.systems._declare import declared, parameters_of
+from chaosbench.systems._declare import check_names, declared, parameters_of
 from chaosbench.systems._system import Kind, System
 from chaosbench.systems.discretisation import Discretisation
 
@@ -108,6 +108,16 @@ class FieldSystem(System):
             return Discretisation(self.trace.inputs, self.trace.outputs, self.points, self.lengths)
         except DefinitionError as error:
             raise DefinitionError(f"the field {self.name!r} cannot be used: {error}") from error
+
+    def check(self) -> None:
+        """Trace the definition and put it on its grid.
+
+        Raises:
+            DefinitionError: something cannot be traced, or is more than the grid can hold.
+
+        """
+        super().check()
+        _ = self.discretisation
 
     @property
     def kernel(self) -> Any:
@@ -213,6 +223,7 @@ def field(
         positional, parameters = parameters_of(function, title)
         components = tuple(p for p in positional if p not in COORDINATES)
         variables, start = _on_grid(title, components, grid, ic)
+        check_names(title, variables, parameters, aliases=aliases, reference=reference)
         for entry in extent:
             if isinstance(entry, str) and entry not in parameters:
                 raise DefinitionError(
