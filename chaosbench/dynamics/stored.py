@@ -208,7 +208,7 @@ def _found(system: System) -> Constants | None:
     places = [place for place in constants_places(system.name) if place.is_file()]
     found = [_read(place, place.stat().st_mtime_ns) for place in places]
     fitting = [one for one in found if one.fingerprint == system.fingerprint]
-    return (fitting or found or [None])[0]
+    return next(iter(fitting or found), None)
 
 
 def known_constants(system: System) -> Constants | None:
