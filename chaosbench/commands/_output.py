@@ -322,11 +322,17 @@ def load_plugins(paths: list[Path] | None) -> list[Path]:
 
     from chaosbench.isolation.description import describe_file, describe_files
     from chaosbench.registry import PluginWarning
+    from chaosbench.systems.own import loaded_files
 
     loaded = []
     for path in paths or []:
         if not path.is_file():
             raise InputError(f"there is no plugin file {path}")
+        if path.resolve() in loaded_files():
+            raise InputError(
+                f"{path} is given as --systems and as --plugin, but a forecaster may not see the "
+                "equations; define systems and forecasters in two files"
+            )
         try:
             describe_file(path.resolve())
         except InputError as error:

@@ -176,6 +176,10 @@ def restamped(stored: Constants, system: System) -> Constants:
     return replace(stored, fingerprint=system.fingerprint, provenance=provenance)
 
 
+MADE_WITH = ("integrator", "rtol", "periods", "seed", "versions")
+"""What the provenance of constants says at least."""
+
+
 @cache
 def _read(path: Path, written: int) -> Constants:
     """Read a file of constants; `written` is when, so that a new one is read again.
@@ -186,7 +190,9 @@ def _read(path: Path, written: int) -> Constants:
     """
     del written
     try:
-        return Constants.from_json(path.read_text("utf-8"))
+        found = Constants.from_json(path.read_text("utf-8"))
+        _ = [found.provenance[name] for name in MADE_WITH]
+        return found
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise CorruptDataError(
             f"{path} holds no constants ({type(error).__name__}: {error}); delete it and run "

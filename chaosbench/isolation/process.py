@@ -127,6 +127,12 @@ class WorkerProcess:
         self.retire()
 
 
+def _without(reading: Iterable[str], hidden: Iterable[str]) -> list[str]:
+    """Leave out what is hidden itself; a plugin's own files inside of a hidden folder stay."""
+    left_out = {os.path.realpath(path) for path in hidden}
+    return [path for path in reading if os.path.realpath(path) not in left_out]
+
+
 class _Running:
     """One process, from its start to its end."""
 
@@ -138,7 +144,7 @@ class _Running:
         self._folder = tempfile.TemporaryDirectory(prefix="chaosbench-", ignore_cleanup_errors=True)
         terms = {
             "folder": self._folder.name,
-            "reading": readable(job["plugins"]),
+            "reading": _without(readable(job["plugins"]), hidden),
             "devices": devices(),
             "hidden": hidden,
             "memory_mib": budget.memory_mib,
