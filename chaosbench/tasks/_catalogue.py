@@ -66,8 +66,8 @@ def _fill_tasks() -> None:
             present[name] = system, known
     # otherwise there is no sampling step and no Lyapunov time
     gone = {name for name, made_of in _done.items() if present.get(name) != made_of}
-    for task in [task for task in tasks if gone and tasks[task].system in gone]:
-        tasks.discard(task)
+    for id_ in [id_ for id_ in tasks if gone and tasks[id_].system in gone]:
+        tasks.discard(id_)
     for name in gone:
         del _done[name]
     for name in sorted(present.keys() - _done.keys()):
