@@ -13,7 +13,8 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PAGES = ("README.md", "docs/guide.md")
-SLOW = ("run lite", "leaderboard", "plugin new", "--systems")  # run together, in order, by a slow test
+SLOW = ("run lite", "leaderboard", "plugin new", "--systems")
+"""Commands that a slow test runs together, in order."""
 
 
 def blocks(page, language):
