@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from chaosbench.systems import delay as delay
     from chaosbench.systems import field as field
     from chaosbench.systems import flow as flow
+    from chaosbench.systems import load_systems as load_systems
     from chaosbench.systems import map as map  # noqa: A004
     from chaosbench.systems import registry as systems
     from chaosbench.systems import stochastic as stochastic
@@ -63,6 +64,7 @@ _HOMES = {
     "field": "systems",
     "flow": "systems",
     "generate": "datasets",
+    "load_systems": "systems",
     "lyapunov_spectrum": "dynamics",
     "map": "systems",
     "read_records": "evaluation",
@@ -74,8 +76,8 @@ __all__ = [
     "Analysis", "ChaosbenchError", "Dataset", "Forecast", "Record", "Records", "System",
     "Trajectories", "analyse", "characterise", "constants", "delay", "evaluate", "field", "flow",
     "forecasters", "generate",
-    "leaderboard", "lyapunov_spectrum", "map", "metrics", "read_records", "simulate", "stochastic",
-    "systems", "tasks",
+    "leaderboard", "load_systems", "lyapunov_spectrum", "map", "metrics", "read_records",
+    "simulate", "stochastic", "systems", "tasks",
 ]  # fmt: skip
 
 

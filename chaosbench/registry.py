@@ -27,8 +27,10 @@ class Registry(Mapping[str, T], Generic[T]):
     Values may be registered directly, or lazily through the entry point group `group`: the
     module behind an entry point is imported when its value is first asked for. `populate` is
     called once, before the first look-up; it is for registries that fill themselves by importing.
-    A name that becomes part of a file's name must match the pattern `named`, and nothing may take
-    one of the names `reserved`.
+    If the registry `follows` another one, it is called again after that one has changed. A name
+    that becomes part of a file's name must match the pattern `named`, and nothing may take one of
+    the names `reserved`. `explain` is called with a name that is not there, and may raise an error
+    that says more.
 
     A name belongs to one value, in whatever order things are registered and installed. Among entry
     points those of this package come first. An entry point with a name that is taken or wrong is
@@ -43,10 +45,16 @@ class Registry(Mapping[str, T], Generic[T]):
         populate: Callable[[], None] | None = None,
         named: re.Pattern[str] | None = None,
         reserved: Iterable[str] = (),
+        follows: Registry[Any] | None = None,
+        explain: Callable[[str], None] | None = None,
     ) -> None:
         self.what = what
         self._group = group
         self._populate = populate
+        self._follows = follows
+        self._explain = explain
+        self._changes = 0
+        self._filled: int | None = None
         self._named = named
         self._reserved = {_alike(name) for name in reserved}
         self._contested: dict[str, str] = {}
@@ -82,11 +90,24 @@ class Registry(Mapping[str, T], Generic[T]):
         self._values[name] = value
         for alias in aliases:
             self._aliases[alias] = name
+        self.touch()
 
     def discard(self, name: str) -> None:
-        """Forget a value that was registered outright, so that its name is free again."""
+        """Forget a value that was registered outright, so that its names are free again."""
         if name not in self._lazy:
             self._values.pop(name, None)
+            self._aliases = {k: v for k, v in self._aliases.items() if v != name}
+            self.touch()
+
+    def touch(self) -> None:
+        """Note that the values, or what is known of them, have changed."""
+        self._changes += 1
+
+    @property
+    def changes(self) -> int:
+        """How often this registry has changed."""
+        self._fill()
+        return self._changes
 
     def _refusal(self, name: str) -> str:
         """Say why nothing may have this name; empty where it may."""
@@ -101,8 +122,10 @@ class Registry(Mapping[str, T], Generic[T]):
 
     def _fill(self) -> None:
         if self._populate is not None:
-            populate, self._populate = self._populate, None
-            populate()
+            changes = 0 if self._follows is None else self._follows.changes
+            if changes != self._filled:
+                self._filled = changes  # before it is called, for it looks names up
+                self._populate()
         self._find()
 
     def _find(self) -> None:
@@ -144,6 +167,8 @@ class Registry(Mapping[str, T], Generic[T]):
             return primary
         if name in self._contested:
             raise InputError(self._contested[name])
+        if self._explain is not None:
+            self._explain(name)
         raise UnknownNameError(self.what, name, [*self._values, *self._lazy, *self._aliases])
 
     def origin(self, name: str) -> str:

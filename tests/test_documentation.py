@@ -13,7 +13,8 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PAGES = ("README.md", "docs/guide.md")
-SLOW = ("run lite", "leaderboard", "plugin new")  # run together, in order, by a slow test
+SLOW = ("run lite", "leaderboard", "plugin new", "--systems")
+"""Commands that a slow test runs together, in order."""
 
 
 def blocks(page, language):
@@ -67,8 +68,11 @@ def test_quick_commands_run(tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize("page", PAGES)
 def test_slow_commands_run(page, tmp_path):
-    (source,) = [b for b in blocks("README.md", "python") if b.startswith("# my_method.py")]
-    (tmp_path / "my_method.py").write_text(source)
+    for source in (block for page in PAGES for block in blocks(page, "python")):
+        if named := re.match(r"# (\w+\.py)\n", source):
+            (tmp_path / named[1]).write_text(source)
+    assert (tmp_path / "my_method.py").is_file()
+    assert (tmp_path / "my_systems.py").is_file()
     slow = [c for c in commands(page) if any(word in c for word in SLOW)]
     assert slow
     for command in slow:

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ExcludeOption", "Format", "FormatOption", "LimitOption", "ListFormat", "ListFormatOption",
-    "PluginOption", "SeedOption", "TagOption", "TrackOption", "WorkersOption", "certified_words",
-    "console", "group", "load_plugins", "print_csv", "print_json", "progress", "prose", "say",
-    "table",
+    "PluginOption", "SeedOption", "SystemsOption", "TagOption", "TrackOption", "WorkersOption",
+    "certified_words", "console", "group", "load_plugins", "print_csv", "print_json", "progress",
+    "prose", "say", "table",
 ]  # fmt: skip
 
 
@@ -66,6 +66,24 @@ LimitOption = Annotated[int | None, typer.Option(min=1, help="Only the first so 
 PluginOption = Annotated[
     list[Path] | None, typer.Option("--plugin", help="A Python file that defines forecasters.")
 ]
+
+
+def _load(paths: list[Path] | None) -> list[Path] | None:
+    if paths:
+        from chaosbench.systems import load_systems
+
+        for path in paths:
+            load_systems(path)
+    return paths
+
+
+SystemsOption = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--systems", callback=_load, help="A Python file that defines systems; repeatable."
+    ),
+]
+"""Loads the files while the command line is read, so that a command has nothing to do for it."""
 
 
 def group(text: str) -> typer.Typer:
@@ -304,11 +322,17 @@ def load_plugins(paths: list[Path] | None) -> list[Path]:
 
     from chaosbench.isolation.description import describe_file, describe_files
     from chaosbench.registry import PluginWarning
+    from chaosbench.systems.own import loaded_files
 
     loaded = []
     for path in paths or []:
         if not path.is_file():
             raise InputError(f"there is no plugin file {path}")
+        if path.resolve() in loaded_files():
+            raise InputError(
+                f"{path} is given as --systems and as --plugin, but a forecaster may not see the "
+                "equations; define systems and forecasters in two files"
+            )
         try:
             describe_file(path.resolve())
         except InputError as error:

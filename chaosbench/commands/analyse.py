@@ -12,6 +12,7 @@ from chaosbench.commands._output import (
     Format,
     FormatOption,
     PluginOption,
+    SystemsOption,
     load_plugins,
     print_json,
     say,
@@ -53,6 +54,7 @@ def analyse_command(
     ] = None,
     picture: Annotated[Picture, typer.Option(help="Format of the pictures.")] = Picture.png,
     force: Annotated[bool, typer.Option("--force", help="Overwrite the files.")] = False,
+    systems: SystemsOption = None,  # noqa: ARG001
     format: FormatOption = Format.table,  # noqa: A002
 ) -> None:
     """Compare a forecaster's attractor with the true one.

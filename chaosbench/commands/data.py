@@ -11,6 +11,7 @@ from chaosbench.commands._output import (
     Format,
     FormatOption,
     SeedOption,
+    SystemsOption,
     WorkersOption,
     certified_words,
     group,
@@ -64,6 +65,7 @@ def data_generate(
     ] = None,
     seed: SeedOption = 0,
     workers: WorkersOption = 1,
+    systems: SystemsOption = None,  # noqa: ARG001
     format: FormatOption = Format.table,  # noqa: A002
 ) -> None:
     """Make Parquet files from a recipe.
@@ -126,7 +128,10 @@ def _say_certificates(stored: StoredDataset) -> None:
 
 
 @app.command("verify")
-def data_verify(directory: Annotated[Path, typer.Argument(help="A generated dataset.")]) -> None:
+def data_verify(
+    directory: Annotated[Path, typer.Argument(help="A generated dataset.")],
+    systems: SystemsOption = None,  # noqa: ARG001
+) -> None:
     """Check every file of a dataset against its manifest."""
     from chaosbench.datasets import verify_all
 

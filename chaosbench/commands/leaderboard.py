@@ -10,6 +10,7 @@ import typer
 from chaosbench.commands._output import (
     Format,
     FormatOption,
+    SystemsOption,
     TrackOption,
     group,
     print_json,
@@ -46,6 +47,7 @@ def _read(paths: list[Path]) -> Any:
 def leaderboard_show(
     runs: Annotated[list[Path], typer.Argument(help="Directories of runs, or record files.")],
     track: TrackOption = None,
+    systems: SystemsOption = None,  # noqa: ARG001
     format: FormatOption = Format.table,  # noqa: A002
 ) -> None:
     """Rank the records of one or more runs, each track separately."""
@@ -58,6 +60,7 @@ def leaderboard_build(
     out: Annotated[Path | None, typer.Option(help="HTML file; by default RUN/index.html.")] = None,
     title: Annotated[str, typer.Option(help="Heading of the page.")] = "chaosbench leaderboard",
     track: TrackOption = None,
+    systems: SystemsOption = None,  # noqa: ARG001
 ) -> None:
     """Write one self-contained HTML page."""
     from chaosbench.leaderboard import write_page
@@ -81,6 +84,7 @@ def leaderboard_report(
     exam_seed: Annotated[
         int | None, typer.Option(min=0, help="Which exam, where the records hold several.")
     ] = None,
+    systems: SystemsOption = None,  # noqa: ARG001
 ) -> None:
     """Write the results of all tracks as Markdown and as web pages."""
     from chaosbench.leaderboard import write_report, write_site

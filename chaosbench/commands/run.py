@@ -17,6 +17,7 @@ from chaosbench.commands._output import (
     FormatOption,
     LimitOption,
     PluginOption,
+    SystemsOption,
     TagOption,
     WorkersOption,
     load_plugins,
@@ -88,6 +89,7 @@ def run_command(
             "--require-isolation", help="Refuse to run where forecasters are kept apart less."
         ),
     ] = Isolation.any,
+    systems: SystemsOption = None,  # noqa: ARG001
     format: FormatOption = Format.table,  # noqa: A002
 ) -> None:
     """Evaluate forecasters on tasks and rank them (the default).
@@ -207,6 +209,7 @@ def run_retry(
     workers: WorkersOption = 1,
     seconds: Annotated[float, typer.Option(min=0.1, help="Budget of a cell, wall time.")] = 600.0,
     memory: Annotated[float, typer.Option(min=64, help="Budget of a cell, MiB.")] = 8192.0,
+    systems: SystemsOption = None,  # noqa: ARG001
     format: FormatOption = Format.table,  # noqa: A002
 ) -> None:
     """Run failed cells again and replace their records.
@@ -237,6 +240,7 @@ def run_rescore(
     write: Annotated[
         bool, typer.Option("--write", help="Replace the records whose scores differ.")
     ] = False,
+    systems: SystemsOption = None,  # noqa: ARG001
     format: FormatOption = Format.table,  # noqa: A002
 ) -> None:
     """Compute all scores again from the forecasts on disk.

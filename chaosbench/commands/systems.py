@@ -14,6 +14,7 @@ from chaosbench.commands._output import (
     Format,
     FormatOption,
     SeedOption,
+    SystemsOption,
     TagOption,
     certified_words,
     group,
@@ -69,6 +70,7 @@ def systems_list(
     sort: Annotated[
         Order, typer.Option(help="Numbers in descending order, dimension in ascending order.")
     ] = Order.name,
+    systems: SystemsOption = None,  # noqa: ARG001
     format: Annotated[  # noqa: A002
         CatalogueFormat, typer.Option("--format", help="A table, JSON, CSV, or the sources.")
     ] = CatalogueFormat.table,
@@ -163,6 +165,7 @@ def _dimensions(text: str | None) -> tuple[float, float]:
 @app.command("cite")
 def systems_cite(
     names: Annotated[list[str], typer.Argument(help="Names or aliases.")],
+    systems: SystemsOption = None,  # noqa: ARG001
 ) -> None:
     """Print the sources of systems as BibTeX, each once."""
     from chaosbench.systems.citing import bibtex
@@ -173,6 +176,7 @@ def systems_cite(
 @app.command("show")
 def systems_show(
     name: Annotated[str, typer.Argument(help="Name or alias.")],
+    systems: SystemsOption = None,  # noqa: ARG001
     format: FormatOption = Format.table,  # noqa: A002
 ) -> None:
     """Show one system: equation, parameters, facts with errors, provenance, warnings."""
@@ -252,6 +256,7 @@ def systems_simulate(
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Parquet file to write.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite the file.")] = False,
+    systems: SystemsOption = None,  # noqa: ARG001
     format: FormatOption = Format.table,  # noqa: A002
 ) -> None:
     """Integrate a system, print a summary and, with --out, write a Parquet file."""
@@ -344,31 +349,36 @@ def systems_characterise(
         bool, typer.Option("--check", help="Compare with what is stored; write nothing.")
     ] = False,
     out: Annotated[
-        Path | None, typer.Option(help="Directory to write NAME.json to; needed unless --check.")
+        Path | None,
+        typer.Option(
+            help="Directory to write NAME.json to; own systems have one beside their file."
+        ),
     ] = None,
     jobs: Annotated[int, typer.Option(help="Processes; by default one per core.")] = 0,
+    systems: SystemsOption = None,  # noqa: ARG001
     format: FormatOption = Format.table,  # noqa: A002
 ) -> None:
     """Measure period, exponents and dimensions, and write the constants JSON.
 
     Nothing is written into the installed package: its constants set step, horizon and Lyapunov time
-    of every task, so with others one task would ask different questions on two machines.
+    of every task, so with others one task would ask different questions on two machines. Those of a
+    system of your own go beside its file, to FILE.constants/NAME.json.
     """
     from dataclasses import asdict
 
     from chaosbench.dynamics.characterisation import characterise_many, disagreement
-    from chaosbench.dynamics.stored import constants
-    from chaosbench.systems import registry
+    from chaosbench.dynamics.stored import constants, store
+    from chaosbench.systems import is_own, registry
 
-    if out is None and not check:
+    if out is not None and out.exists() and not out.is_dir():
+        raise InputError(f"{out} is a file; give a directory for the constants")
+    wanted = list(registry) if names == ["all"] else [registry.resolve(name) for name in names]
+    if out is None and not check and not all(map(is_own, wanted)):
         raise InputError(
             "give --out DIRECTORY for the constants, or --check to compare them with what is "
             "stored; in a checkout of chaosbench they lie in chaosbench/systems/constants"
         )
-    if out is not None and out.exists() and not out.is_dir():
-        raise InputError(f"{out} is a file; give a directory for the constants")
-    wanted = list(registry) if names == ["all"] else [registry.resolve(name) for name in names]
-    found, troubles = [], []
+    found, troubles, written = [], [], []
     with progress("characterise") as report:
         measuring = characterise_many(wanted, periods, seed, jobs, effort)
         for k, (name, measured) in enumerate(measuring, 1):
@@ -382,6 +392,8 @@ def systems_characterise(
                 troubles += [f"{name}: {trouble}"] if trouble else []
             elif out is not None:
                 write_text(out / f"{name}.json", measured.to_json())
+            else:
+                written.append(store(measured))
     if format is Format.json:
         print_json([asdict(c) for c in found])
     else:
@@ -398,6 +410,8 @@ def systems_characterise(
                 for c in found
             ],
         )  # fmt: skip
+        for path in written:
+            say(path)
     if troubles:
         raise ChaosbenchError("; ".join(troubles))
 
@@ -407,6 +421,7 @@ def systems_plot(
     name: Annotated[str, typer.Argument(help="Name or alias.")],
     out: Annotated[Path | None, typer.Option(help="PNG or SVG; by default NAME.png.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite the file.")] = False,
+    systems: SystemsOption = None,  # noqa: ARG001
 ) -> None:
     """Draw a system: attractor, time series, spectrum."""
     from chaosbench.plotting import plot_system, save
@@ -426,6 +441,7 @@ def systems_plot(
 def systems_gallery(
     out: Annotated[Path, typer.Option(help="Directory to write to.")] = Path("gallery"),
     names: Annotated[list[str] | None, typer.Argument(help="By default all measured.")] = None,
+    systems: SystemsOption = None,  # noqa: ARG001
 ) -> None:
     """Draw every system and an index page."""
     from chaosbench.dynamics.stored import known_constants

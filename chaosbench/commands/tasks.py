@@ -13,6 +13,7 @@ from chaosbench.commands._output import (
     LimitOption,
     ListFormat,
     ListFormatOption,
+    SystemsOption,
     TagOption,
     group,
     print_csv,
@@ -35,6 +36,7 @@ def tasks_list(
     exclude: ExcludeOption = None,
     tag: TagOption = None,
     limit: LimitOption = None,
+    systems: SystemsOption = None,  # noqa: ARG001
     format: ListFormatOption = ListFormat.table,  # noqa: A002
 ) -> None:
     """List tasks and the suites they belong to."""
@@ -89,6 +91,7 @@ def tasks_suites(format: ListFormatOption = ListFormat.table) -> None:  # noqa: 
 @app.command("show")
 def tasks_show(
     name: Annotated[str, typer.Argument(help="A task such as forecast/lorenz-v1, or a suite.")],
+    systems: SystemsOption = None,  # noqa: ARG001
     format: FormatOption = Format.table,  # noqa: A002
 ) -> None:
     """Say what a task trains on, shows, asks and scores; or what a suite holds."""

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from functools import partial
 from multiprocessing import get_context
+from pathlib import Path
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -48,7 +49,8 @@ from chaosbench.dynamics.scales import Scales
 from chaosbench.dynamics.stored import Constants
 from chaosbench.errors import ChaosbenchError, InputError, IntegrationError
 from chaosbench.provenance import versions
-from chaosbench.systems import FieldSystem, StochasticSystem, System, get
+from chaosbench.systems import FieldSystem, StochasticSystem, System, get, load_systems
+from chaosbench.systems.own import loaded_files
 
 __all__ = ["characterise", "characterise_many", "disagreement"]
 
@@ -218,9 +220,8 @@ def characterise_many(
     if workers <= 1:
         yield from ((name, _attempt(name, periods, seed, effort)) for name in names)
         return
-    # several processes with many threads of linear algebra each would slow each other down
     with ProcessPoolExecutor(
-        workers, get_context("spawn"), initializer=threadpool_limits, initargs=(1,)
+        workers, get_context("spawn"), initializer=_begin, initargs=(loaded_files(),)
     ) as pool:
         # systems of many variables take longest, so they come first
         ordered = sorted(names, key=lambda name: -get(name).dimension)
@@ -230,6 +231,14 @@ def characterise_many(
                 yield futures[future], future.result()
         finally:
             pool.shutdown(cancel_futures=True)
+
+
+def _begin(files: Sequence[Path]) -> None:
+    """Prepare a process: it knows the systems that this one knows."""
+    # several processes with many threads of linear algebra each would slow each other down
+    threadpool_limits(1)
+    for file in files:
+        load_systems(file)
 
 
 def _attempt(

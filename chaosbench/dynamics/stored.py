@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from functools import cache
@@ -10,10 +11,14 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from chaosbench.errors import StaleConstantsError
-from chaosbench.systems import FINGERPRINT_VERSION, System, get
+from chaosbench.errors import CorruptDataError, InputError, StaleConstantsError
+from chaosbench.files import write_text
+from chaosbench.systems import FINGERPRINT_VERSION, System, get, origin_of, registry
 
-__all__ = ["Constants", "constants", "constants_path", "known_constants", "restamped"]
+__all__ = [
+    "Constants", "constants", "constants_path", "constants_places", "known_constants", "restamped",
+    "store",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -95,9 +100,59 @@ class Constants:
         return cls(**raw)
 
 
+def user_folder() -> Path:
+    """Return the user's folder of constants: ``CHAOSBENCH_CONSTANTS``, or in the user's data."""
+    if given := os.environ.get("CHAOSBENCH_CONSTANTS"):
+        return Path(given)
+    base = os.environ.get("XDG_DATA_HOME") or str(Path.home() / ".local" / "share")
+    return Path(base) / "chaosbench" / "constants"
+
+
+def constants_places(name: str) -> list[Path]:
+    """Return the files that may hold the constants of the system `name`, in the order of search.
+
+    Those of the catalogue are in the package and nowhere else, so that a task asks the same on
+    every machine. Those of a user's own system are beside its file, in ``FILE.constants``, or in
+    the user's folder.
+    """
+    origin = origin_of(name)
+    if origin is None:
+        return [constants_path(name)]
+    return [folder / f"{name}.json" for folder in (origin.folder, user_folder())]
+
+
 def constants_path(name: str) -> Path:
-    """Return the file that holds the constants of the system `name`."""
+    """Return the file of the package that holds the constants of a system of the catalogue."""
     return Path(str(resources.files("chaosbench.systems"))) / "constants" / f"{name}.json"
+
+
+def store(measured: Constants) -> Path:
+    """Write the constants of a user's own system where they are looked for; return the file.
+
+    That is beside its file. Where nothing can be written there, and for a system of an installed
+    package, it is the user's folder.
+
+    Raises:
+        InputError: the system is one of the catalogue.
+
+    """
+    origin = origin_of(measured.system)
+    if origin is None:
+        raise InputError(
+            f"{measured.system!r} is not a system of your own; the constants of the catalogue "
+            "belong to the package"
+        )
+    *beside, last = constants_places(measured.system)
+    for place in [] if origin.installed else beside:
+        try:
+            write_text(place, measured.to_json())
+        except OSError:
+            continue
+        registry.touch()
+        return place
+    write_text(last, measured.to_json())
+    registry.touch()
+    return last
 
 
 def restamped(stored: Constants, system: System) -> Constants:
@@ -121,15 +176,50 @@ def restamped(stored: Constants, system: System) -> Constants:
     return replace(stored, fingerprint=system.fingerprint, provenance=provenance)
 
 
+MADE_WITH = ("integrator", "rtol", "periods", "seed", "versions")
+"""What the provenance of constants says at least."""
+
+
+@cache
+def _read(path: Path, written: int) -> Constants:
+    """Read a file of constants; `written` is when, so that a new one is read again.
+
+    Raises:
+        CorruptDataError: it holds no constants.
+
+    """
+    del written
+    try:
+        found = Constants.from_json(path.read_text("utf-8"))
+        _ = [found.provenance[name] for name in MADE_WITH]
+        return found
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        raise CorruptDataError(
+            f"{path} holds no constants ({type(error).__name__}: {error}); delete it and run "
+            f"`chaosbench systems characterise {path.stem}` again"
+        ) from error
+
+
 @cache
 def _stored(name: str) -> Constants | None:
+    """Return the constants of a system of the catalogue."""
     path = constants_path(name)
     return Constants.from_json(path.read_text("utf-8")) if path.is_file() else None
 
 
+def _found(system: System) -> Constants | None:
+    """Return the stored constants of a system, those that belong to it rather than others."""
+    if origin_of(system.name) is None:
+        return _stored(system.name)
+    places = [place for place in constants_places(system.name) if place.is_file()]
+    found = [_read(place, place.stat().st_mtime_ns) for place in places]
+    fitting = [one for one in found if one.fingerprint == system.fingerprint]
+    return next(iter(fitting or found), None)
+
+
 def known_constants(system: System) -> Constants | None:
     """Return the stored constants if they belong to exactly this system, else None."""
-    stored = _stored(system.name)
+    stored = _found(system)
     return stored if stored is not None and stored.fingerprint == system.fingerprint else None
 
 
@@ -142,9 +232,11 @@ def constants(system: str | System) -> Constants:
 
     """
     system = get(system)
-    stored = _stored(system.name)
+    stored = _found(system)
+    origin = origin_of(system.name)
+    file = "" if origin is None or origin.installed else f" --systems {origin.file}"
     remedy = (
-        f"run `chaosbench systems characterise {system.name}` or call "
+        f"run `chaosbench systems characterise {system.name}{file}` or call "
         "chaosbench.characterise(system)"
     )
     if stored is None:

@@ -24,6 +24,7 @@ from chaosbench.isolation.plugins import refuse_while_importing
 from chaosbench.isolation.process import WorkerProcess
 from chaosbench.systems import System
 from chaosbench.systems import registry as systems
+from chaosbench.systems.own import loaded_files
 from chaosbench.tasks import Task, get
 from chaosbench.trajectories import FloatArray
 
@@ -205,7 +206,7 @@ def analyse(
         "duty": "analyse",
         "analysis": plan,
     }
-    server = WorkerProcess(budget or Budget(), [cache_directory()])
+    server = WorkerProcess(budget or Budget(), [cache_directory(), *loaded_files()])
     try:
         outcome = server.run(job, exam.train, exam.context[:1])
     finally:

@@ -26,6 +26,7 @@ from chaosbench.isolation.process import WorkerProcess
 from chaosbench.provenance import environment, versions
 from chaosbench.systems import registry as systems
 from chaosbench.systems.monomials import arrays_of, monomials_of
+from chaosbench.systems.own import loaded_files
 from chaosbench.tasks import Task
 from chaosbench.trajectories import FloatArray, Trajectories
 
@@ -52,7 +53,8 @@ class Crew:
         self.budget = budget
         self.home = home
         self.require = require
-        self._hidden = [cache_directory(), *([] if home is None else [home.path])]
+        kept = [] if home is None else [home.path]
+        self._hidden = [cache_directory(), *loaded_files(), *kept]
         self.cluster = cluster
         self._local = threading.local()
         self._workers: list[Server] = []

@@ -93,13 +93,15 @@ def rescore(
         One entry a Record, in the order of their files.
 
     Raises:
-        InputError: no run there.
+        InputError: no run there, or none of its systems is known.
 
     """
     folder = Path(directory)
     if not (folder / "run.json").is_file():
         raise InputError(f"{folder} is no run's directory, which is where forecasts are kept")
     records = read_records(folder)
+    if not any(record.system in systems for record in records):
+        _ = tasks[records[0].task]  # a run on own systems, which are not loaded
     home = RunDirectory(folder, exam_seed=records[0].exam_seed)
     found = []
     for number, (path, made) in enumerate(_each(home), 1):

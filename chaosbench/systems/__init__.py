@@ -14,15 +14,16 @@ from chaosbench.systems._delay import Delay, DelaySystem, delay
 from chaosbench.systems._field import FieldSystem, dx, dy, field, inverse_laplacian, laplacian
 from chaosbench.systems._flow import Flow, flow
 from chaosbench.systems._map import Map, map  # noqa: A004
-from chaosbench.systems._registry import get, registry
+from chaosbench.systems._registry import get, is_own, origin_of, registry
 from chaosbench.systems._stochastic import StochasticSystem, stochastic
 from chaosbench.systems._system import FINGERPRINT_VERSION, Kind, System, with_dimension
+from chaosbench.systems.own import load_systems
 
 __all__ = [
     "FINGERPRINT_VERSION", "Delay", "DelaySystem", "FieldSystem", "Flow", "Kind", "Map",
     "StochasticSystem", "System",
-    "delay", "dx", "dy", "field", "flow", "get", "inverse_laplacian", "laplacian", "map",
-    "registry", "stochastic", "with_dimension",
+    "delay", "dx", "dy", "field", "flow", "get", "inverse_laplacian", "is_own", "laplacian",
+    "load_systems", "map", "origin_of", "registry", "stochastic", "with_dimension",
 ]  # fmt: skip
 
 sys.modules[__name__].__class__ = RegistryModule

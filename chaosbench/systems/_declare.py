@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, TypeVar
 
@@ -12,7 +12,15 @@ from chaosbench.errors import DefinitionError, shown
 from chaosbench.systems._system import TRAITS, System
 from chaosbench.systems.tracing import is_finite_number, signature
 
-__all__ = ["Angles", "InitialState", "declare", "declared", "parameters_of"]
+__all__ = [
+    "Angles",
+    "InitialState",
+    "check_names",
+    "declare",
+    "declared",
+    "parameters_of",
+    "title_of",
+]
 
 InitialState = Iterable[float] | Callable[[int], Iterable[float]]
 Angles = Mapping[str, float | Callable[..., float]]
@@ -53,10 +61,12 @@ def declare(
             name cannot be part of a file's name.
 
     """
-    title = name or function.__name__
+    title = title_of(function, name)
     positional, parameters = parameters_of(function, title)
     state = [p for p in positional if p != "t" and p not in not_state]
-    sizes = {state[0]: dim} if isinstance(dim, int) else dict(dim or {})
+    if not state:
+        raise DefinitionError(f"{title!r} has no state variable: name one as positional argument")
+    sizes = _sizes(dim, state, title)
     variables: list[str] = []
     layout: list[str | tuple[str, int]] = []
     for argument in positional:
@@ -68,7 +78,14 @@ def declare(
             layout.append(argument)
             if argument in state:
                 variables.append(argument)
-    first = tuple(float(v) for v in (ic(len(variables)) if callable(ic) else ic))
+    given: Any = ic(len(variables)) if callable(ic) else ic
+    try:
+        first = tuple(float(v) for v in given)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise DefinitionError(
+            f"the initial state of {title!r} must be {len(variables)} finite numbers "
+            f"({', '.join(variables[:6])}), not {shown(given)}"
+        ) from error
     if len(first) != len(variables) or not all(math.isfinite(v) for v in first):
         raise DefinitionError(
             f"the initial state of {title!r} must be {len(variables)} finite numbers "
@@ -79,11 +96,21 @@ def declare(
         if not isinstance(value, bool):
             raise DefinitionError(f"{trait} of {title!r} must be True or False, not {value!r}")
     names = {entry[0] if isinstance(entry, tuple) else entry for entry in layout}
-    for angle in angles or {}:
+    if not isinstance(angles, Mapping | None):
+        raise DefinitionError(
+            f"angles of {title!r} maps each angle to its period, such as {{'x': 6.28}}"
+        )
+    for angle, period in (angles or {}).items():
         if angle not in names:
             raise DefinitionError(f"the angle {angle!r} of {title!r} is not one of its arguments")
+        if not callable(period) and not (is_finite_number(period) and period > 0):
+            raise DefinitionError(
+                f"the period of the angle {angle!r} of {title!r} must be a positive number or a "
+                f"function of the parameters, not {shown(period)}"
+            )
+    check_names(title, [*variables, *not_state], parameters, aliases=aliases, reference=reference)
     return kind(
-        name=_checked(title),
+        name=title,
         function=function,
         variables=tuple(variables),
         parameters=MappingProxyType(parameters),
@@ -103,14 +130,82 @@ def declare(
     )
 
 
-def _checked(name: str) -> str:
-    """Return a system's name, which becomes part of labels, ids and files' names."""
-    if not (isinstance(name, str) and re.fullmatch(r"\w{1,64}", name)):
+def title_of(function: Callable[..., Any], name: str | None) -> str:
+    """Return the name of a definition, by default that of its function.
+
+    Raises:
+        DefinitionError: what is decorated is no function.
+
+    """
+    if not callable(function):
+        raise DefinitionError(f"a system is defined by a function, not by {shown(function)}")
+    return str(getattr(function, "__name__", "")) if name is None else name
+
+
+def _sizes(dim: int | Mapping[str, int] | None, state: Sequence[str], title: str) -> dict[str, int]:
+    """Return the sizes of the vector arguments by name."""
+    sizes = {state[0]: dim} if isinstance(dim, int) else dim or {}
+    if not isinstance(sizes, Mapping):
         raise DefinitionError(
-            f"a system cannot be named {name!r:.80}: a name has at most 64 letters, digits and _; "
-            'give another one with name="..."'
+            f"dim of {title!r} is the size of its vector argument, or maps such arguments to their "
+            f"sizes, not {shown(dim)}"
         )
-    return name
+    for argument, size in sizes.items():
+        if argument not in state:
+            raise DefinitionError(
+                f"dim of {title!r} names {argument!r}, which is not one of its state variables "
+                f"({', '.join(state)})"
+            )
+        if not isinstance(size, int) or isinstance(size, bool) or size < 1:
+            raise DefinitionError(
+                f"the size of {argument!r} in {title!r} must be an integer of at least 1, not "
+                f"{shown(size)}"
+            )
+    return dict(sizes)
+
+
+COLUMNS = frozenset({"system", "split", "trajectory", "step", "time"})
+"""Columns that every dataset has besides the variables."""
+
+
+def check_names(
+    title: str,
+    arguments: Iterable[str],
+    parameters: Iterable[str],
+    *,
+    aliases: Iterable[str],
+    reference: str,
+) -> None:
+    """Check the names of a system; they become part of labels, ids, files' names and columns.
+
+    Raises:
+        DefinitionError: one cannot be used or is used twice.
+
+    """
+    if not isinstance(aliases, Collection) or isinstance(aliases, str):
+        raise DefinitionError(
+            f"aliases of {title!r} is a tuple of names, such as ('Lorenz',), not {shown(aliases)}"
+        )
+    for name in (title, *aliases):
+        if not (isinstance(name, str) and re.fullmatch(r"\w{1,64}", name)):
+            raise DefinitionError(
+                f"a system cannot be named {name!r:.80}: a name has at most 64 letters, digits and "
+                '_; give another one with name="..."'
+            )
+    if not isinstance(reference, str):
+        raise DefinitionError(f"the reference of {title!r} is a text, not {shown(reference)}")
+    seen: set[str] = set()
+    for name in (*arguments, *parameters):
+        if name in seen:
+            raise DefinitionError(
+                f"{title!r} uses the name {name!r} twice among its variables and parameters"
+            )
+        seen.add(name)
+    for name in sorted(COLUMNS.intersection(seen.difference(parameters))):
+        raise DefinitionError(
+            f"{title!r} has a variable named {name!r}, which is a column of every dataset; "
+            "choose another name"
+        )
 
 
 def declared(tags: Iterable[str], title: str) -> frozenset[str]:
@@ -120,7 +215,9 @@ def declared(tags: Iterable[str], title: str) -> frozenset[str]:
         DefinitionError: a tag has a field of its own (see `TRAITS`).
 
     """
-    found = frozenset(tags)
+    found = frozenset((tags,) if isinstance(tags, str) else tags)
+    if isinstance(tags, str) or not all(isinstance(tag, str) for tag in found):
+        raise DefinitionError(f"tags of {title!r} is a set of texts, such as {{'electronics'}}")
     for tag in sorted(found & TRAITS):
         raise DefinitionError(
             f"{tag!r} changes how {title!r} is computed, so it is not a tag: write {tag}=True"

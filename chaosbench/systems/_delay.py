@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 
 from chaosbench.errors import DefinitionError, InputError, ParameterError
 from chaosbench.expressions import Expr, Graph
-from chaosbench.systems._declare import Angles, InitialState, declare
+from chaosbench.systems._declare import Angles, InitialState, declare, title_of
 from chaosbench.systems._system import Kind, System
 from chaosbench.systems.tracing import signature
 from chaosbench.trajectories import FloatArray, real_array
@@ -133,7 +133,7 @@ def delay(
     """
 
     def decorate(function: Callable[..., Any]) -> DelaySystem:
-        title = name or function.__name__
+        title = title_of(function, name)
         _, parameters = signature(function)
         found = delayed_arguments(function, parameters)
         if not found:

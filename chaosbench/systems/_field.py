@@ -11,11 +11,12 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from chaosbench.errors import DefinitionError, InputError, ParameterError
+from chaosbench.errors import DefinitionError, InputError, ParameterError, shown
 from chaosbench.expressions import Expr, Graph
-from chaosbench.systems._declare import declared, parameters_of
+from chaosbench.systems._declare import check_names, declared, parameters_of, title_of
 from chaosbench.systems._system import Kind, System
 from chaosbench.systems.discretisation import Discretisation
+from chaosbench.systems.tracing import is_finite_number
 
 __all__ = ["FieldSystem", "dx", "dy", "field", "inverse_laplacian", "laplacian"]
 
@@ -108,6 +109,16 @@ class FieldSystem(System):
             return Discretisation(self.trace.inputs, self.trace.outputs, self.points, self.lengths)
         except DefinitionError as error:
             raise DefinitionError(f"the field {self.name!r} cannot be used: {error}") from error
+
+    def check(self) -> None:
+        """Trace the definition and put it on its grid.
+
+        Raises:
+            DefinitionError: something cannot be traced, or is more than the grid can hold.
+
+        """
+        super().check()
+        _ = self.discretisation
 
     @property
     def kernel(self) -> Any:
@@ -209,14 +220,21 @@ def field(
     extent = length if isinstance(length, tuple) else (length,) * len(grid)
 
     def decorate(function: Callable[..., Any]) -> FieldSystem:
-        title = name or function.__name__
+        title = title_of(function, name)
         positional, parameters = parameters_of(function, title)
         components = tuple(p for p in positional if p not in COORDINATES)
         variables, start = _on_grid(title, components, grid, ic)
+        check_names(title, variables, parameters, aliases=aliases, reference=reference)
         for entry in extent:
             if isinstance(entry, str) and entry not in parameters:
                 raise DefinitionError(
                     f"the field {title!r} has no parameter {entry!r} for its length"
+                )
+            value = parameters[entry] if isinstance(entry, str) else entry
+            if not (is_finite_number(value) and value > 0):
+                raise DefinitionError(
+                    f"the length of {title!r} must be a positive number or the name of a "
+                    f"parameter, not {shown(value)}"
                 )
         return FieldSystem(
             name=title,
@@ -250,9 +268,19 @@ def _on_grid(
             f"along each axis, not {points}"
         )
     angles = np.meshgrid(*(2 * np.pi * np.arange(n) / n for n in points), indexing="ij")
+    if not callable(start):
+        raise DefinitionError(
+            f"the initial state of {title!r} is a function of the coordinates, such as np.sin, "
+            f"not {shown(start)}"
+        )
     made = start(*angles)
     fields = made if isinstance(made, tuple) else (made,)
-    values = [np.broadcast_to(np.asarray(f, dtype=np.float64), points) for f in fields]
+    try:
+        values = [np.broadcast_to(np.asarray(f, dtype=np.float64), points) for f in fields]
+    except (TypeError, ValueError) as error:
+        raise DefinitionError(
+            f"the initial state of {title!r} must be fields of the shape {points}: {error}"
+        ) from error
     if len(values) != len(components) or not np.isfinite(values).all():
         raise DefinitionError(
             f"the initial state of {title!r} must be {len(components)} finite fields "

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from chaosbench.errors import DefinitionError
+from chaosbench.errors import DefinitionError, shown
 from chaosbench.expressions import Expr
 from chaosbench.systems._declare import Angles, InitialState, declare
 from chaosbench.systems._system import Kind, System
@@ -160,8 +160,14 @@ def flow(
         3
 
     """
+    pairs = tuple(resets)
+    for pair in pairs:
+        if not (isinstance(pair, tuple) and len(pair) == 2 and all(map(callable, pair))):
+            raise DefinitionError(
+                f"each of the resets is a pair of functions, (surface, after), not {shown(pair)}"
+            )
     return lambda function: declare(
         Flow, function, ic=ic, reference=reference, tags=tags, aliases=aliases, dim=dim, name=name,
         dissipative=dissipative, transient=transient, angles=angles, unbounded=unbounded,
-        resets=tuple(resets),
+        resets=pairs,
     )  # fmt: skip

@@ -9,8 +9,8 @@ from typing import Any, ClassVar
 
 from numpy.typing import ArrayLike
 
-from chaosbench.errors import DefinitionError, InputError
-from chaosbench.systems._declare import Angles, InitialState, declare
+from chaosbench.errors import DefinitionError, InputError, shown
+from chaosbench.systems._declare import Angles, InitialState, declare, title_of
 from chaosbench.systems._system import Kind, System
 from chaosbench.systems._units import rescaled
 from chaosbench.systems.tracing import signature
@@ -108,9 +108,12 @@ def map(  # noqa: A001 - the field's word
     """
 
     def decorate(function: Callable[..., Any]) -> Map:
+        title = title_of(function, name)
+        if inverse is not None and not callable(inverse):
+            raise DefinitionError(f"the inverse of {title!r} is a function, not {shown(inverse)}")
         if inverse is not None and signature(inverse) != signature(function):
             raise DefinitionError(
-                f"the inverse of {function.__name__!r} must have the arguments and the default "
+                f"the inverse of {title!r} must have the arguments and the default "
                 "values of the map itself"
             )
         return declare(

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from types import MappingProxyType
 from typing import Any, ClassVar
 
-from chaosbench.errors import DefinitionError
+from chaosbench.errors import DefinitionError, shown
 from chaosbench.expressions import Expr, Graph, differentiate
 from chaosbench.systems._declare import Angles, InitialState, declare
 from chaosbench.systems._system import Kind, System
 from chaosbench.systems._units import rescaled
-from chaosbench.systems.tracing import accepted, called, named_arguments, signature
+from chaosbench.systems.tracing import (
+    accepted,
+    called,
+    is_finite_number,
+    named_arguments,
+    signature,
+)
 
 __all__ = ["StochasticSystem", "stochastic"]
 
@@ -182,8 +187,12 @@ def stochastic(
         ['epsilon', 'rate']
 
     """
-    if not (math.isfinite(step) and step > 0):
-        raise DefinitionError(f"the step of a stochastic system must be positive, not {step!r}")
+    if not (is_finite_number(step) and step > 0):
+        raise DefinitionError(
+            f"the step of a stochastic system must be positive, not {shown(step)}"
+        )
+    if not callable(noise):
+        raise DefinitionError(f"the noise of a stochastic system is a function, not {shown(noise)}")
 
     def decorate(function: Callable[..., Any]) -> StochasticSystem:
         system = declare(
@@ -201,7 +210,7 @@ def stochastic(
                     "the time t nor a state variable of its drift"
                 )
         for key, value in own.items():
-            if not math.isfinite(value) or drift.get(key, value) != value:
+            if not is_finite_number(value) or drift.get(key, value) != value:
                 raise DefinitionError(
                     f"the noise of {system.name!r} must give its parameter {key!r} a finite "
                     f"default that agrees with the drift, not {value!r}"

@@ -16,7 +16,14 @@ from typing import Any, ClassVar, Literal, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
-from chaosbench.errors import DefinitionError, InputError, ParameterError, shown, suggestion
+from chaosbench.errors import (
+    ChaosbenchError,
+    DefinitionError,
+    InputError,
+    ParameterError,
+    shown,
+    suggestion,
+)
 from chaosbench.expressions import Expr, Graph, reachable
 from chaosbench.systems._machine_code import Compiled
 from chaosbench.systems._units import rescaled
@@ -183,6 +190,22 @@ class System(Compiled, ABC):
                 period = float(period(**accepted(period, self.parameters)))
             periods += [period] * size if isinstance(entry, tuple) or name in self.variables else []
         return tuple(periods)
+
+    def check(self) -> None:
+        """Trace everything that the definition gives, which otherwise waits for its first use.
+
+        Raises:
+            DefinitionError: something cannot be traced or has the wrong shape.
+
+        """
+        try:
+            _ = self.fingerprint, self.tags, self.periods
+        except ChaosbenchError:
+            raise
+        except Exception as error:  # what the user's function raises
+            raise DefinitionError(
+                f"the system {self.name!r} cannot be traced: {type(error).__name__}: {error}"
+            ) from error
 
     @property
     def description(self) -> str:

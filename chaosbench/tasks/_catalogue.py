@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import replace
 from importlib import resources
 
-from chaosbench.dynamics.stored import known_constants
+from chaosbench.dynamics.stored import Constants, constants, known_constants
 from chaosbench.errors import InputError, UnknownNameError
 from chaosbench.registry import Registry
-from chaosbench.systems import FieldSystem, StochasticSystem
+from chaosbench.systems import FieldSystem, StochasticSystem, System, is_own
 from chaosbench.systems import registry as systems
 from chaosbench.tasks._compatibility import PROTOCOLS
 from chaosbench.tasks._core import CORE, LITE
@@ -17,7 +19,7 @@ from chaosbench.tasks._task import Published, Suite, Task
 from chaosbench.tasks._tracks import TRACKS
 from chaosbench.tasks._versions import RENEWED, renewed
 
-__all__ = ["get", "published_for", "select", "short_names", "suites", "tasks"]
+__all__ = ["explain", "get", "published_for", "select", "short_names", "suites", "tasks"]
 
 _LITE = "Eight systems of every kind: minutes on a laptop."
 _CORE = "32 systems that stand for all ranked ones"
@@ -46,13 +48,31 @@ PLANE_RTOL = 1e-6
 """Tolerance of the training trajectory of a field in the plane, a tenth of the work of 1e-12."""
 
 
+_done: dict[str, tuple[System, Constants | None]] = {}
+"""The systems that have their tasks, as they were then; own ones with their constants."""
+
+
 def _fill_tasks() -> None:
+    """Make the tasks of every measured system; later, of those that are new or have changed."""
     folder = resources.files("chaosbench.systems") / "constants"
     measured = {entry.name.removesuffix(".json") for entry in folder.iterdir()}
+    present: dict[str, tuple[System, Constants | None]] = {}
     for name in systems:
-        if name not in measured:  # no sampling step and no Lyapunov time
-            continue
-        system = systems[name]
+        system, known = systems[name], None
+        if is_own(name):
+            with suppress(InputError):  # a damaged file is named when a task is asked for
+                known = known_constants(system)
+        if known is not None or (name in measured and not is_own(name)):
+            present[name] = system, known
+    # otherwise there is no sampling step and no Lyapunov time
+    gone = {name for name, made_of in _done.items() if present.get(name) != made_of}
+    for id_ in [id_ for id_ in tasks if gone and tasks[id_].system in gone]:
+        tasks.discard(id_)
+    for name in gone:
+        del _done[name]
+    for name in sorted(present.keys() - _done.keys()):
+        _done[name] = present[name]
+        system, _ = present[name]
         if isinstance(system, StochasticSystem):  # no forecast can follow the noise
             continue
         if system.dimension > WIDE:
@@ -71,7 +91,8 @@ def _fill_tasks() -> None:
 
 
 def _fill_suites() -> None:
-    ranked = [name for name in systems if _is_ranked(name)]
+    # a suite is the same exam for everyone, whatever systems of their own they have
+    ranked = [name for name in systems if not is_own(name) and _is_ranked(name)]
     made = [
         Suite(f"{track}-v1", description, _on(f"{track}-v1", ranked))
         for track, (_, description) in TRACKS.items()
@@ -132,7 +153,30 @@ def published_for(track: str) -> tuple[Published, ...]:
     )
 
 
-tasks: Registry[Task] = Registry("task", populate=_fill_tasks)
+def explain(name: str) -> None:
+    """Say why the task of a system that is not of the catalogue is not there.
+
+    Raises:
+        StaleConstantsError: the system has no constants.
+        UnknownNameError: no system has that name.
+
+    """
+    found = re.fullmatch(r"([\w-]+)/(\w+)-v\d+", name)
+    if found is None or found[1] not in {task.partition("/")[0] for task in tasks}:
+        return
+    if found[2] in systems:
+        if is_own(found[2]):
+            constants(systems[found[2]])
+    else:
+        error = UnknownNameError("task", name, [*tasks])
+        error.args = (
+            f"{error} A system of your own needs the file that defines it: --systems FILE, or "
+            "chaosbench.load_systems(FILE)",
+        )
+        raise error
+
+
+tasks: Registry[Task] = Registry("task", populate=_fill_tasks, follows=systems, explain=explain)
 suites: Registry[Suite] = Registry("suite", populate=_fill_suites)
 
 
@@ -163,6 +207,7 @@ def select(
         elif name in tasks:
             found[tasks.resolve(name)] = tasks[name]
         else:
+            explain(name)
             raise UnknownNameError("task or suite", name, [*tasks, *suites, *short_names()])
     wanted = frozenset(tags)
     known = {tag for name in systems for tag in systems[name].tags} if wanted else set()

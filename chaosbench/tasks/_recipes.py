@@ -9,7 +9,7 @@ from typing import Any
 from chaosbench.datasets import Dataset
 from chaosbench.errors import ParameterError, UnknownNameError
 from chaosbench.systems import registry as systems
-from chaosbench.tasks._catalogue import select, short_names, suites, tasks
+from chaosbench.tasks._catalogue import explain, select, short_names, suites, tasks
 from chaosbench.tasks._task import Task
 
 __all__ = ["recipes"]
@@ -39,6 +39,7 @@ def recipes(names: str | Iterable[str], **changes: Any) -> dict[str, Dataset]:
         elif name in suites or name in tasks:
             chosen += select([name])
         else:
+            explain(name)
             raise UnknownNameError(
                 "system, task or suite", name, [*systems, *suites, *tasks, *short_names()]
             )
