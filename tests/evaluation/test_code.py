@@ -223,7 +223,8 @@ def test_ids_of_what_is_ours_are_as_they_were():
                                            ("noisy-5", "sindy", 0, 4))]  # fmt: skip
     assert ids == [
         "forecast-lorenz-v1--climatology--d43bfefa461e",
-        "zero-shot-128-lorenz-v1--parroting--5c1762ac0bdb", "noisy-5-lorenz-v1--sindy--3a91e36f78e5",
+        "zero-shot-128-lorenz-v1--parroting--5c1762ac0bdb",
+        "noisy-5-lorenz-v1--sindy--3a91e36f78e5",
     ]  # fmt: skip
 
 
