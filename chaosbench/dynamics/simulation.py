@@ -134,9 +134,10 @@ def simulate(
         raise ParameterError(f"seed must be a non-negative integer, not {seed!r}")
     if transient is not None and not (isinstance(transient, Real) and 0 <= transient < np.inf):
         raise ParameterError(f"transient must be a finite time of at least 0, not {transient!r}")
-    longest = LONGEST_TRANSIENT * (1.0 if system.discrete else scales.period)
-    if transient is not None and transient > longest:
-        raise ParameterError(f"transient must be at most {longest:g}, not {transient!r}")
+    if transient is not None and transient > LONGEST_TRANSIENT:
+        longest = LONGEST_TRANSIENT * (1.0 if system.discrete else max(1.0, scales.period))
+        if transient > longest:
+            raise ParameterError(f"transient must be at most {longest:g}, not {transient!r}")
     check_length("max_step", max_step)
     check_length("bound", bound)
     if precision not in ("double", "double-double"):
