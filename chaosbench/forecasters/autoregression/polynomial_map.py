@@ -191,8 +191,9 @@ class _Equations:
     def add(self, values: FloatArray) -> None:
         """Add the steps within trajectories ``(n, T, d)``, in the units of the data."""
         untrained, moving = self.untrained, self.untrained.moving
-        states = values[:, :-1][..., moving].reshape(-1, len(moving))
-        increments = np.diff(values[..., moving], axis=1).reshape(-1, len(moving))
+        d = values.shape[2]
+        states = values[:, :-1].reshape(-1, d)[:, moving]
+        increments = np.diff(values, axis=1).reshape(-1, d)[:, moving]
         increments = increments / untrained.scaler.scale[moving]
         width = self._factor.shape[1]
         # Each QR takes R along, which is wasted work unless many rows are added at once.
@@ -212,8 +213,8 @@ class _Equations:
 
         p = len(self.untrained.powers)
         # Below this, terms that depend on each other to rounding would be divided by zero.
-        size = np.sqrt(max(ridge, _RIDGES[0]) * self._samples)
-        damping = np.concatenate([size * np.eye(p), np.zeros((p, self._factor.shape[1] - p))], 1)
+        root = np.sqrt(max(ridge, _RIDGES[0]) * self._samples)
+        damping = np.concatenate([root * np.eye(p), np.zeros((p, self._factor.shape[1] - p))], 1)
         damped = np.linalg.qr(np.concatenate([self._factor, damping]), mode="r")
         found = []
         for degree in degrees:
@@ -305,7 +306,7 @@ class _PolynomialPredictor:
         product = table[self._index[0]]
         for factor in self._index[1:]:
             product *= table[factor]
-        return product
+        return np.asarray(product)
 
     def moved(
         self, states: FloatArray, lost: FloatArray, increments: FloatArray
