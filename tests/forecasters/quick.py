@@ -23,6 +23,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "intrinsic_plasticity": {"units": 100},
     # With a smaller scaling, the fit to two sines is so close that the rounding of a shift shows.
     "parallel_esn": {"units": 50, "input_scaling": 0.3},
+    "polynomial_map": {"max_features": 200},
     "lightgbm": {"trees": 5, "lags": 4},
     "exponential_smoothing": {"damped": False},
     "four_theta": {"theta": 2, "season": 1},

@@ -215,7 +215,7 @@ class _Equations:
         # Below this, terms that depend on each other to rounding would be divided by zero.
         root = np.sqrt(max(ridge, _RIDGES[0]) * self._samples)
         damping = np.concatenate([root * np.eye(p), np.zeros((p, self._factor.shape[1] - p))], 1)
-        damped = np.linalg.qr(np.concatenate([self._factor, damping]), mode="r")
+        damped = np.asarray(np.linalg.qr(np.concatenate([self._factor, damping]), mode="r"))
         found = []
         for degree in degrees:
             part = self.untrained.first(degree)
