@@ -23,7 +23,6 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "intrinsic_plasticity": {"units": 100},
     # With a smaller scaling, the fit to two sines is so close that the rounding of a shift shows.
     "parallel_esn": {"units": 50, "input_scaling": 0.3},
-    "polynomial_map": {"max_features": 200},
     "lightgbm": {"trees": 5, "lags": 4},
     "exponential_smoothing": {"damped": False},
     "four_theta": {"theta": 2, "season": 1},
@@ -38,6 +37,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "tft": {**EPOCH, "width": 4, "heads": 2},
     "lstm": {**EPOCH, "training_length": 9, "width": 8},
     "gru": {**EPOCH, "training_length": 9, "width": 8},
+    "polynomial_map": {"max_features": 200},
     "sindy_ensemble": {"members": 4},
     "sindy_fourier": {"frequency": 1.0},
     "sindy_weak": {"half_width": 8},

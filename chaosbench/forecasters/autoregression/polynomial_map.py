@@ -53,8 +53,9 @@ class PolynomialMap:
     the least-squares map is the same; on [-1, 1] they do not exceed 1 and are far from dependent,
     which keeps the digits of the solution and of every step. W is found by Householder QR, with a
     penalty on |W|² that is at the level of rounding on clean data. The rounding errors of adding
-    many small increments are carried along (compensated summation). Variables that are constant in
-    the training data keep the value that they have in the context.
+    many small increments are carried along (compensated summation). All of it is in double: a
+    solution refined in double-double forecasts no longer, because the data are doubles
+    (``benchmarks/polynomial_map.py``). A variable that is constant in the training data stays so.
 
     Degree and penalty are chosen by closed-loop forecasts of the last 15% of the training data: the
     score is the time for which the error stays below thresholds from 0.4 down to 4e-15 standard
