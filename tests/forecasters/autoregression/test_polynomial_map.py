@@ -65,6 +65,22 @@ def test_the_penalty_is_per_sample(ridge: float) -> None:
     )
 
 
+def test_refinement_brings_the_residual_to_the_rounding_of_the_data(henon) -> None:
+    values = henon[np.newaxis, :1001]
+    equations = _Equations(untrained(values, 10))
+    for begin in range(0, 1000, 10):  # each QR adds rounding errors
+        equations.add(values[:, begin : begin + 11])
+    rough = equations.solve(ROUNDING, [10])[0]
+    fine = equations.refined(rough, ROUNDING, values)
+    increments = np.diff(values[0], axis=0) / rough.scaler.scale
+    phi = rough.terms(values[0, :-1]).T
+    before, after = (
+        np.sqrt(((increments - phi @ one.readout) ** 2).mean()) for one in (rough, fine)
+    )
+    assert after < 0.7 * before
+    assert after < 2.2e-16  # one unit in the last place
+
+
 def test_lower_degrees_come_out_of_the_same_factor(henon) -> None:
     values = henon[np.newaxis, :400]
     highest = _Equations(untrained(values, 6))
