@@ -37,6 +37,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "tft": {**EPOCH, "width": 4, "heads": 2},
     "lstm": {**EPOCH, "training_length": 9, "width": 8},
     "gru": {**EPOCH, "training_length": 9, "width": 8},
+    "polynomial_map": {"max_features": 200},
     "sindy_ensemble": {"members": 4},
     "sindy_fourier": {"frequency": 1.0},
     "sindy_weak": {"half_width": 8},

@@ -9,6 +9,7 @@ import pytest
 
 from chaosbench.errors import ParameterError
 from chaosbench.forecasters.autoregression.nvar import NVAR
+from chaosbench.forecasters.autoregression.polynomial_map import PolynomialMap
 from chaosbench.forecasters.darts.regression import LinearRegression, RandomForest
 from chaosbench.forecasters.floor.parroting import ContextParroting
 from chaosbench.forecasters.memory.attention_local_linear import AttentionLocalLinear
@@ -149,6 +150,9 @@ WRONG = [
     (NVAR, "stride", 0),
     (NVAR, "ridge", "auto"),
     (NVAR, "max_features", 0),
+    (PolynomialMap, "degree", 0),
+    (PolynomialMap, "ridge", -1e-9),
+    (PolynomialMap, "max_features", 2.5),
     (SINDy, "degree", 0),
     (SINDy, "threshold", -0.1),
     (SINDy, "discrete", "yes"),
