@@ -407,7 +407,8 @@ class _EDMDPredictor:
     def audit(self, *, tolerance: float = 0.1, most: int = 300, points: int = 41) -> Audit:
         """Verify the eigenvalues of K on the training data; see `Audit`.
 
-        A model of neighbourhoods has no K of its own: the model of all variables is verified.
+        Where delays or a neighbourhood were chosen, the model of a single state of all variables
+        is verified; delays that are given are kept.
 
         Args:
             tolerance: largest residual of a verified eigenvalue.
@@ -416,15 +417,16 @@ class _EDMDPredictor:
             points: number of grid points of the pseudospectrum along each axis.
 
         """
-        if self.plan.around is not None:
+        chosen = self.config.delays is None and len(self.lags) > 1
+        if chosen or self.plan.around is not None:
             return self.undelayed.audit(tolerance=tolerance, most=most, points=points)
         width = len(self.dictionary(np.zeros((1, self._width)))[0])
         sizes = [size for size in self.dictionary.sizes if size <= most]
-        chosen = self.dictionary
+        dictionary = self.dictionary
         if width > most and sizes:
-            chosen = chosen.first(sizes[-1])
+            dictionary = dictionary.first(sizes[-1])
         states = delay_embedding(self.training, self.lags)
-        psi = chosen(states.reshape(-1, self._width)).reshape(*states.shape[:2], -1)
+        psi = dictionary(states.reshape(-1, self._width)).reshape(*states.shape[:2], -1)
         before, after = psi[:, :-1], psi[:, 1:]
         return audit(
             before.reshape(-1, psi.shape[2]),

@@ -73,9 +73,10 @@ class StudentT:
     new state is clipped to the box around the training data, widened by a tenth of its range on
     either side. Each of the `samples` draws one (w, σ²) from the posterior, keeps it for the whole
     path, and adds fresh noise at every step: N(0, σ²), so that its one-step distribution is the
-    exact Student-t, or σ c t_ν when calibrated. All windows share the draws and the noise, so that
-    the samples of a window depend only on the seed and its own context. On noise-free data the
-    errors of consecutive steps are correlated, whereas the noise is independent.
+    exact Student-t. When calibrated, the noise is σ c t_ν, and w - μ is multiplied by c. All
+    windows share the draws and the noise, so that the samples of a window depend only on the seed
+    and its own context. On noise-free data the errors of consecutive steps are correlated, whereas
+    the noise is independent.
 
     Cost: with P features, O(nT P²) time and O(nT d + P²) memory per candidate, then O(P d) per step
     and window for the locations and for each sample. It fails where the flow over one step is not a
@@ -164,7 +165,11 @@ class StudentT:
             fitted = replace(fitted, tails=fit_tails((library.increments - location) / scale))
         if self.samples:
             rng = np.random.default_rng([seed, 0])
-            fitted = replace(fitted, draws=fitted.posterior.draw(self.samples, rng), seed=seed)
+            weights, sigma = fitted.posterior.draw(self.samples, rng)
+            # A calibrated scale is that of the whole error, that of the coefficients included.
+            mean, factor = fitted.posterior.mean, fitted.tails[1]
+            draws = (mean + factor * (weights - mean), factor * sigma)
+            fitted = replace(fitted, draws=draws, seed=seed)
         return fitted
 
     def _degree(self, training: Training, plan: Plan) -> int:
@@ -362,13 +367,13 @@ class _StudentTPredictor:
         weights, sigma = self.draws
         m, p, d = weights.shape
         normal, mixing = (np.random.default_rng([self.seed, stream]) for stream in (1, 2))
-        freedom, factor = self.tails
+        freedom = self.tails[0]
         # Drawing σ² once per path gives the exact t; only a fitted t needs a draw at every step.
         mixed = freedom != 2 * posterior.shape
 
         def sampled(query: FloatArray) -> FloatArray:
             phi = posterior.features(query).reshape(m, -1, p)
-            noise = sigma * factor * normal.standard_normal((m, 1, d))
+            noise = sigma * normal.standard_normal((m, 1, d))
             gamma = mixing.gamma(freedom / 2, size=(m, 1, d)) / (freedom / 2)
             noise = np.where(mixed, noise / np.sqrt(gamma), noise)
             return np.asarray((phi @ weights + noise).reshape(len(query), d))

@@ -169,12 +169,25 @@ def test_intervals_of_one_step_cover_what_they_should(reference, settings, noise
         assert covered == pytest.approx(level, abs=tolerance)
 
 
+def test_calibrated_samples_are_as_wide_as_the_calibrated_scale(reference) -> None:
+    # On smooth data the factor is 1e-2 and less. Coefficients drawn without it would set the width.
+    settings = StudentT(degree=7, delays=1, samples=1000)
+    predictor = settings.fit(reference.train, seed=0)
+    assert predictor.tails[1].max() < 0.05
+    drawn = predictor.scaler.apply(predictor.predict(reference.context, 1).samples[:, :, 0])
+    low, high = np.quantile(drawn, (0.25, 0.75), axis=0)
+    freedom, _, scale = predictor.predictive(predictor.scaler.apply(reference.context[:, -1]))
+    expected = 2 * scale * stats.t.ppf(0.75, freedom)
+    np.testing.assert_allclose(((high - low) / expected).mean(axis=0), 1.0, atol=0.1)
+
+
 def test_calibration_improves_the_score_of_one_step(reference) -> None:
+    # At degree 7 the polynomial errs by 1e-11, less than the smallest λ lets the posterior expect.
     sigma = reference.train.values[0].std(axis=0)
     scores = [
         metrics.crps(
             reference.truth[:, :1],
-            StudentT(degree=6, delays=1, calibrate=calibrate, samples=50)
+            StudentT(degree=7, delays=1, calibrate=calibrate, samples=50)
             .fit(reference.train, seed=0)
             .predict(reference.context, 1)
             .samples,
