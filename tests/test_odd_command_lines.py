@@ -8,6 +8,7 @@ import hashlib
 import io
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -66,6 +67,9 @@ PATHS = (
     "/etc/passwd", ".",
 )  # fmt: skip
 
+_PROGRESS = re.compile(r"warning: |\w+: \d+/\d+ in ")
+"""Lines before the error that are none."""
+
 SECONDS = 60
 """For one command; a hang is a fault."""
 
@@ -102,10 +106,9 @@ def line_of(name, parameter, value):
     base = BASES[name]
     if parameter.opts[0].startswith("-"):
         return [*name.split(), *base, max(parameter.opts, key=len), value]
-    place = [p.name for n, p in parameters() if n == name and not p.opts[0].startswith("-")]
-    arguments = list(base)
-    arguments[place.index(parameter.name)] = value
-    return [*name.split(), *arguments]
+    places = [p.name for n, p in parameters() if n == name and not p.opts[0].startswith("-")]
+    place = places.index(parameter.name)
+    return [*name.split(), *base[:place], value, *base[place + 1 :]]
 
 
 def called(arguments):
@@ -149,7 +152,7 @@ def check(arguments):
     assert "Traceback" not in err, (arguments, err)
     lines = [line for line in err.splitlines() if line.strip()]
     if code == 2 and not any(line.startswith("Usage") for line in lines):
-        errors = [line for line in lines if not line.startswith(("warning: ", "run: "))]
+        errors = [line for line in lines if not _PROGRESS.match(line)]
         assert len(errors) == 1, (arguments, err)
         assert errors[0].startswith("error: "), (arguments, err)
     for c in "\x1b\x07\u202e":

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from chaosbench.errors import InputError
+from chaosbench.text import printable
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -110,6 +111,9 @@ def print_csv(rows: list[dict[str, Any]], columns: list[str]) -> None:
     writer.writerows([cell(row[name]) for name in columns] for row in rows)
 
 
+LONGEST = 1_000_000
+"""Characters of a line that is printed."""
+
 NARROWEST, WIDEST = 20, 10_000
 """Columns of a terminal; what the environment says besides is not believed."""
 
@@ -124,13 +128,20 @@ def console() -> Any:
 
 def say(text: Any, *, markup: bool = False) -> None:
     """Print to standard output; paths and sentences are never wrapped."""
-    console().print(text, markup=markup, soft_wrap=True)
+    console().print(_clean(text), markup=markup, soft_wrap=True)
+
+
+def _clean(text: Any) -> Any:
+    """Keep a path or a name from steering the terminal."""
+    if not isinstance(text, str | Path):
+        return text
+    return "\n".join(printable(line, LONGEST) for line in str(text).split("\n"))
 
 
 def prose(text: str) -> None:
     """Print sentences, on a terminal wrapped between words; a line stays one in a pipe."""
     printer = console()
-    printer.print(text, markup=False, soft_wrap=not printer.is_terminal)
+    printer.print(_clean(text), markup=False, soft_wrap=not printer.is_terminal)
 
 
 def table(title: str, columns: dict[str, str], rows: list[list[str]]) -> None:
