@@ -177,7 +177,7 @@ class ReservoirForecaster(ABC):
         z = scaler.apply(values)
         inputs = self._noisy(z, seed)
         model = self._untrained(scaler, inputs, seed)
-        equations = model.equations()
+        equations = model.empty_equations()
         state = model.drive(inputs[:, :transient], model.rest(len(z)))
         model.gather(equations, inputs[:, transient:], z[:, transient:], state)
         ridges = _TRIAL_RIDGES if self.ridge is None else (self.ridge,)
@@ -206,7 +206,7 @@ class ReservoirForecaster(ABC):
         inputs = self._noisy(z, seed)
         transient = min(self.transient, (length - 1) // 2)
         model = self._untrained(scaler, inputs, seed)
-        equations = model.equations()
+        equations = model.empty_equations()
 
         ridge = _DEFAULT_RIDGE if self.ridge is None else self.ridge
         held_out = self._held_out(values, scaler) if self.ridge is None else None
@@ -294,7 +294,7 @@ class ReservoirPredictor:
     kind: str
     readout: FloatArray
 
-    def equations(self) -> Equations:
+    def empty_equations(self) -> Equations:
         """Return empty equations for the readout."""
         return TriangularEquations()
 

@@ -127,7 +127,7 @@ class _ParallelPredictor(ReservoirPredictor):
     forecast: NDArray[np.intp]  # (G, size), the variables that each group forecasts
     owner: NDArray[np.intp]  # (d,), place of each variable in the forecasts of all groups
 
-    def equations(self) -> _GroupEquations:
+    def empty_equations(self) -> _GroupEquations:
         return _GroupEquations(len(self.readout), self.forecast)
 
     def rest(self, n: int) -> FloatArray:
