@@ -10,6 +10,7 @@ import chaosbench.forecasters as forecasters
 from chaosbench import Forecast
 from chaosbench.errors import InvalidForecastError
 from chaosbench.evaluation import missing_library
+from chaosbench.isolation.description import describe
 from chaosbench.trajectories import Trajectories
 
 RNG = np.random.default_rng(0)
@@ -35,10 +36,9 @@ def others(values):
 
 @pytest.mark.parametrize("name", [name for name in forecasters if name not in SLOW])
 def test_the_order_in_memory_changes_no_byte_of_a_forecast(name):
-    chosen = forecasters[name]
-    if missing_library(chosen):
-        pytest.fail(f"{name} needs {missing_library(chosen)}")
-    forecaster = chosen(**SETTINGS.get(name, {}))
+    if missing := missing_library(describe(name)):
+        pytest.fail(f"{name} needs {missing}")
+    forecaster = forecasters[name](**SETTINGS.get(name, {}))
 
     def made(train, context):
         predictor = forecaster.fit(Trajectories(train, 0.1), seed=0)
