@@ -77,6 +77,10 @@ WRONG = [
     (StudentT, "delays", 0),
     (StudentT, "stride", 0),
     (StudentT, "max_features", 0),
+    *[
+        (kind, "neighbourhood", "some")
+        for kind in (LocalLinear, AttentionLocalLinear, GaussianProcess, NVAR)
+    ],
     (LinearRegression, "lags", 0),
     (LinearRegression, "lags", True),
     (RandomForest, "lags", "10"),
