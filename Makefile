@@ -10,7 +10,7 @@ LOWEST_TESTS := tests/test_public_names.py tests/test_registry.py tests/test_tra
   tests/test_plotting.py tests/test_cli.py tests/numerics/test_maps_iteration.py \
   tests/systems/test_system.py tests/datasets/test_other_readers.py tests/evaluation/test_store.py \
   tests/leaderboard/test_board.py \
-  tests/forecasters/autoregression/test_nvar.py tests/forecasters/darts/test_darts_regression.py \
+  tests/forecasters/darts/test_darts_regression.py \
   tests/forecasters/sindy/test_sindy.py
 
 .DEFAULT_GOAL := help
