@@ -9,6 +9,7 @@ from chaosbench.dynamics.simulation import simulate
 from chaosbench.dynamics.stored import constants, known_constants
 from chaosbench.errors import (
     InputError,
+    ParameterError,
     StaleConstantsError,
     TrajectoryEscapedError,
     UnknownNameError,
@@ -111,12 +112,16 @@ class TestClocks:
         assert simulate(name, points=2, dt=0.125).dt == 0.125
 
     @pytest.mark.parametrize(
-        "clock", [{}, {"dt": 0.5}, {"points_per_period": 7}, {"points_per_lyapunov": 9}]
+        "clock", [{}, {"dt": 1}, {"points_per_period": 7}, {"points_per_lyapunov": 9}]
     )
     def test_a_map_ignores_them(self, clock):
         data = simulate("logistic", points=5, ic=[0.3], **clock)
         assert data.dt == 1.0
         assert data.values[0, :2, 0].tolist() == [0.3, 4 * 0.3 * (1 - 0.3)]
+
+    def test_a_map_has_no_other_step(self):
+        with pytest.raises(ParameterError, match=r"'logistic' is a map and sampled at every iter"):
+            simulate("logistic", points=5, dt=0.5)
 
     def test_the_step_does_not_depend_on_the_number_of_points(self):
         assert simulate("lorenz", points=10).dt == simulate("lorenz", points=11).dt

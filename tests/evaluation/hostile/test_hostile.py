@@ -381,12 +381,15 @@ def test_phases_are_only_swapped_and_not_lost(world):
     assert record.seed == 0
 
 
-@pytest.mark.parametrize("name", ["shifts_rows", "sorts_states"])
-def test_other_held_out_states_do_not_answer_for_one(world, name):
+# Held-out states show where the attractor lies, as those of the training do: who knows the second
+# variable of the next state reads the first off them roughly. With the next state itself among
+# them, as in version 1, that was .0048.
+@pytest.mark.parametrize(("name", "share"), [("shifts_rows", 0.5), ("sorts_states", 0.05)])
+def test_other_held_out_states_do_not_answer_for_one(world, name, share):
     record, *_ = world.records[name]
     honest, *_ = world.records["persists"]
     assert record.status == honest.status == "ok"
-    assert record.scores["derivative_smape"] > 0.5 * honest.scores["derivative_smape"]
+    assert record.scores["derivative_smape"] > share * honest.scores["derivative_smape"]
 
 
 def test_no_process_is_left(world):
@@ -427,7 +430,9 @@ def command(pid):
 
 def test_no_file_is_left(world):
     templates = {template._folder.name for template in _templates._TEMPLATES.values()}
-    assert {str(path) for path in world.own.rglob("*")} == templates
+    compiled = world.own / f"chaosbench-{os.getuid()}"  # by the harness itself
+    left = {path for path in world.own.rglob("*") if not path.is_relative_to(compiled)}
+    assert set(map(str, left)) == templates
     for folder in ("/tmp", "/var/tmp", "/dev/shm", "/run", "/", "/dev", world.place, Path.cwd()):
         assert not list(Path(folder).glob("hostile-[a-z]*")), folder
     assert {path: path.stat().st_mtime_ns for path in HERE.glob("*.py")} == world.beside or (
