@@ -398,7 +398,9 @@ def test_an_escape_says_when_and_exits_with_1():
 
 
 def test_a_run_says_its_status_and_failures_can_be_retried(tmp_path):
-    flag = tmp_path / "mended"
+    flags = tmp_path / "flags"  # no part of the plugin, and shown to it
+    flags.mkdir()
+    flag, shown = flags / "mended", {"CHAOSBENCH_ALLOW": str(flags)}
     plugin = tmp_path / "moody.py"
     plugin.write_text(
         "from dataclasses import dataclass\n"
@@ -416,13 +418,13 @@ def test_a_run_says_its_status_and_failures_can_be_retried(tmp_path):
     )
     out = tmp_path / "run"
     args = ("run", "forecast/henon-v1", "-f", "moody", "--plugin", plugin, "--out", out)
-    assert chaosbench(*args).returncode == 1
+    assert chaosbench(*args, **shown).returncode == 1
     rows = {row["forecaster"]: row for row in printed_json("run", "status", out)}
     assert rows["moody"]["crashed"] == 1
     assert rows["persistence"]["ok"] == 1
     kept = {p.name: p.stat().st_mtime_ns for p in (out / "records").iterdir()}
     flag.touch()
-    done = chaosbench("run", "retry", out, "--status", "crashed")
+    done = chaosbench("run", "retry", out, "--status", "crashed", **shown)
     assert done.returncode == 0, done.stderr
     rows = {row["forecaster"]: row for row in printed_json("run", "status", out)}
     assert rows["moody"] == {"forecaster": "moody", "ok": 1}
