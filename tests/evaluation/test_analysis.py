@@ -176,7 +176,11 @@ def test_pictures_show_truth_and_run(henon, tmp_path):
     ("call", "error", "words"),
     [
         (lambda: cb.analyse("perfect model", "forecast/henon-v1"), InputError, "systems show"),
-        (lambda: cb.analyse("nvar", "forecast/henon-v1", points=50), InputError, "400 to 10000000 points"),
+        (
+            lambda: cb.analyse("nvar", "forecast/henon-v1", points=50),
+            InputError,
+            "400 to 10000000 points",
+        ),
         (lambda: cb.analyse("nvar", "forecast/henon-v1", distance=1.0), InputError, "distance"),
         (lambda: cb.analyse("nvr", "forecast/henon-v1"), InputError, "nvar"),
         (
