@@ -16,7 +16,7 @@ def cell(track: str, forecaster: str = "esn", **more: object) -> Record:
     ranked = str(more.pop("ranked", "vpt@0.4"))
     name = next(t for t in suites["full"].tasks if t.startswith(f"{track}/"))
     return Record(
-        task=name, system=name.partition("/")[2].removesuffix("-v1"), forecaster=forecaster,
+        task=name, system=name.partition("/")[2].rpartition("-v")[0], forecaster=forecaster,
         config={}, seed=0, exam_seed=0, status="ok", window_scores={ranked: (1.0, 2.0)},
         provenance={"ranked": ranked, **more},
     )  # fmt: skip
