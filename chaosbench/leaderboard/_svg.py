@@ -71,12 +71,15 @@ OUTLYING = 10
 def _axis(lines: Sequence[Standing]) -> list[float]:
     """Return the ticks of an axis for scores and intervals, from 0 or below.
 
-    It leaves out only what is not finite or outlying, such as the worst value of failed runs.
+    It leaves out only what is not finite or outlying, such as the worst value of failed runs. What
+    the ceiling reaches is not outlying.
     """
     ends = [x for line in lines for x in (line.score, line.ci_low, line.ci_high)]
     finite = [x for x in ends if math.isfinite(x)]
     sizes = sorted(abs(line.score) for line in lines if math.isfinite(line.score))
     limit = OUTLYING * max(sizes[len(sizes) // 2], 0.1) if sizes else math.inf
+    reached = [x for c in lines if c.privileged for x in (c.score, c.ci_high) if math.isfinite(x)]
+    limit = max([limit, *reached])
     shown = [x for x in finite if abs(x) <= limit]
     return _ticks(max([*shown, 0.1]), min([*shown, 0.0]))
 

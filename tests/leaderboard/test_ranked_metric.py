@@ -209,3 +209,24 @@ def test_a_score_below_zero_is_on_the_axis() -> None:
     drawn = chart(records)
     assert across(drawn, "bad") < across(drawn, "fair") < across(drawn, "good")
     assert 'class="beyond"' not in drawn
+
+
+def test_the_axis_reaches_the_ceiling_and_whoever_comes_near_it() -> None:
+    """Most forecasters see a tenth as far as the best; with its score off the axis it has none."""
+    times = {"first": 20.0, **{f"f{k}": 0.1 + 0.1 * k for k in range(9)}}
+    records = [cell(f, "a", [v, v, v], "ctf_short_time") for f, v in times.items()]
+    records.append(cell("perfect model", "a", [36.0] * 3, "ctf_short_time", privileged=True))
+    drawn = chart(records)
+    assert across(drawn, "f8") < across(drawn, "first") < across(drawn, "perfect model")
+    assert 'class="beyond"' not in drawn
+
+
+def test_a_resolution_that_says_nothing_says_so() -> None:
+    from chaosbench.leaderboard._wording import remarks
+
+    assert "1.5 times" in remarks((), 1.5, 0)[0]
+    assert remarks((), 1e304, 0) == (
+        "Resolution: so few systems tell no two medians apart with 80% power, however far they lie "
+        "from each other.",
+    )
+    assert remarks((), float("nan"), 0) == ()
