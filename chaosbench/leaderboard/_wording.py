@@ -102,10 +102,19 @@ def wording(metric: str, *, trained: bool = True) -> Wording:
     )
 
 
+COARSEST = 100.0
+"""Ratio of two medians from which on a resolution says nothing more."""
+
+
 def remarks(standings: Sequence[Standing], resolution: float, unsealed: int) -> tuple[str, ...]:
     """Return sentences on how far the order and the records may be believed."""
     said = []
-    if math.isfinite(resolution):
+    if resolution > COARSEST:
+        said.append(
+            "Resolution: so few systems tell no two medians apart with 80% power, however far they "
+            "lie from each other."
+        )
+    elif math.isfinite(resolution):
         said.append(
             f"Resolution: two medians are told apart with 80% power if one is {resolution:.2g} "
             "times the other, at 5% after Holm for all pairs of rows."
