@@ -94,11 +94,13 @@ def _assimilated(task: Task) -> list[str]:
 def _equation(task: Task) -> str:
     data = task.dataset
     asked = "next state" if systems[task.system].discrete else "time derivative"
-    count = data.windows * data.pace(task.system).horizon
+    count = data.windows * (1 if task.apart else data.pace(task.system).horizon)
+    each = ", the last state of each" if task.apart else ""
     return (
         f"No forecast is asked for, but the {asked} of all variables at {count:,} held-out states "
-        f"on the attractor, clean, from {data.windows} trajectories that were not trained on. A "
-        "forecaster that has no equation to show is recorded as unsupported."
+        f"on the attractor, clean, from {data.windows} trajectories that were not trained "
+        f"on{each}. "
+        "A forecaster that has no equation to show is recorded as unsupported."
     )
 
 

@@ -104,6 +104,7 @@ def test_the_field_track_is_whatever_is_extended_in_space():
         ("shift-switch/rossler-v1", ["c from 5.7 to 7.5", "after 50%", "inside the context"]),
         ("assimilate/lorenz-v1", ["Every 5 samples", "10% of σ", "without its own forecasts"]),
         ("equation/lorenz-v1", ["time derivative", "1,000 held-out states", "unsupported"]),
+        ("equation/henon-v2", ["next state", " 500 held-out states", "the last state of each"]),
         ("equation/henon-v1", ["next state"]),
         ("zero-shot-128/lorenz-v1", ["128 samples", "Not trained"]),
         ("zero-shot-2048/lorenz-v1", ["2,048 samples", "300 samples"]),
