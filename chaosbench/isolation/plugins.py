@@ -30,15 +30,6 @@ __all__ = ["CELLS", "load_plugin", "name_of", "refuse_while_importing"]
 CELLS = "cells"
 """Name of the folder whose folders hold what was typed in, such as the cells of a notebook."""
 
-_LOADED: dict[Path, tuple[str, tuple[str, ...]]] = {}
-"""The digest of each file when it was loaded, and the names of its forecasters."""
-
-_HOME: dict[str, Path] = {}
-"""The file of each forecaster that came from one."""
-
-_HELPERS: dict[str, Path] = {}
-"""Modules that plugins imported from beside them, and the folder of each."""
-
 _IMPORTING: ContextVar[Path | None] = ContextVar("importing", default=None)
 """The plugin that is being imported."""
 
@@ -53,7 +44,7 @@ def load_plugin(path: Path, *, lasting: bool = False) -> tuple[str, ...]:
     A forecaster is a dataclass with a `fit` method that is defined in the file. Its name is its
     attribute `name`, or else its class name in snake case. The file may import modules and packages
     that lie beside it. Of a script that evaluates its own forecasters only their definitions are
-    run. A file that has changed since is loaded again.
+    run.
 
     Args:
         path: the file.
@@ -69,11 +60,7 @@ def load_plugin(path: Path, *, lasting: bool = False) -> tuple[str, ...]:
         raise InputError(f"there is no plugin file {path}")
     if path.suffix != ".py":
         raise InputError(f"{path} is not a Python file; a plugin ends in .py")
-    digest = digest_of(path)
-    known = _LOADED.get(path)
-    if known is not None and known[0] == digest:
-        return known[1]
-    module = _imported(path, f"chaosbench_plugin_{path.stem}_{digest}", lasting)
+    module = _imported(path, f"chaosbench_plugin_{path.stem}_{digest_of(path)}", lasting)
     found = [
         value
         for value in vars(module).values()
@@ -84,13 +71,7 @@ def load_plugin(path: Path, *, lasting: bool = False) -> tuple[str, ...]:
             f"the plugin {path} defines no forecaster: a dataclass with a method "
             "fit(self, train, *, seed)"
         )
-    names = _register(found, path)
-    for name in known[1] if known else ():
-        if name not in names:
-            _HOME.pop(name, None)
-            forecasters.discard(name)
-    _LOADED[path] = digest, names
-    return names
+    return _register(found, path)
 
 
 def refuse_while_importing(verb: str) -> None:
@@ -109,13 +90,8 @@ def refuse_while_importing(verb: str) -> None:
 
 
 def _register(found: Sequence[type], path: Path) -> tuple[str, ...]:
-    """Register classes under their names, all or none; they replace those of the same source."""
+    """Register classes under their names, all or none."""
     names = tuple(map(name_of, found))
-    replaced = {}
-    for name in names:
-        if name in _HOME and _is_one_source(_HOME[name], path):
-            replaced[name] = forecasters[name]
-            forecasters.discard(name)
     added = []
     try:
         for name, value in zip(names, found, strict=True):
@@ -124,17 +100,8 @@ def _register(found: Sequence[type], path: Path) -> tuple[str, ...]:
     except InputError as error:
         for name in added:
             forecasters.discard(name)
-        for name, value in replaced.items():
-            forecasters.add(name, value)
         raise InputError(f"{path} defines a forecaster that cannot be used: {error}") from None
-    _HOME.update(dict.fromkeys(names, path))
     return names
-
-
-def _is_one_source(one: Path, other: Path) -> bool:
-    """Say whether two files are one, or hold what one user typed in, a newer and an older text."""
-    folders = {one.parent.parent, other.parent.parent}
-    return one == other or (len(folders) == 1 and folders.pop().name == CELLS)
 
 
 def name_of(chosen: type) -> str:
@@ -208,19 +175,13 @@ class _Beside:
         place = None if path is not None or "." in name else beside(self.folder, name)
         if place is None or name in sys.stdlib_module_names:
             return None
-        _HELPERS[name] = self.folder
         inside = [str(place.parent)] if place.stem == "__init__" else None
         return spec_from_file_location(name, place, submodule_search_locations=inside)
 
 
 @contextmanager
 def _sees(path: Path, lasting: bool) -> Iterator[None]:
-    """Let a plugin import what lies beside it, in the version that lies there now."""
-    for name, folder in list(_HELPERS.items()):
-        if folder == path.parent or beside(path.parent, name):
-            del _HELPERS[name]
-            for loaded in [m for m in sys.modules if m == name or m.startswith(f"{name}.")]:
-                del sys.modules[loaded]
+    """Let a plugin import what lies beside it."""
     importlib.invalidate_caches()
     finder: Any = _Beside(path.parent)
     sys.meta_path.insert(0, finder)
