@@ -19,7 +19,7 @@ from chaosbench.forecasters import registry as forecasters
 from chaosbench.isolation.outcome import Budget, read_settings
 from chaosbench.isolation.process import WorkerProcess
 from chaosbench.isolation.settings import checked, defaults_of, encoded, table_of, thawed
-from chaosbench.isolation.source import digest_of
+from chaosbench.isolation.source import check_file, digest_of
 from chaosbench.text import printable
 
 __all__ = [
@@ -140,10 +140,7 @@ def describe_file(path: Path) -> tuple[Description, ...]:
             not one or belongs to another forecaster.
 
     """
-    if not path.is_file():
-        raise InputError(f"there is no plugin file {path}")
-    if path.suffix != ".py":
-        raise InputError(f"{path} is not a Python file; a plugin ends in .py")
+    check_file(path)
     digest = digest_of(path)
     known = _FILES.get(path)
     if known is not None and known[0] == digest:

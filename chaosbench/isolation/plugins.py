@@ -23,7 +23,13 @@ from typing import Any
 
 from chaosbench.errors import InputError
 from chaosbench.forecasters import registry as forecasters
-from chaosbench.isolation.source import beside, definitions, digest_of, runs_itself
+from chaosbench.isolation.source import (
+    beside,
+    check_file,
+    definitions,
+    digest_of,
+    runs_itself,
+)
 
 __all__ = ["CELLS", "load_plugin", "name_of", "refuse_while_importing"]
 
@@ -56,10 +62,7 @@ def load_plugin(path: Path, *, lasting: bool = False) -> tuple[str, ...]:
             not one or belongs to another forecaster.
 
     """
-    if not path.is_file():
-        raise InputError(f"there is no plugin file {path}")
-    if path.suffix != ".py":
-        raise InputError(f"{path} is not a Python file; a plugin ends in .py")
+    check_file(path)
     module = _imported(path, f"chaosbench_plugin_{path.stem}_{digest_of(path)}", lasting)
     found = [
         value

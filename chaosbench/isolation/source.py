@@ -12,10 +12,13 @@ from functools import lru_cache
 from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 
+from chaosbench.errors import InputError
 from chaosbench.files import sha256
 from chaosbench.provenance import digest
 
-__all__ = ["beside", "definitions", "digest_of", "file_digest", "files_of", "runs_itself"]
+__all__ = [
+    "beside", "check_file", "definitions", "digest_of", "file_digest", "files_of", "runs_itself",
+]  # fmt: skip
 
 SUFFIXES = (".py", *EXTENSION_SUFFIXES)
 """Endings of modules."""
@@ -25,6 +28,19 @@ LARGE = 2**22
 
 VERBS = frozenset({"evaluate", "analyse"})
 """Calls that a file must not make while it is imported for the forecasters that it defines."""
+
+
+def check_file(path: Path) -> None:
+    """Refuse a path that cannot be a plugin's.
+
+    Raises:
+        InputError: there is no file, or it is not a Python file.
+
+    """
+    if not path.is_file():
+        raise InputError(f"there is no plugin file {path}")
+    if path.suffix != ".py":
+        raise InputError(f"{path} is not a Python file; a plugin ends in .py")
 
 
 def digest_of(path: Path) -> str:
