@@ -8,8 +8,9 @@ input scalings, spectral radii, penalties) follows the same rules:
   truth (`HeldOut.score`). The exam, its contexts and its truth are never seen. The chosen plan is
   fitted again to all training data.
 - *Order.* Plans stand in the order of their simplicity, and the earlier one wins a tie.
-- *Budget.* The trials of one choice together take at most `TRIALS` times the work of the dearest
-  fit that the settings allow (`affordable`). Work is counted in arithmetic, rows times squared
+- *Budget.* The trials of one choice by a regression or a reservoir together take at most `TRIALS`
+  times the work of the dearest fit that the settings allow (`affordable`); whoever tries a short
+  fixed list, such as the analogues, has no such bound. Work is counted in arithmetic, rows times squared
   features for a regression, and never in seconds, so that every machine makes the same choice as
   far as rounding lets it.
 """
