@@ -10,9 +10,9 @@ input scalings, spectral radii, penalties) follows the same rules:
 - *Order.* Plans stand in the order of their simplicity, and the earlier one wins a tie.
 - *Budget.* The trials of one choice by a regression or a reservoir together take at most `TRIALS`
   times the work of the dearest fit that the settings allow (`affordable`); whoever tries a short
-  fixed list, such as the analogues, has no such bound. Work is counted in arithmetic, rows times squared
-  features for a regression, and never in seconds, so that every machine makes the same choice as
-  far as rounding lets it.
+  fixed list, such as the analogues, has no such bound. Work is counted in arithmetic, rows times
+  squared features for a regression, and never in seconds, so that every machine makes the same
+  choice as far as rounding lets it.
 """
 
 from __future__ import annotations
