@@ -3,23 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from command_line import chaosbench
 
 FAULTY = Path(__file__).parent / "isolation" / "faulty.py"
-
-
-def chaosbench(*args, cwd=None, **environment):
-    return subprocess.run(
-        [sys.executable, "-m", "chaosbench", *map(str, args)],
-        capture_output=True, text=True, cwd=cwd, timeout=300,
-        env={**os.environ, "COLUMNS": "100", **environment},
-    )  # fmt: skip
 
 
 def printed_json(*args, **kwargs):

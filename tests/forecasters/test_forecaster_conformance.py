@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import subprocess
 import sys
@@ -12,10 +13,23 @@ from quick import DEPEND_ON_ORIGIN, IGNORE_CONTEXT, quick
 
 import chaosbench.forecasters as forecasters
 from chaosbench.errors import DivergedError, InvalidForecastError
+from chaosbench.forecasters import Predictor
 from chaosbench.testing import check_forecaster, forecaster_checks
 from chaosbench.trajectories import Trajectories
 
 BUILT_IN = sorted(forecasters.registry)
+
+
+@functools.cache
+def fitted(name: str) -> Predictor:
+    """Fit quickly to the first 400 steps of the signal; all tests share it."""
+    return quick(name).fit(Trajectories(signal()[:400], dt=0.1), seed=0)
+
+
+def signal() -> np.ndarray:
+    """Return a quasi-periodic signal in two variables, ``(T, 2)``."""
+    t = np.arange(700)
+    return np.stack([np.sin(0.13 * t) + np.sin(0.31 * t), np.cos(0.13 * t)], axis=1)
 
 
 @pytest.mark.parametrize("check", forecaster_checks(), ids=lambda check: check.__name__)
@@ -26,9 +40,7 @@ def test_conformance(name: str, check) -> None:
 
 @pytest.fixture(scope="module")
 def series() -> np.ndarray:
-    """A quasi-periodic signal in two variables, ``(T, 2)``."""
-    t = np.arange(700)
-    return np.stack([np.sin(0.13 * t) + np.sin(0.31 * t), np.cos(0.13 * t)], axis=1)
+    return signal()
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
@@ -42,7 +54,7 @@ def test_non_finite_training_diverges(name: str, value: float, series: np.ndarra
 
 @pytest.mark.parametrize("name", BUILT_IN)
 def test_non_finite_context_spoils_only_its_own_window(name: str, series: np.ndarray) -> None:
-    predictor = quick(name).fit(Trajectories(series[:400], dt=0.1), seed=0)
+    predictor = fitted(name)
     context = np.stack([series[400:500], series[450:550], series[500:600]])
     clean = predictor.predict(context, 5).values
     context[1, -1, 0] = np.nan
@@ -54,7 +66,6 @@ def test_non_finite_context_spoils_only_its_own_window(name: str, series: np.nda
         np.testing.assert_allclose(broken[[0, 2]], clean[[0, 2]], rtol=1e-9)
 
 
-@pytest.mark.parametrize("name", BUILT_IN)
 @pytest.mark.parametrize(
     ("shape", "horizon", "sentence"),
     [
@@ -64,10 +75,11 @@ def test_non_finite_context_spoils_only_its_own_window(name: str, series: np.nda
         ((3, 100, 2), 0, "horizon must be a positive integer"),
     ],
 )
+@pytest.mark.parametrize("name", BUILT_IN)
 def test_impossible_requests_are_refused(
-    name: str, shape: tuple[int, ...], horizon: int, sentence: str, series: np.ndarray
+    name: str, shape: tuple[int, ...], horizon: int, sentence: str
 ) -> None:
-    predictor = quick(name).fit(Trajectories(series[:400], dt=0.1), seed=0)
+    predictor = fitted(name)
     with pytest.raises(InvalidForecastError, match=sentence):
         predictor.predict(np.zeros(shape), horizon)
 
@@ -76,9 +88,8 @@ def test_impossible_requests_are_refused(
 def test_other_units_give_the_same_forecast(name: str, series: np.ndarray) -> None:
     # Powers of two leave every standardised number the same to the last bit.
     units = np.array([1024.0, 0.125])
-    configured = quick(name)
-    plain = configured.fit(Trajectories(series[:400], dt=0.1), seed=0)
-    scaled = configured.fit(Trajectories(units * series[:400], dt=0.1), seed=0)
+    plain = fitted(name)
+    scaled = quick(name).fit(Trajectories(units * series[:400], dt=0.1), seed=0)
     context = np.stack([series[400:500], series[500:600]])
     expected = units * plain.predict(context, 20).values
     np.testing.assert_array_equal(scaled.predict(units * context, 20).values, expected)
@@ -89,9 +100,8 @@ def test_other_units_give_the_same_forecast(name: str, series: np.ndarray) -> No
 @pytest.mark.parametrize("name", sorted({*BUILT_IN} - DEPEND_ON_ORIGIN))
 def test_another_origin_gives_the_same_forecast(name: str, series: np.ndarray) -> None:
     origin = np.array([512.0, -2.0])
-    configured = quick(name)
-    plain = configured.fit(Trajectories(series[:400], dt=0.1), seed=0)
-    shifted = configured.fit(Trajectories(series[:400] + origin, dt=0.1), seed=0)
+    plain = fitted(name)
+    shifted = quick(name).fit(Trajectories(series[:400] + origin, dt=0.1), seed=0)
     context = np.stack([series[400:500], series[500:600]])
     expected = plain.predict(context, 3).values
     values = shifted.predict(context + origin, 3).values - origin
