@@ -40,19 +40,27 @@ def command(*args):
     return [sys.executable, "-m", "chaosbench.cli", *map(str, args)]
 
 
-@pytest.mark.parametrize("blow", [signal.SIGINT, signal.SIGKILL])
-def test_a_killed_run_resumes_to_the_same_bytes(tmp_path, blow):
-    plugin = tmp_path / "slow.py"
+@pytest.fixture(scope="module")
+def whole_run(tmp_path_factory):
+    """Return the arguments and the directory of a run that nobody stopped."""
+    folder = tmp_path_factory.mktemp("runs")
+    plugin = folder / "slow.py"
     plugin.write_text(SLOW)
     args = (
         "run", "forecast/henon-v1", "forecast/lorenz-v1", "-f", "nvar", "-f", "slow", "--plugin",
         plugin,
     )  # fmt: skip
-    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    whole = folder / "whole"
     done = subprocess.run(command(*args, "--out", whole), capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert len(list((whole / "records").glob("*.parquet"))) == 12
+    return args, whole
 
+
+@pytest.mark.parametrize("blow", [signal.SIGINT, signal.SIGKILL])
+def test_a_killed_run_resumes_to_the_same_bytes(tmp_path, whole_run, blow):
+    args, whole = whole_run
+    broken = tmp_path / "broken"
     running = subprocess.Popen(
         command(*args, "--out", broken), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
     )
