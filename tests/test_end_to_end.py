@@ -47,7 +47,7 @@ def whole_run(tmp_path_factory):
     plugin = folder / "slow.py"
     plugin.write_text(SLOW)
     args = (
-        "run", "forecast/henon-v1", "forecast/lorenz-v1", "-f", "nvar", "-f", "slow", "--plugin",
+        "run", "forecast/henon-v1", "forecast/logistic-v1", "-f", "nvar", "-f", "slow", "--plugin",
         plugin,
     )  # fmt: skip
     whole = folder / "whole"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import enum
 import hashlib
+import importlib
 import io
 import json
 import os
@@ -20,7 +21,7 @@ from pathlib import Path
 import pytest
 import typer
 
-from chaosbench import cli
+from chaosbench import cli, forecasters, systems, tasks
 
 BASES = {
     "analyse": ["persistence", "forecast/henon-v1", "--points", "1000"],
@@ -69,6 +70,12 @@ PATHS = (
 
 _PROGRESS = re.compile(r"warning: |\w+: \d+/\d+ in ")
 """Lines before the error that are none."""
+
+LIBRARIES = (
+    "chaosbench.evaluation", "chaosbench.dynamics", "chaosbench.leaderboard", "chaosbench.plotting",
+    "chaosbench.numerics", "chaosbench.tasks", "matplotlib.pyplot", "numba", "pandas",
+    "pyarrow.parquet", "rich.table", "scipy.integrate", "scipy.stats",
+)  # fmt: skip
 
 SECONDS = 60
 """For one command; a hang is a fault."""
@@ -166,6 +173,10 @@ def folder(tmp_path_factory):
     cache = os.environ.get("CHAOSBENCH_CACHE")
     os.environ["CHAOSBENCH_CACHE"] = str(place / "cache")
     os.chdir(place)
+    for library in LIBRARIES:  # once here, and not in each of hundreds of forks
+        importlib.import_module(library)
+    for registry in systems.registry, tasks.registry, forecasters.registry:
+        assert [registry[name] for name in registry]
     for name in ("data generate", "run tasks", "analyse"):
         code, out, err = called([*name.split(), *BASES[name]])
         assert code == 0, (name, out, err)

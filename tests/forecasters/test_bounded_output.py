@@ -13,6 +13,7 @@ from chaosbench.forecasters.memory.local_linear import LocalLinear
 from chaosbench.trajectories import Trajectories
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("forecaster", "system", "margin"),
     [(NVAR(), "bouali", 0.5), (EDMD(degree=5), "colpitts", 0.5), (LocalLinear(), "sprott_d", 0.1)],

@@ -24,6 +24,7 @@ def process(rng, n: int, steps: int):
     return np.stack(rows[200:], axis=1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "forecaster",
     [

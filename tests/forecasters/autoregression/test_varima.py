@@ -111,6 +111,7 @@ def largest_root(predictor) -> float:
     return float(np.abs(np.linalg.eigvals(companion)).max())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("system", ["bouali2", "moore_spiegel", "hyper_lorenz"])
 def test_data_without_noise_do_not_make_the_recursion_explode(system: str) -> None:
     """Of bouali2 a root was 1.24; of the others coefficients were 1e7, whatever the roots."""

@@ -164,6 +164,7 @@ def test_kalman_keeps_its_covariance_where_darts_loses_it(reference) -> None:
     assert np.abs(first - truth).max() < 0.5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("forecaster", "low", "high"),
     [

@@ -42,6 +42,7 @@ def test_a_rotation_is_propagated_linearly() -> None:
     assert np.abs(values - states[400:500]).max() < 0.05
 
 
+@pytest.mark.slow
 def test_reaches_far_on_lorenz_re_lifted_and_not_linearly(reference) -> None:
     """A linear forecast of a mixing system is lost within about a Lyapunov time."""
     settings = {"width": 1.0, "ridge": 1e-18}

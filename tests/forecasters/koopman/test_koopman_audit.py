@@ -131,6 +131,7 @@ def test_on_lorenz_only_the_constant_survives(lorenz_states, degree: int, publis
     assert residuals[np.abs(values - 1) > 1e-6].min() == pytest.approx(published, abs=0.06)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("forecaster", [EDMD(degree=4), LinearEDMD(dictionary="chebyshev")])
 def test_a_fitted_predictor_audits_itself(lorenz_states, forecaster) -> None:
     train = Trajectories(lorenz_states[:4000], dt=0.05)

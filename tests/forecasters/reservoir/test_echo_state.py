@@ -112,6 +112,7 @@ def test_readouts_have_the_features_they_name() -> None:
     assert features("squares", state, z).tolist() == [[1, 7, 0.5, -2, 3, 0.25, 4, 9]]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["linear", "squares"])
 def test_other_readouts_forecast_too(kind: str, reference) -> None:
     # The states of 300 units, with or without their squares, suffice for a good forecast.

@@ -195,6 +195,7 @@ def test_other_units_move_the_frequency_along(thomas) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_waves_cannot_make_a_product_of_variables(reference) -> None:
     """Lorenz' x z is no sum of functions of single variables, so a bound from above holds.
 
@@ -228,6 +229,7 @@ def test_a_wave_in_a_map_is_found() -> None:
     assert predictor.equations() == ["x0[t+1] = 0.3 x0 + 2.5 sin(1 x1)", "x1[t+1] = 1 x0 + 0.5 x1"]
 
 
+@pytest.mark.slow
 def test_a_trend_of_the_published_medians(reference, thomas) -> None:
     """Polynomials win on a polynomial system, waves win on a system with sines."""
     from chaosbench.metrics import derivative_smape
@@ -248,6 +250,7 @@ def test_a_trend_of_the_published_medians(reference, thomas) -> None:
     assert error(SINDy(discrete=False), short, 0.3, slopes) > 1e-3
 
 
+@pytest.mark.slow
 def test_the_samples_of_an_ensemble_are_its_members(reference) -> None:
     predictor = EnsembleSINDy(members=7).fit(noisy(reference, 1), seed=3)
     forecast = predictor.predict(reference.context, 200)
@@ -268,6 +271,7 @@ def test_the_samples_of_an_ensemble_are_its_members(reference) -> None:
     assert spread[199] > 3 * spread[20] > 0  # chaos separates them
 
 
+@pytest.mark.slow
 def test_the_seed_draws_the_ensemble(reference) -> None:
     train = noisy(reference, 2)
     one, two, again = (
@@ -359,6 +363,7 @@ def lorenz96(d: int, steps: int) -> FloatArray:
     return solution.y.T[500:]
 
 
+@pytest.mark.slow
 def test_an_ensemble_of_many_variables_has_products_among_its_terms() -> None:
     """With sixteen or more variables only a linear library was left, and Lorenz-96 is quadratic."""
     train = Trajectories(lorenz96(18, 2500), dt=0.02)
