@@ -132,6 +132,7 @@ class Asked:
     candidates: int = 0
     analysis: tuple[int, int, int] = (0, 0, 0)
     every: int = 0
+    settings: frozenset[str] = frozenset()
 
     @classmethod
     def by(
@@ -146,7 +147,8 @@ class Asked:
         if duty == "describe" or train is None:
             return cls("describe", (0, 0, 0))
         if duty == "tune" or context is None:
-            return cls("tune", (0, 0, 0), candidates=job.get("tune", 0))
+            settings = frozenset(job.get("config", ()))
+            return cls("tune", (0, 0, 0), candidates=job.get("tune", 0), settings=settings)
         if duty == "analyse":
             plan = job["analysis"]
             twins = plan["twins"], plan["growth"], plan["segments"]
@@ -206,6 +208,7 @@ def _read(header: Mapping[str, Any], arrays: Arrays, asked: Asked) -> Outcome:
     if asked.duty == "tune":
         _require(status == "ok" and not arrays, "settings were asked for, not arrays")
         config, tried = _config(header.get("config")), _tried(header.get("tried"), asked)
+        _require(set(config) == asked.settings, "its config has not the forecaster's settings")
         return Outcome(status, message, config=config, tried=tried)
     _check_shapes(arrays, asked)
     finite = bool(np.isfinite(arrays["values"]).all())
