@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from typing import ClassVar
 
 import numpy as np
@@ -24,7 +25,7 @@ TRAIN, CONTEXT = np.zeros((1, 50, 2)), np.zeros((3, 20, 2))
 SHAPE = (3, 10, 2)
 FORECAST = Asked("forecast", SHAPE)
 EQUATION = Asked("equation", SHAPE)
-TUNE = Asked("tune", (0, 0, 0), candidates=4)
+TUNE = Asked("tune", (0, 0, 0), candidates=4, settings=frozenset(("units",)))
 ANALYSE = Asked("analyse", (1, 100, 2), analysis=(4, 7, 5))
 OK = {"status": "ok", "message": "", "equations": ["x0' = 0"]}
 VALUES = {"values": np.zeros(SHAPE)}
@@ -57,7 +58,8 @@ class TestWhatWasAsked:
         assert Asked.by(self.JOB | {"asks": "equation"}, TRAIN, CONTEXT[:1], states) == EQUATION
 
     def test_settings(self):
-        assert Asked.by(self.JOB | {"duty": "tune", "tune": 4}, TRAIN, None) == TUNE
+        job = self.JOB | {"duty": "tune", "tune": 4, "config": {"units": 3}}
+        assert Asked.by(job, TRAIN, None) == TUNE
         assert TUNE.numbers_at_most == 0
 
     def test_an_analysis(self):
@@ -91,8 +93,15 @@ class TestGoodAnswers:
 
     def test_settings(self):
         config = {"units": 3, "mode": None, "on": True, "rates": [0.5, [1, "é"]], "x": -1e300}
-        outcome = read_answer(OK | {"config": config, "tried": 5}, {}, TUNE)
+        asked = replace(TUNE, settings=frozenset(config))
+        outcome = read_answer(OK | {"config": config, "tried": 5}, {}, asked)
         assert (outcome.status, outcome.config, outcome.tried) == ("ok", config, 5)
+
+    @pytest.mark.parametrize("config", [{}, {"units": 3, "more": 1}, {"other": 3}])
+    def test_other_settings_are_none(self, config):
+        outcome = read_answer(OK | {"config": config, "tried": 5}, {}, TUNE)
+        assert outcome.status == "invalid"
+        assert "has not the forecaster's settings" in outcome.message
 
     def test_an_analysis_with_an_audit(self):
         outcome = read_answer(OK, TWINS | AUDIT, ANALYSE)
