@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from chaosbench.commands import _recordings
 from chaosbench.commands._output import (
     Format,
     FormatOption,
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["app"]
 
 app = group("Datasets: generate and verify.")
+app.command("import")(_recordings.data_import)
 
 
 @app.command("generate")

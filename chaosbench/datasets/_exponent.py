@@ -1,0 +1,76 @@
+"""The largest Lyapunov exponent of a recording: given, estimated from the data, or unknown."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from chaosbench.errors import InputError
+from chaosbench.trajectories import FloatArray
+
+__all__ = ["Exponent", "exponent_of"]
+
+LONGEST = 20_000
+"""Samples that are looked at; the last ones."""
+
+
+@dataclass(frozen=True)
+class Exponent:
+    """What is known of the largest Lyapunov exponent.
+
+    Attributes:
+        value: per time unit; None where it is not known.
+        error: its standard error; None where it was given, or is not known.
+        source: where it comes from.
+        method: of the estimate; empty without one.
+        reason: why it is not known; empty where it is.
+
+    """
+
+    value: float | None
+    error: float | None
+    source: Literal["estimated", "given", "unknown"]
+    method: str = ""
+    reason: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain numbers and text."""
+        return vars(self) | {}
+
+
+def exponent_of(asked: str | float, series: FloatArray, dt: float, variable: str) -> Exponent:
+    """Return the exponent that was given, or estimate it.
+
+    Args:
+        asked: ``estimate``, ``unknown`` or a number per time unit.
+        series: the longest stretch of one variable without a gap, of the training part ``(T,)``.
+        dt: sampling step.
+        variable: its name.
+
+    Raises:
+        InputError: neither a word that is known nor a positive number.
+
+    """
+    if asked == "unknown":
+        return Exponent(None, None, "unknown", reason="nobody asked for an estimate")
+    if asked != "estimate":
+        try:
+            value = float(asked)
+        except (TypeError, ValueError):
+            value = math.nan
+        if not (math.isfinite(value) and value > 0):
+            raise InputError(
+                f"the exponent is a positive number per time unit, 'estimate' or 'unknown', not "
+                f"{asked!r}"
+            )
+        return Exponent(value, None, "given")
+    from chaosbench.series import largest_exponent
+
+    found = largest_exponent(series[-LONGEST:], dt)
+    known = found.value is not None and math.isfinite(found.value) and found.value > 0
+    if not known:
+        reason = found.reason or "the estimate is not positive"
+        return Exponent(None, None, "unknown", method="rosenstein", reason=reason)
+    error = float(found.error) if found.error is not None and math.isfinite(found.error) else None
+    return Exponent(float(found.value), error, "estimated", f"rosenstein, of {variable}")
