@@ -182,7 +182,8 @@ def windowed(
     """Roll windows over the test parts.
 
     A window is a context and the future after it, and begins where the one before has ended or
-    later, so that no context shows the future of another window. The windows are spread evenly.
+    later, so that no context shows the future of another window. Of more than `windows`, evenly
+    spread ones are taken.
     A context has no gap of more than `longest_gap` samples; its last sample and the one after it
     were recorded in all variables.
 
@@ -199,42 +200,57 @@ def windowed(
         InputError: not one window fits.
 
     """
-    total = sum(len(one.values) for one in parts.test)
-    longest = max(len(one.values) for one in parts.test)
-    most, good = (max(4, min(total // n, longest)) for n in (LEAST_WINDOWS, GOOD_WINDOWS))
+    lengths = [len(one.values) for one in parts.test]
+    most, good = _room(lengths, LEAST_WINDOWS), _room(lengths, GOOD_WINDOWS)
     if horizon is None:
         horizon = min(wanted, HORIZON_AT_MOST, most // 2 if context is None else most - context)
         horizon = max(1, horizon)
     if context is None:
         context = max(2, min(CONTEXT, most - horizon, max(SHORT_CONTEXT, good - horizon)))
     length = context + horizon
-    stride = max(length, total // max(1, windows))
     values: list[FloatArray] = []
     starts: list[float] = []
-    passed = due = 0
     for one in parts.test:
-        whole = np.asarray(np.isfinite(one.values).all(axis=1))
-        stretches = pieces(one.values, longest_gap)
-        first = max(0, due - passed)
-        while first + length <= len(one.values) and len(values) < windows:
-            last = first + context - 1
-            inside = any(a <= first and last < b for a, b in stretches)
-            if not (inside and whole[last] and whole[last + 1]):
-                first += 1
-                continue
+        for first in _firsts(one.values, context, length, longest_gap):
             values.append(one.values[first : first + length])
             starts.append(one.start + first * dt)
-            due = passed + first + stride
-            first += stride
-        passed += len(one.values)
     if not values:
+        longest = max(lengths)
         raise InputError(
             f"no test window fits: a context of {context:,} and a horizon of {horizon:,} samples "
             f"without a gap at the start of the forecast, in test parts of at most {longest:,} "
             "samples; ask for shorter ones (--context, --horizon), or give more data to the test "
             "(--test-share)"
         )
-    return Windows(np.stack(values), np.array(starts), context, horizon)
+    chosen = np.linspace(0, len(values) - 1, min(windows, len(values))).round().astype(np.int64)
+    return Windows(np.stack(values)[chosen], np.array(starts)[chosen], context, horizon)
+
+
+def _room(lengths: Sequence[int], windows: int) -> int:
+    """Return the longest window of which so many fit into parts of these lengths; at least 4."""
+    tried = {length // many for length in lengths for many in range(1, windows + 1)}
+    fits = [n for n in tried if n and sum(length // n for length in lengths) >= windows]
+    return max(4, *fits) if fits else 4
+
+
+def _firsts(values: FloatArray, context: int, length: int, longest_gap: int) -> list[int]:
+    """Return where windows can begin in ``(T, d)``, one after another."""
+    whole = np.isfinite(values).all(axis=1)
+    # a context lies in one stretch, and where it ends everything was recorded, and next to it
+    possible = np.zeros(len(values), dtype=np.bool_)
+    for start, stop in pieces(values, longest_gap):
+        possible[start : max(start, stop - context + 1)] = True
+    last = np.arange(len(values)) + context - 1
+    inside = last + 1 < len(values)
+    possible &= inside
+    possible[inside] &= whole[last[inside]] & whole[last[inside] + 1]
+    possible[max(0, len(values) - length + 1) :] = False
+    found, due = [], 0
+    for first in np.flatnonzero(possible).tolist():
+        if first >= due:
+            found.append(int(first))
+            due = first + length
+    return found
 
 
 def steps_of(span: float, dt: float) -> int:

@@ -108,6 +108,8 @@ class Table:
 
 
 def _is_number(cell: object) -> bool:
+    if isinstance(cell, str):  # where one cell of a column is text, all cells come as text
+        return _readable(cell) and "_" not in cell
     return cell is None or (
         isinstance(cell, int | float | np.integer | np.floating) and not isinstance(cell, bool)
     )
@@ -278,7 +280,7 @@ def _npz(path: Path, key: str | None) -> NDArray[Any]:
 
 
 def _why_not(path: Path, error: Exception) -> str:
-    if "allow_pickle" in str(error) or "Object arrays" in str(error):
+    if any(word in str(error) for word in ("allow_pickle", "Object arrays", "Python objects")):
         return f"{path} holds Python objects, which are never unpickled; save an array of numbers"
     return f"{path} cannot be read as an array of NumPy ({type(error).__name__})"
 

@@ -99,6 +99,7 @@ def _scan() -> None:
         if name not in _of_the_folder and name not in registry and name not in systems:
             _of_the_folder[name] = found
             registry.add(name, found)
+    registry.touch()  # the tasks of systems follow through this registry
 
 
 registry: Registry[RecordedDataset] = Registry(
