@@ -18,6 +18,7 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from chaosbench import metrics as metrics
+    from chaosbench import series as series
     from chaosbench.datasets import Dataset as Dataset
     from chaosbench.datasets import generate as generate
     from chaosbench.dynamics import characterise as characterise
@@ -45,7 +46,9 @@ if TYPE_CHECKING:
     from chaosbench.tasks import registry as tasks
     from chaosbench.trajectories import Trajectories as Trajectories
 
-_PACKAGES = ("datasets", "errors", "forecasters", "leaderboard", "metrics", "systems", "tasks")
+_PACKAGES = (
+    "datasets", "errors", "forecasters", "leaderboard", "metrics", "series", "systems", "tasks",
+)  # fmt: skip
 
 _HOMES = {
     "Analysis": "evaluation",
@@ -77,7 +80,7 @@ __all__ = [
     "Trajectories", "analyse", "characterise", "constants", "delay", "evaluate", "field", "flow",
     "forecasters", "generate",
     "leaderboard", "load_systems", "lyapunov_spectrum", "map", "metrics", "read_records",
-    "simulate", "stochastic", "systems", "tasks",
+    "series", "simulate", "stochastic", "systems", "tasks",
 ]  # fmt: skip
 
 

@@ -18,7 +18,7 @@ def test_the_public_names_are_pinned():
         "flow",
         "forecasters", "generate",
         "leaderboard", "load_systems", "lyapunov_spectrum", "map", "metrics", "read_records",
-        "simulate", "stochastic", "systems", "tasks",
+        "series", "simulate", "stochastic", "systems", "tasks",
     ]  # fmt: skip
     for name in cb.__all__:
         assert getattr(cb, name) is not None

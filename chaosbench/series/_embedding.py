@@ -21,6 +21,7 @@ __all__ = [
     "FalseNeighbours",
     "MutualInformation",
     "embed",
+    "enough_dimensions",
     "false_nearest_neighbours",
     "mutual_information",
 ]
@@ -28,7 +29,7 @@ __all__ = [
 LEAST = 50
 """Fewest samples of a series that is embedded."""
 
-MOST_ROWS = 4_000
+MOST_ROWS = 3_000
 """States whose neighbours are checked; of longer series, so many are taken at equal steps."""
 
 MOST_LAGS = 1_000
@@ -39,6 +40,9 @@ TOLERANCE = 15.0
 
 SHARE = 0.01
 """Share of false neighbours below which a dimension is enough."""
+
+SAME = 1e-12
+"""Distance in σ up to which two states count as equal."""
 
 TESTABLE = 0.2
 """Share of states that must have a neighbour near enough to be tested."""
@@ -208,7 +212,8 @@ def false_nearest_neighbours(
         series: ``(T,)``.
         delay: samples between coordinates.
         dimensions: largest dimension.
-        theiler: neighbours at most this many samples apart in time are left out; by default `delay`.
+        theiler: neighbours at most this many samples apart in time are left out; by default
+            `delay`.
 
     Raises:
         InputError: wrong shape, too few samples, gaps.
@@ -227,25 +232,37 @@ def false_nearest_neighbours(
     if constant(x):
         raise InputError("a constant series has no neighbours to compare")
     x = standardised(x)
-    shares, ratios = np.full(dimensions, np.nan), np.full(dimensions, np.nan)
-    for m in range(1, dimensions + 1):
-        space = embed(x, dimension=m + 1, delay=delay)
-        rows = np.unique(np.linspace(0, len(space) - 1, MOST_ROWS).astype(np.int64))
-        near, index = nearest(space[:, :m], rows, theiler=apart)
-        near, index = near[:, 0], index[:, 0]
-        rows, near, index = rows[index >= 0], near[index >= 0], index[index >= 0]
-        further = np.abs(space[rows, m] - space[index, m])
-        tested = near < 1 / TOLERANCE
-        if tested.sum() >= TESTABLE * len(rows):
-            # equal states are neighbours at the resolution of the data
-            size = np.maximum(near[tested], 1e-12)
-            shares[m - 1] = (further[tested] > TOLERANCE * size).mean()
-        largest = np.abs(space[rows, :m] - space[index, :m]).max(axis=1)
-        if (largest > 0).any():
-            grown = np.maximum(largest, further)[largest > 0] / largest[largest > 0]
-            ratios[m - 1] = grown.mean()
+    judged = [_judge(x, m, delay, apart) for m in range(1, dimensions + 1)]
+    shares, ratios = np.array(judged).T
     enough = np.flatnonzero(shares < SHARE)
     e1 = np.append(ratios[1:] / ratios[:-1], np.nan)
     return FalseNeighbours(
         np.arange(1.0, dimensions + 1), shares, e1, int(enough[0]) + 1 if len(enough) else None
     )
+
+
+def enough_dimensions(x: FloatArray, delay: int, most: int, theiler: int) -> int | None:
+    """Return the first dimension with few false neighbours of a series of standard deviation 1."""
+    for m in range(1, most + 1):
+        if _judge(x, m, delay, theiler)[0] < SHARE:
+            return m
+    return None
+
+
+def _judge(x: FloatArray, m: int, delay: int, theiler: int) -> tuple[float, float]:
+    """Return the share of false neighbours in dimension `m`, and the mean of Cao's ratio."""
+    space = embed(x, dimension=m + 1, delay=delay)
+    rows = np.unique(np.linspace(0, len(space) - 1, MOST_ROWS).astype(np.int64))
+    near, index = nearest(space[:, :m], rows, theiler=theiler)
+    near, index = near[:, 0], index[:, 0]
+    rows, near, index = rows[index >= 0], near[index >= 0], index[index >= 0]
+    further = np.abs(space[rows, m] - space[index, m])
+    share = ratio = np.nan
+    tested = near < 1 / TOLERANCE
+    if tested.sum() >= max(1, TESTABLE * len(rows)):
+        share = float((further[tested] > TOLERANCE * np.maximum(near[tested], SAME)).mean())
+    largest = np.abs(space[rows, :m] - space[index, :m]).max(axis=1)
+    apart = largest > 0
+    if apart.any():
+        ratio = float((np.maximum(largest, further)[apart] / largest[apart]).mean())
+    return share, ratio

@@ -19,7 +19,7 @@ from chaosbench.series._arrays import (
 from chaosbench.series._embedding import (
     Embedding,
     embed,
-    false_nearest_neighbours,
+    enough_dimensions,
     mutual_information,
 )
 from chaosbench.series._neighbours import nearest
@@ -36,10 +36,10 @@ Method = Literal["rosenstein", "kantz"]
 LEAST = 500
 """Fewest samples of a series whose exponent is measured."""
 
-MOST_ROWS = 4_000
+MOST_ROWS = 3_000
 """Reference states; of longer series, so many are taken at equal steps."""
 
-BALL = 20
+BALL = 10
 """Most neighbours of a reference state that Kantz's method takes."""
 
 FEWEST = 5
@@ -51,14 +51,17 @@ CONTINUOUS = 4
 RISE = 1.0
 """Least rise of the logarithm of the distance over the scaling region."""
 
-BELOW = 1.0
-"""The scaling region ends where distances are e^1 times smaller than those of random pairs."""
+BELOW = 2.25
+"""The scaling region ends where distances are e^2.25 times smaller than those of random pairs."""
 
-ABOVE = np.log(3.0)
-"""The scaling region begins where distances are three times those that the noise makes."""
+ABOVE = np.log(2.0)
+"""The scaling region begins where distances are twice those that the noise makes."""
 
 STRAIGHT = 0.25
 """Slopes of the halves of the scaling region may differ by this share of their mean."""
+
+CHI_SQUARE = 0.4549
+"""Median of the square of a standard Gaussian number."""
 
 BLOCKS = 8
 """Parts of the series whose slopes give the error."""
@@ -66,8 +69,11 @@ BLOCKS = 8
 UNSURE = 0.25
 """Relative standard error from which on the exponent cannot be told."""
 
-SURROGATES = 19
-"""Surrogates whose nonlinear prediction error must be larger than that of the series."""
+ENDS = 60
+"""Ends of scaling regions that are tried."""
+
+FLAT = 0.1
+"""The pairs are followed no longer once the curve rises less than this while the time doubles."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +86,7 @@ class ExponentFromData:
         reason: why it cannot be told, as a sentence; None if it can.
         embedding: the embedding and how it was chosen.
         times: time since the pairs were neighbours, in time units.
-        divergence: mean logarithm of the distance of the pairs at these times, in σ.
+        divergence: median logarithm of the distance of the pairs at these times, in σ.
         region: first and last time of the scaling region; None if there is none.
         noise: standard deviation of the noise in the data, in σ.
         method: ``rosenstein`` or ``kantz``.
@@ -105,13 +111,13 @@ class _Space:
     states: FloatArray
     newest: int
     theiler: int
-    flow: bool
+    memory: int
     directions: FloatArray
 
     def distances(self, rows: NDArray[np.int64], others: NDArray[np.int64]) -> FloatArray:
         """Return the distances of pairs, for a flow across the direction of motion."""
         apart = self.states[rows] - self.states[others]
-        if self.flow:
+        if self.memory >= CONTINUOUS:
             along = self.directions[rows]
             apart = apart - (apart * along).sum(axis=-1, keepdims=True) * along
         return np.asarray(np.sqrt((apart**2).sum(axis=-1)))
@@ -121,7 +127,7 @@ def largest_exponent(
     series: ArrayLike,
     dt: float,
     *,
-    method: Method = "rosenstein",
+    method: str = "rosenstein",
     dimension: int | None = None,
     delay: int | None = None,
     theiler: int | None = None,
@@ -131,19 +137,19 @@ def largest_exponent(
 
     A scalar series is embedded: the delay is that of `mutual_information`, the dimension the first
     one with fewer than 1 % false neighbours. Several variables are taken as the state. Reference
-    states, at most 4,000, are followed with their nearest neighbour (``rosenstein``), or with up to
-    20 neighbours within the radius within which the median state has five (``kantz``). The curve is
-    the mean logarithm of their distance in σ. In a sampled flow, two neighbours also differ by a
-    shift in time, which does not grow; so distances are taken across the direction of motion.
+    states, at most 3,000 (1,000 for Kantz), are followed with their nearest neighbour (``rosenstein``), or with up to
+    10 neighbours within the radius within which the median state has five (``kantz``). The curve is
+    the median logarithm of their distance in σ; a mean would follow the few pairs that are torn
+    apart. In a sampled flow, two neighbours also differ by a shift in time, which does not grow; so
+    distances are taken across the direction of motion.
 
-    The scaling region is the longest stretch of the curve, by its rise, that lies above three times
-    the distance that the noise makes and a factor e below that of random pairs, that rises by
-    at least 1, and whose two halves have slopes that differ by at most 25 %. The exponent is its
+    The scaling region is the longest stretch of the curve, by its rise, that lies above twice the
+    distance that the noise makes and a factor of 10 below that of random pairs, that rises by at
+    least 1, and whose two halves have slopes that differ by at most 25 %. The exponent is its
     least-squares slope, the error the scatter of the slopes of eight parts of the series.
 
-    It cannot be told where a rule finds no embedding, no such region exists, the relative error is
-    above 25 %, or the series is predicted no better than all of 19 surrogates with its spectrum
-    and its distribution.
+    It cannot be told where a rule finds no embedding, no such region exists or the relative error
+    is above 25 %.
 
     Args:
         series: ``(T,)``, or several variables ``(T, d)``; at least 500 samples without gaps.
@@ -160,7 +166,7 @@ def largest_exponent(
         ParameterError: a setting that does not exist.
 
     References:
-        rosenstein1993, kantz1994, stefansson1997, theiler1992.
+        rosenstein1993, kantz1994, stefansson1997, theiler1986.
 
     """
     if method not in get_args(Method):
@@ -181,8 +187,8 @@ def largest_exponent(
     if len(rows) < LEAST // 5:
         return _refused("too few states have neighbours", chosen, method, noise)
     random = _random_level(space, generator)
-    curve = _divergence(space, rows, others, stop=random - BELOW / 2)
-    level = curve.mean
+    curve = _divergence(space, rows, others, stop=random - BELOW + RISE)
+    level = curve.middle
     floor = np.log(max(noise * np.sqrt(2 * space.states.shape[1]), 1e-15)) + ABOVE
     region = _scaling_region(level, floor, random - BELOW)
     times = np.arange(len(level)) * dt
@@ -190,7 +196,7 @@ def largest_exponent(
         return _refused(region, chosen, method, noise, times, level)
     first, last = region
     value = _slope(level, first, last) / dt
-    parts = np.array([_slope(part, first, last) / dt for part in curve.blocks])
+    parts = np.array([_slope(part, first, last) / dt for part in curve.parts])
     error = float(np.std(parts, ddof=1) / np.sqrt(BLOCKS))
     if not error < UNSURE * value:
         words = f"the exponent {value:.3g} ± {error:.2g} is too uncertain; a longer series may help"
@@ -246,13 +252,12 @@ def _embedding(
         most = min(10, (len(x) - LEAST // 2) // delay)
         if most < 1:
             return f"the series of {len(x)} samples is too short for a delay of {delay} samples"
-        checked = false_nearest_neighbours(x, delay=delay, dimensions=most, theiler=theiler)
-        if checked.dimension is None:
+        dimension = enough_dimensions(x[:, 0], delay, most, theiler)
+        if dimension is None:
             return (
                 f"no embedding in up to {most} dimensions has fewer than 1 % false neighbours: the "
                 "series is noise, or has too many degrees of freedom for its length"
             )
-        dimension = checked.dimension
         rules.append("dimension: first with fewer than 1 % false nearest neighbours")
     else:
         dimension = counted("dimension", dimension, 1)
@@ -269,13 +274,12 @@ def _space(x: FloatArray, chosen: Embedding) -> _Space:
     else:
         cloud, newest = x, x.shape[1]
     remembered = min(memory(column) for column in x.T)
-    flow = remembered >= CONTINUOUS
     ahead = max(1, remembered // 4)
     speed = np.empty_like(cloud)
     speed[ahead:-ahead] = cloud[2 * ahead :] - cloud[: -2 * ahead]
     speed[:ahead], speed[-ahead:] = speed[ahead], speed[-ahead - 1]
     size = np.sqrt((speed**2).sum(axis=1, keepdims=True))
-    return _Space(cloud, newest, chosen.theiler, flow, speed / np.maximum(size, 1e-300))
+    return _Space(cloud, newest, chosen.theiler, remembered, speed / np.maximum(size, 1e-300))
 
 
 def _noise(x: FloatArray, space: _Space) -> float:
@@ -283,7 +287,9 @@ def _noise(x: FloatArray, space: _Space) -> float:
 
     Half the mean square difference of the next values of near states, extrapolated to distance 0
     over the ten nearest neighbours, is the variance of what a smooth map cannot predict
-    [stefansson1997]. For smooth series, third differences give a second bound.
+    [stefansson1997]. Medians stand for means here, scaled as for Gaussian noise, since few states
+    in regions of fast motion would dominate these. For smooth series, third differences give a
+    second bound.
     """
     cloud = space.states
     rows = np.unique(np.linspace(0, len(cloud) - 2, MOST_ROWS // 2).astype(np.int64))
@@ -294,8 +300,8 @@ def _noise(x: FloatArray, space: _Space) -> float:
     if len(rows) == 0:
         return float(bound)
     ahead = cloud[rows + 1, -space.newest :][:, np.newaxis] - cloud[index + 1, -space.newest :]
-    wrong = (ahead**2).mean(axis=(0, 2)) / 2
-    square = (near**2).mean(axis=0)
+    wrong = np.median((ahead**2).mean(axis=2), axis=0) / 2 / CHI_SQUARE
+    square = np.median(near**2, axis=0)
     spread = square - square.mean()
     slope = (spread * wrong).sum() / max((spread**2).sum(), 1e-300)
     rest = wrong.mean() - max(slope, 0.0) * square.mean()
@@ -305,7 +311,8 @@ def _noise(x: FloatArray, space: _Space) -> float:
 def _pairs(space: _Space, method: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return reference states and their neighbours, one row for each pair."""
     cloud = space.states
-    rows = np.unique(np.linspace(0, len(cloud) - 2, MOST_ROWS).astype(np.int64))
+    most = MOST_ROWS // 3 if method == "kantz" else MOST_ROWS
+    rows = np.unique(np.linspace(0, len(cloud) - 2, most).astype(np.int64))
     count = BALL if method == "kantz" else 1
     near, index = nearest(cloud, rows, theiler=space.theiler, count=count, last=len(cloud) - 1)
     radius = np.median(near[:, FEWEST - 1]) if method == "kantz" else np.inf
@@ -322,34 +329,38 @@ def _random_level(space: _Space, generator: np.random.Generator) -> float:
 
 @dataclass(frozen=True)
 class _Curve:
-    mean: FloatArray
-    blocks: list[FloatArray]
+    """The divergence curve of all pairs, and those of the parts of the series."""
+
+    middle: FloatArray
+    parts: list[FloatArray]
 
 
 def _divergence(
     space: _Space, rows: NDArray[np.int64], others: NDArray[np.int64], *, stop: float
 ) -> _Curve:
-    """Follow the pairs until their mean log distance exceeds `stop`, or for a fifth of the series.
+    """Follow the pairs until their median log distance exceeds `stop` or rises no more.
 
-    A pair whose end is reached drops out. Each reference state has the same weight.
+    They are followed for a fifth of the series at most. A pair that reaches its end drops out.
     """
     length = len(space.states)
     part = rows * BLOCKS // length
-    unique, owner = np.unique(rows, return_inverse=True)
-    weight = 1.0 / np.bincount(owner)[owner]
-    sums = []
+    pairs = [np.flatnonzero(part == b) for b in range(BLOCKS)]
+    least = max(50, 10 * space.memory)
+    middle: list[float] = []
+    parts: list[list[float]] = []
     for k in range(length // 5):
-        here = np.maximum(rows, others) + k < length
-        logs = np.log(np.maximum(space.distances(rows[here] + k, others[here] + k), 1e-15))
-        w, p = weight[here], part[here]
-        total = np.bincount(p, w, minlength=BLOCKS)
-        sums.append((np.bincount(p, w * logs, minlength=BLOCKS), total))
-        if sums[-1][0].sum() / max(total.sum(), 1e-300) > stop or (total == 0).any():
+        inside = np.maximum(rows, others) + k < length
+        logs = np.full(len(rows), np.nan)
+        apart = space.distances(rows[inside] + k, others[inside] + k)
+        logs[inside] = np.log(np.maximum(apart, 1e-15))
+        here = [logs[p][inside[p]] for p in pairs]
+        if any(len(one) < FEWEST for one in here):
             break
-    logs, weights = (np.array(column) for column in zip(*sums, strict=True))
-    with np.errstate(invalid="ignore"):
-        blocks = list((logs / weights).T)
-    return _Curve(logs.sum(axis=1) / weights.sum(axis=1), blocks)
+        middle.append(float(np.median(logs[inside])))
+        parts.append([float(np.median(one)) for one in here])
+        if middle[-1] > stop or (k > least and middle[-1] - middle[k // 2] < FLAT):
+            break
+    return _Curve(np.array(middle), list(np.array(parts).T))
 
 
 def _scaling_region(level: FloatArray, floor: float, ceiling: float) -> tuple[int, int] | str:
@@ -359,8 +370,8 @@ def _scaling_region(level: FloatArray, floor: float, ceiling: float) -> tuple[in
     inside = (level >= floor) & (level <= ceiling)
     inside[0] = False  # neighbours were chosen by this distance
     ends = np.flatnonzero(inside)
-    ends = np.unique(ends[np.linspace(0, len(ends) - 1, min(len(ends), 60)).astype(int)]) \
-        if len(ends) else ends
+    if len(ends):
+        ends = np.unique(ends[np.linspace(0, len(ends) - 1, ENDS).astype(int)])
     best, found = RISE, None
     for a in ends:
         for b in ends[::-1]:
