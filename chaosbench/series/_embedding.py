@@ -139,9 +139,10 @@ def mutual_information(series: ArrayLike, *, lags: int | None = None) -> MutualI
     """Measure the mutual information of a series with itself at each lag, and choose a delay.
 
     The values are sorted into ``T^(1/3)`` bins of equal counts; Miller's correction for the number
-    of cells that are occupied is subtracted. The delay is the first lag whose mutual information is
-    below that of the lag before and not above that of the next one, unless the autocorrelation
-    falls below 1/e earlier: then it is that lag, which for maps usually is 1.
+    of cells that are occupied is subtracted. Let M be the first lag at which the autocorrelation is
+    below 1/e. The delay is the first lag up to M whose mutual information is the smallest of all
+    lags within M/3 of it (at least of its two neighbours); if there is none it is M, which for maps
+    usually is 1.
 
     Args:
         series: ``(T,)``.
@@ -164,10 +165,14 @@ def mutual_information(series: ArrayLike, *, lags: int | None = None) -> MutualI
     count = max(2, int(len(x) ** (1 / 3)))
     bins = _bins(x, count)
     values = np.array([_information(bins, lag, count) for lag in range(reach + 1)])
-    low = np.flatnonzero((values[1:-1] < values[:-2]) & (values[1:-1] <= values[2:]))
-    minimum = int(low[0]) + 1 if len(low) else reach + 1
-    if minimum <= min(first, reach):
-        delay, rule = minimum, "first minimum of the mutual information"
+    side = max(1, first // 3)
+    low = [
+        lag
+        for lag in range(1, min(first, reach - 1) + 1)
+        if values[lag] == values[max(0, lag - side) : lag + side + 1].min()
+    ]
+    if low:
+        delay, rule = low[0], "first minimum of the mutual information"
     elif first <= reach:
         delay, rule = max(1, first), "autocorrelation below 1/e"
     else:

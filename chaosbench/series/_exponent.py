@@ -42,8 +42,8 @@ MOST_ROWS = 3_000
 BALL = 10
 """Most neighbours of a reference state that Kantz's method takes."""
 
-FEWEST = 5
-"""Neighbours within the radius of Kantz's method that the median reference state has."""
+FEWEST = 2
+"""Neighbours within the radius of Kantz's method that half of the reference states have."""
 
 CONTINUOUS = 4
 """Samples of memory from which on a series counts as a sampled flow."""
@@ -136,11 +136,11 @@ def largest_exponent(
     """Measure the largest Lyapunov exponent from the divergence of neighbours, or refuse.
 
     A scalar series is embedded: the delay is that of `mutual_information`, the dimension the first
-    one with fewer than 1 % false neighbours. Several variables are taken as the state. Reference
-    states, at most 3,000 (1,000 for Kantz), are followed with their nearest neighbour (``rosenstein``), or with up to
-    10 neighbours within the radius within which the median state has five (``kantz``). The curve is
-    the median logarithm of their distance in σ; a mean would follow the few pairs that are torn
-    apart. In a sampled flow, two neighbours also differ by a shift in time, which does not grow; so
+    one with fewer than 1 % false neighbours. Several variables are taken as the state. Up to 3,000
+    reference states are followed with their nearest neighbour (``rosenstein``), or up to 1,000 with
+    up to 10 neighbours within the radius within which half of the states have two (``kantz``). The
+    curve is the median logarithm of their distance in σ; a mean would follow the few pairs that are
+    torn apart. In a sampled flow, two neighbours also differ by a shift in time, which does not grow; so
     distances are taken across the direction of motion.
 
     The scaling region is the longest stretch of the curve, by its rise, that lies above twice the
@@ -354,7 +354,7 @@ def _divergence(
         apart = space.distances(rows[inside] + k, others[inside] + k)
         logs[inside] = np.log(np.maximum(apart, 1e-15))
         here = [logs[p][inside[p]] for p in pairs]
-        if any(len(one) < FEWEST for one in here):
+        if any(len(one) == 0 for one in here):
             break
         middle.append(float(np.median(logs[inside])))
         parts.append([float(np.median(one)) for one in here])
