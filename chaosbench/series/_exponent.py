@@ -140,8 +140,8 @@ def largest_exponent(
     reference states are followed with their nearest neighbour (``rosenstein``), or up to 1,000 with
     up to 10 neighbours within the radius within which half of the states have two (``kantz``). The
     curve is the median logarithm of their distance in σ; a mean would follow the few pairs that are
-    torn apart. In a sampled flow, two neighbours also differ by a shift in time, which does not grow; so
-    distances are taken across the direction of motion.
+    torn apart. In a sampled flow, two neighbours also differ by a shift in time, which does not
+    grow; so distances are taken across the direction of motion.
 
     The scaling region is the longest stretch of the curve, by its rise, that lies above twice the
     distance that the noise makes and a factor of 10 below that of random pairs, that rises by at
