@@ -18,6 +18,7 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from chaosbench import metrics as metrics
+    from chaosbench import series as series
     from chaosbench.datasets import Dataset as Dataset
     from chaosbench.datasets import generate as generate
     from chaosbench.datasets.recordings import import_recording as import_recording
@@ -47,7 +48,9 @@ if TYPE_CHECKING:
     from chaosbench.tasks import registry as tasks
     from chaosbench.trajectories import Trajectories as Trajectories
 
-_PACKAGES = ("datasets", "errors", "forecasters", "leaderboard", "metrics", "systems", "tasks")
+_PACKAGES = (
+    "datasets", "errors", "forecasters", "leaderboard", "metrics", "series", "systems", "tasks",
+)  # fmt: skip
 
 _HOMES = {
     "Analysis": "evaluation",
@@ -80,8 +83,8 @@ __all__ = [
     "Analysis", "ChaosbenchError", "Dataset", "Forecast", "Record", "Records", "System",
     "Trajectories", "analyse", "characterise", "constants", "delay", "evaluate", "field", "flow",
     "forecasters", "generate", "import_recording",
-    "leaderboard", "load_recordings", "load_systems", "lyapunov_spectrum", "map", "metrics", "read_records",
-    "simulate", "stochastic", "systems", "tasks",
+    "leaderboard", "load_recordings", "load_systems", "lyapunov_spectrum", "map", "metrics",
+    "read_records", "series", "simulate", "stochastic", "systems", "tasks",
 ]  # fmt: skip
 
 

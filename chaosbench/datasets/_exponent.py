@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from chaosbench.errors import InputError
+from chaosbench.series import largest_exponent
 from chaosbench.trajectories import FloatArray
 
 __all__ = ["Exponent", "exponent_of"]
@@ -65,12 +66,13 @@ def exponent_of(asked: str | float, series: FloatArray, dt: float, variable: str
                 f"{asked!r}"
             )
         return Exponent(value, None, "given")
-    from chaosbench.series import largest_exponent
-
-    found = largest_exponent(series[-LONGEST:], dt)
-    known = found.value is not None and math.isfinite(found.value) and found.value > 0
-    if not known:
-        reason = found.reason or "the estimate is not positive"
-        return Exponent(None, None, "unknown", method="rosenstein", reason=reason)
-    error = float(found.error) if found.error is not None and math.isfinite(found.error) else None
-    return Exponent(float(found.value), error, "estimated", f"rosenstein, of {variable}")
+    try:
+        found = largest_exponent(series[-LONGEST:], dt)
+    except InputError as error:  # a series that it does not take, such as a very short one
+        return Exponent(None, None, "unknown", "rosenstein", " ".join(str(error).split()))
+    method = f"{found.method}, of {variable}"
+    if not found.value > 0:  # NaN where it cannot be told
+        reason = (found.reason or "the estimate is not positive").rstrip(".")
+        return Exponent(None, None, "unknown", method, reason)
+    error = float(found.error) if math.isfinite(found.error) else None
+    return Exponent(float(found.value), error, "estimated", method)

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -267,16 +267,26 @@ def _npy(path: Path, _: str | None) -> NDArray[Any]:
 
 def _npz(path: Path, key: str | None) -> NDArray[Any]:
     try:
-        with zipfile.ZipFile(path) as held:
-            sizes = {entry.filename: entry.file_size for entry in held.infolist()}
         with closing(np.load(path, allow_pickle=False)) as arrays:
             name = _one_of(list(arrays.files), key, path)
-            _check_size(sizes.get(f"{name}.npy", 0) // 8, path)
+            with zipfile.ZipFile(path) as held, held.open(f"{name}.npy") as member:
+                _check_size(_claimed(member), path)  # before memory is taken for it
             return np.asarray(arrays[name])
-    except (ValueError, OSError, EOFError, SyntaxError, zipfile.BadZipFile) as error:
+    except (ValueError, OSError, EOFError, SyntaxError, KeyError, zipfile.BadZipFile) as error:
         if isinstance(error, InputError):
             raise
         raise InputError(_why_not(path, error)) from error
+
+
+def _claimed(file: IO[bytes]) -> int:
+    """Return how many numbers the header of an array says that follow."""
+    read = {
+        (1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0,
+    }.get(np.lib.format.read_magic(file))  # fmt: skip
+    if read is None:  # version 3, whose fields have names beyond Latin
+        raise ValueError("fields")
+    shape, _, _ = read(file)
+    return math.prod(shape)
 
 
 def _why_not(path: Path, error: Exception) -> str:

@@ -425,10 +425,7 @@ def _bad_files():
             np.lib.format.write_array_header_1_0(
                 made, {"descr": "<f8", "fortran_order": False, "shape": (2**31,)}
             )
-            with held.open("x.npy", "w", force_zip64=True) as file:
-                file.write(made.getvalue())
-                for _ in range(5):
-                    file.write(bytes(2**28))
+            held.writestr("x.npy", made.getvalue())
         return "f.npz"
 
     def huge():
