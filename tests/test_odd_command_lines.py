@@ -35,6 +35,9 @@ BASES = {
         "henon", "--out", "D", "--train-points", "50", "--windows", "2", "--context", "8",
         "--horizon", "1",
     ],
+    "data import": [
+        "series.csv", "--name", "series", "--dt", "0.1", "--exponent", "unknown", "--out", "S",
+    ],
     "data verify": ["D"],
     "tasks list": [],
     "tasks suites": [],
@@ -165,13 +168,17 @@ def folder(tmp_path_factory):
     place, before = tmp_path_factory.mktemp("odd"), Path.cwd()
     cache = os.environ.get("CHAOSBENCH_CACHE")
     os.environ["CHAOSBENCH_CACHE"] = str(place / "cache")
+    os.environ["CHAOSBENCH_RECORDINGS"] = str(place / "recordings")
     os.chdir(place)
+    steps = [str(k * k % 97) for k in range(500)]
+    Path("series.csv").write_text("x\n" + "\n".join(steps))
     for name in ("data generate", "run tasks", "analyse"):
         code, out, err = called([*name.split(), *BASES[name]])
         assert code == 0, (name, out, err)
     yield place
     os.chdir(before)
     os.environ.pop("CHAOSBENCH_CACHE")
+    os.environ.pop("CHAOSBENCH_RECORDINGS")
     if cache is not None:
         os.environ["CHAOSBENCH_CACHE"] = cache
 

@@ -74,5 +74,5 @@ def exponent_of(asked: str | float, series: FloatArray, dt: float, variable: str
     if not found.value > 0:  # NaN where it cannot be told
         reason = (found.reason or "the estimate is not positive").rstrip(".")
         return Exponent(None, None, "unknown", method, reason)
-    error = float(found.error) if math.isfinite(found.error) else None
-    return Exponent(float(found.value), error, "estimated", method)
+    spread = float(found.error) if math.isfinite(found.error) else None
+    return Exponent(float(found.value), spread, "estimated", method)

@@ -255,6 +255,9 @@ def _parquet(path: Path) -> Table:
 
 
 def _npy(path: Path, _: str | None) -> NDArray[Any]:
+    with path.open("rb") as file:
+        if file.read(len(np.lib.format.MAGIC_PREFIX)) != np.lib.format.MAGIC_PREFIX:
+            raise InputError(f"{path} is no .npy file; pickles are never opened")
     try:
         mapped = np.load(path, mmap_mode="r", allow_pickle=False)
     except (ValueError, OSError, EOFError, SyntaxError) as error:
@@ -266,6 +269,8 @@ def _npy(path: Path, _: str | None) -> NDArray[Any]:
 
 
 def _npz(path: Path, key: str | None) -> NDArray[Any]:
+    if not zipfile.is_zipfile(path):
+        raise InputError(f"{path} is no .npz file; pickles are never opened")
     try:
         with closing(np.load(path, allow_pickle=False)) as arrays:
             name = _one_of(list(arrays.files), key, path)

@@ -313,7 +313,7 @@ class TestNames:
 
     def test_a_name_that_is_taken_is_refused(self):
         imported(WAVE)
-        with pytest.raises(RecipeMismatchError, match="another recording.*another name"):
+        with pytest.raises(RecipeMismatchError, match=r"another recording.*another name"):
             imported(WAVE + 1)
         with pytest.raises(ParameterError, match="name of a system"):
             imported(WAVE, name="lorenz")
@@ -482,7 +482,7 @@ def _bad_files():
         "objects": (array(np.array([_Planted()] * 3), allow_pickle=True), {}, "never unpickled"),
         "objects in a zip": (arrays(x=np.array([_Planted()], dtype=object)), {}, "never unpickled"),
         "a pickle": (lambda: Path("f.npy").write_bytes(b"\x80\x04cposix\nmkdir\n.") and "f.npy", {},
-                     "never unpickled|cannot be read"),
+                     "pickles are never opened"),
         "words": (array(np.array(["a", "b"] * 50)), {}, "type <U1"),
         "dates in an array": (array(np.arange(99).astype("M8[s]")), {}, "type datetime64"),
         "fields": (array(np.zeros(99, [("a", "f8")])), {}, "where numbers are expected"),
@@ -495,7 +495,7 @@ def _bad_files():
         "several arrays": (arrays(x=WAVE, y=WAVE), {}, "several arrays, x, y"),
         "no array": (arrays(), {}, "no array"),
         "no such array": (arrays(x=WAVE), {"key": "z"}, "no array 'z'"),
-        "no zip": (lambda: Path("f.npz").write_bytes(b"PK nothing") and "f.npz", {}, "cannot be"),
+        "no zip": (lambda: Path("f.npz").write_bytes(b"PK nothing") and "f.npz", {}, "no .npz"),
         "several matrices": (matrices(x=WAVE, y=WAVE), {}, "several arrays, x, y"),
         "cells": (matrices(x=np.array([WAVE, 1], dtype=object)), {}, "objects"),
         "a struct": (matrices(x={"a": 1.0}), {}, "objects|numbers are expected"),
