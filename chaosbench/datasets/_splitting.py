@@ -32,6 +32,9 @@ SHORT_CONTEXT = 128
 GOOD_WINDOWS, LEAST_WINDOWS = 10, 5
 """For so many windows the context is cut, and for so many the horizon."""
 
+LOOKED_FOR = 50
+"""Samples of the stretches that must not be in both parts."""
+
 GAP_AT_MOST = 0.05
 """Of a series, between training and test, where no gap is given."""
 
@@ -75,6 +78,7 @@ def parted(series: Sequence[Series], dt: float, share: float, gap: int | None) -
 
     """
     if any(one.held_out for one in series):
+        check_apart(series)
         kept = tuple(one for one in series if not one.held_out)
         period = dominant_period(kept)
         return Parts(kept, tuple(one for one in series if one.held_out), 0, period)
@@ -99,6 +103,43 @@ def parted(series: Sequence[Series], dt: float, share: float, gap: int | None) -
             f"train on, with {max(tested):,} for testing and {gap:,} between"
         )
     return Parts(tuple(train), tuple(test), gap, period)
+
+
+def check_apart(series: Sequence[Series]) -> None:
+    """Refuse held-out series of which a stretch is also in the others.
+
+    Stretches of 50 samples at the beginning, in the middle and at the end are looked for.
+
+    Raises:
+        InputError: one is found; whoever trains would have seen the answers.
+
+    """
+    for other in (one for one in series if one.held_out):
+        last = len(other.values) - LOOKED_FOR
+        for first in sorted({0, last // 2, last}) if last > 0 else ():
+            wanted = other.values[first : first + LOOKED_FOR]
+            if not np.isfinite(wanted).all() or (wanted == wanted[0]).all():
+                continue
+            for one in series:
+                if not one.held_out and _holds(one.values, wanted):
+                    raise InputError(
+                        f"samples {first + 1:,} to {first + LOOKED_FOR:,} of the data to test on "
+                        "are also in the data to train on, so that the answers are known; leave "
+                        "--test out to split one recording in time"
+                    )
+
+
+def _holds(values: FloatArray, wanted: FloatArray) -> bool:
+    """Say whether rows ``(k, d)`` follow each other somewhere in ``(T, d)``."""
+    count = len(values) - len(wanted) + 1
+    if count < 1:
+        return False
+    alike = np.flatnonzero((values[:count] == wanted[0]).all(axis=1))
+    for row in range(1, len(wanted)):
+        if not len(alike):
+            return False
+        alike = alike[(values[alike + row] == wanted[row]).all(axis=1)]
+    return bool(len(alike))
 
 
 def dominant_period(series: Sequence[Series]) -> int:

@@ -231,6 +231,16 @@ class TestSplit:
         assert train_of(made).values.shape == (1, 2000, 1)
         assert test_of(made).values.min() > 3.0
 
+    @pytest.mark.parametrize("shift", [0, 700, -700])
+    def test_a_test_that_was_trained_on_is_refused(self, shift):
+        """As in two files of a published recording that are one and the same."""
+        np.save("a.npy", WAVE)
+        np.save(
+            "b.npy", np.concatenate([RNG.random(700), WAVE, RNG.random(700)])[700 - shift :][:2000]
+        )
+        with pytest.raises(InputError, match="also in the data to train on"):
+            imported("a.npy", test=["b.npy"])
+
     def test_a_long_gap_cuts_and_a_short_one_stays(self):
         values = np.arange(300.0)[:, None]
         values[50:55] = np.nan
