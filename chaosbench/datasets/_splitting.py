@@ -243,11 +243,14 @@ def windowed(
     """
     lengths = [len(one.values) for one in parts.test]
     most, good = _room(lengths, LEAST_WINDOWS), _room(lengths, GOOD_WINDOWS)
+    left = max(lengths)
     if horizon is None:
+        left = most
         horizon = min(wanted, HORIZON_AT_MOST, most // 2 if context is None else most - context)
         horizon = max(1, horizon)
     if context is None:
-        context = max(2, min(CONTEXT, most - horizon, max(SHORT_CONTEXT, good - horizon)))
+        context = max(good - horizon, min(SHORT_CONTEXT, left - horizon))
+        context = max(2, min(CONTEXT, context))
     length = context + horizon
     values: list[FloatArray] = []
     starts: list[float] = []

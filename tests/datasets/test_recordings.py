@@ -16,7 +16,7 @@ from chaosbench.datasets import open_dataset, recordings, verify
 from chaosbench.datasets._grids import Series, on_grid, pieces, step_of, times_of
 from chaosbench.datasets._noise_level import noise_level
 from chaosbench.datasets._packaged import PACKAGED
-from chaosbench.datasets._splitting import parted, trained, windowed
+from chaosbench.datasets._splitting import Parts, parted, trained, windowed
 from chaosbench.datasets._tables import Table, read_tables
 from chaosbench.errors import CorruptDataError, InputError, ParameterError, RecipeMismatchError
 
@@ -269,6 +269,24 @@ class TestSplit:
         assert len(made.values) > 10
         assert np.isfinite(made.values[:, 19:21]).all()
         assert np.isnan(made.values).any()
+
+    @pytest.mark.parametrize(
+        ("length", "asked", "expected"),
+        [
+            (100_000, {}, (512, 300)),  # room for more than ten
+            (6000, {}, (300, 300)),  # ten windows of 600 samples
+            (3000, {}, (128, 300)),  # no ten, but five of 600
+            (1000, {}, (100, 100)),  # five of 200
+            (6000, {"horizon": 5800}, (128, 5800)),  # what is asked for is kept
+            (1000, {"context": 150}, (150, 50)),
+        ],
+    )
+    def test_short_series_have_shorter_contexts_and_then_horizons(self, length, asked, expected):
+        test = (Series(np.arange(float(length))[:, None], 0.0),)
+        settings = {"windows": 20, "context": None, "horizon": None} | asked
+        made = windowed(Parts(test, test, 1, 1), 1.0, wanted=300, longest_gap=10, **settings)
+        assert (made.context, made.horizon) == expected
+        assert len(made.values) == min(20, length // sum(expected))
 
     def test_trajectories_of_a_column(self):
         label = np.repeat(["a", "b"], 1000)
