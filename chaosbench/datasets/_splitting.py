@@ -279,7 +279,7 @@ def _room(lengths: Sequence[int], windows: int) -> int:
 
 def _firsts(values: FloatArray, context: int, length: int, longest_gap: int) -> list[int]:
     """Return where windows can begin in ``(T, d)``, one after another."""
-    whole = np.isfinite(values).all(axis=1)
+    whole = np.asarray(np.isfinite(values).all(axis=1))
     # a context lies in one stretch, and where it ends everything was recorded, and next to it
     possible = np.zeros(len(values), dtype=np.bool_)
     for start, stop in pieces(values, longest_gap):

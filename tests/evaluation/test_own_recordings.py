@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -295,3 +299,56 @@ def test_from_a_file_to_the_board(folder, nvar, least):
     assert scores[nvar] >= max(least, scores["persistence"])
     assert all(score < 1.0 for name, score in scores.items() if name != nvar)
     assert "recording, which nothing certifies" in told("data", "verify", "recordings/convection")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["none.csv", "--dt", "1"], "there is no file none.csv"),
+        (["a.csv"], "--dt"),
+        (["a.csv", "--dt", "1", "--unit", "mV"], "COLUMN=UNIT"),
+        (["a.csv", "--dt", "1", "--name", "A B"], "small letters"),
+        (["statsmodels:sunspots", "a.csv"], "import it alone"),
+        (["statsmodels:sunspots", "--dt", "2"], "its own step"),
+        (["statsmodels:moon"], "statsmodels"),
+    ],
+)
+def test_the_command_line_refuses_in_one_sentence(folder, words, said):
+    """What the import refuses is tested with it; here it is an exit code of 2."""
+    Path("a.csv").write_text("x\n" + "\n".join(map(str, WAVE)))
+    name = [] if "--name" in words else ["--name", "mine"]
+    done = subprocess.run(
+        [sys.executable, "-m", "chaosbench.cli", "data", "import", *words, *name],
+        capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 2, done
+    assert done.stderr.startswith("error: ")
+    assert said in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert not Path("recordings").exists()
+
+
+def test_recordings_are_found_in_a_folder_that_is_named(folder):
+    imported(name="one", out="shared/one")
+    imported(WAVE + 1, name="two", out="shared/two")
+    for name in ("one", "two"):
+        recordings.registry.discard(name)
+    with pytest.raises(InputError, match="data import FILE --name one"):
+        cb.tasks["own/one"]
+    rows = json.loads(told("tasks", "list", "own/one", "own/two", "--recordings", "shared",
+                           "--format", "json"))  # fmt: skip
+    assert [row["id"] for row in rows] == ["own/one-v1", "own/two-v1"]
+
+
+@pytest.mark.slow
+def test_the_page_does_what_it_says(folder, monkeypatch):
+    """The snippets and commands of docs/recordings.md, in order."""
+    pytest.importorskip("statsmodels")
+    text = (Path(__file__).parents[2] / "docs" / "recordings.md").read_text("utf-8")
+    for block in re.findall(r"```python\n(.*?)```", text, re.DOTALL):
+        exec(block, {"cb": cb})
+    lines = "".join(re.findall(r"```console\n(.*?)```", text, re.DOTALL)).splitlines()
+    commands = [shlex.split(line)[2:] for line in lines if line.startswith("$ chaosbench ")]
+    assert len(commands) >= 6
+    for command in commands:
+        told(*command)
