@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from chaosbench.errors import InputError, shown, suggestion
 from chaosbench.trajectories import FloatArray
 
-__all__ = ["FORMATS", "NUMBERS_AT_MOST", "Table", "read_tables"]
+__all__ = ["FORMATS", "NUMBERS_AT_MOST", "Table", "of_array", "of_frame", "read_tables"]
 
 FORMATS = (".csv", ".tsv", ".npy", ".npz", ".parquet", ".mat")
 
@@ -197,7 +197,7 @@ def _readable(cell: str) -> bool:
     return True
 
 
-def _column(column: Any, name: str, path: Path) -> NDArray[Any]:
+def _column(column: Any, name: str, path: Path | str) -> NDArray[Any]:
     """Return a column of Arrow: doubles, times, or objects with None where nothing is."""
     import pyarrow as pa
 
@@ -370,6 +370,27 @@ def of_array(array: NDArray[Any], names: Sequence[str], source: str) -> list[Tab
     return [
         Table(source, dict(zip(names, table.columns.values(), strict=True))) for table in tables
     ]
+
+
+def of_frame(frame: Any) -> list[Table]:
+    """Return a DataFrame of the caller's as a table.
+
+    Raises:
+        InputError: a column has no name or another type than numbers, times and text.
+
+    """
+    import pyarrow as pa
+
+    source = "the DataFrame"
+    names = _checked([str(name) for name in frame.columns], source)
+    try:
+        table = pa.Table.from_pandas(frame, preserve_index=False)
+    except (pa.ArrowException, TypeError, ValueError) as error:
+        raise InputError(f"{source} holds columns that are no numbers: {error}") from error
+    if not table.num_rows or not names:
+        raise InputError(f"{source} is empty")
+    columns = zip(names, table.columns, strict=True)
+    return [Table(source, {name: _column(column, name, source) for name, column in columns})]
 
 
 def _check_size(numbers: int, path: Path) -> None:

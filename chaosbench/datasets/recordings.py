@@ -46,7 +46,7 @@ from chaosbench.datasets._store import (
     relative_path,
     seal,
 )
-from chaosbench.datasets._tables import NUMBERS_AT_MOST, Table, of_array, read_tables
+from chaosbench.datasets._tables import NUMBERS_AT_MOST, Table, of_array, of_frame, read_tables
 from chaosbench.errors import InputError, ParameterError, RecipeMismatchError, check_integer
 from chaosbench.files import claim, read_json, sha256, write_json
 from chaosbench.provenance import digest, versions
@@ -246,7 +246,7 @@ def import_recording(
     Args:
         source: a file (``.csv``, ``.tsv``, ``.npy``, ``.npz``, ``.parquet``, ``.mat``), several
             files of one trajectory each, a name such as ``statsmodels:sunspots``, an array
-            ``(T,)``, ``(T, d)`` or ``(n, T, d)``, or Trajectories.
+            ``(T,)``, ``(T, d)`` or ``(n, T, d)``, a DataFrame, or Trajectories.
         name: small letters, digits and _.
         dt: sampling step; with `time`, the step to which the samples are brought.
         time: column of times, numbers or dates. Times within 5% of a step of a grid count as on
@@ -354,10 +354,9 @@ def _tables_of(source: Any, settings: _Settings) -> tuple[list[Table], list[dict
         source = [source]
     if isinstance(source, Sequence) and source and all(isinstance(s, str | Path) for s in source):
         return _of_files([Path(s) for s in source], settings)
-    named = tuple(getattr(source, "columns", ()))
-    array = unmasked(source)
-    tables = of_array(array, [str(name) for name in named], "the array")
-    return tables, [{"file": "array"}]
+    if hasattr(source, "columns") and hasattr(source, "dtypes"):  # pandas
+        return of_frame(source), [{"file": "DataFrame"}]
+    return of_array(unmasked(source), (), "the array"), [{"file": "array"}]
 
 
 def _of_files(

@@ -124,6 +124,17 @@ class TestFormats:
         assert (first.columns, second.columns) == (("u",), ("x0",))
         assert np.array_equal(train_of(first).values, train_of(second).values)
 
+    def test_a_frame_has_names_times_and_gaps(self):
+        import pandas as pd
+
+        frame = pd.DataFrame({"day": pd.date_range("2020-01-01", periods=2000), "u": WAVE})
+        frame.loc[3, "u"] = None
+        made = imported(frame, dt=None, time="day", time_unit="d")
+        assert (made.columns, made.step) == (("u",), 1.0)
+        assert np.flatnonzero(np.isnan(train_of(made).values[0, :, 0])).tolist() == [3]
+        with pytest.raises(InputError, match="holds dates"):
+            imported(frame)
+
 
 class TestTime:
     def test_a_grid_with_missing_rows_has_gaps_there(self):
