@@ -553,7 +553,9 @@ def _write(folder: Path, made: _Made, sources: list[dict[str, Any]]) -> None:
             metadata=facts,
         )  # fmt: skip
         n, steps, _ = trajectories.values.shape
-        files[relative] = {"rows": n * steps, "sha256": sha256(folder / relative)}
+        files[relative] = {
+            "rows": n * steps, "sha256": sha256(folder / relative), "variables": list(made.names),
+        }  # fmt: skip
     manifest: dict[str, Any] = {
         "hash": owner["hash"],
         "recipe": recipe,

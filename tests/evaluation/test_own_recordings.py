@@ -298,7 +298,7 @@ def test_from_a_file_to_the_board(folder, nvar, least):
     scores = {one["forecaster"]: one["score"] for one in board}
     assert scores[nvar] >= max(least, scores["persistence"])
     assert all(score < 1.0 for name, score in scores.items() if name != nvar)
-    assert "recording, which nothing certifies" in told("data", "verify", "recordings/convection")
+    assert "not certified" in told("data", "verify", "recordings/convection")
 
 
 @pytest.mark.parametrize(
