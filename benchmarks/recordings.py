@@ -61,9 +61,9 @@ FORECASTERS = {
 """Beside the floor; a recording without any is only imported."""
 
 
-def measured(data: Path | None, work: Path, seconds: float) -> dict:
+def measured(place: Path | None, work: Path, seconds: float) -> dict:
     found = {}
-    for title, source, settings in imports(data, work):
+    for title, source, settings in imports(place, work):
         made = cb.import_recording(source, **settings)
         facts, told = facts_of(made), made.recipe()["exponent"]
         shares = [share for share in facts["noise_share"].values() if share is not None]
@@ -107,6 +107,21 @@ def packages(found: dict) -> list[str]:
     return lines
 
 
+def data(found: dict) -> list[str]:
+    lines = ["| recording | samples, variables | training | noise at most | exponent |",
+             "|---|---|---|---|---|"]  # fmt: skip
+    for name in ("ecg", "eeg"):
+        e = found[name]
+        told = f"unknown: {e['reason']}"
+        if e["exponent"] is not None:
+            told = f"{e['exponent']:.3g} ± {e['error']:.1g} a sample"
+        lines.append(
+            f"| {e['title']} | {e['samples']:,}, {e['variables']} | {e['train']} × "
+            f"{e['train_points']:,} | {e['noise_percent']:.2g}% of σ | {told} |"
+        )
+    return lines
+
+
 def scores(found: dict) -> list[str]:
     lines = ["| recording | windows, seen + asked | forecaster | valid for | D_stsp | D_H |",
              "|---|---|---|---|---|---|"]  # fmt: skip
@@ -138,7 +153,11 @@ def main() -> None:
     found |= measured(given.data, given.work, given.seconds)
     RECORD.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n", "utf-8")
     text = PAGE.read_text("utf-8")
-    for name, lines in {"packages": packages(found), "scores": scores(found)}.items():
+    for name, lines in {
+        "packages": packages(found),
+        "data": data(found),
+        "scores": scores(found),
+    }.items():
         text, count = re.subn(
             rf"(<!-- table: {name} -->\n).*?(<!-- end of table -->)",
             lambda m, lines=lines: m[1] + "\n".join(lines) + "\n" + m[2], text, flags=re.DOTALL,

@@ -202,6 +202,48 @@ class Fails:
 '''
 
 
+SPY = '''
+from dataclasses import dataclass
+from pathlib import Path
+import numpy as np
+import chaosbench.forecasters as f
+
+@dataclass(frozen=True)
+class Spy:
+    """Says with its forecast how many of the places it can read."""
+    def fit(self, train, *, seed):
+        return self
+    def predict(self, context, horizon):
+        seen = 0
+        for place in PLACES:
+            try:
+                path = Path(place)
+                files = [path] if path.suffix else list(path.rglob("*"))
+                seen += sum(len(file.read_bytes()) for file in files if file.is_file())
+            except OSError:
+                pass
+        return f.Forecast(np.full((len(context), horizon, context.shape[2]), float(seen)))
+'''
+
+
+def test_a_forecaster_cannot_read_what_it_is_asked_for(folder):
+    """A plugin that lies beside the source, and knows where the recording and the run are."""
+    np.save("source.npy", WAVE)
+    made = imported("source.npy")
+    places = [str(Path(p).resolve()) for p in ("source.npy", made.folder, "run")]
+    Path("spy.py").write_text(SPY.replace("PLACES", repr(places)))
+    assert all(Path(place).exists() for place in places[:2])
+    records = run(
+        plan([cb.tasks["own/mine"]], [spec_of("spy", plugins=["spy.py"])], baselines=False),
+        directory="run",
+    )
+    assert [record.status for record in records] == ["ok"]
+    (forecast,) = Path("run/forecasts").iterdir()
+    import pyarrow.parquet as pq
+
+    assert set(pq.read_table(forecast)["x0"].to_pylist()) == {0.0}
+
+
 @pytest.fixture
 def done(folder):
     """A run of the floor on a recording in minutes and on one in Lyapunov times."""
