@@ -146,7 +146,10 @@ def read_recording(folder: Path) -> RecordedDataset:
 
 def sources_of(dataset: RecordedDataset) -> list[Path]:
     """Return the folder of a recording and the files that it was imported from."""
-    manifest = read_json(Path(dataset.folder) / MANIFEST)
+    try:
+        manifest = read_json(Path(dataset.folder) / MANIFEST)
+    except CorruptDataError:  # it is gone since it was found
+        return [Path(dataset.folder)]
     told = manifest.get("provenance", {}).get("sources", [])
     return [Path(dataset.folder), *(Path(source["path"]) for source in told if "path" in source)]
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import chaosbench as cb
-from chaosbench.datasets import open_dataset, recordings, verify
+from chaosbench.datasets import _known, open_dataset, recordings, verify
 from chaosbench.datasets._grids import Series, on_grid, pieces, step_of, times_of
 from chaosbench.datasets._noise_level import noise_level
 from chaosbench.datasets._packaged import PACKAGED
@@ -33,7 +33,7 @@ def folder(tmp_path, monkeypatch):
     yield tmp_path
     for name in set(recordings.registry) - before:
         recordings.registry.discard(name)
-        recordings._of_the_folder.pop(name, None)
+        _known._of_the_folder.pop(name, None)
 
 
 def imported(source, **settings):

@@ -16,7 +16,7 @@ import typer.testing
 import chaosbench as cb
 from chaosbench import metrics
 from chaosbench.cli import app
-from chaosbench.datasets import open_dataset, recordings
+from chaosbench.datasets import _known, open_dataset, recordings
 from chaosbench.errors import InputError, ParameterError, RecipeMismatchError
 from chaosbench.evaluation import plan, read_records, rescore, retry, run, spec_of, status_of
 from chaosbench.evaluation._crew import Crew
@@ -43,7 +43,7 @@ def folder(tmp_path, monkeypatch):
     yield tmp_path
     for name in set(recordings.registry) - before:
         recordings.registry.discard(name)
-        recordings._of_the_folder.pop(name, None)
+        _known._of_the_folder.pop(name, None)
 
 
 def imported(values=WAVE, name="mine", **settings):
@@ -280,7 +280,7 @@ class TestRun:
     def test_a_run_can_be_scored_again_from_its_own_folder(self, done):
         for name in ("first", "second"):
             recordings.registry.discard(name)
-            recordings._of_the_folder.pop(name, None)
+            _known._of_the_folder.pop(name, None)
         (Path("recordings")).rename("gone")
         found = rescore("run")
         assert [one.trouble for one in found] == [""] * 6
