@@ -76,10 +76,10 @@ def basins(
     """Find on which attractor each initial state of a grid ends, by recurrence.
 
     Each orbit settles, and its end is sampled. The box around all ends is cut into cells, `cells`
-    to a side. Two orbits are on the same attractor if their ends visit the same cell or adjacent
-    ones, directly or through other orbits. So attractors nearer than two cells are not told
-    apart, and an end must be long enough to come back near to where others were. Chaos that ends
-    later than the settling time counts as an attractor.
+    to a side [datseris2022]. Two orbits are on the same attractor if their ends visit the same cell
+    or adjacent ones, directly or through other orbits. So attractors nearer than two cells are not
+    told apart, and an end must be long enough to come back near to where others were. Chaos that
+    ends later than the settling time counts as an attractor.
 
     Args:
         system: name or System; a map, or a flow without switches.
@@ -93,9 +93,6 @@ def basins(
     Raises:
         InputError: another kind of system, or a grid that names no variable.
         ParameterError: a setting is out of range.
-
-    References:
-        datseris2022.
 
     """
     system = get(system)

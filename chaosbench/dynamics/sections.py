@@ -78,7 +78,8 @@ def section(
 
     Crossings are found between samples, 100 per period, and each is integrated again from the
     sample before it. The last step takes the plane's own coordinate ``g = normal · u`` as the
-    independent variable, ``du/dg = f / (normal · f)``, and so ends on the plane to rounding.
+    independent variable, ``du/dg = f / (normal · f)``, and so ends on the plane to rounding
+    [henon1982].
     A pair of crossings between two samples is not seen.
 
     Args:
@@ -94,9 +95,6 @@ def section(
     Raises:
         InputError: the system is no flow, or has switches; the orbit does not cross the plane.
         ParameterError: a setting is invalid.
-
-    References:
-        henon1982.
 
     """
     flow = get(system)
@@ -134,8 +132,8 @@ def section(
             )
         if len(crossed):
             place, when = _on_plane(
-                flow, samples[crossed], start + dt * crossed, dt, height[crossed],
-                height[crossed + 1], across, offset,
+                flow, samples[crossed], np.asarray(start + dt * crossed, dtype=np.float64), dt,
+                height[crossed], height[crossed + 1], across, offset,
             )  # fmt: skip
             states.append(place)
             times.append(when)

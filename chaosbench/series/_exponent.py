@@ -191,7 +191,7 @@ def largest_exponent(
     level = curve.middle
     floor = np.log(max(noise * np.sqrt(2 * space.states.shape[1]), 1e-15)) + ABOVE
     region = _scaling_region(level, floor, random - BELOW)
-    times = np.arange(len(level)) * dt
+    times = np.asarray(np.arange(len(level)) * dt, dtype=np.float64)
     if isinstance(region, str):
         return _refused(region, chosen, method, noise, times, level)
     first, last = region
@@ -373,15 +373,15 @@ def _scaling_region(level: FloatArray, floor: float, ceiling: float) -> tuple[in
     if len(ends):
         ends = np.unique(ends[np.linspace(0, len(ends) - 1, ENDS).astype(int)])
     best, found = RISE, None
-    for a in ends:
-        for b in ends[::-1]:
+    for a in ends.tolist():
+        for b in ends[::-1].tolist():
             rise = level[b] - level[a]
             if b - a < 3 or rise < best:
                 continue
             middle = (a + b) // 2
             one, two = _slope(level, a, middle), _slope(level, middle, b)
             if min(one, two) > 0 and abs(one - two) <= STRAIGHT * (one + two) / 2:
-                best, found = rise, (int(a), int(b))
+                best, found = rise, (a, b)
     if found is None:
         return "there is no scaling region: the distance of neighbours does not grow exponentially"
     return found
