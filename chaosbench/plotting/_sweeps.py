@@ -25,7 +25,7 @@ def plot_sweep(found: Sweep) -> Figure:
     diagram = figure.add_subplot(rows, 1, 1)
     across = np.repeat(found.values, [len(one) for one in found.diagram])
     up = np.concatenate(found.diagram)
-    diagram.plot(across, up, ".", color=ACCENT, ms=1.5, alpha=0.6, mew=0)
+    diagram.plot(across, up, ".", color=ACCENT, ms=2.5, alpha=0.6, mew=0)
     diagram.set_title(found.system, fontsize=9)
     diagram.set_ylabel(found.variable)
     bottom = diagram
@@ -56,7 +56,7 @@ def plot_section(found: Section) -> Figure:
         i, j = (free[k] for k in liveliest(found.points[:, free]))
         x, y = found.points[:, i], found.points[:, j]
         names = found.variables[i], found.variables[j]
-    axes.plot(x, y, ".", color=ACCENT, ms=2, mew=0)
+    axes.plot(x, y, ".", color=ACCENT, ms=3, mew=0)
     axes.set_title(found.system, fontsize=9)
     axes.set_xlabel(names[0])
     axes.set_ylabel(names[1])
