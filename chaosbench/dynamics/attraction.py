@@ -29,6 +29,12 @@ SAMPLES_PER_PERIOD = 20
 MOST_STATES = 1_000_000
 """Most initial states of a grid."""
 
+LONGEST = 1e5
+"""Longest settling time and longest end, in periods (iterations)."""
+
+MOST_SAMPLES = 10**8
+"""Most numbers that the ends of all orbits hold."""
+
 MOST_CELLS = 200_000
 """Most cells that the ends of all orbits may visit."""
 
@@ -111,13 +117,22 @@ def basins(
         starts[:, system.variables.index(name)] = values.ravel()
     scales = scales_of(system)
     length = settling_time(scales) if settling is None else settling
-    if not (np.isfinite(length) and length >= 0):
-        raise ParameterError(f"settling must be a time of at least 0, not {settling!r}")
+    longest = LONGEST * scales.period
+    if not 0 <= length <= longest:
+        raise ParameterError(
+            f"settling must be a time between 0 and {longest:.6g}, not {settling!r}"
+        )
+    samples = periods * (100 if system.discrete else SAMPLES_PER_PERIOD)
+    if samples * starts.size > MOST_SAMPLES:
+        raise ParameterError(
+            f"{len(starts):,} ends of {samples:,} samples do not fit into memory; ask for fewer "
+            "initial states or periods"
+        )
     if isinstance(system, Map):
-        ends = _iterate(system, starts, round(length), 100 * periods)
+        ends = _iterate(system, starts, round(length), samples)
     else:
         assert isinstance(system, Flow)
-        ends = _integrate(system, starts, length, periods, scales.period, rtol)
+        ends = _integrate(system, starts, length, samples, scales.period, rtol)
     labels, members = _grouped(ends, cells)
     return Basins(system.name, names, axes, labels.reshape(shape), tuple(ends[k] for k in members))
 
@@ -160,12 +175,11 @@ def _iterate(system: Map, starts: FloatArray, settling: int, points: int) -> Flo
 
 
 def _integrate(
-    flow: Flow, starts: FloatArray, settling: float, periods: int, period: float, rtol: float
+    flow: Flow, starts: FloatArray, settling: float, points: int, period: float, rtol: float
 ) -> FloatArray:
     """Return the ends ``(n, T, d)`` of orbits of a flow; NaN for those that escape."""
     from chaosbench.numerics.lanes import integrate_lanes
 
-    points = periods * SAMPLES_PER_PERIOD
     count = len(starts)
     made = integrate_lanes(
         flow.lane_kernel, starts, np.zeros(count), np.full(count, settling), points,

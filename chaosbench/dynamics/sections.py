@@ -25,6 +25,9 @@ Direction = Literal["up", "down", "both"]
 FINENESS = 100
 """Samples per period between which crossings are looked for."""
 
+MOST_POINTS = 1_000_000
+"""Most crossings."""
+
 CHUNK = 200
 """Periods that are sampled at a time."""
 
@@ -111,6 +114,8 @@ def section(
     if direction not in get_args(Direction):
         raise ParameterError(f"direction must be up, down or both, not {direction!r}")
     check_integer("points", points, 1)
+    if points > MOST_POINTS:
+        raise ParameterError(f"points must be at most {MOST_POINTS:,}, not {points}")
     scales = scales_of(flow)
     orbit = attractor_orbit(scales, key=(seed, 0), rtol=rtol, transient=transient)
     dt = scales.period / FINENESS

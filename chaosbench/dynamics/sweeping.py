@@ -33,6 +33,13 @@ AT_REST = 1e-6
 """Range of a variable, relative to its size, below which it counts as at rest."""
 
 
+MOST_POINTS = 100_000
+"""Most iterates, or periods of a flow, at each value."""
+
+MOST_PERIODS = 1e6
+"""Most periods that are dropped or averaged over at each value."""
+
+
 @dataclass(frozen=True)
 class Sweep:
     """What a system does at each value of a parameter.
@@ -109,8 +116,13 @@ def sweep(
     check_integer("exponents", exponents, 0)
     if exponents > base.dimension:
         raise ParameterError(f"{base.name!r} has {base.dimension} exponents, not {exponents}")
-    if not (np.isfinite(settling) and settling >= 0):
-        raise ParameterError(f"settling must be at least 0 periods, not {settling!r}")
+    if points > MOST_POINTS:
+        raise ParameterError(f"points must be at most {MOST_POINTS:,}, not {points}")
+    for what, length in (("settling", settling), ("periods", periods)):
+        if not 0 <= length <= MOST_PERIODS:
+            raise ParameterError(
+                f"{what} must lie between 0 and {MOST_PERIODS:,.0f} periods, not {length!r}"
+            )
     names = base.variables
     variable = names[0] if variable is None else variable
     if variable not in names:

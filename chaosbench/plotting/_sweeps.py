@@ -82,7 +82,7 @@ def plot_basins(found: Basins) -> Figure:
         axes.plot(found.axes[0], found.labels, ".", color=ACCENT)
         axes.set_ylabel("attractor")
     else:
-        flat = found.labels[(slice(None), slice(None), *[0] * (found.labels.ndim - 2))]
+        flat = found.labels.reshape(*found.labels.shape[:2], -1)[:, :, 0]
         axes.pcolormesh(
             found.axes[0], found.axes[1], np.ma.masked_less(flat.T, 0), cmap=colours, vmin=-0.5,
             vmax=count - 0.5, shading="nearest", rasterized=True,
