@@ -82,7 +82,8 @@ class ExponentFromData:
 
     Attributes:
         value: the exponent per time unit; NaN if it cannot be told.
-        error: its standard error, from eight parts of the series; NaN if it cannot be told.
+        error: its standard error, from eight parts of the series and from the bend of the curve;
+            NaN if it cannot be told.
         reason: why it cannot be told, as a sentence; None if it can.
         embedding: the embedding and how it was chosen.
         times: time since the pairs were neighbours, in time units.
@@ -146,7 +147,9 @@ def largest_exponent(
     The scaling region is the longest stretch of the curve, by its rise, that lies above twice the
     distance that the noise makes and a factor of 10 below that of random pairs, that rises by at
     least 1, and whose two halves have slopes that differ by at most 25 %. The exponent is its
-    least-squares slope, the error the scatter of the slopes of eight parts of the series.
+    least-squares slope. Its error has two parts: the scatter of the slopes of eight parts of the
+    series, and half the difference of the slopes of the halves of the region, since distances are
+    not infinitesimal.
 
     It cannot be told where a rule finds no embedding, no such region exists or the relative error
     is above 25 %.
@@ -197,7 +200,9 @@ def largest_exponent(
     first, last = region
     value = _slope(level, first, last) / dt
     parts = np.array([_slope(part, first, last) / dt for part in curve.parts])
-    error = float(np.std(parts, ddof=1) / np.sqrt(BLOCKS))
+    middle = (first + last) // 2
+    bend = (_slope(level, middle, last) - _slope(level, first, middle)) / dt / 2
+    error = float(np.hypot(np.std(parts, ddof=1) / np.sqrt(BLOCKS), bend))
     if not error < UNSURE * value:
         words = f"the exponent {value:.3g} ± {error:.2g} is too uncertain; a longer series may help"
         return _refused(words, chosen, method, noise, times, level)
