@@ -185,7 +185,8 @@ def test_what_is_cited_is_listed_and_what_is_listed_is_cited(name):
     if name == "systems":
         used |= {registry[system].reference for system in registry}
     if name == "numerics":
-        used |= set.union(*(cited(text) for text in sources(CODE / "systems").values()))
+        for other in ("systems", "dynamics"):
+            used |= set.union(*(cited(text) for text in sources(CODE / other).values()))
     assert listed <= used
 
 

@@ -31,6 +31,9 @@ BASES = {
     "systems characterise": ["logistic", "--periods", "1000", "--effort", "0.01", "--out", "C"],
     "systems plot": ["henon", "--out", "a.png", "--force"],
     "systems gallery": ["henon", "--out", "G"],
+    "systems sweep": ["henon", "--parameter", "a=1.3:1.4:2", "--out", "S", "--force"],
+    "systems section": ["rossler", "--plane", "x=0", "--points", "10", "--out", "P", "--force"],
+    "systems basins": ["henon", "--grid", "x=-1:1:3", "--out", "B", "--force"],
     "data generate": [
         "henon", "--out", "D", "--train-points", "50", "--windows", "2", "--context", "8",
         "--horizon", "1",

@@ -2,7 +2,8 @@
 
 Embedding (`mutual_information`, `false_nearest_neighbours`, `embed`), the largest Lyapunov exponent
 with its error or the reason why the data cannot tell it (`largest_exponent`), surrogates and a test
-for determinism, recurrence, visibility graphs, the 0–1 test and the permutation entropy.
+for determinism, recurrence, visibility graphs, the 0–1 test and the permutation entropy. `analyse`
+does all of it.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from chaosbench.series._embedding import (
 )
 from chaosbench.series._exponent import ExponentFromData, largest_exponent
 from chaosbench.series._recurrence import Recurrence, recurrence
+from chaosbench.series._summary import SeriesAnalysis, analyse
 from chaosbench.series._surrogates import (
     DeterminismTest,
     determinism_test,
@@ -34,8 +36,10 @@ __all__ = [
     "FalseNeighbours",
     "MutualInformation",
     "Recurrence",
+    "SeriesAnalysis",
     "VisibilityGraph",
     "ZeroOneTest",
+    "analyse",
     "determinism_test",
     "embed",
     "false_nearest_neighbours",

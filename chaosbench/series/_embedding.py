@@ -12,7 +12,7 @@ from chaosbench.series._arrays import constant, counted, memory, scalar, standar
 from chaosbench.series._neighbours import nearest
 
 if TYPE_CHECKING:
-    from numpy.typing import ArrayLike
+    from numpy.typing import ArrayLike, NDArray
 
     from chaosbench.trajectories import FloatArray
 
@@ -141,7 +141,7 @@ def mutual_information(series: ArrayLike, *, lags: int | None = None) -> MutualI
     The values are sorted into ``T^(1/3)`` bins of equal counts; Miller's correction for the number
     of cells that are occupied is subtracted. Let M be the first lag at which the autocorrelation is
     below 1/e. The delay is the first lag up to M whose mutual information is the smallest of all
-    lags within M/3 of it (at least of its two neighbours); if there is none it is M, which for maps
+    lags within M/5 of it (at least of its two neighbours); if there is none it is M, which for maps
     usually is 1.
 
     Args:
@@ -165,7 +165,7 @@ def mutual_information(series: ArrayLike, *, lags: int | None = None) -> MutualI
     count = max(2, int(len(x) ** (1 / 3)))
     bins = _bins(x, count)
     values = np.array([_information(bins, lag, count) for lag in range(reach + 1)])
-    side = max(1, first // 3)
+    side = max(1, first // 5)
     low = [
         lag
         for lag in range(1, min(first, reach - 1) + 1)
@@ -180,19 +180,19 @@ def mutual_information(series: ArrayLike, *, lags: int | None = None) -> MutualI
     return MutualInformation(np.arange(reach + 1.0), values, delay, rule)
 
 
-def _bins(x: FloatArray, count: int) -> FloatArray:
+def _bins(x: FloatArray, count: int) -> NDArray[np.int64]:
     """Return the bins of equal counts; equal values share the bin of the first of them."""
     order = np.sort(x)
     rank = np.searchsorted(order, x, side="left")
     return np.asarray(rank * count // len(x))
 
 
-def _information(bins: FloatArray, lag: int, count: int) -> float:
+def _information(bins: NDArray[np.int64], lag: int, count: int) -> float:
     before, after = bins[: len(bins) - lag], bins[lag:]
     joint = np.bincount(before * count + after, minlength=count * count).reshape(count, count)
     total = joint.sum()
 
-    def entropy(counts: FloatArray) -> float:
+    def entropy(counts: NDArray[np.int64]) -> float:
         p = counts[counts > 0] / total
         return float(-(p * np.log(p)).sum() + (len(p) - 1) / (2 * total))
 

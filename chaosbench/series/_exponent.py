@@ -48,8 +48,11 @@ FEWEST = 2
 CONTINUOUS = 4
 """Samples of memory from which on a series counts as a sampled flow."""
 
-RISE = 1.0
+RISE = 1.5
 """Least rise of the logarithm of the distance over the scaling region."""
+
+BEYOND = 1.0
+"""Rise of the curve after the end of the scaling region, for the picture."""
 
 BELOW = 2.25
 """The scaling region ends where distances are e^2.25 times smaller than those of random pairs."""
@@ -82,7 +85,8 @@ class ExponentFromData:
 
     Attributes:
         value: the exponent per time unit; NaN if it cannot be told.
-        error: its standard error, from eight parts of the series; NaN if it cannot be told.
+        error: its standard error, from eight parts of the series and from the bend of the curve;
+            NaN if it cannot be told.
         reason: why it cannot be told, as a sentence; None if it can.
         embedding: the embedding and how it was chosen.
         times: time since the pairs were neighbours, in time units.
@@ -113,6 +117,11 @@ class _Space:
     theiler: int
     memory: int
     directions: FloatArray
+
+    @property
+    def stride(self) -> int:
+        """Samples between two points of the divergence curve."""
+        return max(1, self.memory // 10)
 
     def distances(self, rows: NDArray[np.int64], others: NDArray[np.int64]) -> FloatArray:
         """Return the distances of pairs, for a flow across the direction of motion."""
@@ -145,8 +154,10 @@ def largest_exponent(
 
     The scaling region is the longest stretch of the curve, by its rise, that lies above twice the
     distance that the noise makes and a factor of 10 below that of random pairs, that rises by at
-    least 1, and whose two halves have slopes that differ by at most 25 %. The exponent is its
-    least-squares slope, the error the scatter of the slopes of eight parts of the series.
+    least 1.5, and whose two halves have slopes that differ by at most 25 %. The exponent is its
+    least-squares slope. Its error has two parts: the scatter of the slopes of eight parts of the
+    series, and half the difference of the slopes of the halves of the region, since distances are
+    not infinitesimal.
 
     It cannot be told where a rule finds no embedding, no such region exists or the relative error
     is above 25 %.
@@ -187,17 +198,20 @@ def largest_exponent(
     if len(rows) < LEAST // 5:
         return _refused("too few states have neighbours", chosen, method, noise)
     random = _random_level(space, generator)
-    curve = _divergence(space, rows, others, stop=random - BELOW + RISE)
+    curve = _divergence(space, rows, others, stop=random - BELOW + BEYOND)
     level = curve.middle
     floor = np.log(max(noise * np.sqrt(2 * space.states.shape[1]), 1e-15)) + ABOVE
     region = _scaling_region(level, floor, random - BELOW)
-    times = np.arange(len(level)) * dt
+    tick = dt * space.stride
+    times = np.asarray(np.arange(len(level)) * tick, dtype=np.float64)
     if isinstance(region, str):
         return _refused(region, chosen, method, noise, times, level)
     first, last = region
-    value = _slope(level, first, last) / dt
-    parts = np.array([_slope(part, first, last) / dt for part in curve.parts])
-    error = float(np.std(parts, ddof=1) / np.sqrt(BLOCKS))
+    value = _slope(level, first, last) / tick
+    parts = np.array([_slope(part, first, last) / tick for part in curve.parts])
+    middle = (first + last) // 2
+    bend = (_slope(level, middle, last) - _slope(level, first, middle)) / tick / 2
+    error = float(np.hypot(np.std(parts, ddof=1) / np.sqrt(BLOCKS), bend))
     if not error < UNSURE * value:
         words = f"the exponent {value:.3g} ± {error:.2g} is too uncertain; a longer series may help"
         return _refused(words, chosen, method, noise, times, level)
@@ -274,7 +288,7 @@ def _space(x: FloatArray, chosen: Embedding) -> _Space:
     else:
         cloud, newest = x, x.shape[1]
     remembered = min(memory(column) for column in x.T)
-    ahead = max(1, remembered // 4)
+    ahead = max(1, min(remembered // 4, len(cloud) // 10))
     speed = np.empty_like(cloud)
     speed[ahead:-ahead] = cloud[2 * ahead :] - cloud[: -2 * ahead]
     speed[:ahead], speed[-ahead:] = speed[ahead], speed[-ahead - 1]
@@ -345,13 +359,15 @@ def _divergence(
     length = len(space.states)
     part = rows * BLOCKS // length
     pairs = [np.flatnonzero(part == b) for b in range(BLOCKS)]
-    least = max(50, 10 * space.memory)
+    stride = space.stride
+    least = max(50, 10 * space.memory // stride)
     middle: list[float] = []
     parts: list[list[float]] = []
-    for k in range(length // 5):
-        inside = np.maximum(rows, others) + k < length
+    for k in range(length // 5 // stride):
+        ahead = k * stride
+        inside = np.maximum(rows, others) + ahead < length
         logs = np.full(len(rows), np.nan)
-        apart = space.distances(rows[inside] + k, others[inside] + k)
+        apart = space.distances(rows[inside] + ahead, others[inside] + ahead)
         logs[inside] = np.log(np.maximum(apart, 1e-15))
         here = [logs[p][inside[p]] for p in pairs]
         if any(len(one) == 0 for one in here):
@@ -373,15 +389,15 @@ def _scaling_region(level: FloatArray, floor: float, ceiling: float) -> tuple[in
     if len(ends):
         ends = np.unique(ends[np.linspace(0, len(ends) - 1, ENDS).astype(int)])
     best, found = RISE, None
-    for a in ends:
-        for b in ends[::-1]:
+    for a in ends.tolist():
+        for b in ends[::-1].tolist():
             rise = level[b] - level[a]
             if b - a < 3 or rise < best:
                 continue
             middle = (a + b) // 2
             one, two = _slope(level, a, middle), _slope(level, middle, b)
             if min(one, two) > 0 and abs(one - two) <= STRAIGHT * (one + two) / 2:
-                best, found = rise, (int(a), int(b))
+                best, found = rise, (a, b)
     if found is None:
         return "there is no scaling region: the distance of neighbours does not grow exponentially"
     return found

@@ -47,7 +47,8 @@ def nearest(
     found = np.full((len(rows), count), -1, dtype=np.int64)
     left, ask = np.arange(len(rows)), min(max(FIRST, 2 * count), len(pool))
     while len(left):
-        near, index = tree.query(states[rows[left]], k=np.arange(1, ask + 1))
+        found_near, found_rows = tree.query(states[rows[left]], k=np.arange(1, ask + 1))
+        near, index = np.asarray(found_near), np.asarray(found_rows)
         good = np.abs(index - rows[left][:, np.newaxis]) > theiler
         rank = np.cumsum(good, axis=1)
         done = (rank[:, -1] >= count) | (ask == len(pool))

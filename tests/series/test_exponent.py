@@ -111,6 +111,20 @@ def test_regular_motion_is_refused():
     assert largest_exponent(np.arange(1000.0), 1.0).reason
 
 
+def test_a_recording_sampled_often_gives_the_same_exponent():
+    """The curve of the dense one has fewer points than samples."""
+    made = cb.simulate("lorenz", points=24_000, points_per_period=200, seed=0)
+    x, dt = made.values[0, :, 0], made.dt
+    dense, thin = largest_exponent(x, dt), largest_exponent(x[::8], 8 * dt)
+    assert np.diff(dense.times).min() > 2 * dt
+    assert dense.value == pytest.approx(thin.value, rel=0.1)
+
+
+def test_given_settings_never_raise_on_long_memory():
+    ramp = np.arange(1000.0) + np.random.default_rng(0).standard_normal(1000)
+    assert largest_exponent(ramp, 1.0, theiler=10, delay=250, dimension=3).reason
+
+
 @pytest.mark.parametrize(
     ("change", "error", "words"),
     [
