@@ -356,18 +356,22 @@ def test_from_a_file_to_the_board(folder, nvar, least):
     ],
 )
 def test_the_command_line_refuses_in_one_sentence(folder, words, said):
-    """What the import refuses is tested with it; here it is an exit code of 2."""
+    """What the import refuses is tested with it; here are the words of the command."""
     Path("a.csv").write_text("x\n" + "\n".join(map(str, WAVE)))
     name = [] if "--name" in words else ["--name", "mine"]
+    done = typer.testing.CliRunner().invoke(app, ["data", "import", *words, *name])
+    assert isinstance(done.exception, InputError), done
+    assert said in str(done.exception)
+    assert not Path("recordings").exists()
+
+
+def test_a_refusal_is_one_line_and_an_exit_code_of_two(folder):
     done = subprocess.run(
-        [sys.executable, "-m", "chaosbench.cli", "data", "import", *words, *name],
-        capture_output=True, text=True,
+        [sys.executable, "-m", "chaosbench.cli", "data", "import", "a.csv", "--name", "mine",
+         "--dt", "1"], capture_output=True, text=True,
     )  # fmt: skip
     assert done.returncode == 2, done
-    assert done.stderr.startswith("error: ")
-    assert said in done.stderr
-    assert done.stderr.count("\n") == 1
-    assert not Path("recordings").exists()
+    assert done.stderr == "error: there is no file a.csv\n"
 
 
 def test_recordings_are_found_in_a_folder_that_is_named(folder):
