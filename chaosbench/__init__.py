@@ -18,8 +18,11 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from chaosbench import metrics as metrics
+    from chaosbench import series as series
     from chaosbench.datasets import Dataset as Dataset
     from chaosbench.datasets import generate as generate
+    from chaosbench.datasets.recordings import import_recording as import_recording
+    from chaosbench.datasets.recordings import load_recordings as load_recordings
     from chaosbench.dynamics import characterise as characterise
     from chaosbench.dynamics import constants as constants
     from chaosbench.dynamics import lyapunov_spectrum as lyapunov_spectrum
@@ -45,7 +48,9 @@ if TYPE_CHECKING:
     from chaosbench.tasks import registry as tasks
     from chaosbench.trajectories import Trajectories as Trajectories
 
-_PACKAGES = ("datasets", "errors", "forecasters", "leaderboard", "metrics", "systems", "tasks")
+_PACKAGES = (
+    "datasets", "errors", "forecasters", "leaderboard", "metrics", "series", "systems", "tasks",
+)  # fmt: skip
 
 _HOMES = {
     "Analysis": "evaluation",
@@ -64,6 +69,8 @@ _HOMES = {
     "field": "systems",
     "flow": "systems",
     "generate": "datasets",
+    "import_recording": "datasets.recordings",
+    "load_recordings": "datasets.recordings",
     "load_systems": "systems",
     "lyapunov_spectrum": "dynamics",
     "map": "systems",
@@ -75,9 +82,9 @@ _HOMES = {
 __all__ = [
     "Analysis", "ChaosbenchError", "Dataset", "Forecast", "Record", "Records", "System",
     "Trajectories", "analyse", "characterise", "constants", "delay", "evaluate", "field", "flow",
-    "forecasters", "generate",
-    "leaderboard", "load_systems", "lyapunov_spectrum", "map", "metrics", "read_records",
-    "simulate", "stochastic", "systems", "tasks",
+    "forecasters", "generate", "import_recording",
+    "leaderboard", "load_recordings", "load_systems", "lyapunov_spectrum", "map", "metrics",
+    "read_records", "series", "simulate", "stochastic", "systems", "tasks",
 ]  # fmt: skip
 
 

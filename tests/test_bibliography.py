@@ -15,11 +15,11 @@ from chaosbench.systems import registry
 CODE = Path(chaosbench.__file__).parent
 LISTS = {
     name: read(CODE / name / "references.bib")
-    for name in ("systems", "metrics", "numerics", "forecasters")
+    for name in ("systems", "metrics", "numerics", "forecasters", "series")
 }
 LISTS["literature"] = read(Path(__file__).parent / "systems" / "literature.bib")
 EVERY = [(name, entry) for name, entries in LISTS.items() for entry in entries]
-SORTED = {"systems", "metrics", "numerics", "literature"}
+SORTED = {"systems", "metrics", "numerics", "series", "literature"}
 
 NEEDED = {
     "article": {"journal", "volume", "pages"},
@@ -169,23 +169,24 @@ def test_a_doi_names_one_work():
     assert not {doi: found for doi, found in keys.items() if len(found) > 1}
 
 
-@pytest.mark.parametrize("name", ["systems", "metrics", "numerics", "forecasters"])
+@pytest.mark.parametrize("name", ["systems", "metrics", "numerics", "forecasters", "series"])
 def test_what_is_cited_is_listed_and_what_is_listed_is_cited(name):
-    """In brackets; of systems also as their reference, of metrics also under References."""
+    """In brackets; of systems also as their reference, of others also under References."""
     files = sources(CODE / name)
     listed = {entry.key for entry in LISTS[name]}
     also = {entry.key for entry in LISTS["numerics"]} if name == "systems" else set()
     used = set()
     for path, text in files.items():
         keys = cited(text)
-        if name == "metrics":
+        if name in ("metrics", "series"):
             keys |= set(re.findall(rf"\b{KEY}\b", text))
         assert keys <= listed | also, path
         used |= keys
     if name == "systems":
         used |= {registry[system].reference for system in registry}
     if name == "numerics":
-        used |= set.union(*(cited(text) for text in sources(CODE / "systems").values()))
+        for other in ("systems", "dynamics"):
+            used |= set.union(*(cited(text) for text in sources(CODE / other).values()))
     assert listed <= used
 
 

@@ -12,7 +12,10 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-PAGES = ("README.md", "docs/guide.md")
+LONG = ("README.md", "docs/guide.md")
+"""Pages with commands that take minutes."""
+
+PAGES = (*LONG, "docs/analysis.md")
 SLOW = ("run lite", "leaderboard", "plugin new", "--systems")
 """Commands that a slow test runs together, in order."""
 
@@ -66,7 +69,7 @@ def test_quick_commands_run(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("page", LONG)
 def test_slow_commands_run(page, tmp_path):
     for source in (block for page in PAGES for block in blocks(page, "python")):
         if named := re.match(r"# (\w+\.py)\n", source):
@@ -91,7 +94,7 @@ def test_make_targets_that_are_promised_exist():
 
 
 def test_links_lead_somewhere():
-    for page in ("README.md", "CONTRIBUTING.md", "docs/guide.md"):
+    for page in (*PAGES, "CONTRIBUTING.md"):
         text = (ROOT / page).read_text("utf-8")
         for target in re.findall(r"\]\(([^)#]+)\)", text):
             if not target.startswith("http"):

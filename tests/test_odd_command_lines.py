@@ -32,9 +32,15 @@ BASES = {
     "systems characterise": ["logistic", "--periods", "1000", "--effort", "0.01", "--out", "C"],
     "systems plot": ["henon", "--out", "a.png", "--force"],
     "systems gallery": ["henon", "--out", "G"],
+    "systems sweep": ["henon", "--parameter", "a=1.3:1.4:2", "--out", "S", "--force"],
+    "systems section": ["rossler", "--plane", "x=0", "--points", "10", "--out", "P", "--force"],
+    "systems basins": ["henon", "--grid", "x=-1:1:3", "--out", "B", "--force"],
     "data generate": [
         "henon", "--out", "D", "--train-points", "50", "--windows", "2", "--context", "8",
         "--horizon", "1",
+    ],
+    "data import": [
+        "series.csv", "--name", "series", "--dt", "0.1", "--exponent", "unknown", "--out", "S",
     ],
     "data verify": ["D"],
     "tasks list": [],
@@ -172,17 +178,21 @@ def folder(tmp_path_factory):
     place, before = tmp_path_factory.mktemp("odd"), Path.cwd()
     cache = os.environ.get("CHAOSBENCH_CACHE")
     os.environ["CHAOSBENCH_CACHE"] = str(place / "cache")
+    os.environ["CHAOSBENCH_RECORDINGS"] = str(place / "recordings")
     os.chdir(place)
     for library in LIBRARIES:  # once here, and not in each of hundreds of forks
         importlib.import_module(library)
     for registry in systems.registry, tasks.registry, forecasters.registry:
         assert [registry[name] for name in registry]
+    steps = [str(k * k % 97) for k in range(500)]
+    Path("series.csv").write_text("x\n" + "\n".join(steps))
     for name in ("data generate", "run tasks", "analyse"):
         code, out, err = called([*name.split(), *BASES[name]])
         assert code == 0, (name, out, err)
     yield place
     os.chdir(before)
     os.environ.pop("CHAOSBENCH_CACHE")
+    os.environ.pop("CHAOSBENCH_RECORDINGS")
     if cache is not None:
         os.environ["CHAOSBENCH_CACHE"] = cache
 

@@ -16,9 +16,9 @@ def test_the_public_names_are_pinned():
         "Analysis", "ChaosbenchError", "Dataset", "Forecast", "Record", "Records", "System",
         "Trajectories", "analyse", "characterise", "constants", "delay", "evaluate", "field",
         "flow",
-        "forecasters", "generate",
-        "leaderboard", "load_systems", "lyapunov_spectrum", "map", "metrics", "read_records",
-        "simulate", "stochastic", "systems", "tasks",
+        "forecasters", "generate", "import_recording",
+        "leaderboard", "load_recordings", "load_systems", "lyapunov_spectrum", "map", "metrics",
+        "read_records", "series", "simulate", "stochastic", "systems", "tasks",
     ]  # fmt: skip
     for name in cb.__all__:
         assert getattr(cb, name) is not None

@@ -1,4 +1,4 @@
-"""chaosbench analyse: what a trained predictor has learnt of the attractor."""
+"""chaosbench analyse: what a predictor has learnt of the attractor, or what a series tells."""
 
 from __future__ import annotations
 
@@ -32,8 +32,16 @@ class Picture(StrEnum):
 
 
 def analyse_command(
-    forecaster: Annotated[str, typer.Argument(help="name or name:setting=value,….")],
-    task: Annotated[str, typer.Argument(help="Task, such as forecast/lorenz-v1.")],
+    forecaster: Annotated[
+        str,
+        typer.Argument(
+            metavar="FORECASTER|FILE",
+            help="name or name:setting=value,…; or a series as CSV, TSV, npy or Parquet.",
+        ),
+    ],
+    task: Annotated[
+        str | None, typer.Argument(help="Task, such as forecast/lorenz-v1; none for a series.")
+    ] = None,
     plugins: PluginOption = None,
     points: Annotated[int, typer.Option(help="Steps of the free run.")] = 10_000,
     distance: Annotated[
@@ -54,13 +62,23 @@ def analyse_command(
     ] = None,
     picture: Annotated[Picture, typer.Option(help="Format of the pictures.")] = Picture.png,
     force: Annotated[bool, typer.Option("--force", help="Overwrite the files.")] = False,
+    dt: Annotated[
+        float | None, typer.Option(help="Of a series: the sampling step in time units.")
+    ] = None,
+    column: Annotated[
+        str | None, typer.Option(help="Of a file: name or number (from 0) of the column.")
+    ] = None,
+    trajectory: Annotated[
+        int, typer.Option(min=0, help="Of a file with several trajectories: which one.")
+    ] = 0,
     systems: SystemsOption = None,  # noqa: ARG001
     format: FormatOption = Format.table,  # noqa: A002
 ) -> None:
-    """Compare a forecaster's attractor with the true one.
+    """Compare a forecaster's attractor with the true one, or analyse a recorded series.
 
     The forecaster runs freely, and as twins that start a small distance apart; they give its
-    largest Lyapunov exponent.
+    largest Lyapunov exponent. Of a file without a task, one column is analysed: its embedding, its
+    largest Lyapunov exponent or why it cannot be told, surrogates, recurrence, the 0–1 test.
     """
     import json
 
@@ -70,6 +88,15 @@ def analyse_command(
         raise InputError(f"{json_file} exists already; give --force to overwrite it")
     if out is not None and not force and any(out.glob(f"*.{picture}")):
         raise InputError(f"{out} holds pictures already; give --force to overwrite them")
+    if task is None:
+        from chaosbench.commands._series import analyse_file
+
+        return analyse_file(
+            forecaster, dt=dt, column=column, trajectory=trajectory, seed=seed,
+            json_file=json_file, out=out, picture=str(picture), format=format,
+        )  # fmt: skip
+    if dt is not None or column is not None or trajectory:
+        raise InputError("--dt, --column and --trajectory are for a file with a series, not a task")
     from chaosbench.evaluation import Budget, analyse
     from chaosbench.tasks import registry
 

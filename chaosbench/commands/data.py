@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from chaosbench.commands import _recordings
 from chaosbench.commands._output import (
     Format,
     FormatOption,
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["app"]
 
 app = group("Datasets: generate and verify.")
+app.command("import")(_recordings.data_import)
 
 
 @app.command("generate")
@@ -122,8 +124,9 @@ def _say_certificates(stored: StoredDataset) -> None:
         found = stored.entry(name, "test") or stored.entry(name, "train")
         assert found is not None
         _, entry = found
+        until = entry.get("certificate", {}).get("until")  # a recording has none
         exponent = pace["lyapunov_exponent"]
-        words = certified_words(entry["certificate"]["until"], 1 / exponent if exponent else None)
+        words = certified_words(until, 1 / exponent if exponent else None)
         say(f"  {name}: {words}")
 
 

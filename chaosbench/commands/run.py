@@ -26,6 +26,7 @@ from chaosbench.commands._output import (
     say,
     table,
 )
+from chaosbench.commands._recordings import RecordingsOption
 from chaosbench.commands.leaderboard import show_board
 from chaosbench.errors import InputError, suggestion
 
@@ -90,6 +91,7 @@ def run_command(
         ),
     ] = Isolation.any,
     systems: SystemsOption = None,  # noqa: ARG001
+    recordings: RecordingsOption = None,  # noqa: ARG001
     format: FormatOption = Format.table,  # noqa: A002
 ) -> None:
     """Evaluate forecasters on tasks and rank them (the default).
@@ -210,6 +212,7 @@ def run_retry(
     seconds: Annotated[float, typer.Option(min=0.1, help="Budget of a cell, wall time.")] = 600.0,
     memory: Annotated[float, typer.Option(min=64, help="Budget of a cell, MiB.")] = 8192.0,
     systems: SystemsOption = None,  # noqa: ARG001
+    recordings: RecordingsOption = None,  # noqa: ARG001
     format: FormatOption = Format.table,  # noqa: A002
 ) -> None:
     """Run failed cells again and replace their records.
@@ -241,6 +244,7 @@ def run_rescore(
         bool, typer.Option("--write", help="Replace the records whose scores differ.")
     ] = False,
     systems: SystemsOption = None,  # noqa: ARG001
+    recordings: RecordingsOption = None,  # noqa: ARG001
     format: FormatOption = Format.table,  # noqa: A002
 ) -> None:
     """Compute all scores again from the forecasts on disk.

@@ -24,12 +24,16 @@ from chaosbench.commands._output import (
     say,
     table,
 )
+from chaosbench.commands._sweep import systems_basins, systems_section, systems_sweep
 from chaosbench.errors import ChaosbenchError, InputError, UnknownNameError
 from chaosbench.files import write_text
 
 __all__ = ["app"]
 
 app = group("The catalogue of chaotic systems.")
+app.command("sweep")(systems_sweep)
+app.command("section")(systems_section)
+app.command("basins")(systems_basins)
 
 
 class CatalogueFormat(StrEnum):

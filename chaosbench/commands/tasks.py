@@ -22,6 +22,7 @@ from chaosbench.commands._output import (
     say,
     table,
 )
+from chaosbench.commands._recordings import RecordingsOption
 
 __all__ = ["app"]
 
@@ -37,6 +38,7 @@ def tasks_list(
     tag: TagOption = None,
     limit: LimitOption = None,
     systems: SystemsOption = None,  # noqa: ARG001
+    recordings: RecordingsOption = None,  # noqa: ARG001
     format: ListFormatOption = ListFormat.table,  # noqa: A002
 ) -> None:
     """List tasks and the suites they belong to."""
@@ -92,6 +94,7 @@ def tasks_suites(format: ListFormatOption = ListFormat.table) -> None:  # noqa: 
 def tasks_show(
     name: Annotated[str, typer.Argument(help="A task such as forecast/lorenz-v1, or a suite.")],
     systems: SystemsOption = None,  # noqa: ARG001
+    recordings: RecordingsOption = None,  # noqa: ARG001
     format: FormatOption = Format.table,  # noqa: A002
 ) -> None:
     """Say what a task trains on, shows, asks and scores; or what a suite holds."""

@@ -76,7 +76,9 @@ class StoredDataset:
             CorruptDataError: the file is missing, edited, truncated or foreign; it is named.
 
         """
-        name = systems.resolve(system)
+        recipe = self.manifest["recipe"]
+        recorded = "recording" in recipe
+        name = system if recorded else systems.resolve(system)
         found = self.entry(name, split)
         if found is None:
             raise CorruptDataError(
@@ -86,9 +88,11 @@ class StoredDataset:
         path = self.directory / relative
         _check(path, entry["sha256"])
         pace = self.manifest["paces"][name]
-        recipe = self.manifest["recipe"]
-        bounded = bool(recipe.get("bounded"))
-        variables = observables_of(systems[name], bounded=bounded).variables
+        if recorded:
+            variables = tuple(recipe["variables"])
+        else:
+            bounded = bool(recipe.get("bounded"))
+            variables = observables_of(systems[name], bounded=bounded).variables
         if observed := recipe.get("observed"):
             variables = tuple(v for v in variables if v in observed)
         made = read_trajectories(path, dt=pace["dt"], variables=variables)

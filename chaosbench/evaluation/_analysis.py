@@ -192,6 +192,11 @@ def analyse(
     if exam_seed is not None:
         chosen = chosen.with_seed(exam_seed)
     spec = spec_of(forecaster, plugins=plugins)
+    if chosen.recording is not None:
+        raise InputError(
+            f"{chosen.id} is a recording, and the invariants of its equation are not known; only "
+            "tasks of systems can be analysed"
+        )
     exam = load_exam(generate(chosen.dataset, cache_directory() / chosen.dataset.hash), chosen)
     plan = {
         "points": points,

@@ -6,10 +6,13 @@ import threading
 import warnings
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from chaosbench.datasets import StoredDataset, generate
+from chaosbench.datasets import StoredDataset
+from chaosbench.datasets.recordings import provide, recordings_folder, sources_of
+from chaosbench.datasets.recordings import registry as recordings
 from chaosbench.errors import InputError
 from chaosbench.evaluation._cell import Cell
 from chaosbench.evaluation._code import code_of
@@ -54,7 +57,8 @@ class Crew:
         self.home = home
         self.require = require
         kept = [] if home is None else [home.path]
-        self._hidden = [cache_directory(), *loaded_files(), *kept]
+        own = [place for name in recordings for place in sources_of(recordings[name])]
+        self._hidden = [cache_directory(), *loaded_files(), recordings_folder(), *own, *kept]
         self.cluster = cluster
         self._local = threading.local()
         self._workers: list[Server] = []
@@ -117,7 +121,7 @@ class Crew:
         if known not in self._verified:
             cached = cache_directory() / task.dataset.hash
             place = cached if self.home is None else self.home.data(task.id)
-            self._verified[known] = generate(task.dataset, place)
+            self._verified[known] = provide(task.dataset, place)
         return self._verified[known]
 
 
@@ -181,13 +185,7 @@ def _record(
         traceback=outcome.traceback,
         provenance={
             "dataset": stored.hash,
-            "fingerprint": systems[cell.task.system].fingerprint,
-            "ranked": cell.task.ranked,
-            "lyapunov_exponent": exam.lyapunov_exponent,
-            "horizon_lyapunov": exam.horizon * exam.clock,
-            "certified_lyapunov": None
-            if exam.certified_steps is None
-            else [float(v) for v in exam.certified_steps * exam.clock],
+            **_asked(cell.task, exam),
             "budget": asdict(budget),
             "tuned": {"asked": cell.tune, "tried": outcome.tried, "from": dict(cell.spec.config)}
             if cell.tune
@@ -203,6 +201,34 @@ def _record(
         version=SEALED,
     )
     return record, answer
+
+
+def _asked(task: Task, exam: Exam) -> dict[str, Any]:
+    """Return what a Record says of the exam, each time with its unit."""
+    reached = None
+    if exam.certified_steps is not None:
+        reached = [float(v) for v in exam.certified_steps * exam.clock]
+    told: dict[str, Any] = {"ranked": task.ranked, "lyapunov_exponent": exam.lyapunov_exponent}
+    if task.recording is None:
+        return told | {
+            "fingerprint": systems[task.system].fingerprint,
+            "horizon_lyapunov": exam.horizon * exam.clock,
+            "certified_lyapunov": reached,
+        }
+    recording = task.recording
+    told |= {
+        "fingerprint": recording.hash,
+        "recording": {
+            "time_unit": recording.time_unit,
+            "exponent_source": recording.exponent_source,
+            "exponent_error": recording.exponent_error,
+        },
+    }
+    if recording.exponent is None:
+        return told | {
+            "unit": recording.time_unit, "horizon": exam.horizon * exam.clock, "recorded": reached,
+        }  # fmt: skip
+    return told | {"horizon_lyapunov": exam.horizon * exam.clock, "recorded_lyapunov": reached}
 
 
 def ceiling(task: Task, exam: Exam) -> Outcome:

@@ -41,7 +41,12 @@ def longest_first(cells: Sequence[Cell], done: Iterable[tuple[Cell, Record]] = (
 
 def numbers(task: Task) -> float:
     """Count the numbers that a forecaster of a task is fitted to and forecasts."""
-    data, system = task.dataset, systems[task.system]
-    variables = system.dimension if task.observed is None else len(task.observed)
+    data = task.dataset
+    if task.recording is not None:
+        variables = len(task.recording.columns)
+    elif task.observed is None:
+        variables = systems[task.system].dimension
+    else:
+        variables = len(task.observed)
     steps = data.train_trajectories * data.train_points
     return float(variables * (steps + data.windows * data.pace(task.system).horizon))

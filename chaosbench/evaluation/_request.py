@@ -57,7 +57,7 @@ def ask(server: Server, cell: Cell, exam: Exam, seconds: float) -> Outcome:
     every = cell.task.dataset.observe_every
     job |= {
         "asks": cell.task.asks,
-        "discrete": systems[cell.task.system].discrete,
+        "discrete": cell.task.recording is None and systems[cell.task.system].discrete,
         "observe_every": every,
         "ranked": cell.task.ranked,
         "dropped": cell.task.dropped,

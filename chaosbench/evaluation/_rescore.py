@@ -19,7 +19,8 @@ from typing import Any
 
 import numpy as np
 
-from chaosbench.datasets import StoredDataset, generate, open_dataset
+from chaosbench.datasets import StoredDataset, open_dataset
+from chaosbench.datasets.recordings import provide
 from chaosbench.dynamics.stored import constants
 from chaosbench.errors import InputError
 from chaosbench.evaluation._cell import CEILING, decided_by
@@ -27,7 +28,7 @@ from chaosbench.evaluation._record import Record
 from chaosbench.evaluation._records import read_records, write_file
 from chaosbench.evaluation._seal import answer_hash, question_hash
 from chaosbench.evaluation._spec import spec_of
-from chaosbench.evaluation._store import RunDirectory
+from chaosbench.evaluation._store import RunDirectory, know_recordings
 from chaosbench.evaluation.checking import check_record
 from chaosbench.evaluation.exam import LABEL, Exam, load_exam
 from chaosbench.evaluation.scoring import score
@@ -100,7 +101,8 @@ def rescore(
     if not (folder / "run.json").is_file():
         raise InputError(f"{folder} is no run's directory, which is where forecasts are kept")
     records = read_records(folder)
-    if not any(record.system in systems for record in records):
+    know_recordings(folder)
+    if not any(record.system in systems or record.task in tasks for record in records):
         _ = tasks[records[0].task]  # a run on own systems, which are not loaded
     home = RunDirectory(folder, exam_seed=records[0].exam_seed)
     found = []
@@ -142,7 +144,9 @@ def _rescored(
         _check_cell(cell, record)
         return Rescored(record, {}, {})  # there was no forecast to score
     task = tasks[record.task].with_seed(record.exam_seed)
-    if systems[record.system].fingerprint != record.provenance.get("fingerprint"):
+    if task.recording is None and (
+        systems[record.system].fingerprint != record.provenance.get("fingerprint")
+    ):
         raise InputError(f"the equation of {record.system} has changed since; run it again")
     if task.id not in opened:
         opened[task.id] = _data(home, task)
@@ -234,8 +238,12 @@ def _check_exponent(record: Record, exam: Exam) -> None:
         InputError: the manifest or the Record holds another one.
 
     """
-    known = constants(record.system)
-    right = known.largest_lyapunov_exponent if known.lyapunov_time is not None else None
+    recording = tasks[record.task].recording
+    if recording is not None:
+        right = recording.exponent
+    else:
+        known = constants(record.system)
+        right = known.largest_lyapunov_exponent if known.lyapunov_time is not None else None
     told = record.provenance.get("lyapunov_exponent", exam.lyapunov_exponent)
     for value, what in ((exam.lyapunov_exponent, "the manifest of its data"), (told, "it")):
         if value != right:
@@ -246,7 +254,7 @@ def _check_exponent(record: Record, exam: Exam) -> None:
 
 def _data(home: RunDirectory, task: Task) -> StoredDataset:
     place = home.data(task.id)
-    return open_dataset(place) if place.is_dir() else generate(task.dataset, place)
+    return open_dataset(place) if place.is_dir() else provide(task.dataset, place)
 
 
 def _lost(record: Record, *, samples: bool, polynomial: bool) -> str:

@@ -13,7 +13,7 @@ from chaosbench.evaluation._order import longest_first
 from chaosbench.evaluation._record import Record
 from chaosbench.evaluation._records import Records, read_records
 from chaosbench.evaluation._spec import ForecasterSpec, spec_of
-from chaosbench.evaluation._store import RunDirectory
+from chaosbench.evaluation._store import RunDirectory, know_recordings
 from chaosbench.evaluation.exam import LABEL
 from chaosbench.isolation.cluster import Cluster
 from chaosbench.isolation.outcome import Budget
@@ -63,6 +63,8 @@ def evaluate(
     if exam_seed is not None:
         found = found.with_seed(exam_seed)
     privileged = isinstance(forecaster, str) and forecaster == LABEL
+    if privileged and found.recording is not None:
+        raise ParameterError(f"{found.id} is a recording: no equation is known to forecast it with")
     spec = CEILING if privileged else spec_of(forecaster, plugins=plugins)
     check_integer("tune", tune, 0)
     if tune and (privileged or not spec.tunable):
@@ -82,6 +84,8 @@ def plan(
 ) -> list[Cell]:
     """List the cells of a run: every forecaster on every task, the floor and the ceiling added.
 
+    A recording has no ceiling, because nobody knows its equation.
+
     With `tune`, forecasters that declare a search space run twice, with their defaults and tuned,
     on the tasks that have training data.
     """
@@ -99,7 +103,7 @@ def plan(
                 if spec.tunable
                 for seed in seeds
             ]
-        if baselines:
+        if baselines and task.recording is None:
             cells.append(Cell(task, CEILING, seeds[0], privileged=True))
     return cells
 
@@ -227,6 +231,7 @@ def retry(
 
     """
     wanted = set(statuses) - {"ok"}
+    know_recordings(directory)
     chosen = [r for r in read_records(directory) if r.status in wanted and not r.privileged]
     if not chosen:
         raise InputError(f"{directory} holds no record of status {' or '.join(sorted(wanted))}")

@@ -51,7 +51,8 @@ def _exam_hash(exam: Exam) -> str:
             "train": exam.train, "context": exam.context, "truth": exam.truth,
             "spread": exam.spread, "noise": exam.noise, "ends": exam.context_end,
             "observations": exam.observations, "states": exam.states,
-            "certified": exam.certified_steps, "powers": powers, "coefficients": coefficients,
+            "certified": exam.certified_steps, "recorded": exam.recorded, "powers": powers,
+            "coefficients": coefficients,
         }  # fmt: skip
         numbers = {
             "observed": list(exam.observed), "dt": exam.dt, "period": exam.period,

@@ -9,14 +9,15 @@ from pathlib import Path
 
 import numpy as np
 
-from chaosbench.datasets import read_trajectories, write_trajectories
+from chaosbench.datasets import MANIFEST, read_trajectories, write_trajectories
+from chaosbench.datasets.recordings import load_recordings
 from chaosbench.errors import CorruptDataError
 from chaosbench.evaluation._record import Record
 from chaosbench.evaluation._records import key_of, read_file, write_file
 from chaosbench.files import claim, file_name, read_json, write_json
 from chaosbench.trajectories import FloatArray, Trajectories
 
-__all__ = ["SUPERSEDED", "Answer", "RunDirectory", "planned"]
+__all__ = ["SUPERSEDED", "Answer", "RunDirectory", "know_recordings", "planned"]
 
 FORMAT = 1
 
@@ -202,3 +203,9 @@ def planned(directory: Path | str) -> dict[str, tuple[str, str]]:
     if not isinstance(held, dict):
         raise CorruptDataError(f"{place} lists no cells; delete it, only `run status` needs it")
     return {str(name): (str(cell[0]), str(cell[1])) for name, cell in held.items()}
+
+
+def know_recordings(directory: Path | str) -> None:
+    """Make the recordings known that a run keeps; they are what its Records are about."""
+    for manifest in sorted(Path(directory).glob(f"data/own-*/{MANIFEST}")):
+        load_recordings(manifest.parent)

@@ -15,7 +15,7 @@ import numpy as np
 from chaosbench.errors import InputError
 from chaosbench.evaluation._record import Record
 from chaosbench.evaluation.exam import LABEL
-from chaosbench.evaluation.ranked import base, is_time
+from chaosbench.evaluation.ranked import LYAPUNOV_TIMES, base, is_time, unit_of
 from chaosbench.isolation.outcome import INTEGER_AT_MOST, STATUSES
 from chaosbench.metrics import registry as metrics
 from chaosbench.tasks import registry as tasks
@@ -117,8 +117,11 @@ def _scores(record: Record) -> list[str]:
 
 def _windows(record: Record) -> list[str]:
     found = []
-    told = record.provenance.get("horizon_lyapunov")
-    horizon = float(told) if _is_number(told) and 0 < told < TIME_AT_MOST else TIME_AT_MOST
+    unit = unit_of(record)
+    natural = unit == LYAPUNOV_TIMES  # a unit of a recording's own may be as small as it likes
+    most = TIME_AT_MOST if natural else math.inf
+    told = record.provenance.get("horizon_lyapunov" if natural else "horizon")
+    horizon = float(told) if _is_number(told) and 0 < told < most else most
     for name, values in record.window_scores.items():
         if not len(values) <= WINDOWS_AT_MOST or not all(map(_is_number, values)):
             found.append(f"has no numbers, or too many, in the windows of {name}")
@@ -132,7 +135,7 @@ def _windows(record: Record) -> list[str]:
         # a negative time counts as none, see `windows_of`
         wrong = [v for v in values if v > limit or not (timed or _within(name, v))]
         if wrong:
-            words = f"in 0 to {horizon:g} Lyapunov times" if timed else "in its range"
+            words = f"in 0 to {horizon:g} {unit}" if timed else "in its range"
             found.append(f"has a window with {name} {float(wrong[0])!r}, which is not {words}")
     return found
 

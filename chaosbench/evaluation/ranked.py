@@ -13,10 +13,17 @@ from chaosbench.metrics import registry as metrics
 from chaosbench.metrics import survival
 from chaosbench.trajectories import FloatArray
 
-__all__ = ["USUAL", "Score", "base", "is_time", "ranked_by", "score_of", "windows_of"]
+__all__ = [
+    "LYAPUNOV_TIMES", "USUAL", "Score", "base", "is_time", "ranked_by", "score_of", "unit_of",
+    "windows_of",
+]  # fmt: skip
+
 
 USUAL = "vpt@0.4"
 """Ranks where a record names no other score."""
+
+
+LYAPUNOV_TIMES = "Lyapunov times"
 
 
 @dataclass(frozen=True)
@@ -44,7 +51,13 @@ def base(score: str) -> str:
 
 def is_time(metric: str) -> bool:
     """Say whether a score is a time that the exam's horizon may censor."""
-    return metrics[base(metric)].unit == "Lyapunov times"
+    return metrics[base(metric)].unit == LYAPUNOV_TIMES
+
+
+def unit_of(record: Record) -> str:
+    """Return in what a Record's times are: Lyapunov times, or the time unit of a recording."""
+    told = record.provenance.get("unit")
+    return told if isinstance(told, str) and told else LYAPUNOV_TIMES
 
 
 def ranked_by(record: Record) -> str:

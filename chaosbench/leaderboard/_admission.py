@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 from chaosbench.errors import InputError
 from chaosbench.evaluation import Record
 from chaosbench.evaluation.checking import check_record
-from chaosbench.evaluation.ranked import base, ranked_by
+from chaosbench.evaluation.ranked import LYAPUNOV_TIMES, base, ranked_by, unit_of
 from chaosbench.leaderboard._pool import Pool
 from chaosbench.metrics import registry as metrics
+from chaosbench.provenance import digest
 from chaosbench.tasks import registry as tasks
 
 if TYPE_CHECKING:
@@ -114,8 +115,15 @@ def _one_track(records: list[Record], track: str | None) -> list[Record]:
 
 
 def track_of(record: Record) -> str:
-    """Return the question behind a record: ``forecast`` of ``forecast/lorenz-v1``."""
-    return record.task.partition("/")[0]
+    """Return the question behind a record: ``forecast`` of ``forecast/lorenz-v1``.
+
+    Times in another unit than Lyapunov times cannot be ranked with them, so they make a track of
+    their own, such as ``own-in-s``.
+    """
+    track, unit = record.task.partition("/")[0], unit_of(record)
+    if unit == LYAPUNOV_TIMES:
+        return track
+    return f"{track}-in-{re.sub('[^a-z0-9]+', '-', unit.lower()).strip('-') or digest(unit, 6)}"
 
 
 def version_of(record: Record) -> str:

@@ -8,8 +8,10 @@ import math
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from chaosbench.evaluation.ranked import LYAPUNOV_TIMES
 from chaosbench.leaderboard._admission import newer_version, prepare, track_of, version_of
 from chaosbench.leaderboard._columns import columns, name_text
+from chaosbench.leaderboard._facts import clocks
 from chaosbench.leaderboard._pool import Pool
 from chaosbench.leaderboard._wording import remarks
 from chaosbench.leaderboard.ranking import Standing, ordered
@@ -43,6 +45,8 @@ class Leaderboard:
         resolution: the smallest ratio of two median times that this exam tells apart with 80%
             power, at 5% after Holm for all pairs of its rows; NaN where no time ranks, or without
             replicates.
+        unit: in what times are: Lyapunov times, or the time unit of recordings.
+        recorded: of recordings, a sentence on the clock of each; empty for systems.
         unsealed: number of records from files without checksums, which do not show an edit.
 
     """
@@ -58,6 +62,8 @@ class Leaderboard:
     version: str = ""
     resolution: float = math.nan
     unsealed: int = 0
+    unit: str = LYAPUNOV_TIMES
+    recorded: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, pool: Pool, *, bootstrap: int = 1000, seed: int = 0) -> Leaderboard:
@@ -75,6 +81,8 @@ class Leaderboard:
             version=version_of(pool.records[0]),
             resolution=resolution,
             unsealed=sum(not record.sealed for record in pool.records),
+            unit=pool.unit,
+            recorded=clocks(pool),
         )
 
     @property
@@ -108,7 +116,7 @@ class Leaderboard:
         beside = f" and {count(ceilings, 'ceiling')}" if ceilings else ""
         return (
             f"{count(len(self.standings) - ceilings, 'forecaster')}{beside}, "
-            f"{count(len(self.systems), 'system')}, "
+            f"{count(len(self.systems), 'recording' if self.recorded else 'system')}, "
             f"{count(self.cells, 'run')} ({self.failures:,} failed), exam seed {self.exam_seed}, "
             f"track {self.label}, ranked by {self.metric}"
         )
@@ -116,13 +124,13 @@ class Leaderboard:
     @property
     def remarks(self) -> tuple[str, ...]:
         """Sentences on how far the order and the records may be believed."""
-        return remarks(self.standings, self.resolution, self.unsealed)
+        return (*self.recorded, *remarks(self.standings, self.resolution, self.unsealed))
 
     def __repr__(self) -> str:
         return render(self).rstrip()
 
     def _repr_html_(self) -> str:
-        shown = columns(self.standings, self.metric)
+        shown = columns(self.standings, self.metric, self.unit)
         head = "".join(
             f'<th title="{html.escape(column.meaning)}">{html.escape(column.heading)}</th>'
             for column in shown
@@ -147,6 +155,7 @@ class Leaderboard:
             "incomplete": line.incomplete,
             "track": self.track,
             "version": self.version,
+            "unit": self.unit,
             "resolution": self.resolution,
         }
 

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from chaosbench.evaluation.ranked import LYAPUNOV_TIMES
 from chaosbench.leaderboard._wording import Wording, wording
 from chaosbench.metrics import registry as metrics
 
@@ -112,7 +113,8 @@ def _leading(words: Wording) -> tuple[Column, ...]:
         Column("rank", "#", "", f"Place by median {words.noun}, ties by the {words.mean}.",
                lambda line: _number(line.rank),
                lambda line: "–" if line.rank is None else str(line.rank), 100),
-        Column("score", words.head, words.arrow, "Median valid prediction time in Lyapunov times "
+        Column("score", words.head, words.arrow,
+               f"Median valid prediction time in {words.unit} "
                "(Kaplan–Meier) with its 95% bootstrap interval; ≥ where half or more of the "
                "forecasts outlived the exam." if words.digits is None else
                f"Median {words.noun} over all windows of all systems, with its 95% bootstrap "
@@ -168,10 +170,12 @@ OTHERS: tuple[Column, ...] = (
 )  # fmt: skip
 
 
-def columns(standings: tuple[Standing, ...], metric: str) -> tuple[Column, ...]:
+def columns(
+    standings: tuple[Standing, ...], metric: str, unit: str = LYAPUNOV_TIMES
+) -> tuple[Column, ...]:
     """Return the columns that hold at least one number; the score that `metric` names once."""
     return tuple(
         column
-        for column in (*_leading(wording(metric)), *OTHERS)
+        for column in (*_leading(wording(metric, unit=unit)), *OTHERS)
         if column.key != metric and any(not math.isnan(column.value(line)) for line in standings)
     )

@@ -14,13 +14,36 @@ if TYPE_CHECKING:
     from chaosbench.evaluation import Record
     from chaosbench.leaderboard._pool import Pool
 
-__all__ = ["commands", "equations", "provenance", "settings"]
+__all__ = ["clocks", "commands", "equations", "provenance", "settings"]
 
 _VALUES_SHOWN = 4
 _HASH_SHOWN = 12
 _OF_A_FORECASTER = ("code", "tuned")
 _ALWAYS_RUN = ("persistence", "climatology", "parroting")
 _USUAL_BUDGET = {"seconds": 600.0, "memory_mib": 8192.0}
+
+
+def clocks(pool: Pool) -> tuple[str, ...]:
+    """Return a sentence on how time is counted on each recording; nothing where there is none."""
+    said: dict[str, str] = {}
+    for record in pool.records:
+        told = record.provenance.get("recording")
+        if not isinstance(told, dict) or record.system in said:
+            continue
+        unit, rate = str(told.get("time_unit")), record.provenance.get("lyapunov_exponent")
+        if not isinstance(rate, int | float):
+            said[record.system] = f"{record.system} in {unit}, its exponent is not known"
+            continue
+        error = told.get("exponent_error")
+        plus = f" ± {error:.2g}" if isinstance(error, int | float) else ""
+        source = str(told.get("exponent_source"))
+        said[record.system] = f"{record.system} with {rate:.4g}{plus} per {unit} ({source})"
+    if not said:
+        return ()
+    return (
+        f"Recorded data, {'; '.join(said[name] for name in sorted(said))}: scored against the "
+        "recording itself, noise included; nobody knows the equation, so there is no ceiling.",
+    )
 
 
 def settings(pool: Pool) -> list[tuple[str, str, str, str]]:

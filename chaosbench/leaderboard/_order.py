@@ -64,6 +64,7 @@ def order(
     sign: int,
     systems: int,
     timed: bool,
+    offset: float = OFFSET,
 ) -> Order:
     """Judge an order.
 
@@ -77,7 +78,7 @@ def order(
 
     """
     low, high = _rank_intervals(sign * medians, np.asarray(ranks), systems)
-    measured, drawn = _comparable(np.asarray(scores), medians, timed=timed)
+    measured, drawn = _comparable(np.asarray(scores), medians, timed=timed, offset=offset)
     difference = sign * (measured[:, np.newaxis] - measured[np.newaxis])
     error = _standard_errors(drawn, systems)
     beats = _beats(difference, error, systems)
@@ -137,11 +138,11 @@ def _rank_intervals(
 
 
 def _comparable(
-    scores: FloatArray, medians: FloatArray, *, timed: bool
+    scores: FloatArray, medians: FloatArray, *, timed: bool, offset: float = OFFSET
 ) -> tuple[FloatArray, FloatArray]:
     """Return scores and replicates on a scale where differences mean the same everywhere."""
     if timed:
-        return np.log(scores + OFFSET), np.log(medians + OFFSET)
+        return np.log(scores + offset), np.log(medians + offset)
     finite = np.abs(np.concatenate([scores, medians.ravel()]))
     most = 10 * np.max(finite, where=np.isfinite(finite), initial=1.0)
     return np.clip(scores, -most, most), np.clip(medians, -most, most)

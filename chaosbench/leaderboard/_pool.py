@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from chaosbench.errors import UnknownNameError
-from chaosbench.evaluation.ranked import base, is_time, windows_of
+from chaosbench.evaluation.ranked import LYAPUNOV_TIMES, base, is_time, unit_of, windows_of
 from chaosbench.metrics import registry as metrics
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class Windows:
     """Every window of one forecaster, imputed ones included, task by task.
 
     Attributes:
-        values: ``(N,)`` window scores; a valid prediction time is in Lyapunov times.
+        values: ``(N,)`` window scores; a valid prediction time is in the pool's unit.
         censored: ``(N,)``, True where the forecast outlived the horizon (never, unless the score
             is a time).
         weights: ``(N,)``, one over the number of seeds, so that each window of the exam counts 1.
@@ -84,6 +84,23 @@ class Pool:
     tasks: tuple[str, ...]
     systems: tuple[str, ...]
     _windows: dict[str, Windows] = field(default_factory=dict, init=False, repr=False)
+
+    @property
+    def unit(self) -> str:
+        """In what times are; see `unit_of`."""
+        return unit_of(self.records[0])
+
+    @property
+    def least_time(self) -> float:
+        """What counts as nearly nothing among times: a thousandth of the usual exam of ten.
+
+        In Lyapunov times a hundredth; in the time unit of recordings, of their horizon.
+        """
+        if self.unit == LYAPUNOV_TIMES:
+            return 0.01
+        told = [record.provenance.get("horizon") for record in self.records]
+        known = [float(value) for value in told if isinstance(value, int | float) and value > 0]
+        return float(np.median(known)) / 1000 if known else 0.01
 
     @property
     def sign(self) -> int:

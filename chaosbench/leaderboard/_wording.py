@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from chaosbench.evaluation.ranked import base, is_time
+from chaosbench.evaluation.ranked import LYAPUNOV_TIMES, base, is_time
 from chaosbench.metrics import registry as metrics
 
 if TYPE_CHECKING:
@@ -50,10 +50,11 @@ class Wording:
     question: str
 
 
-def wording(metric: str, *, trained: bool = True) -> Wording:
+def wording(metric: str, *, trained: bool = True, unit: str = LYAPUNOV_TIMES) -> Wording:
     """Return the words for a window score such as ``vpt@0.4`` or ``d_stsp``.
 
-    Without training data, σ is that of the attractor.
+    Without training data, σ is that of the attractor. The unit is that of times; it differs from
+    Lyapunov times on recordings whose exponent is not known.
     """
     known = metrics[base(metric)]
     if not is_time(metric):
@@ -82,13 +83,18 @@ def wording(metric: str, *, trained: bool = True) -> Wording:
         head="VPT",
         noun="valid prediction time",
         title="Valid prediction time",
-        unit="Lyapunov times",
+        unit=unit,
         arrow="↑",
         digits=None,
         definition=(
             "A forecast is valid until its error, √mean((y − ŷ)² / σ²) over the variables with σ "
             f"{spread}, first exceeds ε = {match[1] if match else '0.4'}. The time "
-            "is given in Lyapunov times: in one, the system itself multiplies a small error by e."
+            + (
+                "is given in Lyapunov times: in one, the system itself multiplies a small error by "
+                "e."
+                if unit == LYAPUNOV_TIMES
+                else f"is given in {unit}, because no Lyapunov exponent is known of these data."
+            )
         ),
         pooled=(
             "The median over every window of every system. A forecast that is still valid when the "

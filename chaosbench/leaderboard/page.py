@@ -15,7 +15,7 @@ from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING
 
-from chaosbench.evaluation.ranked import base, is_time, ranked_by
+from chaosbench.evaluation.ranked import LYAPUNOV_TIMES, base, is_time, ranked_by
 from chaosbench.files import write_text
 from chaosbench.leaderboard._admission import newer_version, prepare, track_of, version_of
 from chaosbench.leaderboard._board import Leaderboard
@@ -104,8 +104,9 @@ def render_page(
     board = Leaderboard.of(pool, bootstrap=bootstrap, seed=seed)
     lines = board.standings
     tables = board.published
-    shown = with_published(columns(lines, pool.metric), lines, tables, empty=True)
-    learns, words = _learns(pool), wording(pool.metric, trained=_learns(pool))
+    shown = with_published(columns(lines, pool.metric, pool.unit), lines, tables, empty=True)
+    learns = _learns(pool)
+    words = wording(pool.metric, trained=learns, unit=pool.unit)
     template = resources.files("chaosbench.leaderboard").joinpath("_page.html")
     return Template(template.read_text(encoding="utf-8")).substitute(
         title=_escape(title),
@@ -176,7 +177,11 @@ def _learns(pool: Pool) -> bool:
 def _lead(pool: Pool, words: Wording, *, learns: bool) -> str:
     asks = {task.asks for task in _tasks(pool)} or {"forecast"}
     seen = "others that it has never seen" if learns else "it"
-    if learns:
+    recorded = any(record.provenance.get("recording") for record in pool.records)
+    if recorded:
+        text = "Each forecaster learns from the earlier part of a recording"
+        seen = "stretches of the later part, each from what was recorded before it"
+    elif learns:
         text = "Each forecaster learns from a trajectory of a chaotic system"
     else:
         text = (
@@ -189,14 +194,18 @@ def _lead(pool: Pool, words: Wording, *, learns: bool) -> str:
         text += f" and then continues {seen} freely, which shows whether its attractor is right."
     else:
         text += f" and then continues {seen}."
-    if words.digits is None:
+    if words.digits is None and words.unit == LYAPUNOV_TIMES:
         text += (
             " It is ranked by how long its forecasts stay valid, in Lyapunov times: the natural "
             "clock of chaos, on which every small error grows by the same factor."
         )
+    elif words.digits is None:
+        text += f" It is ranked by how long its forecasts stay valid, in {words.unit}."
     else:
         better = "higher" if words.arrow == "↑" else "lower"
         text += f" It is ranked by {words.noun}; {better} is better."
+    if recorded:
+        return _escape(f"{text} No failed run is left out, and scores carry their uncertainty.")
     return _escape(
         f"{text} No failed run is left out, every score carries its uncertainty, and what a "
         "perfect model would reach is shown beside it."
@@ -335,7 +344,7 @@ def _heat_map(pool: Pool, lines: tuple[Standing, ...]) -> str:
     table = {line.forecaster: group_medians(pool, line.forecaster, by="system") for line in lines}
     finite = [value for medians, _ in table.values() for value in medians if math.isfinite(value)]
     top = max([*finite, 1e-9])
-    words, metric = wording(pool.metric), metrics[base(pool.metric)]
+    words, metric = wording(pool.metric, unit=pool.unit), metrics[base(pool.metric)]
     failed = {
         (record.forecaster, record.system): record.status
         for record in pool.records

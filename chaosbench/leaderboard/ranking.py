@@ -189,6 +189,7 @@ def _judged(
         sign=pool.sign,
         systems=systems,
         timed=timed,
+        offset=pool.least_time,
     )
     over = np.zeros(len(ranked), dtype=np.bool_)
     if top is not None:

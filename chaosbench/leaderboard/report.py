@@ -197,8 +197,9 @@ def _remark(name: str, kept: dict[str, str]) -> str:
 
 
 def _section(track: _Track, kept: dict[str, str]) -> list[str]:
-    lines, words = track.board.standings, wording(track.pool.metric)
-    shown = [column for column in columns(lines, track.pool.metric) if column.key not in _LEFT_OUT]
+    lines, words = track.board.standings, wording(track.pool.metric, unit=track.pool.unit)
+    found = columns(lines, track.pool.metric, track.pool.unit)
+    shown = [column for column in found if column.key not in _LEFT_OUT]
     shown = with_published(shown, lines, track.board.published)
     shown.sort(key=lambda column: column.key == "failures")  # the longest comes last
     if is_time(track.pool.metric):

@@ -46,6 +46,10 @@ class Board(Protocol):
         """The score that ranks."""
 
     @property
+    def unit(self) -> str:
+        """In what times are."""
+
+    @property
     def summary(self) -> str:
         """One sentence on what was pooled."""
 
@@ -93,7 +97,7 @@ def _layout(board: Board, width: int, *, plain: bool) -> Group:
     from rich.console import Group
     from rich.text import Text
 
-    words = wording(board.metric)
+    words = wording(board.metric, unit=board.unit)
     name = "" if words.noun == words.head else f"{words.noun} "
     notes = [
         "",
@@ -172,7 +176,7 @@ def _name_width(standings: tuple[Standing, ...]) -> int:
 def _fitting(board: Board, width: int) -> list[Column]:
     """Drop the least telling columns until the rest fit beside a readable name."""
     standings = board.standings
-    shown = with_published(columns(standings, board.metric), standings, board.published)
+    shown = with_published(columns(standings, board.metric, board.unit), standings, board.published)
     name = _name_width(standings)
 
     def needed() -> int:

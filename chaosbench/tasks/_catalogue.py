@@ -8,6 +8,8 @@ from contextlib import suppress
 from dataclasses import replace
 from importlib import resources
 
+from chaosbench.datasets.recordings import RecordedDataset, load_recordings, recordings_folder
+from chaosbench.datasets.recordings import registry as recordings
 from chaosbench.dynamics.stored import Constants, constants, known_constants
 from chaosbench.errors import InputError, UnknownNameError
 from chaosbench.registry import Registry
@@ -16,7 +18,7 @@ from chaosbench.systems import registry as systems
 from chaosbench.tasks._compatibility import PROTOCOLS
 from chaosbench.tasks._core import CORE, LITE
 from chaosbench.tasks._task import Published, Suite, Task
-from chaosbench.tasks._tracks import TRACKS
+from chaosbench.tasks._tracks import FORECAST_METRICS, TRACKS
 from chaosbench.tasks._versions import RENEWED, renewed
 
 __all__ = ["explain", "get", "published_for", "select", "short_names", "suites", "tasks"]
@@ -66,7 +68,8 @@ def _fill_tasks() -> None:
             present[name] = system, known
     # otherwise there is no sampling step and no Lyapunov time
     gone = {name for name, made_of in _done.items() if present.get(name) != made_of}
-    for id_ in [id_ for id_ in tasks if gone and tasks[id_].system in gone]:
+    of_systems = [id_ for id_ in tasks if tasks[id_].recording is None]
+    for id_ in [id_ for id_ in of_systems if gone and tasks[id_].system in gone]:
         tasks.discard(id_)
     for name in gone:
         del _done[name]
@@ -88,6 +91,27 @@ def _fill_tasks() -> None:
             tasks.add(task.id, task)
             if (second := renewed(task)) is not None:
                 tasks.add(second.id, second)
+
+
+def _fill_own() -> None:
+    """Make the task of every recording; later, of those that are new or have changed."""
+    made = {f"own/{name}-v1": recordings[name] for name in recordings}
+    for id_ in [id_ for id_ in tasks if tasks[id_].recording not in (None, made.get(id_))]:
+        tasks.discard(id_)
+    for id_, recording in made.items():
+        if id_ not in tasks:
+            tasks.add(id_, _own(id_, recording), aliases=(id_.removesuffix("-v1"),))
+
+
+def _own(id_: str, recording: RecordedDataset) -> Task:
+    """Build the task of a recording: how far ahead?"""
+    timed = {} if recording.exponent is not None else {"horizons": ()}
+    return Task(id=id_, dataset=recording, metrics=FORECAST_METRICS, **timed)  # type: ignore[arg-type]
+
+
+def _fill() -> None:
+    _fill_tasks()
+    _fill_own()
 
 
 def _fill_suites() -> None:
@@ -162,6 +186,8 @@ def explain(name: str) -> None:
 
     """
     found = re.fullmatch(r"([\w-]+)/(\w+)-v\d+", name)
+    if name.startswith("own/"):
+        _explain_own(name)
     if found is None or found[1] not in {task.partition("/")[0] for task in tasks}:
         return
     if found[2] in systems:
@@ -176,7 +202,20 @@ def explain(name: str) -> None:
         raise error
 
 
-tasks: Registry[Task] = Registry("task", populate=_fill_tasks, follows=systems, explain=explain)
+def _explain_own(name: str) -> None:
+    recording = name.removeprefix("own/").removesuffix("-v1")
+    place = recordings_folder() / recording
+    if re.fullmatch(r"\w+", recording) and place.is_dir():
+        load_recordings(place)  # says what is wrong with it
+    error = UnknownNameError("recording", recording, recordings)
+    error.args = (
+        f"there is no recording {recording!r} in {recordings_folder()}; import it with: chaosbench "
+        f"data import FILE --name {recording}, or say where it lies: --recordings DIR",
+    )
+    raise error
+
+
+tasks: Registry[Task] = Registry("task", populate=_fill, follows=recordings, explain=explain)
 suites: Registry[Suite] = Registry("suite", populate=_fill_suites)
 
 
@@ -217,13 +256,17 @@ def select(
     chosen = [
         task
         for task in found.values()
-        if wanted <= systems[task.system].tags and not any(out(task) for out in left_out)
+        if wanted <= _tags(task) and not any(out(task) for out in left_out)
     ]
     if found and not chosen:
         raise InputError(
             f"none of the {len(found):,} tasks is left; ask for fewer tags or exclude less"
         )
     return chosen[:limit]
+
+
+def _tags(task: Task) -> frozenset[str]:
+    return frozenset() if task.recording is not None else systems[task.system].tags
 
 
 def _matcher(name: str) -> Callable[[Task], bool]:

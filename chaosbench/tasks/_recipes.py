@@ -46,6 +46,12 @@ def recipes(names: str | Iterable[str], **changes: Any) -> dict[str, Dataset]:
     found: dict[str, Dataset] = {}
     if bare:
         found["systems"] = Dataset(systems=tuple(bare), **changes)
+    for task in chosen:
+        if task.recording is not None:
+            raise ParameterError(
+                f"{task.id} is a recording, of which nothing can be generated; it lies in "
+                f"{task.recording.folder}"
+            )
     groups: dict[str, list[Task]] = {}
     for task in dict.fromkeys(chosen):
         groups.setdefault(repr(_settings(task)), []).append(task)

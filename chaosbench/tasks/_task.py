@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from chaosbench.datasets import Dataset
+from chaosbench.datasets.recordings import RecordedDataset
 from chaosbench.errors import ParameterError
 
 __all__ = ["Published", "Suite", "Task"]
@@ -75,8 +76,13 @@ class Task:
 
     @property
     def system(self) -> str:
-        """Name of the system behind the task; no forecaster is ever told."""
+        """Name of the system or recording behind the task; no forecaster is ever told."""
         return self.dataset.systems[0]
+
+    @property
+    def recording(self) -> RecordedDataset | None:
+        """The recording that the task is about; None where there is a system."""
+        return self.dataset if isinstance(self.dataset, RecordedDataset) else None
 
     def with_seed(self, seed: int) -> Task:
         """Return the same task as a fresh exam, from other starting points."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from chaosbench.datasets import Pace
+from chaosbench.datasets.recordings import RecordedDataset
 from chaosbench.metrics import registry as metrics
 from chaosbench.systems import registry as systems
 from chaosbench.tasks._catalogue import tasks
@@ -15,6 +16,8 @@ _LOWER = "lower is better; a run that fails or diverges gets the worst value the
 
 def describe(task: Task) -> str:
     """Say what a task trains on, shows, asks and scores."""
+    if task.recording is not None:
+        return _recorded(task, task.recording)
     pace = task.dataset.pace(task.system)
     parts = [_trained(task, pace)]
     if task.asks == "equation":
@@ -22,6 +25,34 @@ def describe(task: Task) -> str:
     else:
         parts += [_seen(task), *_changes(task), _asked(task, pace), *_assimilated(task)]
     return " ".join([*parts, _scored(task)])
+
+
+def _recorded(task: Task, data: RecordedDataset) -> str:
+    unit, one = data.time_unit, data.train_trajectories == 1
+    span = f"{data.steps * data.step:.4g} {unit}"
+    clock = f"in {unit}, because its largest Lyapunov exponent is not known"
+    if data.exponent is not None:
+        span += f", {data.steps * data.step * data.exponent:.3g} Lyapunov times"
+        error = "" if data.exponent_error is None else f" ± {data.exponent_error:.2g}"
+        clock = (
+            f"in Lyapunov times with the {data.exponent_source} exponent "
+            f"{data.exponent:.4g}{error} per {unit}"
+        )
+    names = ", ".join(
+        f"{name} ({unit})" if unit else name
+        for name, unit in zip(data.columns, data.units, strict=True)
+    )
+    return (
+        f"A recording of {names}. Trained on {data.train_trajectories} "
+        f"{'trajectory' if one else 'trajectories'} of {data.train_points:,} samples, "
+        f"{data.step:.4g} {unit} apart. Sees the {data.context:,} samples before each of "
+        f"{data.windows} forecasts, which roll over the later part of the recording and share no "
+        f"sample. Forecasts the next {data.steps:,} samples ({span}). A forecast is scored against "
+        "the recording itself, noise included, up to the first gap after its context. There is no "
+        "equation, so there is no ceiling. Scored by valid prediction time at ε = "
+        f"{', '.join(f'{t:g}' for t in task.thresholds)} (the first is ranked), {clock}, and by "
+        f"{', '.join(name for name in task.metrics if name != task.ranked.partition('@')[0])}."
+    )
 
 
 def _trained(task: Task, pace: Pace) -> str:

@@ -30,7 +30,8 @@ class Exam:
         context_end: ``(w,)`` absolute time of the last context sample.
         dt: sampling step in time units.
         lyapunov_exponent: per time unit; None unless the system is chaotic.
-        period: dominant period in time units.
+        period: dominant period in time units; 1 for a recording, so that its clock counts time
+            units where no exponent is known.
         observations: ``(w, H, d)``, noisy observations of the horizon, which arrive one by one
             while it passes, NaN elsewhere; None where there are none.
         states: ``(w, H, d)``, held-out states at which a right-hand side is asked for; `truth` is
@@ -39,8 +40,11 @@ class Exam:
         seen: ``(w, C, D)``, as observed, in all `D` variables; None where the ceiling starts from
             something else (version 1).
         observables: how the `D` variables follow from the state; None where they are the state.
+        recorded: ``(w, H)``, which steps of the truth were recorded; the others are interpolated
+            and scored by nothing. None where there are no gaps.
         certified_steps: ``(w,)`` steps for which each truth is known to be the solution through
-            the last sample of its context; None where nobody could check, and all count.
+            the last sample of its context, or was recorded without a gap; None where nobody could
+            check, and all count.
 
     """
 
@@ -61,6 +65,7 @@ class Exam:
     certified_steps: NDArray[np.int64] | None = None
     seen: FloatArray | None = None
     observables: Observables | None = None
+    recorded: NDArray[np.bool_] | None = None
 
     @property
     def scorable(self) -> NDArray[np.int64]:
@@ -76,7 +81,11 @@ class Exam:
 
     @property
     def clock(self) -> float:
-        """Steps times this are Lyapunov times (periods, for a system that is not chaotic)."""
+        """Steps times this are Lyapunov times.
+
+        Periods for a system that is not chaotic, and time units for a recording of unknown
+        exponent.
+        """
         rate = self.lyapunov_exponent if self.lyapunov_exponent is not None else 1 / self.period
         return self.dt * rate
 

@@ -14,6 +14,7 @@ from chaosbench.dynamics.stored import constants
 from chaosbench.evaluation.exam._exam import Exam, held_out
 from chaosbench.systems import registry as systems
 from chaosbench.tasks import Task
+from chaosbench.trajectories import fill_gaps
 
 __all__ = ["cache_directory", "load_exam"]
 
@@ -29,6 +30,8 @@ def cache_directory() -> Path:
 
 def load_exam(stored: StoredDataset, task: Task) -> Exam:
     """Read and check a task's data and split it into what is seen and what is asked."""
+    if task.recording is not None:
+        return _read_recorded(str(stored.directory), stored.hash, task.system)
     exam = _read_exam(str(stored.directory), stored.hash, task.system)
     if task.asks == "equation":
         return held_out(exam, systems[task.system], apart=task.apart)
@@ -81,4 +84,32 @@ def _read_exam(directory: str, hash_: str, system: str) -> Exam:
         certified_steps=certified,
         seen=context if exact else None,
         observables=observables_of(systems[system], bounded=bounded) if exact else None,
+    )
+
+
+@lru_cache(maxsize=4)
+def _read_recorded(directory: str, hash_: str, name: str) -> Exam:
+    """Read the exam of a recording: its truth counts up to the first gap after each context."""
+    stored = open_dataset(directory)
+    assert stored.hash == hash_
+    train, test = stored.load(name, "train"), stored.load(name, "test")
+    seen = int(stored.manifest["recipe"]["context"])
+    assert test.start_times is not None
+    known = np.asarray(np.isfinite(test.values[:, seen:]).all(axis=2))
+    whole = fill_gaps(test.values)
+    spread = np.asarray(np.nanstd(train.values, axis=(0, 1)))
+    return Exam(
+        train=train.values,
+        context=np.ascontiguousarray(test.values[:, :seen]),
+        truth=np.ascontiguousarray(whole[:, seen:]),
+        clean_context=np.ascontiguousarray(whole[:, :seen]),
+        observed=tuple(range(whole.shape[2])),
+        spread=spread,
+        noise=np.zeros_like(spread),
+        context_end=test.start_times + (seen - 1) * test.dt,
+        dt=test.dt,
+        lyapunov_exponent=stored.manifest["paces"][name]["lyapunov_exponent"],
+        period=1.0,
+        certified_steps=None if known.all() else np.cumprod(known, axis=1).sum(axis=1),
+        recorded=None if known.all() else known,
     )

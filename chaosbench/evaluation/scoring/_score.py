@@ -41,6 +41,9 @@ def score(
     as an ensemble of one; coverage and spread–skill, over the steps that are certified for every
     window, are only given where there are samples.
 
+    Of a recording with gaps, D_stsp is of the states that were recorded, and D_H of the windows
+    without a gap.
+
     D_stsp, D_H and the long-time scores of CTF compare attractors and spectra, which the truth
     still has when it is no longer the solution through its start: D_stsp of the pooled states of
     all windows, D_H as the mean over windows.
@@ -114,12 +117,15 @@ def score(
             windows[name] = tuple(values.tolist())
             scores[name] = float(np.median(values))
     d = exam.truth.shape[2]
-    scores["d_stsp"] = float(
-        metrics.state_space_divergence(
-            exam.truth.reshape(-1, d), forecast.reshape(-1, d), scale=scale
-        )
-    )
-    scores["d_h"] = float(np.mean(metrics.spectral_hellinger(exam.truth, forecast)))
+    states, runs = exam.truth.reshape(-1, d), forecast.reshape(-1, d)
+    truths, forecasts = exam.truth, forecast
+    if exam.recorded is not None:  # states that were not recorded are no truth
+        states, runs = exam.truth[exam.recorded], forecast[exam.recorded]
+        whole = exam.recorded.all(axis=1)
+        truths, forecasts = exam.truth[whole], forecast[whole]
+    scores["d_stsp"] = float(metrics.state_space_divergence(states, runs, scale=scale))
+    if len(truths):
+        scores["d_h"] = float(np.mean(metrics.spectral_hellinger(truths, forecasts)))
     if samples is not None:
         if shared := int(scorable.min()):
             truth, members = exam.truth[:, :shared], samples[:, :, :shared]
