@@ -19,6 +19,9 @@ __all__ = ["autocorrelation", "constant", "counted", "memory", "scalar", "standa
 CONSTANT = 1e-12
 """A series whose range is below this fraction of its magnitude holds only rounding."""
 
+LARGEST = 1e100
+"""Largest sampling step, and the inverse of the smallest, so that no time overflows."""
+
 
 def scalar(series: ArrayLike, *, least: int, what: str = "a series") -> FloatArray:
     """Return a scalar series ``(T,)``; ``(T, 1)`` is taken as one.
@@ -73,12 +76,14 @@ def step(dt: object) -> float:
     """Return a sampling step.
 
     Raises:
-        InputError: it is not positive and finite.
+        InputError: it is not positive, or out of all reason.
 
     """
-    if isinstance(dt, (int, float, np.integer, np.floating)) and 0 < dt < np.inf:
+    if isinstance(dt, (int, float, np.integer, np.floating)) and 1 / LARGEST <= dt <= LARGEST:
         return float(dt)
-    raise InputError(f"the sampling step dt must be positive and finite, not {shown(dt)}")
+    raise InputError(
+        f"the sampling step dt must be positive and at most {LARGEST:g}, not {shown(dt)}"
+    )
 
 
 def constant(array: FloatArray) -> bool:
