@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import Any
 
 import numpy as np
@@ -109,8 +109,10 @@ def _henon(steps: int) -> FloatArray:
 
 def _fit(forecaster: Forecaster, train: Trajectories) -> Predictor:
     """Return the predictor of these data; checks in a row that ask for the same one share it."""
+    if not isinstance(forecaster, Hashable):
+        return _fit_anew(forecaster, train)
     try:
-        hash(forecaster)
+        hash(forecaster)  # a frozen dataclass that holds a list has the method and refuses
     except TypeError:
         return _fit_anew(forecaster, train)
     return _shared(forecaster, train.values.tobytes(), train.values.shape)
