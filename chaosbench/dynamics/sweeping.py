@@ -11,7 +11,13 @@ import numpy as np
 from chaosbench.dynamics.attractor import settle
 from chaosbench.dynamics.lyapunov import lyapunov_spectrum
 from chaosbench.dynamics.scales import Scales, scales_of
-from chaosbench.errors import InputError, IntegrationError, ParameterError, check_integer
+from chaosbench.errors import (
+    ChaosbenchError,
+    InputError,
+    IntegrationError,
+    ParameterError,
+    check_integer,
+)
 from chaosbench.systems import Flow, Map, System, get
 from chaosbench.trajectories import real_array
 
@@ -132,6 +138,7 @@ def sweep(
     found = np.full((2, len(swept), exponents), np.nan)
     period = scales_of(base).period
     state = np.array(base.ic)
+    size = np.abs(state)
     for k, value in enumerate(swept):
         if progress is not None:
             progress(k, len(swept), f"{parameter} = {value:.6g}")
@@ -141,14 +148,20 @@ def sweep(
             orbit = _settled(now, state, period, settling, rtol)
             visited = _visited(orbit, column, points, period)
             state = orbit.state.copy()
-            if exponents:
-                measured = lyapunov_spectrum(
-                    now.with_ic(state), periods=periods, count=exponents, rtol=rtol, seed=seed,
-                    transient=0.0, scales=Scales(now.with_ic(state), given_period=period),
-                )  # fmt: skip
-                found[:, k] = measured.values, measured.stderr
         except IntegrationError as error:
             words, state = str(error), np.array(base.ic)
+        if exponents and not words:
+            size = np.maximum(size, np.abs(state))
+            start = _of_usual_size(state, size)
+            try:
+                measured = lyapunov_spectrum(
+                    now.with_ic(start), periods=periods, count=exponents, rtol=rtol, seed=seed,
+                    transient=10 * settling if base.discrete else settling * period,
+                    scales=Scales(now.with_ic(start), given_period=period),
+                )  # fmt: skip
+                found[:, k] = measured.values, measured.stderr
+            except ChaosbenchError as error:  # a superstable cycle has none that is finite
+                words = str(error)
         diagram.append(visited)
         trouble.append(words)
     if progress is not None:
@@ -156,6 +169,15 @@ def sweep(
     return Sweep(
         base.name, parameter, variable, swept, tuple(diagram), found[0], found[1], tuple(trouble)
     )
+
+
+def _of_usual_size(state: FloatArray, size: FloatArray) -> FloatArray:
+    """Return a state near by, no variable of which is tiny.
+
+    The units of an orbit are the sizes of its initial state, and a variable may rest at 0.
+    """
+    least = 1e-3 * np.maximum(size, 1e-3 * max(float(size.max()), 1e-3))
+    return np.where(np.abs(state) < least, np.where(state < 0, -least, least), state)
 
 
 def _settled(

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 
     from chaosbench.trajectories import FloatArray
 
-__all__ = ["autocorrelation", "constant", "counted", "memory", "scalar", "standardised", "states"]
+__all__ = [
+    "autocorrelation", "constant", "counted", "memory", "scalar", "standardised", "states", "step",
+]  # fmt: skip
 
 CONSTANT = 1e-12
 """A series whose range is below this fraction of its magnitude holds only rounding."""

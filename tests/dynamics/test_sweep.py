@@ -81,6 +81,22 @@ def test_lorenz_at_rest_has_the_eigenvalues_of_its_jacobian():
     assert len(found.diagram[2]) > 20
 
 
+def test_a_variable_that_rests_at_zero_does_no_harm():
+    """At ±1 the exponents are the real parts of ``(-c ± √(c² - 8)) / 2``, both ``-c / 2``."""
+    found = sweep(double_well, "damping", [0.1, 0.3, 0.5], exponents=2, points=5, periods=50)
+    assert found.trouble == ("", "", "")
+    for k, damping in enumerate(found.values):
+        np.testing.assert_allclose(found.exponents[k], -damping / 2, rtol=1e-6)
+
+
+def test_a_superstable_point_has_no_finite_exponent_and_the_sweep_goes_on():
+    """At r = 2 the slope of the logistic map is 0 at its fixed point."""
+    found = sweep(logistic_here, "r", [1.5, 2.0, 2.5], exponents=1, points=5, periods=20)
+    np.testing.assert_allclose(found.diagram[1], 0.5, atol=1e-9)
+    assert not found.exponents[1, 0] > -10
+    np.testing.assert_allclose(found.exponents[[0, 2], 0], np.log(0.5), atol=1e-6)
+
+
 @pytest.mark.slow
 def test_a_sweep_passes_fixed_points_cycles_and_chaos():
     found = sweep("lorenz", "rho", np.linspace(0, 200, 41), exponents=3, points=20, periods=50)
