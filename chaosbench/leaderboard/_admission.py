@@ -55,6 +55,7 @@ def prepare(
     _check_data(chosen)
     _check_code(chosen)
     _check_privilege(chosen)
+    _check_exposure(chosen)
     chosen = _distinct(chosen)
     metric = metric or _named(chosen)
     if base(metric) not in metrics:
@@ -226,6 +227,20 @@ def _check_privilege(records: list[Record]) -> None:
                 f"{record.forecaster!r} was given the equation on "
                 f"{(first if first.privileged else record).task} and not on "
                 f"{(record if first.privileged else first).task}; rank the two under two labels"
+            )
+
+
+def _check_exposure(records: list[Record]) -> None:
+    """One forecaster declares one exposure."""
+    seen: dict[str, Record] = {}
+    for record in sorted(records, key=_order):
+        first = seen.setdefault(record.forecaster, record)
+        if first.exposure != record.exposure:
+            raise InputError(
+                f"{record.forecaster!r} declares two exposures, "
+                f"{first.exposure or 'not pretrained'} on {first.task} and "
+                f"{record.exposure or 'not pretrained'} on {record.task}; run the older ones "
+                "again, or rank the two under two labels"
             )
 
 

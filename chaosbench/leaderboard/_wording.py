@@ -124,6 +124,12 @@ def remarks(standings: Sequence[Standing], resolution: float, unsealed: int) -> 
             "‡ stands above the ceiling by more than chance allows (5% after Holm). Nobody "
             "forecasts better than the equation, so this is a fault of the ceiling."
         )
+    exposed = [line.forecaster for line in standings if line.exposure in ("catalogue", "unknown")]
+    if exposed:
+        said.append(
+            f"Pretrained: {', '.join(exposed)} may have met trajectories of these systems before; "
+            "the column says what each declares."
+        )
     if unsealed:
         number = "1 record comes" if unsealed == 1 else f"{unsealed:,} records come"
         said.append(

@@ -166,7 +166,7 @@ class Liar:
 """
 TRUE = {
     "name": "liar", "module": "m", "class": "Liar", "text": "", "table": [], "libraries": [],
-    "extra": "", "tunable": False, "defaults": {}, "config": {}, "refusal": "",
+    "extra": "", "tunable": False, "defaults": {}, "config": {}, "refusal": "", "exposure": "",
 }  # fmt: skip
 
 
@@ -177,6 +177,7 @@ TRUE = {
         {"libraries": ["os; x"]}, {"libraries": "torch"}, {"libraries": ["a"] * 1000},
         {"config": [1]}, {"config": {"a": "\ud800"}}, {"config": {"a": 10**30}}, {"table": 3},
         {"table": [{"setting": "a"}]}, {"text": 3}, {"text": "a" * 100_000}, {"refusal": None},
+        {"exposure": "all"}, {"exposure": []},
         {"defaults": {"a": {"b": {"c": {"d": {"e": [[[[[[[]]]]]]]}}}}}},
     ],
     ids=lambda lie: str(lie)[:40],
