@@ -37,15 +37,16 @@ _FOOTER_AT_MOST = 4 * 2**20
 
 # fields of the footer, of a group of rows in it, and of a column there
 _GROUPS, _COLUMNS, _META = 4, 1, 3
-_LENGTH, _DATA, _DICTIONARY = 7, 9, 11
+_VALUES, _LENGTH, _DATA, _DICTIONARY = 5, 7, 9, 11
 
 
 @dataclass(frozen=True)
 class Column:
-    """Where the pages of one column of one group of rows lie."""
+    """Where the pages of one column of one group of rows lie, and how many values they announce."""
 
     start: int
     length: int
+    values: int
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,13 @@ def _size(count: int) -> str:
 
 
 def check_pages(
-    data: bytes, what: str, *, page_at_most: int, unfolded_at_most: int, values_at_most: int
+    data: bytes,
+    what: str,
+    *,
+    page_at_most: int,
+    unfolded_at_most: int,
+    values_at_most: int,
+    total_at_most: int | None = None,
 ) -> None:
     """Refuse a Parquet file that would unfold to more than fits.
 
@@ -101,15 +108,19 @@ def check_pages(
         page_at_most: bytes of one unfolded page.
         unfolded_at_most: bytes of all unfolded pages.
         values_at_most: values of one column in one group of rows.
+        total_at_most: values of all columns in all groups, as the footer has them; a reader of
+            whole columns makes room for them before it looks at a page.
 
     Raises:
         TooMuchError: it would.
         ValueError: it is no Parquet file.
 
     """
-    unfolded = count = 0
+    unfolded = count = total = 0
     for column in columns(data):
-        values = 0
+        values, total = 0, total + column.values
+        if column.values > values_at_most or (total_at_most is not None and total > total_at_most):
+            raise TooMuchError(f"unfolds to more than {what} may hold")
         for page in pages(data, column.start, column.length):
             count += 1
             if page.size > page_at_most:
@@ -147,7 +158,7 @@ def columns(data: bytes) -> list[Column]:
             first = meta.get(_DICTIONARY)
             if isinstance(first, int) and 0 < first < start:
                 start = first
-            found.append(Column(start, room))
+            found.append(Column(start, room, _count(meta.get(_VALUES))))
     return found
 
 
@@ -182,7 +193,7 @@ def pages(data: bytes, start: int, length: int) -> Iterator[Page]:
 
 def _count(value: Any) -> int:
     if not isinstance(value, int) or value < 0:
-        raise ValueError("a page has no sizes")
+        raise ValueError("a column or a page has no sizes")
     return value
 
 

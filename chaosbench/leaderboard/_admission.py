@@ -247,7 +247,10 @@ def _check_exposure(records: list[Record]) -> None:
 def _distinct(records: list[Record]) -> list[Record]:
     """Keep one record per cell and seed; two that disagree on the outcome are an error."""
     kept: dict[tuple[str, str, int], Record] = {}
+    made = {record.forecast for record in records if record.forecast}
     for record in sorted(records, key=_order):
+        if record.provenance.get("rounded") in made:
+            continue  # what an entry keeps in single precision, beside what it was made from
         key = (record.forecaster, record.task, record.seed)
         if key in kept and _outcome(kept[key]) != _outcome(record):
             raise InputError(
