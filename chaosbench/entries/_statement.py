@@ -122,7 +122,8 @@ def facts_of(records: Iterable[Record]) -> dict[str, dict[str, str]]:
         tuned = told.get("tuned")
         config = tuned.get("from") if isinstance(tuned, dict) else record.config
         note("configuration", label, json.dumps(config, sort_keys=True, ensure_ascii=False))
-        note("code", label, " ".join(str(v) for v in _table(told, "code").values()))
+        code = _table(told, "code")
+        note("code", label, " ".join(str(code.get(k, "")) for k in ("package", "version", "hash")))
         note("exposure", label, record.exposure or NOT_PRETRAINED)
         note("recipes", f"{record.task} exam seed {record.exam_seed}", told.get("dataset", ""))
         for table in ("environment", "versions"):
