@@ -44,6 +44,7 @@ class Leaderboard:
             power, at 5% after Holm for all pairs of its rows; NaN where no time ranks, or without
             replicates.
         unsealed: number of records from files without checksums, which do not show an edit.
+        apart: tasks whose records were not all asked on the same data, to the last bit.
 
     """
 
@@ -58,6 +59,7 @@ class Leaderboard:
     version: str = ""
     resolution: float = math.nan
     unsealed: int = 0
+    apart: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, pool: Pool, *, bootstrap: int = 1000, seed: int = 0) -> Leaderboard:
@@ -75,6 +77,7 @@ class Leaderboard:
             version=version_of(pool.records[0]),
             resolution=resolution,
             unsealed=sum(not record.sealed for record in pool.records),
+            apart=_apart(pool.records),
         )
 
     @property
@@ -116,7 +119,7 @@ class Leaderboard:
     @property
     def remarks(self) -> tuple[str, ...]:
         """Sentences on how far the order and the records may be believed."""
-        return remarks(self.standings, self.resolution, self.unsealed)
+        return remarks(self.standings, self.resolution, self.unsealed, self.apart)
 
     def __repr__(self) -> str:
         return render(self).rstrip()
@@ -174,6 +177,14 @@ class Leaderboard:
         for name in ("rank", "rank_low", "rank_high", "tie_group"):
             frame[name] = frame[name].astype("Int64")
         return frame
+
+
+def _apart(records: Iterable[Record]) -> tuple[str, ...]:
+    asked: dict[str, set[str]] = {}
+    for record in records:
+        if record.question:
+            asked.setdefault(record.task, set()).add(record.question)
+    return tuple(sorted(task for task, questions in asked.items() if len(questions) > 1))
 
 
 def _plain(value: Any) -> Any:

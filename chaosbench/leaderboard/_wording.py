@@ -106,7 +106,12 @@ COARSEST = 100.0
 """Ratio of two medians from which on a resolution says nothing more."""
 
 
-def remarks(standings: Sequence[Standing], resolution: float, unsealed: int) -> tuple[str, ...]:
+TASKS_SHOWN = 5
+
+
+def remarks(
+    standings: Sequence[Standing], resolution: float, unsealed: int, apart: Sequence[str] = ()
+) -> tuple[str, ...]:
     """Return sentences on how far the order and the records may be believed."""
     said = []
     if resolution > COARSEST:
@@ -129,6 +134,12 @@ def remarks(standings: Sequence[Standing], resolution: float, unsealed: int) -> 
         said.append(
             f"Pretrained: {', '.join(exposed)} may have met trajectories of these systems before; "
             "the column says what each declares."
+        )
+    if apart:
+        more = f" and {len(apart) - TASKS_SHOWN} more" if len(apart) > TASKS_SHOWN else ""
+        said.append(
+            f"Questions: the records of {', '.join(apart[:TASKS_SHOWN])}{more} were asked on data "
+            "of one recipe whose bits differ, as those of two kinds of machines may."
         )
     if unsealed:
         number = "1 record comes" if unsealed == 1 else f"{unsealed:,} records come"
