@@ -43,7 +43,8 @@ def home(made, tmp_path):
 def test_every_record_is_read_and_none_is_loose(home):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert read_bound_records(home) == read_records(home)
+        found = read_bound_records(home)
+    assert repr(list(found)) == repr(list(read_records(home)))  # NaN is not itself
 
 
 def test_a_forecast_that_was_replaced_is_refused(home):
@@ -69,7 +70,7 @@ def test_a_record_with_another_hash_is_refused(home):
 
 def test_records_without_forecasts_are_counted(home):
     shutil.rmtree(home / "forecasts")
-    with pytest.warns(UnboundWarning, match="5 of 5 records come without the forecasts"):
+    with pytest.warns(UnboundWarning, match="4 of 4 records come without the forecasts"):
         read_bound_records(home)
     with pytest.warns(UnboundWarning, match="1 of 1 records"):
         read_bound_records(next((home / "records").iterdir()))

@@ -33,7 +33,7 @@ def test_it_is_a_column_where_anybody_was_pretrained() -> None:
     board = build(RECORDS, bootstrap=0)
     text = render(board, width=300)
     assert "pretrained" in text.splitlines()[0]
-    (line,) = [line for line in text.splitlines() if " seer " in line]
+    (line,) = [line for line in text.splitlines() if "  seer " in line]
     assert " catalogue " in line
     assert "Pretrained: seer may have met trajectories of these systems" in text
     assert "pretrained" not in render(build(RECORDS[:2], bootstrap=0), width=300)
