@@ -10,14 +10,11 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from forging import SAID, Forger
+from forging import CLOUD, FAULTY, SAID, Forger
 
 from chaosbench.entries import submit
 from chaosbench.evaluation import plan, run, spec_of
 from chaosbench.tasks import registry
-
-CLOUD = "ensemble:members=4"
-FAULTY = Path(__file__).parents[1] / "isolation" / "faulty.py"
 
 
 @pytest.fixture(scope="session")

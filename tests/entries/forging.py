@@ -14,6 +14,8 @@ from chaosbench.entries._submit import _write
 from chaosbench.entries._toml import toml_of
 from chaosbench.evaluation import answer_hash, write_file
 
+CLOUD = "ensemble:members=4"
+FAULTY = Path(__file__).parents[1] / "isolation" / "faulty.py"
 SAID = Statement(
     "first-steps", ("A. Nobody",), "https://example.org/x?a=1&b=2", "CC-BY-4.0", "nothing else"
 )

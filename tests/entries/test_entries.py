@@ -8,8 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from conftest import CLOUD, FAULTY
-from forging import SAID
+from forging import CLOUD, FAULTY, SAID
 from typer.testing import CliRunner
 
 import chaosbench as cb

@@ -18,8 +18,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from conftest import CLOUD
-from forging import Forger
+from forging import CLOUD, Forger
 from typer.testing import CliRunner
 
 import chaosbench as cb
