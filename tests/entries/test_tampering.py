@@ -31,6 +31,7 @@ from chaosbench.evaluation._seal import question_hash
 from chaosbench.evaluation.exam import cache_directory, load_exam
 from chaosbench.isolation import description
 from chaosbench.leaderboard import render_page
+from chaosbench.pages import TooMuchError, check_pages
 
 
 def refused(path: Path, reason: str) -> None:
@@ -395,6 +396,17 @@ def test_a_page_that_declares_ten_gigabytes_is_refused(forger):
         open_bundle(forger.list_files())
 
 
+def test_room_is_not_made_for_what_only_the_footer_claims(tmp_path):
+    """A reader of whole columns makes room for what the footer says before it sees a page."""
+    pq.write_table(pa.table({"x": np.zeros(1000), "y": np.zeros(1000)}), tmp_path / "x.parquet")
+    data = (tmp_path / "x.parquet").read_bytes()
+    limits = {"page_at_most": 2**20, "unfolded_at_most": 2**20, "values_at_most": 2001}
+    check_pages(data, "a table", **limits, total_at_most=2000)
+    for fewer in ({"total_at_most": 1999}, {"total_at_most": 2000, "values_at_most": 999}):
+        with pytest.raises(TooMuchError, match="unfolds to more than a table may hold"):
+            check_pages(data, "a table", **{**limits, **fewer})
+
+
 def risen(path: Path) -> tuple[int, str]:
     """Verify in another process; return by how many MiB its memory rose, and what it said."""
     program = f"""
@@ -436,13 +448,13 @@ def test_a_million_tiny_files_take_no_memory(forger):
 
 @pytest.mark.slow
 def test_ten_gigabytes_of_numbers_in_a_small_file_take_no_memory(forger):
-    """Runs of one number: 1.3 billion of them, in a file of some kilobytes."""
+    """Runs of one number: 1.3 billion of them, in a file of some megabytes."""
     k = forger.find("persistence", "logistic")
     part = pa.table({"x": pa.array(np.zeros(10**7))})
     with pq.ParquetWriter(forger.place(k), part.schema, compression="zstd") as file:
         for _ in range(130):
             file.write_table(part, row_group_size=10**7)
-    assert forger.place(k).stat().st_size < 2**20
+    assert forger.place(k).stat().st_size < 2**23
     rise, said = risen(forger.list_files())
     assert "1,300,000,000 rows where" in said
     assert rise < 200
