@@ -35,14 +35,10 @@ from chaosbench.pages import TooMuchError, check_pages
 
 
 def refused(path: Path, reason: str) -> None:
-    """The command says why in one printable sentence, and ends with 2."""
-    with pytest.raises(CorruptDataError, match=reason):
+    """It says why in one printable sentence."""
+    with pytest.raises(CorruptDataError, match=reason) as caught:
         open_bundle(path)
-    done = CliRunner().invoke(app, ["verify", str(path)])
-    assert done.exit_code == 2
-    (line,) = done.stderr.splitlines()
-    assert line.startswith("error: ")
-    assert line.isprintable()
+    assert str(caught.value).isprintable()
 
 
 def faults(path: Path) -> list[str]:
@@ -246,6 +242,23 @@ def test_the_statement_says_what_the_records_say(forger):
 def test_nobody_enters_a_ceiling(forger):
     forger.change(0, privileged=True)
     refused(forger.seal(), "a ceiling is nobody's entry")
+
+
+def test_commands_say_why_in_one_sentence(bundle, forger):
+    name = "forecasts/\x1b[31m<img src=x>.parquet"
+    (forger.path / name).write_bytes(b"")
+    done = CliRunner().invoke(app, ["verify", str(forger.path), str(bundle)])
+    assert done.exit_code == 2
+    assert "6 records, VERIFIED" in done.stdout  # the other one is verified all the same
+    board = subprocess.run(
+        [sys.executable, "-m", "chaosbench", "leaderboard", "show", str(forger.path)],
+        capture_output=True, text=True,
+    )  # fmt: skip
+    assert board.returncode == 2
+    for said in (done.stderr, board.stderr):
+        (line,) = [text for text in said.splitlines() if text.startswith("error: ")]
+        assert "is no file of a bundle" in line
+        assert line.isprintable()
 
 
 # files, names, sizes
