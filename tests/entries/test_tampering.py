@@ -24,7 +24,7 @@ from typer.testing import CliRunner
 import chaosbench as cb
 from chaosbench.cli import app
 from chaosbench.datasets import generate
-from chaosbench.entries import _bundle, open_bundle, read_entry, verify_entry
+from chaosbench.entries import _bundle, _verify, open_bundle, read_entry, verify_entry
 from chaosbench.entries._bundle import ENTRY, FILES, FILES_AT_MOST, RECORDS
 from chaosbench.errors import CorruptDataError, InputError
 from chaosbench.evaluation._seal import question_hash
@@ -192,6 +192,23 @@ def test_a_context_with_the_future_in_it_is_another_question(forger):
     forger.change(k, question=question_hash(task, stored.hash, peeked))
     (said,) = faults(forger.seal())
     assert "are not, to the last bit, what it was asked" in said
+
+
+def test_where_bits_depend_on_the_machine_another_question_is_a_note(forger, monkeypatch):
+    """And the score that ranks must still agree as well as two machines do."""
+    assert _verify._same_here(cb.tasks["forecast/henon-v2"])
+    assert not _verify._same_here(cb.tasks["forecast/henon-v1"])
+    assert not _verify._same_here(cb.tasks["forecast/mackey_glass-v2"])
+    monkeypatch.setattr(_verify, "_same_here", lambda task: False)
+    k = forger.find("persistence", "henon")
+    forger.change(k, question="0" * 64)
+    cell = verify_entry(forger.seal()).cells[k]
+    assert cell.holds
+    assert "are not, to the last bit, what it was asked" in cell.note
+    windows = forger.records[k].window_scores
+    forger.change(k, window_scores={**windows, "vpt@0.4": tuple(v + 1 for v in windows["vpt@0.4"])})
+    (said,) = faults(forger.seal())
+    assert said.startswith("vpt@0.4: the record says")
 
 
 def test_nan_that_is_dropped_is_noticed(forger):
