@@ -14,7 +14,7 @@ LOWEST_TESTS := tests/test_public_names.py tests/test_registry.py tests/test_tra
   tests/forecasters/sindy/test_sindy.py
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow test-lowest lint clean chromium
+.PHONY: help demo test test-slow test-lowest lint verify clean chromium
 
 help:
 	@echo "make demo       install, then score nine forecasters on eight systems (minutes)"
@@ -22,6 +22,7 @@ help:
 	@echo "make test-slow  run the slow ones"
 	@echo "make test-lowest  test some with the lowest versions of the libraries that are allowed"
 	@echo "make lint       ruff, mypy --strict, import-linter"
+	@echo "make verify     compute the scores of all entries again from their forecasts"
 	@echo "make clean      remove .venv and caches"
 
 $(BIN)/python:
@@ -80,6 +81,10 @@ lint: $(VENV)/.lint
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# Makes the data of the entries anew; CHAOSBENCH_CACHE keeps them.
+verify: $(VENV)/.installed
+	$(BIN)/chaosbench verify leaderboard/entries/*/
 
 clean:
 	rm -rf $(VENV) $(LOWEST) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

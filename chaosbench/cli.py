@@ -12,7 +12,17 @@ from typing import Any
 
 import typer
 
-from chaosbench.commands import analyse, data, forecasters, leaderboard, plugin, run, systems, tasks
+from chaosbench.commands import (
+    analyse,
+    data,
+    entries,
+    forecasters,
+    leaderboard,
+    plugin,
+    run,
+    systems,
+    tasks,
+)
 from chaosbench.errors import ChaosbenchError, InputError
 from chaosbench.text import printable
 
@@ -38,6 +48,8 @@ app.add_typer(leaderboard.app, name="leaderboard")
 app.add_typer(run.app, name="run")
 app.command("demo")(run.demo)
 app.command("analyse")(analyse.analyse_command)
+app.command("submit")(entries.submit_command)
+app.command("verify")(entries.verify_command)
 
 
 @app.command("version")

@@ -25,6 +25,11 @@ from chaosbench import cli, forecasters, systems, tasks
 
 BASES = {
     "analyse": ["persistence", "forecast/henon-v1", "--points", "1000"],
+    "submit": [
+        "R", "--name", "mine", "--authors", "A", "--url", "https://example.org", "--license", "MIT",
+        "--trained-on", "nothing", "-f", "persistence", "--out", "made",
+    ],
+    "verify": ["B"],
     "systems list": [],
     "systems cite": ["lorenz"],
     "systems show": ["lorenz"],
@@ -189,6 +194,7 @@ def folder(tmp_path_factory):
     for name in ("data generate", "run tasks", "analyse"):
         code, out, err = called([*name.split(), *BASES[name]])
         assert code == 0, (name, out, err)
+    assert called(["submit", *BASES["submit"][:-1], "B"])[0] == 0
     yield place
     os.chdir(before)
     os.environ.pop("CHAOSBENCH_CACHE")

@@ -16,10 +16,18 @@ from chaosbench.commands._output import (
     print_json,
     say,
 )
+from chaosbench.errors import InputError
 
-__all__ = ["app"]
+__all__ = ["app", "bundles_in", "show_board"]
 
 app = group("Rank records.")
+
+RunsArgument = Annotated[
+    list[Path], typer.Argument(help="Directories of runs, entries, or record files.")
+]
+EntriesOption = Annotated[
+    Path | None, typer.Option(help="Also all entries in this folder, each a directory.")
+]
 
 
 def show_board(records: Any, format: Format, track: str | None = None) -> None:  # noqa: A002
@@ -37,42 +45,58 @@ def show_board(records: Any, format: Format, track: str | None = None) -> None: 
         show(made)
 
 
-def _read(paths: list[Path]) -> Any:
-    from chaosbench.evaluation import Records, read_records
+def _read(paths: list[Path], entries: Path | None) -> Any:
+    """Read the records of runs and entries, each compared with the forecast that is kept of it."""
+    from chaosbench.entries import is_bundle, read_entry
+    from chaosbench.evaluation import Records, read_bound_records
 
-    return Records(record for path in paths for record in read_records(path))
+    places = [*paths, *bundles_in(entries)] if entries else paths
+    return Records(
+        record
+        for path in places
+        for record in (read_entry if is_bundle(path) else read_bound_records)(path)
+    )
+
+
+def bundles_in(folder: Path) -> list[Path]:
+    """Return the directories in a folder, each of which is to be a bundle."""
+    if not folder.is_dir():
+        raise InputError(f"{folder} is no directory; give one whose directories are entries")
+    return sorted(path for path in folder.iterdir() if path.is_dir() or path.is_symlink())
 
 
 @app.command("show")
 def leaderboard_show(
-    runs: Annotated[list[Path], typer.Argument(help="Directories of runs, or record files.")],
+    runs: RunsArgument,
     track: TrackOption = None,
+    entries: EntriesOption = None,
     systems: SystemsOption = None,  # noqa: ARG001
     format: FormatOption = Format.table,  # noqa: A002
 ) -> None:
     """Rank the records of one or more runs, each track separately."""
-    show_board(_read(runs), format, track)
+    show_board(_read(runs, entries), format, track)
 
 
 @app.command("build")
 def leaderboard_build(
-    runs: Annotated[list[Path], typer.Argument(help="Directories of runs, or record files.")],
+    runs: RunsArgument,
     out: Annotated[Path | None, typer.Option(help="HTML file; by default RUN/index.html.")] = None,
     title: Annotated[str, typer.Option(help="Heading of the page.")] = "chaosbench leaderboard",
     track: TrackOption = None,
+    entries: EntriesOption = None,
     systems: SystemsOption = None,  # noqa: ARG001
 ) -> None:
     """Write one self-contained HTML page."""
     from chaosbench.leaderboard import write_page
 
     path = out or (runs[0] / "index.html" if runs[0].is_dir() else Path("index.html"))
-    write_page(_read(runs), path, title=title, track=track)
+    write_page(_read(runs, entries), path, title=title, track=track)
     say(path)
 
 
 @app.command("report")
 def leaderboard_report(
-    runs: Annotated[list[Path], typer.Argument(help="Directories of runs, or record files.")],
+    runs: RunsArgument,
     out: Annotated[
         Path, typer.Option(help="Markdown file; remarks that were written into it stay.")
     ] = Path("docs/results.md"),
@@ -84,12 +108,13 @@ def leaderboard_report(
     exam_seed: Annotated[
         int | None, typer.Option(min=0, help="Which exam, where the records hold several.")
     ] = None,
+    entries: EntriesOption = None,
     systems: SystemsOption = None,  # noqa: ARG001
 ) -> None:
     """Write the results of all tracks as Markdown and as web pages."""
     from chaosbench.leaderboard import write_report, write_site
 
-    records = _read(runs)
+    records = _read(runs, entries)
     say(write_report(records, out, exam_seed=exam_seed))
     for page in write_site(records, pages, title=title, exam_seed=exam_seed):
         say(page)

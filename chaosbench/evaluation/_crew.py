@@ -195,6 +195,8 @@ def _record(
             "versions": versions(*LIBRARIES, *cell.spec.code.libraries),
             "environment": environment(),
             "confinement": outcome.confinement,
+            # only where there is one: other records stay as they were
+            **({"exposure": cell.spec.exposure} if cell.spec.exposure else {}),
         },
         question=question_hash(cell.task, stored.hash, exam),
         forecast=answer_hash(answer),

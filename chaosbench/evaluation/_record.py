@@ -93,6 +93,11 @@ class Record:
                 object.__setattr__(self, name, clean)
 
     @property
+    def exposure(self) -> str:
+        """What a pretrained forecaster says that it may have met of the exam; else empty."""
+        return str(self.provenance.get("exposure", ""))
+
+    @property
     def sealed(self) -> bool:
         """Whether its file would show that it was edited."""
         return self.version >= SEALED

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import stat
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields
 from pathlib import Path
@@ -21,13 +20,14 @@ from typing import Any
 import numpy as np
 
 from chaosbench.errors import CorruptDataError
-from chaosbench.evaluation._pages import columns, pages
 from chaosbench.evaluation._record import SEALED, UNSEALED, Record, escaped
 from chaosbench.files import whole
 from chaosbench.isolation.outcome import STATUSES
+from chaosbench.pages import TooMuchError, check_pages, content_of
 
 __all__ = ["read_file", "write_file"]
 
+WHAT = "a file of records"
 FILE_AT_MOST = 256 * 2**20
 """Bytes of a file."""
 
@@ -35,8 +35,6 @@ ROWS_AT_MOST = 100_000
 
 PAGE_AT_MOST = 16 * 2**20
 """Bytes of one unfolded page; a writer begins a new one after about one."""
-
-PAGES_AT_MOST = 50_000
 
 UNFOLDED_AT_MOST = 2**30
 """Bytes of all unfolded pages; they are in memory one after another."""
@@ -163,7 +161,7 @@ def read_file(path: Path) -> Iterator[Record]:
             f"{escaped(str(path))} cannot be read as Parquet ({type(error).__name__}); "
             "delete it and run again, only its cell is lost"
         ) from error
-    except _ForeignError as error:
+    except (_ForeignError, TooMuchError) as error:
         raise CorruptDataError(f"{escaped(str(path))} {error}") from error
 
 
@@ -171,7 +169,7 @@ def _records(path: Path) -> Iterator[Record]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    data = _content(path)
+    data = content_of(path, FILE_AT_MOST, WHAT)
     limits = {
         "thrift_string_size_limit": PAGE_AT_MOST, "thrift_container_size_limit": ROWS_AT_MOST,
         "schema_depth_limit": 16, "pre_buffer": False,
@@ -185,7 +183,10 @@ def _records(path: Path) -> Iterator[Record]:
         raise _ForeignError(
             f"holds {footer.num_rows:,} rows; a file of records has 1 to {ROWS_AT_MOST:,}"
         )
-    _bound(data)
+    check_pages(
+        data, WHAT, page_at_most=PAGE_AT_MOST, unfolded_at_most=UNFOLDED_AT_MOST,
+        values_at_most=VALUES_AT_MOST,
+    )  # fmt: skip
     leaves = [plain.schema.column(k) for k in range(len(plain.schema.names))]
     texts = [leaf.path for leaf in leaves if leaf.physical_type == "BYTE_ARRAY"]
     file = pq.ParquetFile(pa.BufferReader(data), metadata=footer, read_dictionary=texts, **limits)
@@ -207,35 +208,6 @@ def _records(path: Path) -> Iterator[Record]:
             "does not hold the records that it states: some were taken out or added; delete it "
             "and run again"
         )
-
-
-def _content(path: Path) -> bytes:
-    """Return the bytes of a regular file of bounded size; a pipe would never end."""
-    found = path.stat()
-    if not stat.S_ISREG(found.st_mode):
-        raise _ForeignError("is no regular file; give a Parquet file of records")
-    with path.open("rb") as file:
-        data = file.read(FILE_AT_MOST + 1)
-    if len(data) > FILE_AT_MOST:
-        raise _ForeignError(f"is larger than a file of records may be, {FILE_AT_MOST >> 20} MiB")
-    return data
-
-
-def _bound(data: bytes) -> None:
-    """Refuse what would unfold to more than fits."""
-    unfolded = count = 0
-    for column in columns(data):
-        values = 0
-        for page in pages(data, column.start, column.length):
-            count += 1
-            if page.size > PAGE_AT_MOST:
-                raise _ForeignError(
-                    f"has a page that unfolds to {page.size >> 20:,} MiB; a file of records has "
-                    f"none over {PAGE_AT_MOST >> 20}"
-                )
-            unfolded, values = unfolded + page.size, values + page.values
-            if count > PAGES_AT_MOST or values > VALUES_AT_MOST or unfolded > UNFOLDED_AT_MOST:
-                raise _ForeignError("unfolds to more than a file of records may hold")
 
 
 def _rows(batch: Any) -> Iterator[dict[str, Any]]:

@@ -15,7 +15,10 @@ from chaosbench.evaluation._record import Record, escaped
 from chaosbench.evaluation._record_files import read_file, write_file
 from chaosbench.evaluation.ranked import USUAL, ranked_by, score_of
 
-__all__ = ["Records", "SupersededWarning", "key_of", "read_file", "read_records", "write_file"]
+__all__ = [
+    "Records", "SupersededWarning", "key_of", "newest_in", "read_file", "read_records",
+    "write_file",
+]  # fmt: skip
 
 _UNLISTED = (
     "scores", "window_scores", "config", "equations", "provenance", "traceback", "question",
@@ -147,14 +150,18 @@ def read_records(path: Path | str) -> Records:
     path = Path(path)
     if path.is_file():
         return Records(read_file(path))
+    return Records(record for _, record in newest_in(path))
+
+
+def newest_in(path: Path) -> list[tuple[Path, Record]]:
+    """Read the Records of a directory with the files that hold them; see `read_records`."""
     folder = path / "records" if (path / "records").is_dir() else path
     files = sorted(folder.glob("*.parquet"))
     if not files:
         raise CorruptDataError(
             f"{escaped(str(path))} holds no records; give a run's directory or a Parquet file"
         )
-    found = [(file, record) for file in files for record in read_file(file)]
-    return Records(record for _, record in _newest(found))
+    return _newest([(file, record) for file in files for record in read_file(file)])
 
 
 def _newest(found: list[tuple[Path, Record]]) -> list[tuple[Path, Record]]:
@@ -173,7 +180,7 @@ def _newest(found: list[tuple[Path, Record]]) -> list[tuple[Path, Record]]:
             f"{record.forecaster} on "
             f"{record.task}; run the same command again, or delete the older file",
             SupersededWarning,
-            stacklevel=3,
+            stacklevel=4,
         )
     return [(file, record) for file, record in found if file not in dropped]
 

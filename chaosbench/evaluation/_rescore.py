@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import islice, permutations
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -28,7 +28,7 @@ from chaosbench.evaluation._record import Record
 from chaosbench.evaluation._records import read_records, write_file
 from chaosbench.evaluation._seal import answer_hash, question_hash
 from chaosbench.evaluation._spec import spec_of
-from chaosbench.evaluation._store import RunDirectory, know_recordings
+from chaosbench.evaluation._store import Answer, RunDirectory, know_recordings
 from chaosbench.evaluation.checking import check_record
 from chaosbench.evaluation.exam import LABEL, Exam, load_exam
 from chaosbench.evaluation.scoring import score
@@ -39,7 +39,7 @@ from chaosbench.systems.monomials import monomials_of
 from chaosbench.tasks import Task
 from chaosbench.tasks import registry as tasks
 
-__all__ = ["Rescored", "rescore"]
+__all__ = ["Kept", "Rescored", "rescore", "rescore_record"]
 
 ROUNDING = 1e-9
 """Relative difference up to which two scores are the same: another platform's rounding."""
@@ -50,6 +50,22 @@ ORDERS_AT_MOST = 720
 Numbers = Mapping[str, float | tuple[float, ...]]
 
 
+class Kept(Protocol):
+    """Where answers are kept: a run's directory, or a bundle."""
+
+    @property
+    def what(self) -> str:
+        """What it is, in one word."""
+
+    def answered(self, cell: str) -> bool:
+        """Say whether an answer of a cell is kept."""
+
+    def answer(
+        self, cell: str, *, dt: float, variables: tuple[str, ...], windows: int, steps: int
+    ) -> Answer:
+        """Read what a cell answered, if it has that shape."""
+
+
 @dataclass(frozen=True)
 class Rescored:
     """One Record beside the scores computed anew.
@@ -58,6 +74,7 @@ class Rescored:
         record: as it is on disk.
         scores, window_scores: computed anew; empty where `trouble` says why they cannot be.
         trouble: one sentence; empty where all went well.
+        note: one sentence on data that differ, where that is no error.
 
     """
 
@@ -65,15 +82,20 @@ class Rescored:
     scores: Mapping[str, float]
     window_scores: Mapping[str, tuple[float, ...]]
     trouble: str = ""
+    note: str = ""
 
     @property
     def differing(self) -> tuple[str, ...]:
         """Names of the scores that are not what the Record says, and of those only one has."""
         if self.trouble:
             return ()
+        return self.beyond(ROUNDING)
+
+    def beyond(self, relative: float) -> tuple[str, ...]:
+        """Names of the scores that differ by more than this, relative to the larger one."""
         return (
-            *_differing(self.record.scores, self.scores),
-            *_differing(self.record.window_scores, self.window_scores),
+            *_differing(self.record.scores, self.scores, relative),
+            *_differing(self.record.window_scores, self.window_scores, relative),
         )
 
 
@@ -123,23 +145,48 @@ def rescore(
 
 def _each(home: RunDirectory) -> Iterator[tuple[Path, Rescored]]:
     opened: dict[str, StoredDataset] = {}
+
+    def data(task: Task) -> StoredDataset:
+        if task.id not in opened:
+            opened[task.id] = _data(home, task)
+        return opened[task.id]
+
     for path in sorted((home.path / "records").glob("*.parquet")):
         record = home.get(path.stem)
         try:
-            yield path, _rescored(home, path.stem, record, opened)
+            yield path, rescore_record(home, path.stem, record, data)
         except InputError as error:
             yield path, Rescored(record, {}, {}, str(error))
 
 
-def _rescored(
-    home: RunDirectory, cell: str, record: Record, opened: dict[str, StoredDataset]
+def rescore_record(
+    home: Kept,
+    cell: str,
+    record: Record,
+    data: Callable[[Task], StoredDataset],
+    *,
+    lenient: bool = False,
 ) -> Rescored:
+    """Compute the scores of one Record again.
+
+    Args:
+        home: keeps what the Record was made from.
+        cell: its name there.
+        record: what it says of itself.
+        data: returns the data of a task.
+        lenient: data that differ from those that it was asked on, though not in their recipe, are
+            a note instead of an error.
+
+    Raises:
+        InputError: it cannot be what its run made; the message says why.
+
+    """
     check_record(record)
     _check_privilege(record)
     answered = home.answered(cell)
     scored = bool(record.scores or record.window_scores)
     if record.status not in ("ok", "diverged") and answered:
-        raise InputError(f"its status is {record.status}, but the run keeps its forecast")
+        raise InputError(f"its status is {record.status}, but the {home.what} keeps its forecast")
     if record.status != "ok" and not answered and not scored:
         _check_cell(cell, record)
         return Rescored(record, {}, {})  # there was no forecast to score
@@ -148,24 +195,31 @@ def _rescored(
         systems[record.system].fingerprint != record.provenance.get("fingerprint")
     ):
         raise InputError(f"the equation of {record.system} has changed since; run it again")
-    if task.id not in opened:
-        opened[task.id] = _data(home, task)
-    if opened[task.id].hash != record.provenance.get("dataset"):
+    stored = data(task)
+    if stored.hash != record.provenance.get("dataset"):
         raise InputError(f"the data of {record.task} are not those that it was scored on")
     _check_cell(cell, record)
-    exam = load_exam(opened[task.id], task)
+    exam = load_exam(stored, task)
     _check_exponent(record, exam)
-    if record.question and question_hash(task, opened[task.id].hash, exam) != record.question:
-        raise InputError(
+    note = ""
+    if record.question and question_hash(task, stored.hash, exam) != record.question:
+        note = (
             f"the data of {record.task} are not, to the last bit, what it was asked and scored on"
         )
+        if not lenient:
+            raise InputError(note)
     variables = tuple(task.dataset.variables(task.system)[i] for i in exam.observed)
-    answer = home.answer(cell, dt=exam.dt, variables=variables, windows=len(exam.truth))
+    shape = exam.truth.shape
+    answer = home.answer(cell, dt=exam.dt, variables=variables, windows=shape[0], steps=shape[1])
     lost = _lost(record, samples=answer.samples is None, polynomial=answer.polynomial is None)
     if lost:
-        raise InputError(f"the run does not keep its {lost}; run it again to score it again")
+        raise InputError(
+            f"the {home.what} does not keep its {lost}; run it again to score it again"
+        )
     if record.forecast and answer_hash(answer) != record.forecast:
-        raise InputError("the forecast that the run keeps is not the one that it was made from")
+        raise InputError(
+            f"the forecast that the {home.what} keeps is not the one that it was made from"
+        )
     finite = bool(np.isfinite(answer.values.values).all())
     if finite != (record.status == "ok"):
         raise InputError(
@@ -178,7 +232,7 @@ def _rescored(
         answer.samples,
         monomials_of(answer.polynomial, exam.truth.shape[2]),
     )
-    return Rescored(record, scores, windows)
+    return Rescored(record, scores, windows, note=note)
 
 
 def _check_privilege(record: Record) -> None:
@@ -266,15 +320,15 @@ def _lost(record: Record, *, samples: bool, polynomial: bool) -> str:
     return ""
 
 
-def _differing(before: Numbers, after: Numbers) -> list[str]:
+def _differing(before: Numbers, after: Numbers, relative: float = ROUNDING) -> list[str]:
     return [
         name
         for name in sorted({*before, *after})
-        if name not in before or name not in after or not _same(before[name], after[name])
+        if name not in before or name not in after or not _same(before[name], after[name], relative)
     ]
 
 
-def _same(a: Any, b: Any) -> bool:
+def _same(a: Any, b: Any, relative: float) -> bool:
     if isinstance(a, tuple) or isinstance(b, tuple):
-        return len(a) == len(b) and all(map(_same, a, b))
-    return math.isclose(a, b, rel_tol=ROUNDING, abs_tol=1e-300) or (a != a and b != b)
+        return len(a) == len(b) and all(_same(*pair, relative) for pair in zip(a, b, strict=True))
+    return math.isclose(a, b, rel_tol=relative, abs_tol=1e-300) or (a != a and b != b)

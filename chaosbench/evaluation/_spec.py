@@ -43,6 +43,7 @@ class ForecasterSpec:
         code: which code it is.
         libraries: modules that it declares.
         tunable: whether it declares a search space.
+        exposure: what it may have met of the exam before; empty unless it was pretrained.
 
     """
 
@@ -53,6 +54,7 @@ class ForecasterSpec:
     code: Code = field(default_factory=lambda: Code("chaosbench", versions()["chaosbench"]))
     libraries: tuple[str, ...] = ()
     tunable: bool = False
+    exposure: str = ""
 
 
 def spec_of(
@@ -99,7 +101,9 @@ def spec_of(
     label = f"{told.name}:{','.join(changed)}" if changed else told.name
     code = code_of(told.name, told.file, told.libraries)
     used = () if told.file is None else ((str(told.file), code.hash),)
-    return ForecasterSpec(told.name, settings, label, used, code, told.libraries, told.tunable)
+    return ForecasterSpec(
+        told.name, settings, label, used, code, told.libraries, told.tunable, told.exposure
+    )
 
 
 def missing_library(told: Description) -> str:

@@ -52,6 +52,8 @@ class RunDirectory:
 
     """
 
+    what = "run"
+
     def __init__(self, path: Path | str, *, exam_seed: int) -> None:
         self.path = Path(path)
         owner = {"format": FORMAT, "exam_seed": exam_seed}
@@ -149,8 +151,18 @@ class RunDirectory:
             if path not in kept:
                 path.unlink(missing_ok=True)
 
-    def answer(self, cell: str, *, dt: float, variables: tuple[str, ...], windows: int) -> Answer:
-        """Read what a cell answered, `windows` of the given step and variables.
+    def answer(
+        self,
+        cell: str,
+        *,
+        dt: float,
+        variables: tuple[str, ...],
+        windows: int | None = None,
+        steps: int | None = None,
+    ) -> Answer:
+        """Read what a cell answered: so many windows of the given step and variables.
+
+        Without `windows` or `steps` there may be any number of them.
 
         Raises:
             CorruptDataError: it is not there, or something else is.
@@ -158,8 +170,15 @@ class RunDirectory:
         """
         first, second, third = self._answers(cell)
         values = read_trajectories(first, dt=dt, variables=variables)
+        if windows is None:
+            windows = len(values)
         if len(values) != windows:
             raise CorruptDataError(f"{first} holds {len(values)} windows where there are {windows}")
+        if steps is not None and values.values.shape[1] != steps:
+            raise CorruptDataError(
+                f"{first} holds forecasts of {values.values.shape[1]} steps where {steps} were "
+                "asked for"
+            )
         samples = polynomial = None
         if second.is_file():
             drawn = read_trajectories(second, dt=dt, variables=variables).values
@@ -176,6 +195,24 @@ class RunDirectory:
             d = len(variables)
             polynomial = powers.reshape(-1, d), coefficients.reshape(-1, d)
         return Answer(values, samples, polynomial)
+
+    def variables(self, cell: str) -> tuple[str, ...]:
+        """Return the names of the variables of a forecast, as its file has them.
+
+        Raises:
+            CorruptDataError: it cannot be read.
+
+        """
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        path = self._answers(cell)[0]
+        try:
+            return tuple(pq.read_schema(path).names[3:])  # after trajectory, step and time
+        except (OSError, pa.ArrowException) as error:
+            raise CorruptDataError(
+                f"{path} cannot be read as Parquet ({type(error).__name__})"
+            ) from error
 
     def answered(self, cell: str) -> bool:
         """Say whether the run keeps an answer of a cell."""

@@ -16,6 +16,7 @@ from chaosbench.errors import InputError
 from chaosbench.evaluation._record import Record
 from chaosbench.evaluation.exam import LABEL
 from chaosbench.evaluation.ranked import LYAPUNOV_TIMES, base, is_time, unit_of
+from chaosbench.forecasters import EXPOSURES
 from chaosbench.isolation.outcome import INTEGER_AT_MOST, STATUSES
 from chaosbench.metrics import registry as metrics
 from chaosbench.tasks import registry as tasks
@@ -148,6 +149,8 @@ def _made(record: Record) -> list[str]:
     asked = told.get("asked") if isinstance(told, dict) else None
     if record.question and (int(tuned[1]) if tuned else None) != asked:
         found.append("has a label that does not say among how many settings it was tuned")
+    if record.exposure not in ("", *EXPOSURES):
+        found.append(f"has the exposure {record.exposure!r}; there are {', '.join(EXPOSURES)}")
     hashes = {"question": record.question, "forecast": record.forecast}
     return found + [
         f"has a hash of its {name} that is none"

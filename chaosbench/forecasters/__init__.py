@@ -10,11 +10,11 @@ from __future__ import annotations
 import re
 import sys
 
-from chaosbench.forecasters._protocol import Forecast, Forecaster, Predictor
+from chaosbench.forecasters._protocol import EXPOSURES, Forecast, Forecaster, Predictor
 from chaosbench.forecasters.koopman.audit import Audit
 from chaosbench.registry import Registry, RegistryModule
 
-__all__ = ["Audit", "Forecast", "Forecaster", "Predictor", "registry"]
+__all__ = ["EXPOSURES", "Audit", "Forecast", "Forecaster", "Predictor", "registry"]
 
 registry: Registry[type[Forecaster]] = Registry(
     "forecaster",

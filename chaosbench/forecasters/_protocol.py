@@ -15,7 +15,11 @@ if TYPE_CHECKING:
 
     from chaosbench.trajectories import FloatArray, Trajectories
 
-__all__ = ["Forecast", "Forecaster", "Predictor"]
+__all__ = ["EXPOSURES", "Forecast", "Forecaster", "Predictor"]
+
+EXPOSURES = ("none", "catalogue", "unknown")
+"""What a pretrained forecaster may have met of the exam: no trajectory of a system of the
+catalogue, trajectories of its systems, or nobody knows."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,6 +105,8 @@ class Forecaster(Protocol):
       Otherwise lost samples are interpolated linearly first.
     - ``search_space: ClassVar[Mapping[str, tuple]]``: the values of each setting that tuning may
       try, in order: from one value, tuning moves on to its neighbours.
+    - ``exposure: ClassVar[str]``: what a pretrained forecaster may have met of the exam, one of
+      `EXPOSURES`. One that was not pretrained has none.
     """
 
     __dataclass_fields__: ClassVar[dict[str, Any]]

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from chaosbench.errors import InputError, ParameterError, UnknownNameError
+from chaosbench.forecasters import EXPOSURES
 from chaosbench.forecasters import registry as forecasters
 from chaosbench.isolation.outcome import Budget, read_settings
 from chaosbench.isolation.process import WorkerProcess
@@ -60,6 +61,8 @@ class Description:
         libraries: modules that it declares.
         extra: the extra of chaosbench that installs them.
         tunable: whether it declares a search space.
+        exposure: what it may have met of the exam before, one of `EXPOSURES`; empty unless it was
+            pretrained.
         file: the plugin's file; None if it is installed.
 
     """
@@ -75,6 +78,7 @@ class Description:
     libraries: tuple[str, ...] = ()
     extra: str = ""
     tunable: bool = False
+    exposure: str = ""
     file: Path | None = None
 
     @property
@@ -222,6 +226,7 @@ def _of_class(name: str, chosen: Any) -> Description:
         libraries=tuple(getattr(chosen, "libraries", ())),
         extra=getattr(chosen, "extra", ""),
         tunable=hasattr(chosen, "search_space"),
+        exposure=getattr(chosen, "exposure", ""),
     )
 
 
@@ -263,6 +268,8 @@ def _one(told: Any, file: Path | None) -> Description:
     libraries = _texts(told["libraries"], LIBRARIES_AT_MOST)
     if not all(MODULE.fullmatch(library) for library in libraries):
         raise ValueError("no modules")
+    if told["exposure"] not in ("", *EXPOSURES):
+        raise ValueError("no exposure")
     module = printable(_text(told["module"], 200))
     return Description(
         name=name,
@@ -283,6 +290,7 @@ def _one(told: Any, file: Path | None) -> Description:
         libraries=libraries,
         extra=printable(_text(told["extra"], 64)),
         tunable=told["tunable"] is True,
+        exposure=told["exposure"],
         file=file,
     )
 

@@ -56,6 +56,7 @@ def prepare(
     _check_data(chosen)
     _check_code(chosen)
     _check_privilege(chosen)
+    _check_exposure(chosen)
     chosen = _distinct(chosen)
     metric = metric or _named(chosen)
     if base(metric) not in metrics:
@@ -237,10 +238,27 @@ def _check_privilege(records: list[Record]) -> None:
             )
 
 
+def _check_exposure(records: list[Record]) -> None:
+    """One forecaster declares one exposure."""
+    seen: dict[str, Record] = {}
+    for record in sorted(records, key=_order):
+        first = seen.setdefault(record.forecaster, record)
+        if first.exposure != record.exposure:
+            raise InputError(
+                f"{record.forecaster!r} declares two exposures, "
+                f"{first.exposure or 'not pretrained'} on {first.task} and "
+                f"{record.exposure or 'not pretrained'} on {record.task}; run the older ones "
+                "again, or rank the two under two labels"
+            )
+
+
 def _distinct(records: list[Record]) -> list[Record]:
     """Keep one record per cell and seed; two that disagree on the outcome are an error."""
     kept: dict[tuple[str, str, int], Record] = {}
+    made = {record.forecast for record in records if record.forecast}
     for record in sorted(records, key=_order):
+        if record.provenance.get("rounded") in made:
+            continue  # what an entry keeps in single precision, beside what it was made from
         key = (record.forecaster, record.task, record.seed)
         if key in kept and _outcome(kept[key]) != _outcome(record):
             raise InputError(

@@ -48,6 +48,7 @@ class Leaderboard:
         unit: in what times are: Lyapunov times, or the time unit of recordings.
         recorded: of recordings, a sentence on the clock of each; empty for systems.
         unsealed: number of records from files without checksums, which do not show an edit.
+        apart: tasks whose records were not all asked on the same data, to the last bit.
 
     """
 
@@ -64,6 +65,7 @@ class Leaderboard:
     unsealed: int = 0
     unit: str = LYAPUNOV_TIMES
     recorded: tuple[str, ...] = ()
+    apart: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, pool: Pool, *, bootstrap: int = 1000, seed: int = 0) -> Leaderboard:
@@ -83,6 +85,7 @@ class Leaderboard:
             unsealed=sum(not record.sealed for record in pool.records),
             unit=pool.unit,
             recorded=clocks(pool),
+            apart=_apart(pool.records),
         )
 
     @property
@@ -124,7 +127,8 @@ class Leaderboard:
     @property
     def remarks(self) -> tuple[str, ...]:
         """Sentences on how far the order and the records may be believed."""
-        return (*self.recorded, *remarks(self.standings, self.resolution, self.unsealed))
+        found = remarks(self.standings, self.resolution, self.unsealed, self.apart)
+        return (*self.recorded, *found)
 
     def __repr__(self) -> str:
         return render(self).rstrip()
@@ -183,6 +187,14 @@ class Leaderboard:
         for name in ("rank", "rank_low", "rank_high", "tie_group"):
             frame[name] = frame[name].astype("Int64")
         return frame
+
+
+def _apart(records: Iterable[Record]) -> tuple[str, ...]:
+    asked: dict[str, set[str]] = {}
+    for record in records:
+        if record.question:
+            asked.setdefault(record.task, set()).add(record.question)
+    return tuple(sorted(task for task, questions in asked.items() if len(questions) > 1))
 
 
 def _plain(value: Any) -> Any:

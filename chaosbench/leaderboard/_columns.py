@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from chaosbench.evaluation.ranked import LYAPUNOV_TIMES
+from chaosbench.forecasters import EXPOSURES
 from chaosbench.leaderboard._wording import Wording, wording
 from chaosbench.metrics import registry as metrics
 
@@ -78,6 +79,9 @@ def name_text(line: Standing) -> str:
     )
 
 
+_EXPOSED = {name: float(place) for place, name in enumerate(EXPOSURES)}
+
+
 def _percent(value: float) -> str:
     return "–" if math.isnan(value) else f"{value:.0f}%"
 
@@ -136,6 +140,10 @@ OTHERS: tuple[Column, ...] = (
     Column("failures", "fail", "↓", "Runs that crashed, diverged, ran out of time or memory, or "
            "gave an invalid forecast.", lambda line: float(line.failures),
            lambda line: str(line.failures), 98),
+    Column("exposure", "pretrained", "", "What a pretrained forecaster says that it may have met "
+           "of the exam: none of the catalogue's systems, trajectories of them (catalogue), or "
+           "unknown; – where nothing was pretrained.", lambda line: _EXPOSED.get(line.exposure,
+           math.nan), lambda line: line.exposure or "–", 95),
     Column("win_rate", "won", "↑", "Share of comparisons with another forecaster on a task that "
            "were won; ties count half.", lambda line: line.win_rate,
            lambda line: _percent(100 * line.win_rate), 90),

@@ -112,7 +112,12 @@ COARSEST = 100.0
 """Ratio of two medians from which on a resolution says nothing more."""
 
 
-def remarks(standings: Sequence[Standing], resolution: float, unsealed: int) -> tuple[str, ...]:
+TASKS_SHOWN = 5
+
+
+def remarks(
+    standings: Sequence[Standing], resolution: float, unsealed: int, apart: Sequence[str] = ()
+) -> tuple[str, ...]:
     """Return sentences on how far the order and the records may be believed."""
     said = []
     if resolution > COARSEST:
@@ -129,6 +134,18 @@ def remarks(standings: Sequence[Standing], resolution: float, unsealed: int) -> 
         said.append(
             "‡ stands above the ceiling by more than chance allows (5% after Holm). Nobody "
             "forecasts better than the equation, so this is a fault of the ceiling."
+        )
+    exposed = [line.forecaster for line in standings if line.exposure in ("catalogue", "unknown")]
+    if exposed:
+        said.append(
+            f"Pretrained: {', '.join(exposed)} may have met trajectories of these systems before; "
+            "the column says what each declares."
+        )
+    if apart:
+        more = f" and {len(apart) - TASKS_SHOWN} more" if len(apart) > TASKS_SHOWN else ""
+        said.append(
+            f"Questions: the records of {', '.join(apart[:TASKS_SHOWN])}{more} were asked on data "
+            "of one recipe whose bits differ, as those of two kinds of machines may."
         )
     if unsealed:
         number = "1 record comes" if unsealed == 1 else f"{unsealed:,} records come"

@@ -69,6 +69,8 @@ class Standing:
             without them, those of group 2, and so on. None as `rank_low`.
         above_ceiling: it stands above the best complete ceiling by more than chance allows, at 5%
             after Holm. Nobody forecasts better than the equation: the ceiling is at fault.
+        exposure: what a pretrained forecaster says that it may have met of the exam: ``none``,
+            ``catalogue`` or ``unknown``; empty where nothing was pretrained.
 
     """
 
@@ -96,6 +98,7 @@ class Standing:
     rank_high: int | None = None
     tie_group: int | None = None
     above_ceiling: bool = False
+    exposure: str = ""
 
     @property
     def incomplete(self) -> bool:
@@ -263,6 +266,7 @@ def _standing(pool: Pool, forecaster: str, drawn: Replicates | None) -> Standing
         scores=scores,
         fit_predict_seconds=_median([run.fit_seconds + run.predict_seconds for run in runs]),
         peak_memory_mib=_median([run.peak_memory_mib for run in runs]),
+        exposure=runs[0].exposure if runs else "",
     )
 
 

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from chaosbench.cli import app
 from chaosbench.errors import InputError
-from chaosbench.evaluation import spec_of
+from chaosbench.evaluation import evaluate, spec_of
 from chaosbench.isolation import description
 from chaosbench.isolation.description import (
     configured,
@@ -166,7 +166,7 @@ class Liar:
 """
 TRUE = {
     "name": "liar", "module": "m", "class": "Liar", "text": "", "table": [], "libraries": [],
-    "extra": "", "tunable": False, "defaults": {}, "config": {}, "refusal": "",
+    "extra": "", "tunable": False, "defaults": {}, "config": {}, "refusal": "", "exposure": "",
 }  # fmt: skip
 
 
@@ -177,6 +177,7 @@ TRUE = {
         {"libraries": ["os; x"]}, {"libraries": "torch"}, {"libraries": ["a"] * 1000},
         {"config": [1]}, {"config": {"a": "\ud800"}}, {"config": {"a": 10**30}}, {"table": 3},
         {"table": [{"setting": "a"}]}, {"text": 3}, {"text": "a" * 100_000}, {"refusal": None},
+        {"exposure": "all"}, {"exposure": []},
         {"defaults": {"a": {"b": {"c": {"d": {"e": [[[[[[[]]]]]]]}}}}}},
     ],
     ids=lambda lie: str(lie)[:40],
@@ -219,3 +220,50 @@ def test_the_commands_run_no_code_of_a_plugin(tmp_path):
 def test_settings_keep_their_types_on_the_way():
     for value in ((1, (2, [3, (4,)])), [], (), {"a": (1,)}, None, "x", {"__tuple__": 1}):
         assert decoded(json.loads(json.dumps(encoded(value)))) == value
+
+
+EXPOSED = """
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from chaosbench import Forecast
+
+@dataclass(frozen=True)
+class Seer:
+    exposure: ClassVar[str] = {exposure!r}
+
+    def fit(self, train, *, seed):
+        return self
+
+    def predict(self, context, horizon):
+        return Forecast(np.repeat(context[:, -1:], horizon, axis=1))
+"""
+
+
+def test_a_pretrained_forecaster_says_what_it_may_have_met(tmp_path):
+    path = tmp_path / "seer.py"
+    path.write_text(EXPOSED.format(exposure="catalogue"))
+    assert describe_file(path)[0].exposure == "catalogue"
+    spec = spec_of("seer", plugins=[path])
+    assert (spec.exposure, dict(spec.config), spec.label) == ("catalogue", {}, "seer")
+    assert spec_of("persistence").exposure == ""
+
+
+@pytest.mark.parametrize("exposure", ["all", None, ["none"], "x" * 10_000])
+def test_an_exposure_that_is_none_is_said(tmp_path, exposure):
+    path = tmp_path / "seer.py"
+    path.write_text(EXPOSED.format(exposure=exposure))
+    with pytest.raises(InputError, match=r"declares the exposure .*none, catalogue, unknown"):
+        describe_file(path)
+
+
+def test_the_record_has_the_exposure(tmp_path, monkeypatch):
+    monkeypatch.setenv("CHAOSBENCH_CACHE", str(tmp_path / "cache"))
+    path = tmp_path / "seer.py"
+    path.write_text(EXPOSED.format(exposure="unknown"))
+    (record,) = evaluate("seer", "forecast/logistic-v2", plugins=[path])
+    assert (record.status, record.exposure) == ("ok", "unknown")
+    (record,) = evaluate("persistence", "forecast/logistic-v2")
+    assert "exposure" not in record.provenance

@@ -6,7 +6,8 @@ import inspect
 from pathlib import Path
 from typing import Any
 
-from chaosbench.errors import InputError
+from chaosbench.errors import InputError, shown
+from chaosbench.forecasters import EXPOSURES
 from chaosbench.forecasters import registry as forecasters
 from chaosbench.isolation.plugins import load_plugin
 from chaosbench.isolation.settings import (
@@ -40,6 +41,12 @@ def described(job: dict[str, Any]) -> list[dict[str, Any]]:
 
 def _description(name: str, settings: dict[str, Any] | None, thaw: bool) -> dict[str, Any]:
     chosen: Any = forecasters[name]
+    exposure = getattr(chosen, "exposure", "")
+    if exposure not in ("", *EXPOSURES):
+        raise InputError(
+            f"the forecaster {name!r} declares the exposure {shown(exposure)}; a pretrained one "
+            f"declares {', '.join(EXPOSURES)}, and one that was not pretrained none at all"
+        )
     told = {
         "name": name,
         "module": str(chosen.__module__),
@@ -49,6 +56,7 @@ def _description(name: str, settings: dict[str, Any] | None, thaw: bool) -> dict
         "libraries": [str(library) for library in getattr(chosen, "libraries", ())],
         "extra": str(getattr(chosen, "extra", "")),
         "tunable": hasattr(chosen, "search_space"),
+        "exposure": str(exposure),
         "defaults": encoded(defaults_of(chosen)),
     }
     if settings is None:

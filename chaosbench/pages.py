@@ -5,15 +5,21 @@ the header of each page says, so these headers are what must be read first. They
 Thrift's compact protocol; only whole numbers and structures matter here, the rest is skipped.
 
 Arrow's own view of a footer is not used: where its statistics are damaged, it ends the process.
+`content_of` and `check_pages` come before any reader that gets a stranger's file.
 """
 
 from __future__ import annotations
 
+import os
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-__all__ = ["Column", "Page", "columns", "pages"]
+__all__ = ["Column", "Page", "TooMuchError", "check_pages", "columns", "content_of", "pages"]
+
+PAGES_AT_MOST = 50_000
 
 _STOP, _TRUE, _FALSE, _BYTE, _SHORT, _INT, _LONG, _DOUBLE = range(8)
 _BINARY, _LIST, _SET, _MAP, _STRUCT = range(8, 13)
@@ -31,15 +37,16 @@ _FOOTER_AT_MOST = 4 * 2**20
 
 # fields of the footer, of a group of rows in it, and of a column there
 _GROUPS, _COLUMNS, _META = 4, 1, 3
-_LENGTH, _DATA, _DICTIONARY = 7, 9, 11
+_VALUES, _LENGTH, _DATA, _DICTIONARY = 5, 7, 9, 11
 
 
 @dataclass(frozen=True)
 class Column:
-    """Where the pages of one column of one group of rows lie."""
+    """Where the pages of one column of one group of rows lie, and how many values they announce."""
 
     start: int
     length: int
+    values: int
 
 
 @dataclass(frozen=True)
@@ -48,6 +55,82 @@ class Page:
 
     size: int
     values: int
+
+
+class TooMuchError(Exception):
+    """A file is none, or larger than it may be; says in a few words what is wrong with it."""
+
+
+def content_of(path: Path, at_most: int, what: str, *, follow: bool = True) -> bytes:
+    """Return the bytes of a regular file of bounded size; a pipe would never end.
+
+    Args:
+        path: the file.
+        at_most: bytes.
+        what: the file in words, such as "a file of records".
+        follow: whether it may be a link.
+
+    Raises:
+        TooMuchError: it is no regular file, or larger than `at_most` bytes.
+        OSError: it cannot be read.
+
+    """
+    # what is opened is what is looked at, and opening a pipe does not wait for its writer
+    opened = os.open(path, os.O_RDONLY | os.O_NONBLOCK | (0 if follow else os.O_NOFOLLOW))
+    if not stat.S_ISREG(os.fstat(opened).st_mode):
+        os.close(opened)
+        raise TooMuchError(f"is no regular file; give {what}")
+    with os.fdopen(opened, "rb") as file:
+        data = file.read(at_most + 1)
+    if len(data) > at_most:
+        raise TooMuchError(f"is larger than {what} may be, {_size(at_most)}")
+    return data
+
+
+def _size(count: int) -> str:
+    return f"{count >> 20} MiB" if count >= 2**20 else f"{count >> 10} KiB"
+
+
+def check_pages(
+    data: bytes,
+    what: str,
+    *,
+    page_at_most: int,
+    unfolded_at_most: int,
+    values_at_most: int,
+    total_at_most: int | None = None,
+) -> None:
+    """Refuse a Parquet file that would unfold to more than fits.
+
+    Args:
+        data: the file.
+        what: the file in words, such as "a file of records".
+        page_at_most: bytes of one unfolded page.
+        unfolded_at_most: bytes of all unfolded pages.
+        values_at_most: values of one column in one group of rows.
+        total_at_most: values of all columns in all groups, as the footer has them; a reader of
+            whole columns makes room for them before it looks at a page.
+
+    Raises:
+        TooMuchError: it would.
+        ValueError: it is no Parquet file.
+
+    """
+    unfolded = count = total = 0
+    for column in columns(data):
+        values, total = 0, total + column.values
+        if column.values > values_at_most or (total_at_most is not None and total > total_at_most):
+            raise TooMuchError(f"unfolds to more than {what} may hold")
+        for page in pages(data, column.start, column.length):
+            count += 1
+            if page.size > page_at_most:
+                raise TooMuchError(
+                    f"has a page that unfolds to {page.size >> 20:,} MiB; {what} has none over "
+                    f"{page_at_most >> 20}"
+                )
+            unfolded, values = unfolded + page.size, values + page.values
+            if count > PAGES_AT_MOST or values > values_at_most or unfolded > unfolded_at_most:
+                raise TooMuchError(f"unfolds to more than {what} may hold")
 
 
 def columns(data: bytes) -> list[Column]:
@@ -75,7 +158,7 @@ def columns(data: bytes) -> list[Column]:
             first = meta.get(_DICTIONARY)
             if isinstance(first, int) and 0 < first < start:
                 start = first
-            found.append(Column(start, room))
+            found.append(Column(start, room, _count(meta.get(_VALUES))))
     return found
 
 
@@ -110,7 +193,7 @@ def pages(data: bytes, start: int, length: int) -> Iterator[Page]:
 
 def _count(value: Any) -> int:
     if not isinstance(value, int) or value < 0:
-        raise ValueError("a page has no sizes")
+        raise ValueError("a column or a page has no sizes")
     return value
 
 
