@@ -20,7 +20,7 @@ from chaosbench.errors import InputError
 from chaosbench.files import sha256
 from chaosbench.provenance import versions
 from chaosbench.systems import load_systems
-from chaosbench.trajectories import FloatArray, Trajectories
+from chaosbench.trajectories import Trajectories
 
 __all__ = ["make_elsewhere", "make_files"]
 
@@ -62,7 +62,7 @@ def _make_segments(
     pieces = segments(dataset, name, job.source, pace, k)
     for place, ((begin, end), piece) in enumerate(zip(job.segments(), pieces, strict=True)):
         values, start, certificate = piece
-        times: FloatArray = start + np.arange(begin, end) * pace.dt
+        times = np.asarray(start + np.arange(begin, end) * pace.dt, dtype=np.float64)
         for split in job.splits:
             seen, taken = sights[split](values, times)
             relative = job.paths(split)[place]

@@ -168,7 +168,7 @@ class Dataset:
     transient: float | None = None
     box: float = 0.0
     perturb: float = 0.0
-    coupling: float = 1.0
+    coupling: float = 0.2
     corruptions: tuple[Corruption, ...] = ()
     precision: Precision = "float64"
     integrator: Literal["auto", "taylor-lanes"] = "auto"
@@ -348,7 +348,7 @@ class Dataset:
         return any(isinstance(corruption, Irregular) for corruption in self.corruptions)
 
     def seen(self, system: str) -> tuple[str, ...]:
-        """Return the variables that forecasters see: those that corruptions leave of `variables`."""
+        """Return the variables that forecasters see: what corruptions leave of `variables`."""
         return seen_variables(self.corruptions, self.variables(system))
 
     def variables(self, system: str) -> tuple[str, ...]:
