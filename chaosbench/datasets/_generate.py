@@ -121,16 +121,26 @@ def generate(
         )
     directory = Path(directory)
     owner = {"hash": dataset.hash, "recipe": dataset.recipe()}
-    older = (directory / OLD_RECIPE).is_file()
-    claim(directory, OLD_RECIPE if older else RECIPE, owner, what="dataset", by=["hash"])
     if manifest_of(directory).is_file():
+        _claim(directory, owner)
         return _finished_one(dataset, directory)
+    if not directory.exists():
+        directory.mkdir(parents=True, exist_ok=True)
+    if not directory.is_dir():
+        _claim(directory, owner)  # which refuses it
     with held(directory, lambda: progress and progress(0, 1, "waiting for another process")):
+        _claim(directory, owner)
         if manifest_of(directory).is_file():  # another process has made it meanwhile
             return _finished_one(dataset, directory)
         if (directory / OLD_RECIPE).is_file():
             _clear_older(dataset, directory)
         return _make(dataset, directory, workers, progress, executor, tally or Tally())
+
+
+def _claim(directory: Path, owner: dict[str, Any]) -> None:
+    """Take the directory for a recipe, by the file that an older version used where it is there."""
+    older = (directory / OLD_RECIPE).is_file()
+    claim(directory, OLD_RECIPE if older else RECIPE, owner, what="dataset", by=["hash"])
 
 
 def _finished_one(dataset: Dataset, directory: Path) -> StoredDataset:

@@ -106,6 +106,8 @@ def make_split(
         )  # fmt: skip
     if split == "context":
         values, certificate = values[:, :seen], None
+    if split != "context" and not _is_changed(dataset, system, split):
+        return made
     parts, times = [], []
     names = dataset.variables(system)
     for k, trajectory in enumerate(values):
@@ -121,6 +123,12 @@ def make_split(
     if split in SEEN and dataset.corruptions:
         certificate = None
     return with_certificate(observed, certificate)
+
+
+def _is_changed(dataset: Dataset, system: str, split: Split) -> bool:
+    """Say whether what is seen of a split differs from its clean trajectories."""
+    hidden = len(dataset.variables(system)) < len(dataset.observables(system).variables)
+    return hidden or (split in SEEN and dataset.corrupted)
 
 
 def columns_of(dataset: Dataset, system: str) -> list[int]:

@@ -135,7 +135,7 @@ class TestSegments:
 
     def test_a_long_trajectory_lies_in_several_files(self, short, tmp_path):
         stored = generate(self.LONG, tmp_path / "data", workers=2)
-        assert self.LONG.recipe()["segment"] == 2**20 or self.LONG.recipe()["segment"] == 64
+        assert self.LONG.recipe()["segment"] == 64
         assert len(stored.entries("lorenz", "train")) == 10
         clean, seen = stored.load("lorenz", "train_clean"), stored.load("lorenz", "train")
         assert clean.values.shape == (2, 300, 3)
@@ -150,9 +150,9 @@ class TestSegments:
 
     def test_the_pieces_see_what_the_whole_does(self, short, monkeypatch, tmp_path):
         """Noise does not depend on the cut; the clean samples do by the error of their steps."""
-        cut = generate(self.LONG, tmp_path / "cut")
+        cut = generate(dataclasses.replace(self.LONG), tmp_path / "cut")
         monkeypatch.undo()
-        whole = generate(self.LONG, tmp_path / "whole")
+        whole = generate(dataclasses.replace(self.LONG), tmp_path / "whole")
         assert cut.hash != whole.hash  # other numbers have another name
         added = [
             made.load("lorenz", "train").values[..., 0]
@@ -204,7 +204,7 @@ class TestInterruptions:
     """The fast form: the process ends before or after a write, a rename or a note."""
 
     @pytest.mark.parametrize("moment", ["before writing", "while writing", "before the note"])
-    @pytest.mark.parametrize("count", [1, 6, 17])
+    @pytest.mark.parametrize("count", [1, 12])
     def test_any_moment(self, small, whole, monkeypatch, tmp_path, moment, count):
         left = [count]
 
