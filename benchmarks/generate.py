@@ -86,9 +86,7 @@ def measured(kind: str, system: str, points: int = 0, **settings: object) -> dic
     """Measure one case in a process of its own, with one thread each for the libraries."""
     import os
 
-    one = {
-        name: "1" for name in ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS", "OPENBLAS_NUM_THREADS")
-    }
+    one = dict.fromkeys(("OMP_NUM_THREADS", "NUMBA_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
     done = subprocess.run(
         [sys.executable, __file__, "--child", kind, system, str(points), json.dumps(settings)],
         env=os.environ | one, capture_output=True, text=True, check=True,

@@ -189,7 +189,9 @@ def _chosen(directory: Path, system: str | None, split: str) -> tuple[StoredData
     from chaosbench.datasets import open_dataset
 
     stored = open_dataset(directory)
-    name = str(stored.manifest["recipe"]["systems"][0]) if system is None else stored.name_of(system)
+    name = (
+        str(stored.manifest["recipe"]["systems"][0]) if system is None else stored.name_of(system)
+    )
     known = stored.splits(name)
     if split not in known:
         raise UnknownNameError(f"split of {name}", split, known)

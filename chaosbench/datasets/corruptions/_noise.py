@@ -75,24 +75,28 @@ class HeavyTailed(Corruption):
         )
 
 
-OCTAVES = 10
-"""Processes whose sum is coloured noise."""
-
 RATIO = 4.0
-"""Ratio of their correlation times; the spectrum of the sum is straight within a tenth."""
+"""Ratio of the correlation times of the processes whose sum is coloured noise."""
+
+SHORTEST, LONGEST = -1, 9
+"""Powers of the ratio, in samples. With the shortest one, which is nearly white, the slope of the
+spectrum is right within 0.06 up to a tenth of the sampling rate."""
+
+FLATTEST = 0.25
+"""Smallest exponent but 0; the sum cannot make a flatter slope."""
 
 
 @dataclass(frozen=True)
 class Coloured(Corruption):
     """Noise with a power spectrum f^-`exponent`, of standard deviation `size` in σ.
 
-    It is a sum of ten stationary processes of first order, with correlation times from one sample
-    to 4⁹ samples, so the spectrum is a power law up from one cycle in about 10⁶ samples, and flat
-    below.
+    It is a sum of stationary processes of first order, with correlation times from a quarter of a
+    sample to 4⁹ samples, so the spectrum is a power law down to one cycle in about 10⁶ samples, and
+    flat below.
 
     Attributes:
         size: standard deviation, in σ of each variable.
-        exponent: 0 for white noise, 1 for pink, towards 2 for red.
+        exponent: 0 for white noise, 1 for pink, towards 2 for red; at least 0.25 if not 0.
 
     """
 
@@ -103,7 +107,7 @@ class Coloured(Corruption):
     def check(self) -> None:
         """Check size and exponent."""
         check_number(self, "size", 0.0, 100.0)
-        check_number(self, "exponent", 0.0, 2.0)
+        check_number(self, "exponent", FLATTEST if self.exponent else 0.0, 2.0)
 
     def observer(self, scene: Scene) -> Observer:
         """Add noise."""
@@ -112,19 +116,19 @@ class Coloured(Corruption):
         if self.exponent == 0.0:
             return Gaussian(self.size).observer(scene)
         generator = scene.generator()
-        times = RATIO ** np.arange(OCTAVES)
+        times = RATIO ** np.arange(SHORTEST, LONGEST + 1)
         shares = times ** (self.exponent - 1.0)
         sizes = np.sqrt(shares / shares.sum())
         decay = np.exp(-1.0 / times)
         kicks = sizes * np.sqrt(1.0 - decay**2)
-        d = scene.scale.size
+        d, count = scene.scale.size, len(times)
         # what remains of the process before the first sample: y[0] = decay y[-1] + kick
-        state = [decay[j] * sizes[j] * generator.standard_normal((1, d)) for j in range(OCTAVES)]
+        state = [decay[j] * sizes[j] * generator.standard_normal((1, d)) for j in range(count)]
 
         def observe(u: FloatArray, t: FloatArray) -> tuple[FloatArray, FloatArray]:
-            random = generator.standard_normal((len(u), OCTAVES, d))
+            random = generator.standard_normal((len(u), count, d))
             noise = np.zeros_like(u)
-            for j in range(OCTAVES):
+            for j in range(count):
                 part, state[j] = lfilter(
                     [kicks[j]], [1.0, -decay[j]], random[:, j], axis=0, zi=state[j]
                 )
