@@ -1,11 +1,11 @@
 """How many points a second reach the disk, and does that, or the memory, depend on how many?
 
-Lorenz, Rössler and Halvorsen, eight or more trajectories on lanes at a relative tolerance of 1e-9, 30
-samples per period or Lyapunov time, whichever is shorter, written as certified-free training data.
-Each case runs in a process of its own, after a small dataset that compiles what there is to compile;
-points are counted per second of processor time of all threads (one worker), which other work on the
-machine disturbs less than the clock. The peer in the same rounds is dysts with its defaults and
-`DataFrame.to_parquet` of pandas.
+Lorenz, Rössler and Halvorsen, eight or more trajectories on lanes at a tolerance of 1e-9, 30
+samples per period or Lyapunov time, whichever is shorter, written as training data without a
+certificate. Each case runs in a process of its own, after a small dataset that compiles what there
+is to compile. Points are counted per second of processor time of all threads (one worker), which
+other work on the machine disturbs less than the clock. The peer in the same rounds is dysts with
+its defaults and `DataFrame.to_parquet` of pandas.
 
     python benchmarks/generate.py [LARGEST] [ROUNDS]
 

@@ -152,7 +152,9 @@ def _cell(value: Any) -> str:
 def _plain(value: Any) -> Any:
     """Return a value as JSON can hold it; NaN and what JSON does not know become text."""
     import math
+    from decimal import Decimal
 
+    value = float(value) if isinstance(value, Decimal) else value
     if isinstance(value, float):
         return value if math.isfinite(value) else str(value)
     return value if isinstance(value, (bool, int, str)) or value is None else str(value)

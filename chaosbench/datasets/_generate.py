@@ -210,17 +210,34 @@ def _make(
         "files": files,
         "provenance": {"versions": versions()},
     }
-    columns = {tuple(entry["variables"]) for entry in files.values()}
-    if len(columns) > 1:
-        names = dict.fromkeys(v for path in wanted for v in files[path]["variables"])
-        write_columns(directory / FOLDER / COLUMNS, names, precision=dataset.precision)
-        manifest["columns"] = sha256(directory / FOLDER / COLUMNS)
+    manifest |= _write_columns(dataset, directory, plan, files)
     manifest["checksum"] = seal(manifest)
     stored = StoredDataset(directory, manifest)
     write_cards(stored)
     write_json(directory / MANIFEST, manifest)
     (directory / PARTS).unlink(missing_ok=True)
     return stored
+
+
+def _write_columns(
+    dataset: Dataset, directory: Path, plan: _Plan, files: dict[str, dict[str, Any]]
+) -> dict[str, Any]:
+    """Write the files without rows that readers of folders need; return their checksums.
+
+    They lie in each folder whose files have not all the same columns.
+    """
+    folders: dict[str, list[str]] = {FOLDER: []}
+    for job in plan.jobs:
+        folders[FOLDER] += job.files
+        folders.setdefault(f"{FOLDER}/system={job.system}", []).extend(job.files)
+    made = {}
+    for folder, paths in folders.items():
+        if len({tuple(files[path]["variables"]) for path in paths}) > 1:
+            names = dict.fromkeys(v for path in paths for v in files[path]["variables"])
+            place = directory / folder / COLUMNS
+            write_columns(place, names, precision=dataset.precision)
+            made[f"{folder}/{COLUMNS}"] = sha256(place)
+    return {"columns": made} if made else {}
 
 
 def _run(

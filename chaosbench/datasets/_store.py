@@ -195,9 +195,11 @@ def verify(directory: Path | str) -> StoredDataset:
     for relative, entry in sorted(stored.manifest["files"].items()):
         check(stored.directory / relative, entry["sha256"])
     if "columns" in stored.manifest:
-        place = stored.directory / FOLDER / COLUMNS
-        older = stored.directory / COLUMNS
-        check(older if older.is_file() else place, stored.manifest["columns"])
+        columns = stored.manifest["columns"]  # one checksum in older layouts
+        for relative, known in (
+            {COLUMNS: columns} if isinstance(columns, str) else columns
+        ).items():
+            check(stored.directory / relative, known)
     return stored
 
 

@@ -108,7 +108,7 @@ class TestReaders:
         columns, rows = ask(made, "SELECT split, avg(x) AS mean FROM henon GROUP BY split")
         assert columns == ["split", "mean"]
         assert len(rows) == 6
-        with pytest.raises(InputError, match="the query failed: .*nothing"):
+        with pytest.raises(InputError, match=r"the query failed: .*nothing"):
             ask(made, "SELECT * FROM nothing")
 
     def test_hugging_face(self, made, tmp_path, monkeypatch):
@@ -120,7 +120,7 @@ class TestReaders:
             str(made.directory), "lorenz_test", cache_dir=str(tmp_path / "cache")
         )
         assert set(found) == {"test", "train_clean", "validation_clean"}
-        held = found["train_clean"].with_format("numpy")[:]
+        held = found["train_clean"].to_pandas()
         assert np.array_equal(held["y"], made.load("lorenz", "train_clean").values[..., 1].ravel())
         assert found["test"].column_names[:2] == ["system", "split"]
 
