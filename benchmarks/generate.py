@@ -27,7 +27,7 @@ import numpy as np
 SYSTEMS = ("lorenz", "rossler", "halvorsen")
 LONGEST = 100_000
 SIZES = (10**5, 10**6, 10**7, 10**8)
-PEER_POINTS = 500
+PEER_POINTS = 100
 
 
 def ours(system: str, points: int, place: Path, **settings: object) -> dict[str, float]:
