@@ -15,6 +15,7 @@ writes results/generate.md.
 from __future__ import annotations
 
 import json
+import os
 import resource
 import subprocess
 import sys
@@ -100,65 +101,82 @@ def words(values: list[float]) -> str:
     return " / ".join(f"{v:.3g}" for v in np.quantile(values, [0.0, 0.5, 1.0]))
 
 
-def main(largest: int, rounds: int) -> str:
-    """Measure everything and return the tables."""
-    lines = [
+class Page:
+    """The tables; they are written after each line, so a run that is stopped leaves some."""
+
+    def __init__(self, place: Path) -> None:
+        self.place = place
+        self.lines: list[str] = []
+
+    def add(self, *lines: str) -> None:
+        """Add lines."""
+        self.lines += lines
+        self.place.write_text("\n".join(self.lines) + "\n", "utf-8")
+        print(*lines, sep="\n", flush=True)
+
+
+def speeds(runs: list[dict[str, float]], time_of: str = "cpu") -> list[float]:
+    """Return points per second of each run."""
+    return [run["points"] / run[time_of] for run in runs]
+
+
+def main(largest: int, rounds: int, page: Page) -> None:
+    """Measure everything."""
+    page.add(
         "# Points to disk per second and core", "",
-        "Written by `python benchmarks/generate.py`; minimum / median / maximum over "
-        f"{rounds} rounds.", "",
-        "| system | millions of points per core-second | dysts + pandas, points per core-second | "
-        "ratio | bytes per point |", "|---|---|---|---|---|",
-    ]  # fmt: skip
-    for system in SYSTEMS:
-        made, peer = [], []
-        for _ in range(rounds):
-            made.append(measured("ours", system, 10**6))
-            peer.append(measured("theirs", system))
-        speed = [m["points"] / m["cpu"] for m in made]
-        slow = [m["points"] / m["cpu"] for m in peer]
-        ratio = [a / b for a, b in zip(speed, slow, strict=True)]
-        lines.append(
-            f"| {system} | {words([s / 1e6 for s in speed])} | {words(slow)} | {words(ratio)} | "
-            f"{made[0]['bytes'] / made[0]['points']:.3g} |"
-        )
-    lines += [
-        "", "## Size", "", "Lorenz.", "",
+        f"Written by `python benchmarks/generate.py {largest:.0e} {rounds}`; minimum / median / "
+        f"maximum over {rounds} rounds (one where there are more than 10⁷ points). The load of the "
+        f"machine at the start was {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores.", "",
+        "## Size (Lorenz)", "",
         "| points | millions per core-second | millions per second | peak memory, MiB |",
         "|---|---|---|---|",
-    ]  # fmt: skip
+    )  # fmt: skip
     for points in SIZES:
         if points > largest:
             continue
         runs = [measured("ours", "lorenz", points) for _ in range(1 if points > 10**7 else rounds)]
-        lines.append(
-            f"| {points:.0e} | {words([r['points'] / r['cpu'] / 1e6 for r in runs])} | "
-            f"{words([r['points'] / r['wall'] / 1e6 for r in runs])} | "
+        page.add(
+            f"| {points:.0e} | {words([s / 1e6 for s in speeds(runs)])} | "
+            f"{words([s / 1e6 for s in speeds(runs, 'wall')])} | "
             f"{max(r['memory'] for r in runs):.0f} |"
         )
-    lines += ["", "## Variants", "", "Lorenz, a million points.", ""]
-    lines += ["| recipe | millions per core-second | bytes per point |", "|---|---|---|"]
+    page.add(
+        "", "## Systems, against dysts and pandas", "",
+        "A million points of ours, a hundred of theirs, in each round.", "",
+        "| system | millions of points per core-second | dysts + pandas, points per core-second | "
+        "ratio | bytes per point |", "|---|---|---|---|---|",
+    )  # fmt: skip
+    for system in SYSTEMS:
+        pairs = [
+            (measured("ours", system, 10**6), measured("theirs", system)) for _ in range(rounds)
+        ]
+        made, peer = [ours for ours, _ in pairs], [theirs for _, theirs in pairs]
+        ratio = [a / b for a, b in zip(speeds(made), speeds(peer), strict=True)]
+        page.add(
+            f"| {system} | {words([s / 1e6 for s in speeds(made)])} | {words(speeds(peer))} | "
+            f"{words(ratio)} | {made[0]['bytes'] / made[0]['points']:.3g} |"
+        )
+    page.add("", "## Variants (Lorenz, a million points)", "")
+    page.add("| recipe | millions per core-second | bytes per point |", "|---|---|---|")
     for name, settings in {
-        "as above": {},
         "float32": {"precision": "float32"},
         "rtol 1e-12": {"rtol": 1e-12},
         "100 samples per period": {"rate": 100.0, "clock": "period"},
         "trajectory by trajectory (dop853, rtol 1e-9)": {"integrator": "auto"},
     }.items():
         runs = [measured("ours", "lorenz", 10**6, **settings) for _ in range(rounds)]
-        lines.append(
-            f"| {name} | {words([r['points'] / r['cpu'] / 1e6 for r in runs])} | "
+        page.add(
+            f"| {name} | {words([s / 1e6 for s in speeds(runs)])} | "
             f"{runs[0]['bytes'] / runs[0]['points']:.3g} |"
         )
-    return "\n".join(lines) + "\n"
 
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--child"]:
         child(sys.argv[2], sys.argv[3], int(sys.argv[4]), json.loads(sys.argv[5]))
     else:
-        text = main(
+        main(
             int(float(sys.argv[1])) if len(sys.argv) > 1 else 10**7,
             int(sys.argv[2]) if len(sys.argv) > 2 else 3,
+            Page(Path(__file__).parent / "results" / "generate.md"),
         )
-        (Path(__file__).parent / "results" / "generate.md").write_text(text, "utf-8")
-        print(text)
