@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -88,10 +89,7 @@ def data_generate(
     beforehand, and what the disk has no room for is refused. After an interruption the same command
     goes on.
     """
-    from contextlib import nullcontext
-
     from chaosbench.datasets import Tally, generate_all, read_toml, size_of
-    from chaosbench.evaluation import connect
     from chaosbench.tasks import recipes
 
     if (recipe is None) == (not names):
@@ -112,8 +110,7 @@ def data_generate(
     if format is Format.table:
         rows, size = (sum(column) for column in zip(*sizes, strict=True))
         say(f"{rows:,} samples, about {size / 1e6:,.1f} MB")
-    machinery = connect(cluster) if cluster else nullcontext()
-    with machinery as machines, progress("generate") as report:
+    with _machines(cluster) as machines, progress("generate") as report:
         made = generate_all(
             wanted, out, progress=_with_speed(report, tally), tally=tally,
             workers=workers if machines is None else machines.slots,
@@ -132,6 +129,18 @@ def data_generate(
     return None
 
 
+@contextmanager
+def _machines(address: str | None) -> Iterator[Any]:
+    """Connect to a cluster, where one is given."""
+    if address is None:
+        yield None
+        return
+    from chaosbench.evaluation import connect
+
+    with connect(address) as cluster:
+        yield cluster
+
+
 def _with_speed(
     report: Callable[[int, int, str], None], tally: Tally
 ) -> Callable[[int, int, str], None]:
@@ -140,10 +149,8 @@ def _with_speed(
 
     def told(done: int, total: int, what: str) -> None:
         spent = max(time.monotonic() - began, 1e-9)
-        speed = (
-            f", {tally.rows_done / spent / 1e6:.3g} million samples/s"
-            f", {tally.bytes_done / 1e6:,.0f} MB"
-        )
+        rate, size = tally.rows_done / spent, tally.bytes_done / 1e6
+        speed = f", {rate:,.0f} samples/s, {size:,.1f} MB"
         report(done, total, what + (speed if tally.rows_done else ""))
 
     return told
