@@ -159,7 +159,8 @@ class TestSegments:
         ]
         assert np.abs(added[0] - added[1]).max() < 1e-12
         first = [made.load("lorenz", "train_clean").values[:, :64] for made in (cut, whole)]
-        assert np.array_equal(*first)
+        # the last step before the cut is shorter: errors of some 1e-12, which grow fourfold
+        assert np.allclose(*first, rtol=0, atol=1e-9)
 
     def test_their_certificate_is_that_of_the_first_piece(self, short, tmp_path):
         stored = generate(dataclasses.replace(self.LONG, corruptions=()), tmp_path / "data")
