@@ -7,14 +7,19 @@ import json
 import os
 import re
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from chaosbench.errors import CorruptDataError, RecipeMismatchError
 
-__all__ = ["claim", "file_name", "read_json", "sha256", "whole", "write_json", "write_text"]
+try:
+    import fcntl
+except ImportError:  # Windows has no such locks
+    fcntl = None  # type: ignore[assignment]
+
+__all__ = ["claim", "file_name", "held", "read_json", "sha256", "whole", "write_json", "write_text"]
 
 
 @contextmanager
@@ -122,6 +127,35 @@ def claim(
             "(nothing was changed)"
         )
     write_json(place, content)
+
+
+@contextmanager
+def held(directory: Path, waiting: Callable[[], object]) -> Iterator[None]:
+    """Hold a directory, so that only one process writes there at a time; wait for it if need be.
+
+    The lock ends with the process, however that ends, and leaves no file. Where the file system
+    knows no locks, nothing is held.
+
+    Args:
+        directory: an existing directory.
+        waiting: called once if another process holds it.
+
+    """
+    if fcntl is None:
+        yield
+        return
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            waiting()
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        except OSError:
+            pass
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def file_name(text: str) -> str:

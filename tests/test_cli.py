@@ -178,7 +178,7 @@ def test_data_generate_and_verify(tmp_path):
     args = ("data", "generate", "henon", "logistic", "--train-points", 100, "--windows", 2)
     manifest = printed_json(*args, "--out", out)
     assert set(manifest["files"]) == {
-        f"system={s}/{p}.parquet" for s in ("henon", "logistic") for p in ("train", "test")
+        f"data/system={s}/{p}.parquet" for s in ("henon", "logistic") for p in ("train", "test")
     }
     verified = chaosbench("data", "verify", out)
     assert verified.returncode == 0
@@ -186,7 +186,7 @@ def test_data_generate_and_verify(tmp_path):
     other = chaosbench(*args, "--seed", 1, "--out", out)
     assert other.returncode == 2
     assert "nothing was changed" in other.stderr
-    victim = out / "system=henon" / "test.parquet"
+    victim = out / "data" / "system=henon" / "test.parquet"
     victim.write_bytes(victim.read_bytes()[:-8])
     broken = chaosbench("data", "verify", out)
     assert broken.returncode == 2

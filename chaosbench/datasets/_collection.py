@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from concurrent.futures import Executor
 from pathlib import Path
 
-from chaosbench.datasets._generate import generate
+from chaosbench.datasets._generate import Tally, generate
 from chaosbench.datasets._recipe import Dataset
 from chaosbench.datasets._store import StoredDataset, verify
 from chaosbench.errors import CorruptDataError
@@ -24,6 +25,8 @@ def generate_all(
     *,
     workers: int = 1,
     progress: Callable[[int, int, str], None] | None = None,
+    executor: Executor | None = None,
+    tally: Tally | None = None,
 ) -> dict[str, StoredDataset]:
     """Make the files of several recipes, each in the folder ``dataset=NAME``.
 
@@ -32,7 +35,10 @@ def generate_all(
     directory = Path(directory)
     if len(recipes) == 1:
         ((name, only),) = recipes.items()
-        return {name: generate(only, directory, workers=workers, progress=progress)}
+        made_one = generate(
+            only, directory, workers=workers, progress=progress, executor=executor, tally=tally
+        )
+        return {name: made_one}
     hashes = {name: recipe.hash for name, recipe in recipes.items()}
     owner = {"hash": digest(hashes), "datasets": hashes}
     claim(directory, COLLECTION, owner, what="set of datasets", by=["hash"])
@@ -44,7 +50,9 @@ def generate_all(
                 progress(done, total, f"{name}: {what}")
 
         folder = directory / f"dataset={name}"
-        made[name] = generate(recipe, folder, workers=workers, progress=report)
+        made[name] = generate(
+            recipe, folder, workers=workers, progress=report, executor=executor, tally=tally
+        )
     return made
 
 

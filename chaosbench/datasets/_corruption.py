@@ -1,4 +1,4 @@
-"""What observation does to a trajectory: noise and gaps."""
+"""What observation does to a trajectory by the settings `noise` and `missing` of a recipe."""
 
 from __future__ import annotations
 
@@ -6,7 +6,41 @@ import numpy as np
 
 from chaosbench.trajectories import FloatArray
 
-__all__ = ["corrupt"]
+__all__ = ["NoiseAndGaps", "corrupt"]
+
+PIECE = 2**14
+"""Samples whose noise is drawn at a time to be skipped."""
+
+
+class NoiseAndGaps:
+    """What an observer sees of one trajectory that arrives in pieces; see `corrupt`.
+
+    Noise and gaps come from one generator, the noise of all samples first. A second one runs ahead
+    to the gaps, so no piece depends on how the trajectory is cut.
+    """
+
+    def __init__(
+        self, *, scale: FloatArray, noise: float, missing: float, key: tuple[int, ...], length: int
+    ) -> None:
+        self.scale, self.noise, self.missing, self.length = scale, noise, missing, length
+        self._noise = np.random.default_rng(key)
+        self._gaps = np.random.default_rng(key)
+        for begin in range(0, length if missing else 0, PIECE):
+            self._gaps.standard_normal((min(PIECE, length - begin), scale.size))
+        self._done = 0
+
+    def __call__(self, values: FloatArray) -> FloatArray:
+        """Return the next samples ``(m, d)`` as they are seen."""
+        seen = values + self.noise * self.scale * self._noise.standard_normal(values.shape)
+        if self.missing:
+            lost = self._gaps.random(len(values)) < self.missing
+            if self._done == 0:
+                lost[:1] = False
+            if self._done + len(values) == self.length:
+                lost[-1:] = False
+            seen[lost] = np.nan
+        self._done += len(values)
+        return seen
 
 
 def corrupt(
@@ -16,6 +50,7 @@ def corrupt(
     noise: float,
     missing: float,
     key: tuple[int, ...],
+    first: int = 0,
 ) -> FloatArray:
     """Return what an observer sees of ``(n, T, d)``.
 
@@ -26,13 +61,13 @@ def corrupt(
         missing: probability that a sample is lost, all variables at once: NaN. The first and
             the last sample of a trajectory are always there.
         key: seeds the randomness of trajectory k together with k.
+        first: index of the first of these trajectories.
 
     """
-    seen = values.copy()
-    for k, trajectory in enumerate(seen):
-        generator = np.random.default_rng((*key, k))
-        trajectory += noise * scale * generator.standard_normal(trajectory.shape)
-        lost = generator.random(len(trajectory)) < missing
-        lost[[0, -1]] = False
-        trajectory[lost] = np.nan
-    return seen
+    seen = [
+        NoiseAndGaps(
+            scale=scale, noise=noise, missing=missing, key=(*key, first + k), length=len(trajectory)
+        )(trajectory)
+        for k, trajectory in enumerate(values)
+    ]
+    return np.stack(seen)

@@ -9,7 +9,12 @@ from typing import Any, Literal
 
 import numpy as np
 
+from chaosbench.datasets._files import Precision
 from chaosbench.datasets._observables import Observables, observables_of, spread_of
+from chaosbench.datasets._skew import Pair, pair_of
+from chaosbench.datasets.corruptions import Corruption, Irregular, check_chain, seen_variables
+from chaosbench.dynamics.orbits import LANES, check_integrator
+from chaosbench.dynamics.scales import Scales, scales_of
 from chaosbench.dynamics.stored import Constants, constants, known_constants
 from chaosbench.errors import InputError, ParameterError, suggestion
 from chaosbench.provenance import digest
@@ -17,7 +22,7 @@ from chaosbench.systems import DelaySystem, FieldSystem, System
 from chaosbench.systems import registry as systems
 from chaosbench.trajectories import FloatArray
 
-__all__ = ["FORMAT", "SPLITS", "Clock", "Dataset", "Pace", "Split"]
+__all__ = ["FORMAT", "SEGMENT", "SPLITS", "Clock", "Dataset", "Pace", "Split"]
 
 FORMAT = 2
 """Version of what a recipe means; raised when the same recipe would make other numbers."""
@@ -37,10 +42,19 @@ SPARSEST = 10.0
 Clock = Literal["fastest", "period", "lyapunov"]
 
 
-Split = Literal["train", "test", "context", "observations"]
-SPLITS: tuple[Split, ...] = ("train", "test", "context", "observations")
+Split = Literal[
+    "train", "test", "context", "observations", "validation", "train_clean", "validation_clean"
+]
+SPLITS: tuple[Split, ...] = (
+    "train", "test", "context", "observations", "validation", "train_clean", "validation_clean",
+)  # fmt: skip
 """The splits of a dataset; the place of a split in this list is part of its seed."""
 
+SEGMENT = 2**20
+"""Samples after which the integration of a longer trajectory is cut: its steps end there."""
+
+LONGEST_ON_LANES = 2**17
+"""Samples of the longest trajectory that is made on lanes, of which eight are held at a time."""
 
 SAMPLES_AT_MOST = 2**31
 """Of one system: 48 GiB for three variables."""
@@ -101,6 +115,24 @@ class Dataset:
             state before it was rounded. Other kinds are integrated at the smallest tolerance that
             is useful in double precision, and asked for at most `DOUBLE_HORIZON` Lyapunov times.
         bounded: whether an angle is written as its cosine and its sine.
+        validation_trajectories: further trajectories like those to train on, from starting points
+            of their own: the split ``validation``.
+        transient: periods (iterations of a map) dropped before the first sample; None for the usual
+            settling time, or for none where the starting points lie in a box.
+        box: half the width of the box in which trajectories start, in standard deviations of each
+            variable around its mean on the attractor; 0 for starting points on the attractor. A
+            start from which the trajectory escapes is drawn again.
+        perturb: relative size of a change of all parameters, drawn for each trajectory anew from
+            between minus and plus this share. A draw that is not chaotic and bounded is drawn
+            again, see `chaosbench.dynamics.quick_gate`.
+        coupling: strength of the driving in a skew product, which ``DRIVER_drives_RESPONSE`` in
+            `systems` names.
+        corruptions: what happens to that which forecasters see, in this order; the clean truth of
+            training data is kept beside it. See `chaosbench.datasets.corruptions`.
+        precision: of the numbers that are written: float64 or float32.
+        integrator: ``auto``, or ``taylor-lanes`` for many trajectories of a smooth flow at a time,
+            which is several times as fast.
+        certify: whether to find out for how long each trajectory is true.
         most_per_lyapunov: samples per Lyapunov time above which the rate is lowered, to no less
             than `SPARSEST` a period; 0 for no limit. Without it, the errors of a system that turns
             often in a Lyapunov time would not have grown when the forecast ends.
@@ -132,28 +164,40 @@ class Dataset:
     exact: bool = False
     bounded: bool = False
     most_per_lyapunov: float = 0.0
+    validation_trajectories: int = 0
+    transient: float | None = None
+    box: float = 0.0
+    perturb: float = 0.0
+    coupling: float = 0.2
+    corruptions: tuple[Corruption, ...] = ()
+    precision: Precision = "float64"
+    integrator: Literal["auto", "taylor-lanes"] = "auto"
+    certify: bool = True
 
     def __post_init__(self) -> None:
         if isinstance(self.systems, str):
             raise ParameterError(f"systems is a tuple of names, such as ({self.systems!r},)")
-        names = tuple(dict.fromkeys(systems.resolve(name) for name in self.systems))
+        names = tuple(dict.fromkeys(_resolved(name) for name in self.systems))
         if not names:
             raise ParameterError("a dataset needs at least one system")
         object.__setattr__(self, "systems", names)
         for name, least in {
             "seed": 0, "train_points": 2, "train_trajectories": 1, "windows": 0, "context": 1,
-            "horizon_at_most": 1, "observe_every": 0,
+            "horizon_at_most": 1, "observe_every": 0, "validation_trajectories": 0,
         }.items():  # fmt: skip
             value = getattr(self, name)
             if not isinstance(value, int) or isinstance(value, bool) or value < least:
                 raise ParameterError(
                     f"{name} must be an integer of at least {least}, not {value!r}"
                 )
-        training = self.train_points * self.train_trajectories
-        for what, size in (("training", training), ("contexts", self.windows * self.context)):
+        for what, size in {
+            "training": self.train_points * self.train_trajectories,
+            "validation": self.train_points * self.validation_trajectories,
+            "contexts": self.windows * self.context,
+        }.items():
             if size > SAMPLES_AT_MOST:
                 raise ParameterError(
-                    f"{size} samples of {what} do not fit into memory; ask for at most "
+                    f"{size} samples of {what} are too many for one dataset; ask for at most "
                     f"{SAMPLES_AT_MOST}"
                 )
         for name in ("horizon_lyapunov", "rate", "rtol"):
@@ -165,6 +209,9 @@ class Dataset:
             "missing": 0.9,
             "switch": 1.0,
             "most_per_lyapunov": 1e6,
+            "box": 100.0,
+            "perturb": 0.5,
+            "coupling": 1e3,
         }.items():
             value = getattr(self, name)
             if not (isinstance(value, (int, float)) and 0 <= value <= limit):
@@ -173,20 +220,25 @@ class Dataset:
             raise ParameterError(
                 f"clock must be 'fastest', 'period' or 'lyapunov', not {self.clock!r}"
             )
-        for name, kind in {"stream": str, "exact": bool, "bounded": bool}.items():
+        for name, kind in {
+            "stream": str, "exact": bool, "bounded": bool, "certify": bool,
+        }.items():  # fmt: skip
             value = getattr(self, name)
             if not isinstance(value, kind):
                 wanted = "True or False" if kind is bool else "a text"
                 raise ParameterError(f"{name} must be {wanted}, not {value!r}")
         self._check_observed()
+        self._check_scale()
         if self.switch and not self.shift:
             raise ParameterError("switch says when the parameters of shift change; give shift too")
         if self.shift:
             if len(names) > 1:
                 raise ParameterError(f"shift changes the parameters of one system, not {names}")
             object.__setattr__(self, "shift", tuple((str(k), float(v)) for k, v in self.shift))
+            if self.perturb:
+                raise ParameterError("give shift or perturb, not both: each changes parameters")
             shifted = self.test_system(names[0])  # refuses parameters that the system lacks
-            both = shifted, systems[names[0]]
+            both = shifted, self.system(names[0])
             delays = {found.delays for found in both if isinstance(found, DelaySystem)}
             if self.switch and len(delays) > 1:
                 raise ParameterError(
@@ -206,27 +258,79 @@ class Dataset:
                         f"{suggestion(variable, known)}"
                     )
 
+    def _check_scale(self) -> None:
+        """Check the settings of large datasets."""
+        time = self.transient
+        if time is not None and not (isinstance(time, (int, float)) and 0 <= time <= 1e6):
+            raise ParameterError(f"transient must lie between 0 and 1e6 periods, not {time!r}")
+        for name, choices in {
+            "precision": ("float64", "float32"), "integrator": ("auto", LANES),
+        }.items():  # fmt: skip
+            if getattr(self, name) not in choices:
+                raise ParameterError(
+                    f"{name} must be {' or '.join(choices)}, not {getattr(self, name)!r}"
+                )
+        if not isinstance(self.corruptions, (tuple, list)):
+            raise ParameterError("corruptions is a tuple of corruptions, such as (Gaussian(0.1),)")
+        object.__setattr__(self, "corruptions", tuple(self.corruptions))
+        for name in self.systems:
+            whole = self.observables(name).plain and not self.observed
+            check_chain(
+                self.corruptions, self.variables(name), self.system(name) if whole else None
+            )
+        if self.integrator != LANES:
+            return
+        if self.exact or self.perturb or self.train_points > LONGEST_ON_LANES:
+            raise ParameterError(
+                f"{LANES} makes many trajectories of one equation at a time, in double, of at most "
+                f"{LONGEST_ON_LANES} samples; leave out exact and perturb, or the integrator"
+            )
+        for name in self.systems:
+            check_integrator(LANES, self.system(name), self.rtol)
+
     def recipe(self) -> dict[str, Any]:
         """Return everything that decides the bytes: settings, fingerprints, measured constants."""
         content = asdict(self)
         content["systems"] = list(self.systems)
-        for name, default in {
-            "shift": (),
-            "switch": 0.0,
-            "observe_every": 0,
-            "observed": (),
-            "stream": "",
-            "exact": False,
-            "bounded": False,
-            "most_per_lyapunov": 0.0,
-        }.items():
-            if content[name] == default:  # younger than the format: older hashes must stay
+        content["corruptions"] = [corruption.settings() for corruption in self.corruptions]
+        for name in YOUNGER:  # than the format: older hashes must stay
+            if getattr(self, name) == type(self).__dataclass_fields__[name].default:
                 del content[name]
-        fields = any(isinstance(systems[name], FieldSystem) for name in self.systems)
+        pairs = [self.pair(name) for name in self.systems]
+        if not any(pairs):
+            content.pop("coupling", None)
+        if self.segmented:
+            content["segment"] = SEGMENT
+        fields = any(isinstance(self.system(name), FieldSystem) for name in self.systems)
         content["format"] = FIELD_FORMAT if fields else FORMAT
-        content["fingerprints"] = {name: systems[name].fingerprint for name in self.systems}
-        content["constants"] = {name: _clocks(systems[name]) for name in self.systems}
+        content["fingerprints"] = {name: self.system(name).fingerprint for name in self.systems}
+        content["constants"] = {
+            name: _clocks(self.system(name)) if pair is None
+            else [_clocks(pair.driver), _clocks(pair.response)]
+            for name, pair in zip(self.systems, pairs, strict=True)
+        }  # fmt: skip
         return content
+
+    @property
+    def segmented(self) -> bool:
+        """Whether trajectories are so long that their integration is cut into segments."""
+        return self.train_points > SEGMENT
+
+    def pair(self, name: str) -> Pair | None:
+        """Return driver and response of a skew product; None for any other system."""
+        return None if name in systems else pair_of(name, systems)
+
+    def system(self, name: str) -> System:
+        """Return a system of the recipe by its name; a skew product is made of its two parts."""
+        pair = self.pair(name)
+        return systems[name] if pair is None else pair.system(self.coupling)
+
+    def scales(self, name: str) -> Scales:
+        """Return the scales of a system; those of a skew product come from its two parts."""
+        pair = self.pair(name)
+        if pair is None:
+            return scales_of(self.system(name))
+        return Scales(self.system(name), given_period=pair.period)
 
     @cached_property
     def hash(self) -> str:
@@ -236,7 +340,16 @@ class Dataset:
     @property
     def corrupted(self) -> bool:
         """Whether what forecasters see differs from the truth."""
-        return self.noise > 0 or self.missing > 0
+        return self.noise > 0 or self.missing > 0 or bool(self.corruptions)
+
+    @property
+    def irregular(self) -> bool:
+        """Whether samples are seen at times of their own."""
+        return any(isinstance(corruption, Irregular) for corruption in self.corruptions)
+
+    def seen(self, system: str) -> tuple[str, ...]:
+        """Return the variables that forecasters see: what corruptions leave of `variables`."""
+        return seen_variables(self.corruptions, self.variables(system))
 
     def variables(self, system: str) -> tuple[str, ...]:
         """Return the variables of a system that are written, in the order of the system."""
@@ -245,10 +358,13 @@ class Dataset:
 
     def observables(self, system: str) -> Observables:
         """Return how the state of a system is written."""
-        return observables_of(systems[system], bounded=self.bounded)
+        return observables_of(self.system(system), bounded=self.bounded)
 
     def spread(self, system: str) -> FloatArray:
         """Return the standard deviation of each observable of a system, the unit of the noise."""
+        pair = self.pair(system)
+        if pair is not None:
+            return pair.spread
         return np.array(spread_of(systems[system], bounded=self.bounded))
 
     def key(self, *parts: int) -> tuple[int, ...]:
@@ -258,7 +374,7 @@ class Dataset:
 
     def test_system(self, system: str) -> System:
         """Return the system that the test windows end with: the shifted one, where there is one."""
-        found = systems[system]
+        found = self.system(system)
         return found.with_params(**dict(self.shift)) if self.shift else found
 
     def only(self, system: str) -> Dataset:
@@ -273,6 +389,13 @@ class Dataset:
             InputError: a Lyapunov clock for a system that is not chaotic.
 
         """
+        pair = self.pair(system)
+        if pair is not None:  # nobody measured its exponents; its pace is that of its parts
+            paces = [self.pace(part.name) for part in (pair.driver, pair.response)]
+            dt = min(pace.dt for pace in paces)
+            span = max(pace.horizon * pace.dt for pace in paces)
+            steps = min(max(1, math.ceil(span / dt - 1e-9)), self.horizon_at_most)
+            return Pace(dt=dt, horizon=steps, lyapunov_exponent=None)
         known = constants(system)
         dt = self._step(known, systems[system].discrete)
         length = self.horizon_lyapunov
@@ -304,6 +427,21 @@ class Dataset:
             longest = min(known.lyapunov_time / self.most_per_lyapunov, known.period / SPARSEST)
             step = max(step, longest)
         return step
+
+
+YOUNGER = (
+    "shift", "switch", "observe_every", "observed", "stream", "exact", "bounded",
+    "most_per_lyapunov", "validation_trajectories", "transient", "box", "perturb", "coupling",
+    "corruptions", "precision", "integrator", "certify",
+)  # fmt: skip
+"""Settings that are part of the hash only where they are not as usual."""
+
+
+def _resolved(name: str) -> str:
+    """Return the name of a system, or of a skew product."""
+    if name not in systems and (pair := pair_of(name, systems)) is not None:
+        return pair.name
+    return systems.resolve(name)
 
 
 def _clocks(system: System) -> str | None:

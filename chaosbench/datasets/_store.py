@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from chaosbench.datasets._files import read_trajectories
+from chaosbench.datasets._files import Precision, read_trajectories
 from chaosbench.datasets._observables import observables_of
-from chaosbench.datasets._recipe import Split
+from chaosbench.datasets._recipe import SPLITS, Split
 from chaosbench.errors import CorruptDataError
 from chaosbench.files import read_json, sha256
 from chaosbench.provenance import digest
@@ -16,8 +16,8 @@ from chaosbench.systems import registry as systems
 from chaosbench.trajectories import Trajectories
 
 __all__ = [
-    "COLUMNS", "MANIFEST", "OLD_MANIFEST", "OLD_RECIPE", "RECIPE", "StoredDataset",
-    "certificate_of", "manifest_of", "open_dataset", "relative_path", "seal", "verify",
+    "COLUMNS", "FOLDER", "MANIFEST", "OLD_MANIFEST", "OLD_RECIPE", "RECIPE", "StoredDataset",
+    "certificate_of", "check", "manifest_of", "open_dataset", "relative_path", "seal", "verify",
     "with_certificate",
 ]  # fmt: skip
 
@@ -27,8 +27,11 @@ MANIFEST = "_manifest.json"
 RECIPE = "_recipe.json"
 """File that claims a directory for a dataset before it is finished."""
 
+FOLDER = "data"
+"""Folder of the files of Parquet; nothing else lies there, so any reader can be pointed at it."""
+
 COLUMNS = "columns.parquet"
-"""File without rows that has the columns of all systems; it comes first in sorted order."""
+"""Its file without rows that has the columns of all systems; it comes first in sorted order."""
 
 OLD_MANIFEST, OLD_RECIPE = "manifest.json", "recipe.json"
 """Their names in datasets from before folders were called ``system=NAME``; these are still read."""
@@ -58,44 +61,104 @@ class StoredDataset:
         files = len(self.manifest["files"])
         return f"StoredDataset({str(self.directory)!r}: {what}, {files} files, recipe {self.hash})"
 
-    def entry(self, system: str, split: Split) -> tuple[str, dict[str, Any]] | None:
-        """Return the path of a split relative to the directory, and what the manifest says of it.
+    def entries(self, system: str, split: Split) -> list[tuple[str, dict[str, Any]]]:
+        """Return the files of a split, in order: paths relative to the directory, and their facts.
 
-        None if the dataset has no such split.
+        There are none if the dataset has no such split.
         """
         files = self.manifest["files"]
-        for relative in (relative_path(system, split), f"{system}/{split}.parquet"):
-            if relative in files:
-                return relative, files[relative]
-        return None
+        for folder in (f"{FOLDER}/system={system}", f"system={system}", system):
+            if f"{folder}/{split}.parquet" in files:
+                relative = f"{folder}/{split}.parquet"
+                return [(relative, files[relative])]
+        start = f"{FOLDER}/system={system}/{split}-"
+        parts = sorted(relative for relative in files if relative.startswith(start))
+        return [(relative, files[relative]) for relative in parts]
+
+    def entry(self, system: str, split: Split) -> tuple[str, dict[str, Any]] | None:
+        """Return the first file of a split, see `entries`; None if the dataset has no such split.
+
+        Its certificate is that of all trajectories of the split.
+        """
+        found = self.entries(system, split)
+        if not found:
+            return None
+        relative, first = found[0]
+        certificate = _joined([entry.get("certificate") for _, entry in found])
+        return relative, first | ({} if certificate is None else {"certificate": certificate})
+
+    def splits(self, system: str) -> list[Split]:
+        """Return the splits that a system has, in their usual order."""
+        return [split for split in SPLITS if self.entries(system, split)]
+
+    def variables(self, system: str, split: Split) -> tuple[str, ...]:
+        """Return the names of what the files of a split hold."""
+        found = self.entries(system, split)
+        if found and "variables" in found[0][1]:
+            return tuple(found[0][1]["variables"])
+        recipe = self.manifest["recipe"]  # of an older layout
+        bounded = bool(recipe.get("bounded"))
+        variables = observables_of(systems[system], bounded=bounded).variables
+        if observed := recipe.get("observed"):
+            variables = tuple(v for v in variables if v in observed)
+        return variables
+
+    @property
+    def precision(self) -> Precision:
+        """Type of the numbers in the files."""
+        found: Precision = self.manifest["recipe"].get("precision", "float64")
+        return found
+
+    def name_of(self, system: str) -> str:
+        """Return the name under which a system is in this dataset.
+
+        Raises:
+            UnknownNameError: no system has that name.
+            CorruptDataError: it is not in this dataset.
+
+        """
+        if system in self.manifest["paces"]:
+            return system
+        name = systems.resolve(system)
+        if name not in self.manifest["paces"]:
+            raise CorruptDataError(
+                f"the dataset in {self.directory} does not have {name}; it has "
+                f"{', '.join(self.manifest['paces'])}"
+            )
+        return name
+
+    def paths(self, system: str, split: Split) -> list[Path]:
+        """Return the files of a split, each checked against the manifest.
+
+        Raises:
+            CorruptDataError: one is missing, edited, truncated or foreign; it is named.
+
+        """
+        found = self.entries(system, split)
+        if not found:
+            raise CorruptDataError(
+                f"the manifest in {self.directory} lists no {relative_path(system, split)}; "
+                "it is the manifest of another recipe"
+            )
+        paths = [self.directory / relative for relative, _ in found]
+        for path, (_, entry) in zip(paths, found, strict=True):
+            check(path, entry["sha256"])
+        return paths
 
     def load(self, system: str, split: Split) -> Trajectories:
         """Read one split of one system.
 
         Raises:
-            CorruptDataError: the file is missing, edited, truncated or foreign; it is named.
+            CorruptDataError: a file is missing, edited, truncated or foreign; it is named.
 
         """
-        recipe = self.manifest["recipe"]
-        recorded = "recording" in recipe
-        name = system if recorded else systems.resolve(system)
-        found = self.entry(name, split)
-        if found is None:
-            raise CorruptDataError(
-                f"{manifest_of(self.directory)} lists no {relative_path(name, split)}"
-            )
-        relative, entry = found
-        path = self.directory / relative
-        _check(path, entry["sha256"])
+        name = self.name_of(system)
+        paths = self.paths(name, split)
         pace = self.manifest["paces"][name]
-        if recorded:
-            variables = tuple(recipe["variables"])
-        else:
-            bounded = bool(recipe.get("bounded"))
-            variables = observables_of(systems[name], bounded=bounded).variables
-        if observed := recipe.get("observed"):
-            variables = tuple(v for v in variables if v in observed)
-        made = read_trajectories(path, dt=pace["dt"], variables=variables)
+        made = read_trajectories(
+            paths, dt=pace["dt"], variables=self.variables(name, split), precision=self.precision
+        )
+        _, entry = self.entry(name, split) or ("", {})
         return with_certificate(made, entry.get("certificate"))
 
 
@@ -130,9 +193,13 @@ def verify(directory: Path | str) -> StoredDataset:
     """
     stored = open_dataset(directory)
     for relative, entry in sorted(stored.manifest["files"].items()):
-        _check(stored.directory / relative, entry["sha256"])
+        check(stored.directory / relative, entry["sha256"])
     if "columns" in stored.manifest:
-        _check(stored.directory / COLUMNS, stored.manifest["columns"])
+        columns = stored.manifest["columns"]  # one checksum in older layouts
+        for relative, known in (
+            {COLUMNS: columns} if isinstance(columns, str) else columns
+        ).items():
+            check(stored.directory / relative, known)
     return stored
 
 
@@ -143,11 +210,17 @@ def manifest_of(directory: Path) -> Path:
 
 
 def relative_path(system: str, split: Split) -> str:
-    """Return where a split of a system lies in the directory of its dataset."""
-    return f"system={system}/{split}.parquet"
+    """Return where a split of a system lies in the directory of its dataset, if it has one file."""
+    return f"{FOLDER}/system={system}/{split}.parquet"
 
 
-def _check(path: Path, expected: str) -> None:
+def check(path: Path, expected: str) -> None:
+    """Check that a file is there and has the checksum that its manifest states.
+
+    Raises:
+        CorruptDataError: it is not, or it has another one.
+
+    """
     if not path.is_file():
         raise CorruptDataError(f"{path} is missing; generate the data again")
     if sha256(path) != expected:
@@ -187,3 +260,18 @@ def with_certificate(made: Trajectories, certificate: dict[str, Any] | None) -> 
         certified_until=certificate["until"],
         certified_from=certificate["from"],
     )
+
+
+def _joined(certificates: list[dict[str, Any] | None]) -> dict[str, Any] | None:
+    """Return the certificate of all trajectories from those of the parts that begin some."""
+    known = [certificate for certificate in certificates if certificate is not None]
+    if len(known) <= 1:
+        return known[0] if known else None
+    times: list[float] | None = []
+    for certificate in known:
+        if times is not None and certificate["until"] is not None:
+            times = times + certificate["until"]
+        else:
+            times = None
+    reasons = sorted({certificate["because"] for certificate in known})
+    return {"from": known[0]["from"], "until": times, "because": "; or ".join(reasons)}

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from chaosbench.datasets import Dataset, StoredDataset, _generate, generate, open_dataset, verify
+from chaosbench.datasets import Dataset, StoredDataset, _make, generate, open_dataset, verify
 from chaosbench.datasets._truth import make_split
 from chaosbench.dynamics.simulation import simulate
 from chaosbench.dynamics.stored import constants
@@ -75,7 +75,7 @@ def test_the_certificate_of_noisy_data_is_that_of_the_truth():
 def test_an_edited_certificate_is_noticed(copy):
     path = copy / "_manifest.json"
     manifest = json.loads(path.read_text())
-    manifest["files"]["system=lorenz/test.parquet"]["certificate"]["until"][0] *= 2
+    manifest["files"]["data/system=lorenz/test.parquet"]["certificate"]["until"][0] *= 2
     path.write_text(json.dumps(manifest))
     with pytest.raises(CorruptDataError, match="edited"):
         open_dataset(copy)
@@ -103,10 +103,12 @@ def contents(directory: Path) -> dict[str, bytes]:
 class TestFiles:
     def test_listing(self, made):
         expected = {
-            f"system={s}/{split}.parquet" for s in RECIPE.systems for split in ("train", "test")
+            f"data/system={s}/{split}.parquet"
+            for s in RECIPE.systems
+            for split in ("train", "test")
         }
         assert set(contents(made.directory)) == expected | {
-            "_manifest.json", "_recipe.json", "columns.parquet",
+            "README.md", "_manifest.json", "_recipe.json", "croissant.json", "data/columns.parquet",
         }  # fmt: skip
         assert set(made.manifest["files"]) == expected
 
@@ -122,7 +124,7 @@ class TestFiles:
             assert np.isfinite(data.values).all()
 
     def test_columns_are_the_systems_own_variables(self, made):
-        table = pq.read_table(made.directory / "system=duffing" / "train.parquet")
+        table = pq.read_table(made.directory / "data" / "system=duffing" / "train.parquet")
         assert table.column_names == ["system", "split", "trajectory", "step", "time", "x", "v"]
 
     @pytest.mark.parametrize("name", ["lorenz", "henon", "duffing"])
@@ -162,7 +164,7 @@ class TestBytes:
     def test_do_not_depend_on_the_other_systems(self, made, tmp_path):
         generate(RECIPE.only("duffing"), tmp_path / "one")
         for split in ("train", "test"):
-            relative = f"system=duffing/{split}.parquet"
+            relative = f"data/system=duffing/{split}.parquet"
             assert (tmp_path / "one" / relative).read_bytes() == (
                 made.directory / relative
             ).read_bytes()
@@ -183,8 +185,8 @@ class TestBytes:
 
     def test_without_windows_there_is_no_exam(self, tmp_path):
         stored = generate(dataclasses.replace(RECIPE, windows=0).only("henon"), tmp_path / "none")
-        assert set(stored.manifest["files"]) == {"system=henon/train.parquet"}
-        with pytest.raises(CorruptDataError, match=r"lists no system=henon/test\.parquet"):
+        assert set(stored.manifest["files"]) == {"data/system=henon/train.parquet"}
+        with pytest.raises(CorruptDataError, match=r"lists no data/system=henon/test\.parquet"):
             stored.load("henon", "test")
 
 
@@ -245,9 +247,9 @@ class TestAgain:
     @pytest.mark.parametrize("corruption", [{"noise": 0.1}, {"noise": 0.1, "observe_every": 5}])
     def test_nothing_is_integrated_twice(self, tmp_path, monkeypatch, corruption):
         count = []
-        original = _generate.integrate
+        original = _make.integrate
         monkeypatch.setattr(
-            _generate, "integrate", lambda *args: count.append(args[1:3]) or original(*args)
+            _make, "integrate", lambda *args: count.append(args[1:3]) or original(*args)
         )
         monkeypatch.setattr("chaosbench.datasets._truth.integrate", None)
         recipe = dataclasses.replace(RECIPE.only("lorenz"), **corruption)
@@ -270,7 +272,7 @@ class TestAgain:
         def interrupt(done, total, what):
             raise KeyboardInterrupt
 
-        monkeypatch.setattr(_generate, "make_split", counting)
+        monkeypatch.setattr(_make, "make_split", counting)
         with pytest.raises(KeyboardInterrupt):
             generate(RECIPE, tmp_path / "data", workers=1, progress=interrupt)
         assert len(started) < 8
@@ -320,24 +322,24 @@ class TestCorruption:
                 act()
 
     def test_a_truncated_file(self, copy):
-        path = copy / "system=lorenz" / "train.parquet"
+        path = copy / "data" / "system=lorenz" / "train.parquet"
         path.write_bytes(path.read_bytes()[:-100])
         self.refused(copy, r"lorenz/train\.parquet")
 
     def test_an_edited_file(self, copy):
-        path = copy / "system=lorenz" / "train.parquet"
+        path = copy / "data" / "system=lorenz" / "train.parquet"
         data = bytearray(path.read_bytes())
         data[len(data) // 2] ^= 1
         path.write_bytes(bytes(data))
         self.refused(copy, r"lorenz/train\.parquet")
 
     def test_a_foreign_file(self, copy):
-        path = copy / "system=lorenz" / "train.parquet"
-        path.write_bytes((copy / "system=lorenz" / "test.parquet").read_bytes())
+        path = copy / "data" / "system=lorenz" / "train.parquet"
+        path.write_bytes((copy / "data" / "system=lorenz" / "test.parquet").read_bytes())
         self.refused(copy, r"lorenz/train\.parquet")
 
     def test_a_missing_file(self, copy):
-        (copy / "system=lorenz" / "train.parquet").unlink()
+        (copy / "data" / "system=lorenz" / "train.parquet").unlink()
         self.refused(copy, r"lorenz/train\.parquet is missing")
 
     @pytest.mark.parametrize(
@@ -346,8 +348,8 @@ class TestCorruption:
             lambda m: m["recipe"].update(seed=77),
             lambda m: m.update(hash="0" * 16),
             lambda m: m["paces"]["lorenz"].update(dt=0.5),
-            lambda m: m["files"]["system=lorenz/train.parquet"].update(sha256="0" * 64),
-            lambda m: m["files"].pop("system=lorenz/train.parquet"),
+            lambda m: m["files"]["data/system=lorenz/train.parquet"].update(sha256="0" * 64),
+            lambda m: m["files"].pop("data/system=lorenz/train.parquet"),
             lambda m: m.pop("files"),
             lambda m: m.pop("checksum"),
             lambda m: m["provenance"]["versions"].update(numpy="1.0"),
@@ -389,7 +391,7 @@ def test_the_manifest_says_how_it_came_to_be(made):
     assert manifest["hash"] == digest(manifest["recipe"]) == RECIPE.hash
     assert manifest["recipe"] == json.loads(json.dumps(RECIPE.recipe()))
     assert {"chaosbench", "numpy", "numba"} <= manifest["provenance"]["versions"].keys()
-    assert manifest["files"]["system=lorenz/train.parquet"]["rows"] == 400
+    assert manifest["files"]["data/system=lorenz/train.parquet"]["rows"] == 400
 
 
 def test_an_unknown_system_suggests(made):

@@ -34,7 +34,7 @@ def made(tmp_path_factory) -> StoredDataset:
     ids=["pandas", "pyarrow"],
 )
 def test_the_directory_alone_is_enough(made, read):
-    frame = read(made.directory)
+    frame = read(made.directory / "data")
     assert {"system", "split", "trajectory", "step", "time", "x", "y", "z"} <= set(frame.columns)
     assert set(frame["system"]) == set(RECIPE.systems)
     assert set(frame["split"]) == {"train", "test", "context"}
@@ -47,8 +47,8 @@ def test_the_directory_alone_is_enough(made, read):
 
 
 def test_one_system_can_be_chosen_by_its_folder_or_a_filter(made):
-    chosen = pd.read_parquet(made.directory, filters=[("system", "=", "lorenz")])
-    folder = pd.read_parquet(made.directory / "system=lorenz")
+    chosen = pd.read_parquet(made.directory / "data", filters=[("system", "=", "lorenz")])
+    folder = pd.read_parquet(made.directory / "data/system=lorenz")
     assert len(chosen) == len(folder) > 0
     assert set(chosen["system"]) == set(folder["system"]) == {"lorenz"}
 
@@ -57,7 +57,7 @@ def test_every_file_carries_what_it_takes_to_understand_it(made):
     for relative in made.manifest["files"]:
         facts = pq.read_schema(made.directory / relative).metadata
         name, split = (facts[key].decode() for key in (b"system", b"split"))
-        assert relative == f"system={name}/{split}.parquet"
+        assert relative == f"data/system={name}/{split}.parquet"
         assert float(facts[b"dt"]) == RECIPE.pace(name).dt
         assert json.loads(facts[b"variables"]) == list(registry[name].variables)
         assert facts[b"fingerprint"].decode() == registry[name].fingerprint
@@ -114,7 +114,7 @@ def test_an_unfinished_one_of_an_older_version_is_finished_as_a_new_one(made, tm
     (older / "manifest.json").unlink()
     finished = generate(RECIPE, older)
     assert finished.manifest == made.manifest
-    assert set(pd.read_parquet(older)["system"]) == set(RECIPE.systems)
+    assert set(pd.read_parquet(older / "data")["system"]) == set(RECIPE.systems)
 
 
 def test_a_dataset_of_systems_with_the_same_variables_needs_no_file_of_columns(tmp_path):
@@ -122,8 +122,8 @@ def test_a_dataset_of_systems_with_the_same_variables_needs_no_file_of_columns(t
         systems=("lorenz", "rossler"), train_points=9, windows=0, context=4, horizon_lyapunov=0.2
     )
     generate(same, tmp_path / "data")
-    assert not (tmp_path / "data" / "columns.parquet").exists()
-    assert len(pd.read_parquet(tmp_path / "data")) == 18
+    assert not (tmp_path / "data" / "data" / "columns.parquet").exists()
+    assert len(pd.read_parquet(tmp_path / "data" / "data")) == 18
 
 
 def test_its_repr_is_one_line(made):

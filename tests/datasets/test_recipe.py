@@ -8,6 +8,7 @@ import pytest
 
 from chaosbench.datasets import Dataset
 from chaosbench.datasets import _recipe as module
+from chaosbench.datasets.corruptions import Gaussian
 from chaosbench.dynamics.stored import constants
 from chaosbench.errors import InputError, ParameterError, UnknownNameError
 
@@ -61,12 +62,23 @@ class TestHash:
             {"exact": True},
             {"bounded": True},
             {"most_per_lyapunov": 40.0},
+            {"validation_trajectories": 1},
+            {"transient": 5.0},
+            {"box": 1.0},
+            {"perturb": 0.1},
+            {"coupling": 2.0},
+            {"corruptions": (Gaussian(0.1),)},
+            {"precision": "float32"},
+            {"integrator": "taylor-lanes"},
+            {"certify": False},
         ],
         ids=lambda change: next(iter(change)),
     )
     def test_depends_on_every_setting(self, recipe, change):
-        if change.keys() & {"shift", "switch"}:  # only one system can be shifted
+        if change.keys() & {"shift", "switch", "integrator"}:  # not of a map
             recipe = recipe.only("lorenz")
+        if "coupling" in change:
+            recipe = recipe.only("lorenz_drives_rossler")
         if "switch" in change:
             recipe = dataclasses.replace(recipe, shift=(("rho", 32.0),))
         assert dataclasses.replace(recipe, **change).hash != recipe.hash

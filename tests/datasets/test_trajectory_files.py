@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import string
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from chaosbench.datasets import _files
 from chaosbench.datasets._files import INDEX, read_trajectories, write_trajectories
 from chaosbench.errors import CorruptDataError, InputError
 from chaosbench.files import sha256
@@ -44,6 +46,53 @@ def test_round_trip(tmp_path, data):
     assert back.variables == data.variables
     assert back.dt == data.dt
     assert np.array_equal(back.start_times, data.start_times)
+
+
+@given(
+    data=trajectories(),
+    precision=st.sampled_from(["float64", "float32"]),
+    labels=st.booleans(),
+    cut=st.integers(0, 5),
+    along=st.booleans(),
+    rows=st.integers(1, 9),
+)
+@settings(
+    max_examples=80, deadline=None, derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)  # fmt: skip
+def test_round_trip_of_parts(tmp_path, monkeypatch, data, precision, labels, cut, along, rows):
+    """In both precisions, with and without labels, cut between trajectories or along them."""
+    monkeypatch.setattr(_files, "GROUP_ROWS", rows)
+    n, steps, _ = data.values.shape
+    if along:  # segments of each trajectory
+        edges = [0, min(cut, steps), steps]
+        pieces = [(k, k + 1, a, b) for k in range(n) for a, b in itertools.pairwise(edges) if a < b]
+    else:
+        edges = [0, min(cut, n), n]
+        pieces = [(a, b, 0, steps) for a, b in itertools.pairwise(edges) if a < b]
+    paths = []
+    for first, last, begin, end in pieces:
+        part = Trajectories(
+            data.values[first:last, begin:end], data.dt, data.variables,
+            data.start_times[first:last],
+        )  # fmt: skip
+        paths.append(tmp_path / f"part-{len(paths)}.parquet")
+        write_trajectories(
+            paths[-1], part, precision=precision, first=(first, begin),
+            labels={"system": "lorenz", "split": "train"} if labels else None,
+        )  # fmt: skip
+    if labels and {"system", "split"} & set(data.variables):
+        return
+    back = read_trajectories(paths, dt=data.dt, variables=data.variables, precision=precision)
+    with np.errstate(over="ignore", invalid="ignore"):
+        expected = data.values.astype(precision)
+    assert back.values.astype(precision).tobytes() == expected.tobytes()
+    assert np.array_equal(back.start_times, data.start_times)
+    if len(paths) > 1:
+        with pytest.raises(CorruptDataError, match=r"whole trajectories|out of order"):
+            read_trajectories(
+                paths[::-1], dt=data.dt, variables=data.variables, precision=precision
+            )
 
 
 @pytest.fixture

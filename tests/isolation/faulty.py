@@ -244,7 +244,7 @@ class Peeks(Good):
 
 def _truth(path):
     """Say where the truth must be, without having to list the folder."""
-    return os.path.join(path, "data", "forecast-henon-v1", "system=henon", "test.parquet")
+    return os.path.join(path, "data", "forecast-henon-v1", "data", "system=henon", "test.parquet")
 
 
 def _works(way):
