@@ -112,31 +112,31 @@ class ReadsFiles(Tries):
             return lambda: os.listdir(path)
 
         def opened():
-            return ctypes.CDLL(None).open(f"{truth}/manifest.json".encode(), 0) >= 0
+            return ctypes.CDLL(None).open(f"{truth}/_manifest.json".encode(), 0) >= 0
 
         def linked():
             os.symlink(truth, "hostile-link")
             return os.listdir("hostile-link")
 
         def hard_linked():
-            os.link(f"{truth}/manifest.json", "hostile-hard")
+            os.link(f"{truth}/_manifest.json", "hostile-hard")
             return True
 
         def child():
-            told = subprocess.run(["/bin/cat", f"{truth}/manifest.json"], capture_output=True)
+            told = subprocess.run(["/bin/cat", f"{truth}/_manifest.json"], capture_output=True)
             return told.returncode == 0 and bool(told.stdout)
 
         def handle():
             buffer = (ctypes.c_uint32 * 64)(128)
             mount = ctypes.c_int()
-            path = f"{truth}/manifest.json".encode()
+            path = f"{truth}/_manifest.json".encode()
             return call("name_to_handle_at", -100, path, buffer, ctypes.byref(mount), 0) == 0
 
         def non_empty(path):
             return lambda: os.listdir(path) or None
 
         return {
-            "manifest": read(f"{truth}/manifest.json"), "records": non_empty(f"{self.place}/run"),
+            "manifest": read(f"{truth}/_manifest.json"), "records": non_empty(f"{self.place}/run"),
             "data": non_empty(truth), "opened in C": opened, "a link": linked,
             "a hard link": hard_linked, "a child": child, "a handle": handle,
             "cache": non_empty(f"{self.place}/cache"), "keys": read(f"{self.place}/.ssh/id"),
