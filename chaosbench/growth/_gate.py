@@ -48,7 +48,7 @@ COSTLIEST = 600.0
 PILOT, PIECES = 30, 10
 """Periods after which the cost is known, and how often in a period it is looked at."""
 
-WIDEST = 0.02, 200.0
+WIDEST = 0.02, 1e5
 """Standard deviations between which the integrators work in the units of the definition."""
 
 SLOWEST = 0.02
