@@ -42,10 +42,8 @@ def measure(family: str, count: int, seed: int, *, full: bool = True) -> dict:
     made = grow(family, count, seed=seed, tallies=tallies)
     took = time.process_time() - start
     tally = tallies[family]
-    verdicts, apart = [], []
     start = time.process_time()
-    for one in made if full else []:
-        verdicts.append(refused(one.system))
+    verdicts = [refused(one.system) for one in made] if full else []
     return {
         "family": family, "seed": seed, "drawn": tally.drawn, "screened": tally.screened,
         "accepted": tally.accepted, "refused": tally.refused, "seconds": took,

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from chaosbench.evaluation import read_records as read_records
     from chaosbench.forecasters import Forecast as Forecast
     from chaosbench.forecasters import registry as forecasters
+    from chaosbench.growth import grow as grow
     from chaosbench.leaderboard import build as leaderboard
     from chaosbench.systems import System as System
     from chaosbench.systems import delay as delay
@@ -64,6 +65,7 @@ _HOMES = {
     "field": "systems",
     "flow": "systems",
     "generate": "datasets",
+    "grow": "growth",
     "load_systems": "systems",
     "lyapunov_spectrum": "dynamics",
     "map": "systems",
@@ -75,7 +77,7 @@ _HOMES = {
 __all__ = [
     "Analysis", "ChaosbenchError", "Dataset", "Forecast", "Record", "Records", "System",
     "Trajectories", "analyse", "characterise", "constants", "delay", "evaluate", "field", "flow",
-    "forecasters", "generate",
+    "forecasters", "generate", "grow",
     "leaderboard", "load_systems", "lyapunov_spectrum", "map", "metrics", "read_records",
     "simulate", "stochastic", "systems", "tasks",
 ]  # fmt: skip

@@ -12,7 +12,17 @@ from typing import Any
 
 import typer
 
-from chaosbench.commands import analyse, data, forecasters, leaderboard, plugin, run, systems, tasks
+from chaosbench.commands import (
+    analyse,
+    data,
+    forecasters,
+    leaderboard,
+    plugin,
+    run,
+    season,
+    systems,
+    tasks,
+)
 from chaosbench.errors import ChaosbenchError, InputError
 from chaosbench.text import printable
 
@@ -36,6 +46,7 @@ app.add_typer(forecasters.app, name="forecasters")
 app.add_typer(plugin.app, name="plugin")
 app.add_typer(leaderboard.app, name="leaderboard")
 app.add_typer(run.app, name="run")
+app.add_typer(season.app, name="season")
 app.command("demo")(run.demo)
 app.command("analyse")(analyse.analyse_command)
 

@@ -10,6 +10,7 @@ from typing import Annotated, Any, get_args
 
 import typer
 
+from chaosbench.commands._grow import systems_grow
 from chaosbench.commands._output import (
     Format,
     FormatOption,
@@ -30,6 +31,7 @@ from chaosbench.files import write_text
 __all__ = ["app"]
 
 app = group("The catalogue of chaotic systems.")
+app.command("grow")(systems_grow)
 
 
 class CatalogueFormat(StrEnum):

@@ -37,8 +37,10 @@ def draw_jerks(rng: Generator, size: int) -> Terms:
         terms.append((2, (2,), -_number(rng, 0.2, 1.2)))
         terms.append((2, (1,), _signed(rng, _number(rng, 0.3, 3.0), 0.85, -1.0)))
         among = quadratic if rng.random() < 0.6 else possible
-        for m in _some(rng, len(among), int(rng.integers(1, 4))):
-            terms.append((2, among[m], _signed(rng, _number(rng, 0.1, 2.0))))
+        terms += [
+            (2, among[m], _signed(rng, _number(rng, 0.1, 2.0)))
+            for m in _some(rng, len(among), int(rng.integers(1, 4)))
+        ]
         return terms
 
     return _checked(rng, size, 3, draw)
@@ -66,8 +68,10 @@ def draw_networks(rng: Generator, size: int, d: int) -> Terms:
         terms: list[Term] = []
         for i in range(d):
             terms.append((i, (i,), -decay))
-            for j in _some(rng, d, int(rng.integers(2, d))):
-                terms.append((i, (d + j,), _signed(rng, _number(rng, 0.2, 2.0))))
+            terms += [
+                (i, (d + j,), _signed(rng, _number(rng, 0.2, 2.0)))
+                for j in _some(rng, d, int(rng.integers(2, d)))
+            ]
         return terms
 
     return _checked(rng, size, d, draw, tanh=True)
@@ -86,10 +90,14 @@ def draw_responses(rng: Generator, driver: list[Term], size: int) -> Terms:
         if rng.random() < 0.5:
             terms.append((4, (3, 3, 3), -_number(rng, 0.1, 1.0)))
         for e in (3, 4):
-            for m in _some(rng, len(driving), int(rng.integers(1, 3))):
-                terms.append((e, driving[m], _signed(rng, _number(rng, 0.1, 1.0))))
+            terms += [
+                (e, driving[m], _signed(rng, _number(rng, 0.1, 1.0)))
+                for m in _some(rng, len(driving), int(rng.integers(1, 3)))
+            ]
         if rng.random() < 0.5:  # the driver also changes the response's rates
-            terms.append((3 + int(rng.integers(2)), (int(rng.integers(3)), 3), _number(rng, 0.1, 0.5)))
+            terms.append(
+                (3 + int(rng.integers(2)), (int(rng.integers(3)), 3), _number(rng, 0.1, 0.5))
+            )
         return terms
 
     return padded([draw() for _ in range(size)], _starts(rng, size, 5))
@@ -102,8 +110,10 @@ def _flows(rng: Generator, size: int, d: int, degree: int) -> Terms:
     def free() -> list[Term]:
         terms: list[Term] = []
         for i in range(d):
-            for m in _some(rng, len(possible), int(rng.integers(1, 4))):
-                terms.append((i, possible[m], _coefficient(rng)))
+            terms += [
+                (i, possible[m], _coefficient(rng))
+                for m in _some(rng, len(possible), int(rng.integers(1, 4)))
+            ]
         if rng.random() < 0.6:
             terms.append((int(rng.integers(d)), (), _coefficient(rng)))
         return terms

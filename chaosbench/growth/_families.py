@@ -164,16 +164,15 @@ def _delays(size: int, rng: Generator) -> Look:
     starts = numbers(-1.0, 1.0, 1)
     found = np.zeros((size, 5))
     screen_delays(decay, lags, shapes, weights, widths, shifts, starts, found)
-    made = []
-    for b in np.flatnonzero(found[:, 0] == CHAOTIC).tolist():
-        made.append(
-            Candidate(
-                b,
-                _delay_content(decay[b], lags[b], shapes[b], weights[b], widths[b], shifts[b])
-                | {"initial": _rounded(starts[b])},
-                2 * math.pi / float(found[b, 2]),
-            )
+    made = [
+        Candidate(
+            b,
+            _delay_content(decay[b], lags[b], shapes[b], weights[b], widths[b], shifts[b])
+            | {"initial": _rounded(starts[b])},
+            2 * math.pi / float(found[b, 2]),
         )
+        for b in np.flatnonzero(found[:, 0] == CHAOTIC).tolist()
+    ]
     return Look(size, tuple(made))
 
 

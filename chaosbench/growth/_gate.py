@@ -36,8 +36,8 @@ DELAY_FIRST, DELAY_MORE, DELAY_MOST, DELAY_EXPONENTS = 250.0, 400.0, 3000.0, 2
 MAP_FIRST = 400.0
 """The same for a map, whose spectrum costs more than its largest exponent."""
 
-TWINS = 600.0
-"""Periods of the two nearby orbits, at most three quarters of the first run."""
+TWINS, MAP_TWINS, DELAY_TWINS = 600.0, 3000.0, 180.0
+"""Periods of the two nearby orbits."""
 
 RTOLS = (1e-8, 1e-10)
 """Tolerances at which a system must be chaotic."""
@@ -101,11 +101,12 @@ def _measured(system: System, period: float) -> tuple[Constants, FloatArray]:
         raise Refused("out of scale")
     scales = _provisional(system, moments.period, moments)
     loose, tight = RTOLS
-    first, more, most, count = FIRST, MORE, MOST, None
+    first, more, most, twins, count = FIRST, MORE, MOST, TWINS, None
     if isinstance(system, Map):
-        first = MAP_FIRST
+        first, twins = MAP_FIRST, MAP_TWINS
     elif isinstance(system, DelaySystem):
-        first, more, most, count = DELAY_FIRST, DELAY_MORE, DELAY_MOST, DELAY_EXPONENTS
+        first, more, most = DELAY_FIRST, DELAY_MORE, DELAY_MOST
+        twins, count = DELAY_TWINS, DELAY_EXPONENTS
     spectrum = lyapunov_spectrum(system, periods=first, count=count, rtol=loose, scales=scales)
     runs: list[LyapunovSpectrum] = [spectrum]
     largest, error, length = pooled(runs)
@@ -131,7 +132,7 @@ def _measured(system: System, period: float) -> tuple[Constants, FloatArray]:
     _require_chaos(largest, error, moments.period, system)
     if error > KNOWN * largest:
         raise Refused("uncertain")
-    twin = twin_exponent(system, periods=min(TWINS, 0.75 * first), seed=1, scales=scales)
+    twin = twin_exponent(system, periods=twins, seed=1, scales=scales)
     verdict = contradiction(system, spectrum, (largest, error), twin, moments)
     if verdict:
         raise Refused(verdict.partition(":")[0].partition(";")[0])

@@ -99,8 +99,8 @@ def of_catalogue(name: str) -> Invariants | None:
     marks = None
     if system.stationary:
         try:
-            rate = {} if system.discrete else {"points_per_period": 16.0}
-            values = simulate(system, points=2**14, seed=4, rtol=1e-8, **rate).values[0]
+            dt = 1.0 if system.discrete else known.period / 16
+            values = simulate(system, points=2**14, dt=dt, seed=4, rtol=1e-8).values[0]
         except ChaosbenchError:
             return invariants(system, known, None)
         standard = (values - values.mean(axis=0)) / values.std(axis=0)

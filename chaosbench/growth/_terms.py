@@ -49,7 +49,9 @@ class Terms:
         return sorted(found, key=lambda term: (term[0], len(term[1]), term[1]))
 
 
-def padded(candidates: Sequence[Sequence[Term]], starts: FloatArray, *, tanh: bool = False) -> Terms:
+def padded(
+    candidates: Sequence[Sequence[Term]], starts: FloatArray, *, tanh: bool = False
+) -> Terms:
     """Arrange candidates of different lengths in arrays."""
     size = max(map(len, candidates))
     equation = np.zeros((len(candidates), size), dtype=np.int64)

@@ -167,7 +167,7 @@ def screen_flows(equation, factors, coefficients, starts, d, tanh, h, found):
         step = 0.12 / rate
         found[b, 0] = ESCAPED
         chaotic = True
-        for part in range(3):
+        for _ in range(3):
             moments[:] = 0.0
             if _steps(e, f, c, tanh, d, y, v, step, LONG, moments, work) < LONG:
                 chaotic = False
@@ -209,7 +209,7 @@ def screen_maps(equation, factors, coefficients, starts, d, found):
             total = 400 if part < 2 else 8000
             moments[:] = 0.0
             logs = 0.0
-            for n in range(total):
+            for _ in range(total):
                 for i in range(d):
                     moments[0, i] += y[i]
                     moments[1, i] += y[i] * y[i]

@@ -19,7 +19,7 @@ from chaosbench.systems._registry import Origin, add_own, forget, registry, syst
 from chaosbench.systems._system import System
 from chaosbench.systems.written import read_systems, system_of
 
-__all__ = ["load_systems", "loaded_files"]
+__all__ = ["load_systems", "loaded_files", "unload"]
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,13 @@ _loaded: dict[Path, _Loaded] = {}
 def loaded_files() -> tuple[Path, ...]:
     """Return the files that systems were loaded from."""
     return tuple(_loaded)
+
+
+def unload(file: Path) -> None:
+    """Forget the systems of a file that was loaded."""
+    former = _loaded.pop(file, None)
+    if former is not None:
+        forget(system.name for system in former.systems)
 
 
 def load_systems(path: Path | str) -> tuple[System, ...]:

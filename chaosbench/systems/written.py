@@ -280,7 +280,11 @@ def _check(content: Any) -> None:
         raise wrong(f"is of the kind {shown(content.get('kind'))}; expected flow, map or delay")
     variables = _list(content, "variables", VARIABLES_AT_MOST, wrong)
     initial = _list(content, "initial", VARIABLES_AT_MOST, wrong)
-    if not variables or len(initial) != len(variables) or not all(_number(value) for value in initial):
+    if (
+        not variables
+        or len(initial) != len(variables)
+        or not all(_number(value) for value in initial)
+    ):
         raise wrong("has not one finite initial number for each variable")
     parameters = content.get("parameters")
     if not isinstance(parameters, Mapping) or len(parameters) > PARAMETERS_AT_MOST:
