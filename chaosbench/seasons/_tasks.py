@@ -24,7 +24,7 @@ def task_of(season: Season, secret: bytes, name: str, group: str) -> Task:
     most = season.steps_at_most
     data = replace(
         usual.dataset,
-        seed=seed_of(secret, season.id, "data"),  # one exam; the stream keeps questions apart,
+        seed=seed_of(secret, season.id, "data"),  # one exam; the stream keeps questions apart
         train_points=season.train_points,
         windows=season.windows,
         context=season.context,
