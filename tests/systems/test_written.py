@@ -60,9 +60,7 @@ def test_equal_systems_give_equal_bytes_and_a_file_reads_back(tmp_path):
     read = read_systems(tmp_path / "a")
     assert [one["name"] for one in read] == ["lorenz", "mackey_glass", "henon"]
     made = [system_of(one) for one in read]
-    assert [one.fingerprint for one in made] == [
-        cb.systems[one.name].fingerprint for one in made
-    ]
+    assert [one.fingerprint for one in made] == [cb.systems[one.name].fingerprint for one in made]
     assert made[1].rhs(0.0, [1.2], [0.5]) == cb.systems["mackey_glass"].rhs(0.0, [1.2], [0.5])
 
 
