@@ -4,8 +4,8 @@
     python benchmarks/lookup.py --season SCORES       # the records of a season that it has answered
     python benchmarks/lookup.py                       # the table of what is recorded
 
-The adversary is benchmarks/lookup_plugin.py. Records go to benchmarks/records/lookup.json, the table
-to benchmarks/results/lookup.md.
+The adversary is benchmarks/lookup_plugin.py. Records go to benchmarks/records/lookup.json, the
+table to benchmarks/results/lookup.md.
 """
 
 from __future__ import annotations
@@ -55,8 +55,8 @@ def scores(records: Records) -> dict[str, dict[str, dict[str, float]]]:
 def table(found: dict[str, dict[str, dict[str, float]]]) -> str:
     lines = [
         "# Looking systems up", "",
-        "Median over the systems of a group of the median valid prediction time in Lyapunov times; in",
-        "brackets the share of systems on which it is at least nine tenths of the ceiling's.",
+        "Median over the systems of a group of the median valid prediction time in Lyapunov times;",
+        "in brackets the share of systems on which it is at least nine tenths of the ceiling's.",
         "Made by `python benchmarks/lookup.py`.", "",
     ]  # fmt: skip
     groups = sorted(found)
