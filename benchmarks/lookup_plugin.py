@@ -3,8 +3,9 @@
 It is the adversary of seasons (see benchmarks/lookup.py) and no method. From the training data it
 takes, for every system of the catalogue of the same dimension and every order and sign of the
 variables, the scale, the shift and the unit of time that make moments and period agree, keeps the
-equations with the smallest error in the derivative (for a map, the next value), fits scales, shifts, unit
-of time and all parameters by least squares, then again to steps of the solution, and integrates the best.
+equations with the smallest error in the derivative (for a map, the next value), fits scales,
+shifts, unit of time and all parameters by least squares, then again to steps of the solution, and
+integrates the best.
 """
 
 from __future__ import annotations
@@ -178,17 +179,14 @@ def recognised(values: Any, dt: float, polish: int, seed: int) -> Any:
             kept[one.system.name] = kept.get(one.system.name, 0) + 1
             if kept[one.system.name] <= 2 and np.isfinite(one.error):
                 chosen.append(one)
-        pairs = (
-            values[:-1][:: max(1, len(values) // 200)],
-            values[1:][:: max(1, len(values) // 200)],
-        )
+        stride = max(1, len(values) // 200)
+        pairs = values[:-1][::stride], values[1:][::stride]
         unit = values.std(axis=0)
         for one in chosen[:polish]:
             if one.error < 1e-7:
                 continue
-            free = [
-                i for i, v in enumerate(one.vector) if not (discrete and i == 2 * values.shape[1])
-            ]
+            fixed = 2 * values.shape[1] if discrete else -1  # a map has no unit of time
+            free = [i for i in range(len(one.vector)) if i != fixed]
 
             def full(x: Any, one: Any = one, free: Any = free) -> Any:
                 vector = one.vector.copy()

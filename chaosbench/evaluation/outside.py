@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -96,8 +96,6 @@ def ceiling_of(task: Task, stored: StoredDataset, facts: Mapping[str, Any]) -> A
 
 
 def _made(cell: Cell, stored: StoredDataset, outcome: Outcome, facts: Mapping[str, Any]) -> Any:
-    from dataclasses import replace
-
     record, _ = record_of(cell, load_exam(stored, cell.task), outcome, stored, Budget())
     return replace(record, provenance={**record.provenance, **facts})
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from chaosbench.dynamics.stored import known_constants
-from chaosbench.errors import InputError
+from chaosbench.errors import InputError, UnknownNameError
 from chaosbench.growth._draws import (
     draw_cubic_flows,
     draw_jerks,
@@ -309,8 +309,6 @@ def family_named(name: str) -> Family:
         UnknownNameError: there is none of that name.
 
     """
-    from chaosbench.errors import UnknownNameError
-
     if name not in FAMILIES:
         raise UnknownNameError("family of systems", name, FAMILIES)
     return FAMILIES[name]

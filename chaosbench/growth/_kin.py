@@ -12,6 +12,7 @@ from functools import lru_cache
 
 import numpy as np
 
+from chaosbench.dynamics.simulation import simulate
 from chaosbench.dynamics.stored import Constants, known_constants
 from chaosbench.errors import ChaosbenchError
 from chaosbench.systems import FieldSystem, StochasticSystem, System
@@ -91,8 +92,6 @@ def invariants(system: System, known: Constants, marks: FloatArray | None) -> In
 @lru_cache(maxsize=512)
 def of_catalogue(name: str) -> Invariants | None:
     """Return the invariants of a system of the catalogue; None where they cannot be had."""
-    from chaosbench.dynamics.simulation import simulate
-
     system, known = systems[name], known_constants(systems[name])
     if known is None or isinstance(system, (FieldSystem, StochasticSystem)):
         return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -22,9 +23,12 @@ from chaosbench.evaluation.outside import Columns, stranger_table
 from chaosbench.files import bounded, sha256, write_json
 from chaosbench.seasons._plan import Season, read_season, write_season
 from chaosbench.seasons._secret import read_secret
-from chaosbench.seasons._systems import SYSTEMS, asked_systems, write_asked
+from chaosbench.seasons._systems import asked_systems, write_asked
 from chaosbench.seasons._tasks import task_of
 from chaosbench.systems import load_systems, origin_of
+from chaosbench.systems import registry as systems
+from chaosbench.systems.own import unload
+from chaosbench.systems.written import read_systems
 from chaosbench.trajectories import FloatArray, Trajectories
 
 __all__ = ["LIST", "SEALED", "Question", "arrays_of", "columns_of", "data_folder", "listed",
@@ -169,10 +173,6 @@ def _begin(file: Path) -> None:
 
 def load_asked(file: Path) -> None:
     """Register the systems of a season, in place of the same ones that lay elsewhere."""
-    from chaosbench.systems import registry as systems
-    from chaosbench.systems.own import unload
-    from chaosbench.systems.written import read_systems
-
     for content in read_systems(file):
         origin = origin_of(content["name"]) if content["name"] in systems else None
         if origin is not None and origin.file != file.resolve():
@@ -195,8 +195,6 @@ def _make(
     place = questions / name
     for file, values in {"train": exam.train, "contexts": exam.context}.items():
         write_trajectories(place / f"{file}.parquet", _plain(values, exam.dt))
-    from chaosbench.systems import registry as systems
-
     return (
         Question(
             id=name,
@@ -229,8 +227,6 @@ def listed(directory: Path | str, season: Season) -> list[Question]:
     """
     path = Path(directory) / FOLDER / LIST
     data = bounded(path, LIST_AT_MOST)
-    import hashlib
-
     if hashlib.sha256(data).hexdigest() != season.questions_sha256:
         raise CorruptDataError(
             f"{path} is not the list of questions that season.toml names by its SHA-256"
@@ -318,6 +314,3 @@ def arrays_of(directory: Path | str, question: Question) -> tuple[FloatArray, Fl
             )
         )  # fmt: skip
     return found[0], found[1]
-
-
-SYSTEMS_FILE = SYSTEMS
