@@ -18,7 +18,7 @@ from chaosbench.errors import CorruptDataError, InputError, check_integer, shown
 from chaosbench.evaluation import Budget, spec_of
 from chaosbench.evaluation.outside import Asking, answered, stranger_table
 from chaosbench.files import bounded, whole, write_json, write_text
-from chaosbench.isolation.outcome import STATUSES, Outcome
+from chaosbench.isolation.outcome import STATUSES, Outcome, Status
 from chaosbench.isolation.process import WorkerProcess
 from chaosbench.seasons._plan import REVEALED, Season, read_season
 from chaosbench.seasons._questions import Question, arrays_of, columns_of, read_questions
@@ -277,13 +277,12 @@ def sealed_answer(
     if file not in entry.files:
         if (answers / file).exists():
             raise CorruptDataError(f"{file} of {entry.name!r} was added after the entry was sealed")
-        failures = [one for one in STATUSES if one == told and one != "ok"]
-        status = failures[0] if failures else "invalid"
+        failures: list[Status] = [one for one in STATUSES if one == told and one != "ok"]
+        failure = failures[0] if failures else "invalid"
         message = facts.get("message") or "there is no answer to this question"
-        return Outcome(status, message, costs=costs), facts
+        return Outcome(failure, message, costs=costs), facts
     values = answer_of(answers / file, question, entry.files[file])
-    status = "ok" if np.isfinite(values).all() else "diverged"
-    if status == "ok":
+    if np.isfinite(values).all():
         return Outcome("ok", values=values, costs=costs), facts
     message = "the forecast is not finite everywhere"
     return Outcome("diverged", message, values=values, costs=costs), facts

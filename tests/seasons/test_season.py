@@ -150,6 +150,7 @@ def test_answers_of_any_program_are_scored_beside_the_ceiling(made, tmp_path):
         assert min(theirs) > max(ours)
 
 
+@pytest.mark.slow
 def test_the_same_secret_gives_the_same_bytes(made, tmp_path):
     found = verify(made / "pub", answers=[made / "entry"], regrow=True)
     assert any("byte for byte" in line for line in found)
@@ -270,10 +271,10 @@ def test_what_is_no_answer_is_refused_when_it_is_sealed(season, change, words):
 
 
 def test_a_bomb_is_not_unfolded(season):
-    """Ten million equal numbers take a file of some kilobytes."""
+    """Two million equal numbers take a file of some kilobytes."""
 
     def bomb(_):
-        n = 10_000_000
+        n = 2_000_000
         zeros = pa.array(np.zeros(n))
         return pa.table({"window": zeros, "step": zeros, "x0": zeros, "x1": zeros})
 
@@ -363,7 +364,6 @@ def test_an_answer_that_is_a_link_is_refused(season):
         ("windows = 2", "windows = 2\nsurprise = 1", "unknown entry"),
         ('closes = ""', 'closes = "soon"', "must be a date"),
         ('protocol = "forecast-v2"', 'protocol = "x"', "another protocol"),
-        ("train_points = 200", "train_points = 201", ""),
     ],
 )
 def test_an_altered_plan_is_refused(season, old, new, words):
@@ -371,12 +371,17 @@ def test_an_altered_plan_is_refused(season, old, new, words):
     text = place.read_text()
     assert old in text
     place.write_text(text.replace(old, new, 1))
-    if words:
-        with pytest.raises(CorruptDataError, match=words):
-            verify(season / "pub")
-    else:  # the plan itself has no hash: what it decides is found by drawing it again
-        with pytest.raises(CorruptDataError, match="other questions"):
-            verify(season / "pub", regrow=True)
+    with pytest.raises(CorruptDataError, match=words):
+        verify(season / "pub")
+
+
+@pytest.mark.slow
+def test_an_altered_number_of_the_plan_is_found_by_drawing_it_again(season):
+    """The plan itself has no hash but where it was published."""
+    place = season / "pub" / "season.toml"
+    place.write_text(place.read_text().replace("train_points = 200", "train_points = 201"))
+    with pytest.raises(CorruptDataError, match="other questions"):
+        verify(season / "pub", regrow=True)
 
 
 def test_another_secret_is_refused(made, tmp_path):
