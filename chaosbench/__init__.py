@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from chaosbench.evaluation import read_records as read_records
     from chaosbench.forecasters import Forecast as Forecast
     from chaosbench.forecasters import registry as forecasters
+    from chaosbench.growth import grow as grow
     from chaosbench.leaderboard import build as leaderboard
     from chaosbench.systems import System as System
     from chaosbench.systems import delay as delay
@@ -71,6 +72,7 @@ _HOMES = {
     "generate": "datasets",
     "import_recording": "datasets.recordings",
     "load_recordings": "datasets.recordings",
+    "grow": "growth",
     "load_systems": "systems",
     "lyapunov_spectrum": "dynamics",
     "map": "systems",
@@ -82,7 +84,7 @@ _HOMES = {
 __all__ = [
     "Analysis", "ChaosbenchError", "Dataset", "Forecast", "Record", "Records", "System",
     "Trajectories", "analyse", "characterise", "constants", "delay", "evaluate", "field", "flow",
-    "forecasters", "generate", "import_recording",
+    "forecasters", "generate", "grow", "import_recording",
     "leaderboard", "load_recordings", "load_systems", "lyapunov_spectrum", "map", "metrics",
     "read_records", "series", "simulate", "stochastic", "systems", "tasks",
 ]  # fmt: skip

@@ -20,6 +20,7 @@ from chaosbench.commands import (
     leaderboard,
     plugin,
     run,
+    season,
     systems,
     tasks,
 )
@@ -46,6 +47,7 @@ app.add_typer(forecasters.app, name="forecasters")
 app.add_typer(plugin.app, name="plugin")
 app.add_typer(leaderboard.app, name="leaderboard")
 app.add_typer(run.app, name="run")
+app.add_typer(season.app, name="season")
 app.command("demo")(run.demo)
 app.command("analyse")(analyse.analyse_command)
 app.command("submit")(entries.submit_command)

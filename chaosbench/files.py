@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import re
+import stat
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -13,13 +14,17 @@ from pathlib import Path
 from typing import Any
 
 from chaosbench.errors import CorruptDataError, RecipeMismatchError
+from chaosbench.text import printable
 
 try:
     import fcntl
 except ImportError:  # Windows has no such locks
     fcntl = None  # type: ignore[assignment]
 
-__all__ = ["claim", "file_name", "held", "read_json", "sha256", "whole", "write_json", "write_text"]
+__all__ = [
+    "bounded", "claim", "file_name", "held", "read_json", "sha256", "whole", "write_json",
+    "write_text",
+]  # fmt: skip
 
 
 @contextmanager
@@ -78,6 +83,32 @@ def read_json(path: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise CorruptDataError(f"{path} must hold a JSON object")
     return content
+
+
+def bounded(path: Path, at_most: int) -> bytes:
+    """Return the bytes of a stranger's file: a regular one, no link, of at most so many bytes.
+
+    A pipe, a device or a link is not read at all.
+
+    Raises:
+        CorruptDataError: it is missing, no regular file, or larger.
+
+    """
+    shown = printable(str(path))
+    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+    try:
+        with open(os.open(path, flags), "rb") as file:  # noqa: PTH123 - a descriptor
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise CorruptDataError(f"{shown} is no regular file")
+            data = file.read(at_most + 1)
+    except FileNotFoundError as error:
+        raise CorruptDataError(f"there is no file {shown}") from error
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+        why = "it is a link" if Path(path).is_symlink() else getattr(error, "strerror", error)
+        raise CorruptDataError(f"{shown} cannot be read: {why}") from error
+    if len(data) > at_most:
+        raise CorruptDataError(f"{shown} is larger than the {at_most:,} bytes that it may have")
+    return data
 
 
 def _refuse(constant: str) -> None:

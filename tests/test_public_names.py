@@ -16,7 +16,7 @@ def test_the_public_names_are_pinned():
         "Analysis", "ChaosbenchError", "Dataset", "Forecast", "Record", "Records", "System",
         "Trajectories", "analyse", "characterise", "constants", "delay", "evaluate", "field",
         "flow",
-        "forecasters", "generate", "import_recording",
+        "forecasters", "generate", "grow", "import_recording",
         "leaderboard", "load_recordings", "load_systems", "lyapunov_spectrum", "map", "metrics",
         "read_records", "series", "simulate", "stochastic", "systems", "tasks",
     ]  # fmt: skip

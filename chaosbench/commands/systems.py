@@ -10,6 +10,7 @@ from typing import Annotated, Any, get_args
 
 import typer
 
+from chaosbench.commands._grow import systems_grow
 from chaosbench.commands._output import (
     Format,
     FormatOption,
@@ -34,6 +35,7 @@ app = group("The catalogue of chaotic systems.")
 app.command("sweep")(systems_sweep)
 app.command("section")(systems_section)
 app.command("basins")(systems_basins)
+app.command("grow")(systems_grow)
 
 
 class CatalogueFormat(StrEnum):

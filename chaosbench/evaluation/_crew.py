@@ -33,7 +33,7 @@ from chaosbench.systems.own import loaded_files
 from chaosbench.tasks import Task
 from chaosbench.trajectories import FloatArray, Trajectories
 
-__all__ = ["Crew", "supersede"]
+__all__ = ["Crew", "ceiling", "record_of", "supersede"]
 
 LIBRARIES = ("darts", "reservoirpy", "pysindy", "scikit-learn")
 
@@ -95,7 +95,7 @@ class Crew:
         if self._stopping.is_set():
             raise Stopped
         check_code(cell)
-        record, answer = _record(cell, exam, outcome, stored, self.budget)
+        record, answer = record_of(cell, exam, outcome, stored, self.budget)
         if self.home is not None:
             self.home.put(cell.id, record, answer)
             supersede(self.home, cell, record)
@@ -153,9 +153,10 @@ def supersede(home: RunDirectory, cell: Cell, record: Record) -> None:
         )
 
 
-def _record(
+def record_of(
     cell: Cell, exam: Exam, outcome: Outcome, stored: StoredDataset, budget: Budget
 ) -> tuple[Record, Answer | None]:
+    """Score what came of a cell and return its Record, with the answer if there is one."""
     values: FloatArray | None = outcome.values
     scores: dict[str, float] = {}
     windows: dict[str, tuple[float, ...]] = {}

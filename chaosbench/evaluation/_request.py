@@ -113,7 +113,21 @@ def _choose(
     return server.run(job | search, exam.train)
 
 
-def request(spec: ForecasterSpec, exam: Exam, *, seed: int, learn: str) -> dict[str, Any]:
+class Timed(Protocol):
+    """Something that says how it is sampled and how many steps it asks for."""
+
+    @property
+    def dt(self) -> float:
+        """Sampling step."""
+        ...
+
+    @property
+    def horizon(self) -> int:
+        """Steps to forecast."""
+        ...
+
+
+def request(spec: ForecasterSpec, exam: Timed, *, seed: int, learn: str) -> dict[str, Any]:
     """Say which forecaster, with which settings, on data of which step; no names, no system."""
     return {
         "duty": "forecast",

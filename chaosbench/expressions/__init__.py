@@ -34,11 +34,19 @@ from chaosbench.expressions._functions import (
     tanh,
     where,
 )
-from chaosbench.expressions._graph import BOOLEAN, Expr, Graph, Vector, reachable
+from chaosbench.expressions._graph import (
+    BOOLEAN,
+    OPERATIONS,
+    Expr,
+    Graph,
+    Vector,
+    apply,
+    reachable,
+)
 
 __all__ = [
-    "BOOLEAN", "Expr", "Graph", "Vector", "absolute", "arccos", "arcsin", "arctan", "arctan2",
-    "cos", "cosh", "differentiate", "evaluate", "exp", "floor", "heaviside", "log", "maximum",
-    "minimum", "mod", "partials", "reachable", "sign", "sin", "sinh", "sqrt", "tan", "tanh",
-    "where",
+    "BOOLEAN", "OPERATIONS", "Expr", "Graph", "Vector", "absolute", "apply", "arccos", "arcsin",
+    "arctan", "arctan2", "cos", "cosh", "differentiate", "evaluate", "exp", "floor", "heaviside",
+    "log", "maximum", "minimum", "mod", "partials", "reachable", "sign", "sin", "sinh", "sqrt",
+    "tan", "tanh", "where",
 ]  # fmt: skip

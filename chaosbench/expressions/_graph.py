@@ -10,7 +10,7 @@ import numpy as np
 
 from chaosbench.errors import DefinitionError
 
-__all__ = ["BOOLEAN", "Expr", "Graph", "Vector", "reachable"]
+__all__ = ["BOOLEAN", "OPERATIONS", "Expr", "Graph", "Vector", "apply", "reachable"]
 
 _COMMUTATIVE = frozenset({"add", "mul", "min", "max", "and", "or"})
 
@@ -41,6 +41,9 @@ _FOLD: dict[str, Any] = {
         "sqrt", "exp", "log", "sin", "cos", "tan", "sinh", "cosh", "tanh", "asin", "acos", "atan",
     )
 }  # fmt: skip
+
+OPERATIONS = frozenset(_FOLD)
+"""Names of all operations."""
 
 BOOLEAN = frozenset({"lt", "le", "and", "or", "not"})
 """Operations whose value is a truth value."""
@@ -293,6 +296,19 @@ class Vector(np.ndarray[Any, Any]):
             settings["dtype"] = object
         result = getattr(ufunc, method)(*plain, **settings)
         return result.view(Vector) if isinstance(result, np.ndarray) else result
+
+
+def apply(op: str, *values: Any) -> Any:
+    """Apply an operation to nodes or numbers; of numbers alone the result is a number.
+
+    Raises:
+        DefinitionError: the operation has no value for these numbers.
+
+    """
+    for value in values:
+        if isinstance(value, Expr):
+            return value.graph.apply(op, *values)
+    return Graph().apply(op, *values).value
 
 
 def reachable(outputs: Iterable[Expr]) -> list[Expr]:

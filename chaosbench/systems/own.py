@@ -1,7 +1,8 @@
-"""A user's own systems, from Python files.
+"""A user's own systems, from Python files or from files of written systems.
 
-The file is the user's own code and is imported in the process that asks for it. Forecasters run in
-other processes, which import no systems and cannot read the file.
+A Python file is the user's own code and is imported in the process that asks for it. A file that
+ends in ``.json`` is data, and nothing of it is executed. Forecasters run in other processes, which
+import no systems and cannot read the file.
 """
 
 from __future__ import annotations
@@ -16,8 +17,9 @@ from types import ModuleType
 from chaosbench.errors import InputError
 from chaosbench.systems._registry import Origin, add_own, forget, registry, systems_in
 from chaosbench.systems._system import System
+from chaosbench.systems.written import read_systems, system_of
 
-__all__ = ["load_systems", "loaded_files"]
+__all__ = ["load_systems", "loaded_files", "unload"]
 
 
 @dataclass(frozen=True)
@@ -34,14 +36,23 @@ def loaded_files() -> tuple[Path, ...]:
     return tuple(_loaded)
 
 
+def unload(file: Path) -> None:
+    """Forget the systems of a file that was loaded."""
+    former = _loaded.pop(file, None)
+    if former is not None:
+        forget(system.name for system in former.systems)
+
+
 def load_systems(path: Path | str) -> tuple[System, ...]:
-    """Register the systems that a Python file defines at its top level, as if of the catalogue.
+    """Register the systems of a Python file or a JSON file, as if of the catalogue.
+
+    Of a Python file these are the systems at its top level; for a JSON file see `written`.
 
     A file that is loaded already is loaded again if it has changed. What it imports from beside it
     is found. Systems whose names begin with an underscore are left out.
 
     Args:
-        path: a file that ends in ``.py``.
+        path: a file that ends in ``.py`` or ``.json``.
 
     Returns:
         The systems, in the order of the file.
@@ -54,8 +65,11 @@ def load_systems(path: Path | str) -> tuple[System, ...]:
     if not isinstance(path, str | Path):
         raise InputError(f"the path of a Python file is expected, not a {type(path).__name__}")
     file = Path(path)
-    if file.suffix != ".py" or not file.is_file():
-        raise InputError(f"systems are defined in a Python file, such as my_systems.py, not {file}")
+    if file.suffix not in (".py", ".json") or not file.is_file():
+        raise InputError(
+            "systems are defined in a Python file, such as my_systems.py, or in a JSON file that "
+            f"`chaosbench systems grow` wrote, not {file}"
+        )
     file = file.resolve()
     source = file.read_bytes()
     digest = hashlib.sha256(source).hexdigest()
@@ -64,7 +78,10 @@ def load_systems(path: Path | str) -> tuple[System, ...]:
         registry.touch()  # constants may have been measured since
         return former.systems
     len(registry)  # the catalogue has the first right to a name
-    made = systems_in(_run(file, source))
+    if file.suffix == ".json":
+        made = [system_of(content) for content in read_systems(file, source)]
+    else:
+        made = systems_in(_run(file, source))
     if not made:
         raise InputError(
             f"{file} defines no system; decorate a function at its top level with chaosbench.flow, "
