@@ -27,7 +27,7 @@ def systems_grow(
     family: Annotated[
         list[str] | None, typer.Option(help="A family; repeatable. By default all.")
     ] = None,
-    count: Annotated[int, typer.Option(min=1, help="Systems of each family.")] = 10,
+    count: Annotated[int, typer.Option(min=1, max=100_000, help="Systems of each family.")] = 10,
     seed: SeedOption = 0,
     workers: WorkersOption = 1,
     format: FormatOption = Format.table,  # noqa: A002

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from chaosbench.datasets import generate, write_trajectories
+from chaosbench.datasets import StoredDataset, generate, write_trajectories
 from chaosbench.errors import CorruptDataError, InputError, check_integer, shown
 from chaosbench.evaluation.exam import load_exam
 from chaosbench.evaluation.outside import Columns, stranger_table
@@ -31,8 +31,10 @@ from chaosbench.systems.own import unload
 from chaosbench.systems.written import read_systems
 from chaosbench.trajectories import FloatArray, Trajectories
 
-__all__ = ["LIST", "SEALED", "Question", "arrays_of", "columns_of", "data_folder", "listed",
-           "make_questions", "parsed_list", "read_questions"]  # fmt: skip
+__all__ = [
+    "LIST", "SEALED", "Question", "arrays_of", "columns_of", "data_folder", "listed",
+    "make_questions", "parsed_list", "read_questions", "truth_hash",
+]  # fmt: skip
 
 FOLDER = "questions"
 LIST = "questions.json"
@@ -208,8 +210,14 @@ def _make(
             train_sha256=sha256(place / "train.parquet"),
             contexts_sha256=sha256(place / "contexts.parquet"),
         ),
-        sha256(stored.directory / f"system={name}" / "test.parquet"),
+        truth_hash(stored, name),
     )
+
+
+def truth_hash(stored: StoredDataset, name: str) -> str:
+    """Return the SHA-256 of the numbers of a truth; how its file holds them may change."""
+    values = np.ascontiguousarray(stored.load(name, "test").values, dtype="<f8")
+    return hashlib.sha256(repr(values.shape).encode() + values.tobytes()).hexdigest()
 
 
 def _plain(values: FloatArray, dt: float) -> Trajectories:

@@ -10,10 +10,10 @@ from chaosbench.datasets import StoredDataset, generate
 from chaosbench.errors import CorruptDataError, InputError
 from chaosbench.evaluation import Records, read_records
 from chaosbench.evaluation.outside import ceiling_of, judged, keep
-from chaosbench.files import file_name, sha256
+from chaosbench.files import file_name
 from chaosbench.seasons._answers import Entry, read_entry, sealed_answer
 from chaosbench.seasons._plan import read_season
-from chaosbench.seasons._questions import data_folder, listed, load_asked
+from chaosbench.seasons._questions import data_folder, listed, load_asked, truth_hash
 from chaosbench.seasons._reveal import revealed
 from chaosbench.seasons._tasks import task_of
 
@@ -76,7 +76,7 @@ def score_entries(
 
 
 def _check_truth(stored: StoredDataset, name: str, expected: str) -> None:
-    if sha256(stored.directory / f"system={name}" / "test.parquet") != expected:
+    if truth_hash(stored, name) != expected:
         raise CorruptDataError(
             f"the truth of {name} is not the one that was sealed; use the data of who ran the "
             "season, or a machine and libraries that compute as theirs"
