@@ -48,6 +48,7 @@ BASES = {
     "forecasters show": ["esn"],
     "plugin new": ["mine"],
     "leaderboard show": ["R"],
+    "leaderboard compare": ["persistence", "climatology", "R"],
     "leaderboard build": ["R", "--out", "x.html"],
     "leaderboard report": ["R", "--out", "x.md"],
     "run tasks": ["forecast/henon-v1", "--out", "R", "-f", "persistence"],

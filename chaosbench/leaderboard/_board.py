@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from chaosbench.evaluation import Record
 
-__all__ = ["Leaderboard", "build"]
+__all__ = ["Leaderboard", "build", "plain"]
 
 
 @dataclass(frozen=True)
@@ -143,7 +143,7 @@ class Leaderboard:
 
     def rows(self) -> list[dict[str, Any]]:
         """Return a plain dictionary per standing; NaN and infinity, which JSON lacks, are None."""
-        return [_plain(asdict(line) | self._context(line)) for line in self.standings]
+        return [plain(asdict(line) | self._context(line)) for line in self.standings]
 
     def _context(self, line: Standing) -> dict[str, Any]:
         return {
@@ -187,9 +187,12 @@ def _apart(records: Iterable[Record]) -> tuple[str, ...]:
     return tuple(sorted(task for task, questions in asked.items() if len(questions) > 1))
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """Return what JSON can hold; NaN and infinity become None."""
     if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value
