@@ -51,7 +51,9 @@ BASES = {
     "leaderboard compare": ["persistence", "climatology", "R"],
     "leaderboard build": ["R", "--out", "x.html"],
     "leaderboard report": ["R", "--out", "x.md"],
-    "run tasks": ["forecast/henon-v1", "--out", "R", "-f", "persistence"],
+    "run tasks": [
+        "forecast/henon-v1", "--out", "R", "-f", "persistence", "-f", "climatology",
+    ],
     "run status": ["R"],
     "run equations": ["R"],
     "run retry": ["R"],

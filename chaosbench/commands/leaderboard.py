@@ -10,7 +10,6 @@ import typer
 from chaosbench.commands._compare import compare_command
 from chaosbench.commands._output import (
     Format,
-    FormatOption,
     SystemsOption,
     TrackOption,
     group,
@@ -18,6 +17,7 @@ from chaosbench.commands._output import (
     say,
 )
 from chaosbench.commands._reading import EntriesOption, RunsArgument, read
+from chaosbench.commands._show import show_command
 
 __all__ = ["app", "show_board"]
 
@@ -41,16 +41,7 @@ def show_board(records: Any, format: Format, track: str | None = None) -> None: 
         show(made)
 
 
-@app.command("show")
-def leaderboard_show(
-    runs: RunsArgument,
-    track: TrackOption = None,
-    entries: EntriesOption = None,
-    systems: SystemsOption = None,  # noqa: ARG001
-    format: FormatOption = Format.table,  # noqa: A002
-) -> None:
-    """Rank the records of one or more runs, each track separately."""
-    show_board(read(runs, entries), format, track)
+app.command("show")(show_command)
 
 
 @app.command("build")

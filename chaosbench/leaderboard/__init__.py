@@ -11,8 +11,8 @@ table, becomes a data frame or JSON, and stands on four rules:
   can have made, or that contradict one another raise `chaosbench.errors.InputError`.
 
 `rank` gives the bare standings, `compare` sets forecasters against one another, `show` prints,
-`write_page` writes a web page, `write_report` a Markdown file with every track, and `write_site` one
-page per track.
+`write_page` writes a web page, `write_report` a Markdown file with every track, and `write_site`
+one page per track.
 """
 
 from __future__ import annotations
@@ -27,14 +27,18 @@ from chaosbench.leaderboard.comparing import Comparison, compare
 from chaosbench.leaderboard.page import render_page, write_page
 from chaosbench.leaderboard.ranking import Standing, rank
 from chaosbench.leaderboard.report import render_report, write_report, write_site
+from chaosbench.leaderboard.selecting import View, check_columns, narrowed
 from chaosbench.leaderboard.terminal import render, show
 
 __all__ = [
     "Comparison",
     "Leaderboard",
     "Standing",
+    "View",
     "build",
+    "check_columns",
     "compare",
+    "narrowed",
     "rank",
     "render",
     "render_page",

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from chaosbench.leaderboard._admission import newer_version, prepare, track_of, version_of
 from chaosbench.leaderboard._columns import columns, name_text
 from chaosbench.leaderboard._pool import Pool
+from chaosbench.leaderboard._published import published_columns
 from chaosbench.leaderboard._wording import remarks
 from chaosbench.leaderboard.ranking import Standing, ordered
 from chaosbench.leaderboard.terminal import render
@@ -151,11 +152,26 @@ class Leaderboard:
             "track": self.track,
             "version": self.version,
             "resolution": self.resolution,
+            **{column.key: column.value(line) for column in published_columns(self.published)},
         }
 
     def to_json(self) -> str:
         """Return an array of objects, one per standing, with every field of `Standing`."""
         return json.dumps(self.rows(), indent=2, ensure_ascii=False, allow_nan=False)
+
+    def flat(self) -> list[dict[str, Any]]:
+        """Return a dictionary per standing, with the names and values of `to_frame`."""
+        known = sorted({name for line in self.standings for name in line.failures_by_status})
+        names = sorted({name for line in self.standings for name in line.scores})
+        flat = []
+        for line in self.standings:
+            row = asdict(line) | self._context(line)
+            scores, statuses = row.pop("scores"), row.pop("failures_by_status")
+            row |= {f"failures_{name}": statuses.get(name, 0) for name in known}
+            flat.append(
+                row | {name: scores.get(name, math.nan) for name in names if name not in row}
+            )
+        return flat
 
     def to_frame(self) -> pd.DataFrame:
         """Return a data frame, one row per standing, with the names and values of `rows`.
@@ -165,15 +181,7 @@ class Leaderboard:
         """
         import pandas as pd
 
-        known = sorted({name for line in self.standings for name in line.failures_by_status})
-        flat = []
-        for line in self.standings:
-            row = asdict(line) | self._context(line)
-            scores, statuses = row.pop("scores"), row.pop("failures_by_status")
-            flat.append(
-                row | {f"failures_{name}": statuses.get(name, 0) for name in known} | scores
-            )
-        frame = pd.DataFrame(flat)
+        frame = pd.DataFrame(self.flat())
         for name in ("rank", "rank_low", "rank_high", "tie_group"):
             frame[name] = frame[name].astype("Int64")
         return frame

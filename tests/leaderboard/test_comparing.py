@@ -21,7 +21,7 @@ from chaosbench.evaluation._record_files import write_file
 from chaosbench.leaderboard import Comparison, compare
 from chaosbench.leaderboard._order import holm
 
-Make = Callable[..., list[Record]]
+pytestmark = pytest.mark.filterwarnings("ignore:.*come without the forecasts")
 
 
 @pytest.fixture(scope="module")
@@ -57,11 +57,11 @@ def test_p_is_a_t_test_of_replicates_of_the_log_ratio(records: tuple[Record, ...
     """The oracle draws systems and windows itself, and takes medians with numpy."""
     kept = [r for r in records if r.forecaster in ("random_forest", "parroting")]
     kept = [r for r in kept if r.status == "ok" and r.system != "lorenz96"]
-    pair = compare(kept, "random_forest", "parroting", bootstrap=4000).pairs[0]
+    pair = compare(kept, "random_forest", "parroting", bootstrap=1500).pairs[0]
     rng, systems = np.random.default_rng(1), sorted({r.system for r in kept})
     held = {(r.forecaster, r.system): np.array(r.window_scores["vpt@0.4"]) for r in kept}
     drawn = []
-    for _ in range(4000):
+    for _ in range(1500):
         chosen = [systems[k] for k in rng.integers(len(systems), size=len(systems))]
         picks = [rng.integers(20, size=20) for _ in chosen]
         one, two = (
@@ -74,8 +74,8 @@ def test_p_is_a_t_test_of_replicates_of_the_log_ratio(records: tuple[Record, ...
     width = math.log(pair.ratio_high) - math.log(pair.ratio_low)
     t = 2.446911851  # of Student's t with 6 degrees of freedom, 97.5%
     assert n == 7
-    # the standard deviation of 4,000 replicates is known to 1.1%, and there are two of them
-    assert width == pytest.approx(2 * t * error, rel=0.05)
+    # the standard deviation of 1,500 replicates is known to 1.8%, and there are two of them: three times 2.6%
+    assert width == pytest.approx(2 * t * error, rel=0.08)
 
 
 def test_p_is_corrected_for_all_pairs(made: Comparison) -> None:
