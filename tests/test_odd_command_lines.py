@@ -49,6 +49,7 @@ BASES = {
     "plugin new": ["mine"],
     "leaderboard show": ["R"],
     "leaderboard compare": ["persistence", "climatology", "R"],
+    "leaderboard sql": ["SELECT forecaster, score FROM records", "R"],
     "leaderboard build": ["R", "--out", "x.html"],
     "leaderboard report": ["R", "--out", "x.md"],
     "run tasks": [

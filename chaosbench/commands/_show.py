@@ -20,7 +20,7 @@ from chaosbench.commands._reading import EntriesOption, RunsArgument, read
 from chaosbench.commands._slices import DimensionOption, KindOption, sliced
 from chaosbench.errors import InputError
 
-__all__ = ["BoardFormat", "BoardFormatOption", "show_command"]
+__all__ = ["BoardFormat", "BoardFormatOption", "headed", "show_command"]
 
 
 class BoardFormat(StrEnum):
@@ -93,13 +93,13 @@ def show_command(
                 say(f"% {made.summary}\n{view.to_latex()}\n")
             else:
                 aligned = ["right" if right else "left" for right in view.numeric]
-                table("", _headed(view.heads, aligned), [list(row) for row in view.texts])
+                table("", headed(view.heads, aligned), [list(row) for row in view.texts])
         if format is BoardFormat.table and 0 < len(made) < len(before):
             say(f"{len(made)} of {len(before)} rows; places are those of the whole board.")
     return None
 
 
-def _headed(heads: tuple[str, ...], aligned: list[str]) -> dict[str, str]:
+def headed(heads: tuple[str, ...], aligned: list[str]) -> dict[str, str]:
     """Map headings to alignments; one that is there already gets a space, which does not print."""
     found: dict[str, str] = {}
     for head, align in zip(heads, aligned, strict=True):

@@ -18,12 +18,14 @@ from chaosbench.commands._output import (
 )
 from chaosbench.commands._reading import EntriesOption, RunsArgument, read
 from chaosbench.commands._show import show_command
+from chaosbench.commands._sql import sql_command
 
 __all__ = ["app", "show_board"]
 
 app = group("Rank records.")
 
 app.command("compare")(compare_command)
+app.command("sql")(sql_command)
 
 
 def show_board(records: Any, format: Format, track: str | None = None) -> None:  # noqa: A002

@@ -25,12 +25,14 @@ from chaosbench.leaderboard._admission import track_of, tracks_of
 from chaosbench.leaderboard._board import Leaderboard, build
 from chaosbench.leaderboard.comparing import Comparison, compare
 from chaosbench.leaderboard.page import render_page, write_page
+from chaosbench.leaderboard.querying import Answer, query
 from chaosbench.leaderboard.ranking import Standing, rank
 from chaosbench.leaderboard.report import render_report, write_report, write_site
 from chaosbench.leaderboard.selecting import View, check_columns, narrowed
 from chaosbench.leaderboard.terminal import render, show
 
 __all__ = [
+    "Answer",
     "Comparison",
     "Leaderboard",
     "Standing",
@@ -39,6 +41,7 @@ __all__ = [
     "check_columns",
     "compare",
     "narrowed",
+    "query",
     "rank",
     "render",
     "render_page",

@@ -186,6 +186,12 @@ class Leaderboard:
             frame[name] = frame[name].astype("Int64")
         return frame
 
+    def to_arrow(self) -> Any:
+        """Return an Arrow table with the names and values of `to_frame`."""
+        import pyarrow as pa
+
+        return pa.Table.from_pandas(self.to_frame(), preserve_index=False)
+
 
 def _apart(records: Iterable[Record]) -> tuple[str, ...]:
     asked: dict[str, set[str]] = {}

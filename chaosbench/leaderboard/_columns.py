@@ -132,8 +132,8 @@ def _leading(words: Wording) -> tuple[Column, ...]:
 
 
 OTHERS: tuple[Column, ...] = (
-    Column("percent_of_ceiling", "of ceiling", "↑", "Score in percent of the best forecaster that was given "
-           "the equation.", lambda line: line.percent_of_ceiling,
+    Column("percent_of_ceiling", "of ceiling", "↑", "Score in percent of the best forecaster "
+           "that was given the equation.", lambda line: line.percent_of_ceiling,
            lambda line: _percent(line.percent_of_ceiling), 1),
     Column("failures", "fail", "↓", "Runs that crashed, diverged, ran out of time or memory, or "
            "gave an invalid forecast.", lambda line: float(line.failures),

@@ -28,6 +28,7 @@ from chaosbench.expressions import Expr, Graph, reachable
 from chaosbench.systems._machine_code import Compiled
 from chaosbench.systems._units import rescaled
 from chaosbench.systems.tracing import (
+from chaosbench.text import html_facts
     Layout,
     Trace,
     accepted,
@@ -320,6 +321,20 @@ class System(Compiled, ABC):
     def __repr__(self) -> str:
         values = ", ".join(f"{k}={v:g}" for k, v in self.parameters.items())
         return f"<{self.kind} {self.name}({', '.join(self.variables[:6])}; {values})>"
+
+    def _repr_html_(self) -> str:
+        values = ", ".join(f"{k} = {v:g}" for k, v in self.parameters.items())
+        return html_facts(
+            f"{self.name}: {self.description}",
+            {
+                "kind": self.kind,
+                "dimension": self.dimension,
+                "variables": ", ".join(self.variables[:6]) + (", …" if self.dimension > 6 else ""),
+                "parameters": values,
+                "tags": ", ".join(sorted(self.tags)),
+                "source": self.reference,
+            },
+        )
 
     # ---------------------------------------------------------------- variants
 

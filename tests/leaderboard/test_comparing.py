@@ -74,7 +74,7 @@ def test_p_is_a_t_test_of_replicates_of_the_log_ratio(records: tuple[Record, ...
     width = math.log(pair.ratio_high) - math.log(pair.ratio_low)
     t = 2.446911851  # of Student's t with 6 degrees of freedom, 97.5%
     assert n == 7
-    # the standard deviation of 1,500 replicates is known to 1.8%, and there are two of them: three times 2.6%
+    # each standard deviation of 1,500 replicates is known to 1.8%: three times 2.6%
     assert width == pytest.approx(2 * t * error, rel=0.08)
 
 
