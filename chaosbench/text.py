@@ -26,7 +26,8 @@ def html_table(caption: str, head: Iterable[object], rows: Iterable[Iterable[obj
 
     top = "".join(cell("th", value) for value in head)
     body = "".join(f"<tr>{''.join(cell('td', v) for v in row)}</tr>" for row in rows)
-    return f"<table>{cell('caption', caption)}<thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>"
+    top = f"<thead><tr>{top}</tr></thead>"
+    return f"<table>{cell('caption', caption)}{top}<tbody>{body}</tbody></table>"
 
 
 def html_facts(caption: str, facts: Mapping[str, object]) -> str:

@@ -28,7 +28,6 @@ from chaosbench.expressions import Expr, Graph, reachable
 from chaosbench.systems._machine_code import Compiled
 from chaosbench.systems._units import rescaled
 from chaosbench.systems.tracing import (
-from chaosbench.text import html_facts
     Layout,
     Trace,
     accepted,
@@ -36,6 +35,7 @@ from chaosbench.text import html_facts
     is_finite_number,
     named_arguments,
 )
+from chaosbench.text import html_facts
 from chaosbench.trajectories import FloatArray, real_array
 
 __all__ = ["Kind", "System", "with_dimension"]
