@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from chaosbench.errors import InputError, shown
+from chaosbench.text import html_facts
 
 __all__ = ["FloatArray", "Trajectories", "fill_gaps", "in_order", "real_array", "unmasked"]
 
@@ -116,6 +117,51 @@ class Trajectories:
     def __repr__(self) -> str:
         n, t, d = self.values.shape
         return f"Trajectories(n={n}, T={t}, d={d}, dt={self.dt:.6g}, variables={self.variables})"
+
+    def _repr_html_(self) -> str:
+        n, t, d = self.values.shape
+        lost = int(np.isnan(self.values).sum())
+        until = self.certified_until
+        return html_facts(
+            f"Trajectories: {n:,} of {t:,} samples of {d:,} variables",
+            {
+                "step": f"{self.dt:.6g} time units",
+                "length": f"{(t - 1) * self.dt:.6g} time units",
+                "variables": ", ".join(self.variables[:20]) + (", …" if d > 20 else ""),
+                "certified": "" if until is None else f"for {until.min():.4g} time units at least",
+                "lost samples": f"{lost:,}" if lost else "",
+            },
+        )
+
+    def to_frame(self) -> Any:
+        """Return a pandas DataFrame: a row a sample, with its trajectory, time and variables.
+
+        `time` counts from `start_times`. A variable with the name ``trajectory`` or ``time`` is
+        refused.
+        """
+        import pandas as pd
+
+        return pd.DataFrame(self._table())
+
+    def to_arrow(self) -> Any:
+        """Return an Arrow table with the columns of `to_frame`."""
+        import pyarrow as pa
+
+        return pa.table(self._table())
+
+    def _table(self) -> dict[str, NDArray[Any]]:
+        for name in ("trajectory", "time"):
+            if name in self.variables:
+                raise InputError(
+                    f"a table has a column {name!r} of its own; give the variable another name"
+                )
+        n, t, _ = self.values.shape
+        starts = np.zeros(n) if self.start_times is None else self.start_times
+        return {
+            "trajectory": np.repeat(np.arange(n), t),
+            "time": (starts[:, np.newaxis] + self.time).ravel(),
+            **{name: self.values[:, :, k].ravel() for k, name in enumerate(self.variables)},
+        }
 
 
 def real_array(values: ArrayLike, *, what: str) -> FloatArray:

@@ -171,20 +171,35 @@ def table(title: str, columns: dict[str, str], rows: list[list[str]]) -> None:
 
 
 def _fitted(cells: list[list[str]], aligned: list[str], width: int) -> list[list[str]]:
-    """Leave out columns from the right until the others fit; the last one may be cut."""
-    from rich.cells import cell_len, set_cell_size
+    """Leave out columns from the right until the others fit; the last one may be cut.
+
+    A column of text that is much wider than a readable one is cut before others have to go.
+    """
+    from rich.cells import cell_len
+
+    def cut(column: int, room: int) -> list[list[str]]:
+        return [[*row[:column], _cut(row[column], room), *row[column + 1 :]] for row in cells]
 
     while True:
         widths = [max(map(cell_len, column)) for column in zip(*cells, strict=True)]
         room = width - sum(widths[:-1]) - 2 * (len(widths) - 1)
-        if len(widths) == 1 or widths[-1] <= room:
+        if widths[-1] <= room:
             return cells
-        if aligned[len(widths) - 1] == "left" and room >= LEAST:
-            return [
-                [*row, last if cell_len(last) <= room else set_cell_size(last, room - 1) + "…"]
-                for *row, last in cells
-            ]
-        cells = [row[:-1] for row in cells]
+        last = len(widths) - 1
+        if last == 0 or (aligned[last] == "left" and room >= LEAST):
+            return cut(last, max(room, 1))
+        wide = [k for k in range(last) if aligned[k] == "left" and widths[k] > 2 * LEAST]
+        if wide:
+            k = max(wide, key=widths.__getitem__)
+            cells = cut(k, max(2 * LEAST, widths[k] - (widths[-1] - room)))
+        else:
+            cells = [row[:-1] for row in cells]
+
+
+def _cut(text: str, room: int) -> str:
+    from rich.cells import cell_len, set_cell_size
+
+    return text if cell_len(text) <= room else set_cell_size(text, room - 1) + "…"
 
 
 def certified_words(until: Any, lyapunov_time: float | None) -> str:

@@ -7,27 +7,25 @@ from typing import Annotated, Any
 
 import typer
 
+from chaosbench.commands._compare import compare_command
 from chaosbench.commands._output import (
     Format,
-    FormatOption,
     SystemsOption,
     TrackOption,
     group,
     print_json,
     say,
 )
-from chaosbench.errors import InputError
+from chaosbench.commands._reading import EntriesOption, RunsArgument, read
+from chaosbench.commands._show import show_command
+from chaosbench.commands._sql import sql_command
 
-__all__ = ["app", "bundles_in", "show_board"]
+__all__ = ["app", "show_board"]
 
 app = group("Rank records.")
 
-RunsArgument = Annotated[
-    list[Path], typer.Argument(help="Directories of runs, entries, or record files.")
-]
-EntriesOption = Annotated[
-    Path | None, typer.Option(help="Also all entries in this folder, each a directory.")
-]
+app.command("compare")(compare_command)
+app.command("sql")(sql_command)
 
 
 def show_board(records: Any, format: Format, track: str | None = None) -> None:  # noqa: A002
@@ -45,36 +43,7 @@ def show_board(records: Any, format: Format, track: str | None = None) -> None: 
         show(made)
 
 
-def _read(paths: list[Path], entries: Path | None) -> Any:
-    """Read the records of runs and entries, each compared with the forecast that is kept of it."""
-    from chaosbench.entries import is_bundle, read_entry
-    from chaosbench.evaluation import Records, read_bound_records
-
-    places = [*paths, *bundles_in(entries)] if entries else paths
-    return Records(
-        record
-        for path in places
-        for record in (read_entry if is_bundle(path) else read_bound_records)(path)
-    )
-
-
-def bundles_in(folder: Path) -> list[Path]:
-    """Return the directories in a folder, each of which is to be a bundle."""
-    if not folder.is_dir():
-        raise InputError(f"{folder} is no directory; give one whose directories are entries")
-    return sorted(path for path in folder.iterdir() if path.is_dir() or path.is_symlink())
-
-
-@app.command("show")
-def leaderboard_show(
-    runs: RunsArgument,
-    track: TrackOption = None,
-    entries: EntriesOption = None,
-    systems: SystemsOption = None,  # noqa: ARG001
-    format: FormatOption = Format.table,  # noqa: A002
-) -> None:
-    """Rank the records of one or more runs, each track separately."""
-    show_board(_read(runs, entries), format, track)
+app.command("show")(show_command)
 
 
 @app.command("build")
@@ -90,7 +59,7 @@ def leaderboard_build(
     from chaosbench.leaderboard import write_page
 
     path = out or (runs[0] / "index.html" if runs[0].is_dir() else Path("index.html"))
-    write_page(_read(runs, entries), path, title=title, track=track)
+    write_page(read(runs, entries), path, title=title, track=track)
     say(path)
 
 
@@ -114,7 +83,7 @@ def leaderboard_report(
     """Write the results of all tracks as Markdown and as web pages."""
     from chaosbench.leaderboard import write_report, write_site
 
-    records = _read(runs, entries)
+    records = read(runs, entries)
     say(write_report(records, out, exam_seed=exam_seed))
     for page in write_site(records, pages, title=title, exam_seed=exam_seed):
         say(page)

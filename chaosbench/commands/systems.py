@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-import math
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, get_args
+from typing import Annotated, Any
 
 import typer
 
@@ -25,8 +24,9 @@ from chaosbench.commands._output import (
     say,
     table,
 )
+from chaosbench.commands._slices import DimensionOption, KindOption, wanted
 from chaosbench.commands._sweep import systems_basins, systems_section, systems_sweep
-from chaosbench.errors import ChaosbenchError, InputError, UnknownNameError
+from chaosbench.errors import ChaosbenchError, InputError
 from chaosbench.files import write_text
 
 __all__ = ["app"]
@@ -65,13 +65,9 @@ _SORTED_BY = {
 
 @app.command("list")
 def systems_list(
-    kind: Annotated[
-        str | None, typer.Option(help="Only flow, delay, map, field or stochastic.")
-    ] = None,
+    kind: KindOption = None,
     tag: TagOption = None,
-    dimension: Annotated[
-        str | None, typer.Option(help="Only systems of this dimension, such as 3, 3-5 or 10-.")
-    ] = None,
+    dimension: DimensionOption = None,
     ranked: Annotated[bool, typer.Option("--ranked", help="Only ranked systems.")] = False,
     sort: Annotated[
         Order, typer.Option(help="Numbers in descending order, dimension in ascending order.")
@@ -83,17 +79,10 @@ def systems_list(
 ) -> None:
     """List the catalogue."""
     from chaosbench.dynamics.stored import known_constants
-    from chaosbench.systems import Kind, registry
+    from chaosbench.systems import registry
     from chaosbench.systems.citing import bibtex
 
-    if kind not in (None, *get_args(Kind)):
-        kinds = ", ".join(sorted(get_args(Kind)))
-        raise InputError(f"there is no kind {kind!r}; expected one of: {kinds}")
-    tags = set(tag or [])
-    known_tags = {word for name in registry for word in registry[name].tags}
-    for word in sorted(tags - known_tags):
-        raise UnknownNameError("tag", word, known_tags)
-    least, most = _dimensions(dimension)
+    meant = wanted(kind, tag, dimension)
     rows: list[dict[str, Any]] = []
     for name in registry:
         system = registry[name]
@@ -112,8 +101,7 @@ def systems_list(
             "reference": system.reference,
             "description": system.description,
         }
-        wanted = kind in (None, system.kind) and tags <= system.tags
-        if wanted and least <= system.dimension <= most and (row["ranked"] or not ranked):
+        if meant(system) and (row["ranked"] or not ranked):
             rows.append(row)
     if sort is not Order.name:
         key, sign = _SORTED_BY[sort], 1 if sort is Order.dimension else -1
@@ -147,25 +135,6 @@ _COLUMNS = [
     "largest_lyapunov_exponent", "largest_lyapunov_stderr", "kaplan_yorke_dimension", "reference",
     "description",
 ]  # fmt: skip
-
-
-def _dimensions(text: str | None) -> tuple[float, float]:
-    """Return the least and the largest dimension of ``3``, ``3-5``, ``10-`` or ``-5``."""
-    if text is None:
-        return 0, math.inf
-    first, dash, last = text.partition("-")
-    try:
-        least = int(first) if first.strip() or not dash else 0
-        most = (int(last) if last.strip() else math.inf) if dash else least
-        if not first.strip() and not last.strip():
-            raise ValueError
-    except ValueError:
-        raise InputError(
-            f"a dimension is a number or a range such as 3, 3-5 or 10-, not {text!r}"
-        ) from None
-    if least > most:
-        raise InputError(f"the range of dimensions {text!r} is empty; its first number is larger")
-    return least, most
 
 
 @app.command("cite")

@@ -14,6 +14,7 @@ from chaosbench.errors import CorruptDataError
 from chaosbench.evaluation._record import Record, escaped
 from chaosbench.evaluation._record_files import read_file, write_file
 from chaosbench.evaluation.ranked import USUAL, ranked_by, score_of
+from chaosbench.text import html_table
 
 __all__ = [
     "Records", "SupersededWarning", "key_of", "newest_in", "read_file", "read_records",
@@ -103,6 +104,39 @@ class Records(Sequence[Record]):
         frame = pd.DataFrame(rows)
         last = [name for name in frame.columns if name.startswith("config.")]
         return frame[[name for name in frame.columns if name not in last] + last]
+
+    def to_arrow(self) -> Any:
+        """Return an Arrow table with the columns of `to_frame`.
+
+        A setting whose values are not all of one kind is text, as JSON.
+        """
+        import pyarrow as pa
+
+        frame = self.to_frame()
+        held = {}
+        for name in frame.columns:
+            values = [
+                None if value is None or value != value else value for value in frame[name].tolist()
+            ]
+            kinds = {type(value) for value in values if value is not None}
+            if name.startswith("config.") and (len(kinds) > 1 or kinds & {list, tuple, dict}):
+                values = [None if value is None else json.dumps(value) for value in values]
+            held[name] = pa.array(values)
+        return pa.table(held)
+
+    def _repr_html_(self) -> str:
+        rows = []
+        for record in self[:20]:
+            score = score_of(record)
+            bound = "≥" if score is not None and score.is_lower_bound else ""
+            rows.append((
+                record.task, record.forecaster, record.seed, record.status,
+                record.message if score is None else f"{score.metric} {bound}{score.value:.3g}",
+            ))  # fmt: skip
+        failed = sum(record.status != "ok" for record in self)
+        more = ", the first 20 of them" if len(self) > 20 else ""
+        head = ("task", "forecaster", "seed", "status", "median")
+        return html_table(f"{len(self):,} records{more}, {failed:,} failed", head, rows)
 
     def __repr__(self) -> str:
         failed = sum(record.status != "ok" for record in self)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 import numpy as np
 
 from chaosbench.errors import InvalidForecastError
+from chaosbench.text import html_facts
 from chaosbench.trajectories import in_order, unmasked
 
 if TYPE_CHECKING:
@@ -48,6 +49,17 @@ class Forecast:
                     f"the shape of the values, not {samples.shape}"
                 )
         object.__setattr__(self, "samples", samples)
+
+    def _repr_html_(self) -> str:
+        n, steps, d = self.values.shape
+        wrong = int((~np.isfinite(self.values)).sum())
+        return html_facts(
+            f"Forecast: {n:,} of {steps:,} steps of {d:,} variables",
+            {
+                "samples": "none" if self.samples is None else f"{len(self.samples):,}",
+                "not finite": f"{wrong:,} values" if wrong else "",
+            },
+        )
 
 
 def _real(values: ArrayLike, *, axes: int, what: str) -> FloatArray:

@@ -10,8 +10,9 @@ table, becomes a data frame or JSON, and stands on four rules:
 - Exams are never mixed: records of several exam seeds, of several versions of a track, that no run
   can have made, or that contradict one another raise `chaosbench.errors.InputError`.
 
-`rank` gives the bare standings, `show` prints, `write_page` writes a web page, `write_report` a
-Markdown file with every track, and `write_site` one page per track.
+`rank` gives the bare standings, `compare` sets forecasters against one another, `show` prints,
+`write_page` writes a web page, `write_report` a Markdown file with every track, and `write_site`
+one page per track.
 """
 
 from __future__ import annotations
@@ -22,15 +23,25 @@ from typing import Any
 
 from chaosbench.leaderboard._admission import track_of, tracks_of
 from chaosbench.leaderboard._board import Leaderboard, build
+from chaosbench.leaderboard.comparing import Comparison, compare
 from chaosbench.leaderboard.page import render_page, write_page
+from chaosbench.leaderboard.querying import Answer, query
 from chaosbench.leaderboard.ranking import Standing, rank
 from chaosbench.leaderboard.report import render_report, write_report, write_site
+from chaosbench.leaderboard.selecting import View, check_columns, narrowed
 from chaosbench.leaderboard.terminal import render, show
 
 __all__ = [
+    "Answer",
+    "Comparison",
     "Leaderboard",
     "Standing",
+    "View",
     "build",
+    "check_columns",
+    "compare",
+    "narrowed",
+    "query",
     "rank",
     "render",
     "render_page",

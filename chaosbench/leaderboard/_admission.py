@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from functools import cache
+from itertools import groupby
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
@@ -54,6 +55,7 @@ def prepare(
         raise InputError(f"no record has exam seed {seed}; there are {', '.join(map(str, seeds))}")
     chosen = _one_track(chosen, track)
     _check_data(chosen)
+    chosen = _ordered(chosen)
     _check_code(chosen)
     _check_privilege(chosen)
     _check_exposure(chosen)
@@ -213,7 +215,7 @@ def _check_data(records: list[Record]) -> None:
 def _check_code(records: list[Record]) -> None:
     """One forecaster must mean one code, as far as records say; see `provenance["code"]`."""
     seen: dict[str, tuple[str, str]] = {}
-    for record in sorted(records, key=_order):
+    for record in records:
         code = (record.provenance.get("code") or {}).get("hash")
         if not code:
             continue
@@ -228,7 +230,7 @@ def _check_code(records: list[Record]) -> None:
 def _check_privilege(records: list[Record]) -> None:
     """One forecaster was given the equation everywhere or nowhere."""
     seen: dict[str, Record] = {}
-    for record in sorted(records, key=_order):
+    for record in records:
         first = seen.setdefault(record.forecaster, record)
         if first.privileged != record.privileged:
             raise InputError(
@@ -241,7 +243,7 @@ def _check_privilege(records: list[Record]) -> None:
 def _check_exposure(records: list[Record]) -> None:
     """One forecaster declares one exposure."""
     seen: dict[str, Record] = {}
-    for record in sorted(records, key=_order):
+    for record in records:
         first = seen.setdefault(record.forecaster, record)
         if first.exposure != record.exposure:
             raise InputError(
@@ -256,7 +258,7 @@ def _distinct(records: list[Record]) -> list[Record]:
     """Keep one record per cell and seed; two that disagree on the outcome are an error."""
     kept: dict[tuple[str, str, int], Record] = {}
     made = {record.forecast for record in records if record.forecast}
-    for record in sorted(records, key=_order):
+    for record in records:
         if record.provenance.get("rounded") in made:
             continue  # what an entry keeps in single precision, beside what it was made from
         key = (record.forecaster, record.task, record.seed)
@@ -269,8 +271,17 @@ def _distinct(records: list[Record]) -> list[Record]:
     return list(kept.values())
 
 
-def _order(record: Record) -> tuple[str, str, int, str]:
-    return record.task, record.forecaster, record.seed, repr(record)
+def _ordered(records: list[Record]) -> list[Record]:
+    """Sort records by what they say; the whole text is written only where less does not decide."""
+    kept: list[Record] = []
+    for _, found in groupby(sorted(records, key=_cell), key=_cell):
+        equals = list(found)
+        kept += sorted(equals, key=repr) if len(equals) > 1 else equals
+    return kept
+
+
+def _cell(record: Record) -> tuple[str, str, int]:
+    return record.task, record.forecaster, record.seed
 
 
 def _outcome(record: Record) -> str:

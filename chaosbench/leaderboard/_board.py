@@ -13,6 +13,7 @@ from chaosbench.leaderboard._admission import newer_version, prepare, track_of, 
 from chaosbench.leaderboard._columns import columns, name_text
 from chaosbench.leaderboard._facts import clocks
 from chaosbench.leaderboard._pool import Pool
+from chaosbench.leaderboard._published import published_columns
 from chaosbench.leaderboard._wording import remarks
 from chaosbench.leaderboard.ranking import Standing, ordered
 from chaosbench.leaderboard.terminal import render
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
     from chaosbench.evaluation import Record
 
-__all__ = ["Leaderboard", "build"]
+__all__ = ["Leaderboard", "build", "plain"]
 
 
 @dataclass(frozen=True)
@@ -152,7 +153,7 @@ class Leaderboard:
 
     def rows(self) -> list[dict[str, Any]]:
         """Return a plain dictionary per standing; NaN and infinity, which JSON lacks, are None."""
-        return [_plain(asdict(line) | self._context(line)) for line in self.standings]
+        return [plain(asdict(line) | self._context(line)) for line in self.standings]
 
     def _context(self, line: Standing) -> dict[str, Any]:
         return {
@@ -161,11 +162,26 @@ class Leaderboard:
             "version": self.version,
             "unit": self.unit,
             "resolution": self.resolution,
+            **{column.key: column.value(line) for column in published_columns(self.published)},
         }
 
     def to_json(self) -> str:
         """Return an array of objects, one per standing, with every field of `Standing`."""
         return json.dumps(self.rows(), indent=2, ensure_ascii=False, allow_nan=False)
+
+    def flat(self) -> list[dict[str, Any]]:
+        """Return a dictionary per standing, with the names and values of `to_frame`."""
+        known = sorted({name for line in self.standings for name in line.failures_by_status})
+        names = sorted({name for line in self.standings for name in line.scores})
+        flat = []
+        for line in self.standings:
+            row = asdict(line) | self._context(line)
+            scores, statuses = row.pop("scores"), row.pop("failures_by_status")
+            row |= {f"failures_{name}": statuses.get(name, 0) for name in known}
+            flat.append(
+                row | {name: scores.get(name, math.nan) for name in names if name not in row}
+            )
+        return flat
 
     def to_frame(self) -> pd.DataFrame:
         """Return a data frame, one row per standing, with the names and values of `rows`.
@@ -175,18 +191,16 @@ class Leaderboard:
         """
         import pandas as pd
 
-        known = sorted({name for line in self.standings for name in line.failures_by_status})
-        flat = []
-        for line in self.standings:
-            row = asdict(line) | self._context(line)
-            scores, statuses = row.pop("scores"), row.pop("failures_by_status")
-            flat.append(
-                row | {f"failures_{name}": statuses.get(name, 0) for name in known} | scores
-            )
-        frame = pd.DataFrame(flat)
+        frame = pd.DataFrame(self.flat())
         for name in ("rank", "rank_low", "rank_high", "tie_group"):
             frame[name] = frame[name].astype("Int64")
         return frame
+
+    def to_arrow(self) -> Any:
+        """Return an Arrow table with the names and values of `to_frame`."""
+        import pyarrow as pa
+
+        return pa.Table.from_pandas(self.to_frame(), preserve_index=False)
 
 
 def _apart(records: Iterable[Record]) -> tuple[str, ...]:
@@ -197,9 +211,12 @@ def _apart(records: Iterable[Record]) -> tuple[str, ...]:
     return tuple(sorted(task for task, questions in asked.items() if len(questions) > 1))
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """Return what JSON can hold; NaN and infinity become None."""
     if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from chaosbench.leaderboard.ranking import Standing
 
-__all__ = ["Column", "columns", "compact", "name_text", "score_text"]
+__all__ = ["Column", "columns", "compact", "known_columns", "name_text", "score_text"]
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Column:
     """One column: how to head it, sort it, print it and explain it.
 
     Attributes:
-        key: name in HTML attributes and JSON.
+        key: name in HTML attributes, JSON and data frames.
         head: short heading, without the arrow.
         arrow: ``↑`` higher is better, ``↓`` lower is better, empty where neither is.
         meaning: one sentence.
@@ -134,8 +134,8 @@ def _leading(words: Wording) -> tuple[Column, ...]:
 
 
 OTHERS: tuple[Column, ...] = (
-    Column("ceiling", "of ceiling", "↑", "Score in percent of the best forecaster that was given "
-           "the equation.", lambda line: line.percent_of_ceiling,
+    Column("percent_of_ceiling", "of ceiling", "↑", "Score in percent of the best forecaster "
+           "that was given the equation.", lambda line: line.percent_of_ceiling,
            lambda line: _percent(line.percent_of_ceiling), 1),
     Column("failures", "fail", "↓", "Runs that crashed, diverged, ran out of time or memory, or "
            "gave an invalid forecast.", lambda line: float(line.failures),
@@ -170,12 +170,17 @@ OTHERS: tuple[Column, ...] = (
            84),
     _score("mase", "MASE", "Mean absolute error over the lag-1 naive error of the context; median "
            "over a task's windows, then over tasks.", 3),
-    Column("seconds", "s", "↓", "Seconds to fit and predict one cell, median.",
+    Column("fit_predict_seconds", "s", "↓", "Seconds to fit and predict one cell, median.",
            lambda line: line.fit_predict_seconds,
            lambda line: compact(line.fit_predict_seconds), 87),
-    Column("memory", "MiB", "↓", "Memory that fit and predict took in MiB, median.",
+    Column("peak_memory_mib", "MiB", "↓", "Memory that fit and predict took in MiB, median.",
            lambda line: line.peak_memory_mib, lambda line: compact(line.peak_memory_mib), 60),
 )  # fmt: skip
+
+
+def known_columns(metric: str, unit: str = LYAPUNOV_TIMES) -> tuple[Column, ...]:
+    """Return all columns of a board that ranks by `metric`."""
+    return (*_leading(wording(metric, unit=unit)), *OTHERS)
 
 
 def columns(

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from chaosbench.trajectories import FloatArray
 
-__all__ = ["Order", "above", "holm", "order"]
+__all__ = ["OFFSET", "Order", "above", "holm", "order", "paired"]
 
 RANK_TAIL = 0.045
 """Nominal share left out on each side of an interval of ranks, before `expanded` corrects it.
@@ -109,6 +109,37 @@ def above(
     p = _p_values(difference, error, systems) / 2  # one side only: below is where rows belong
     sure = holm(np.where(difference > 0, p, 1.0)) <= LEVEL
     return np.asarray(sure & (difference > 0))
+
+
+def paired(
+    scores: Sequence[float],
+    medians: FloatArray,
+    *,
+    systems: int,
+    timed: bool,
+    offset: float = OFFSET,
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Compare all rows with one another by the test behind the tie groups.
+
+    Args:
+        scores: ``(F,)``, as measured.
+        medians: ``(F, B)`` replicates of them.
+        systems: number of systems behind the scores.
+        timed: the scores are times, which are compared by their ratio.
+        offset: added to times before their logarithms, see `OFFSET`.
+
+    Returns:
+        First less second on the scale of the test (of times the logarithm, see `OFFSET`), half the
+        width of its 95% interval, and the two-sided p value, each ``(F, F)``.
+
+    """
+    from scipy.special import stdtrit
+
+    measured, drawn = _comparable(np.asarray(scores), medians, timed=timed, offset=offset)
+    difference = measured[:, np.newaxis] - measured[np.newaxis]
+    error = _standard_errors(drawn, systems)
+    reach = stdtrit(systems - 1, 1 - LEVEL / 2) * error if systems > 1 else error + np.inf
+    return difference, reach, _p_values(difference, error, systems)
 
 
 def _rank_intervals(

@@ -144,9 +144,9 @@ class Pool:
     @cached_property
     def unit_systems(self) -> NDArray[np.int64]:
         """Number of the system of each window of the exam, ascending, ``(U,)``."""
-        names = sorted(set(self.systems))
+        places = {name: k for k, name in enumerate(sorted(set(self.systems)))}
         return np.array([
-            names.index(system)
+            places[system]
             for task, system in zip(self.tasks, self.systems, strict=True)
             for _ in range(self.sizes[task])
         ], dtype=np.int64)  # fmt: skip

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from chaosbench.leaderboard.ranking import Standing
     from chaosbench.tasks import Published
 
-__all__ = ["others_of", "published_note", "with_published"]
+__all__ = ["others_of", "published_columns", "published_note", "with_published"]
 
 _OTHER_NAMES = {"naivedrift": "drift", "4theta": "fourtheta", "linear": "linearregression"}
 """What a published method is called here where letters and digits do not agree."""
@@ -34,13 +34,13 @@ def with_published(
     place = 1 + next((k for k, column in enumerate(shown) if column.key == "score"), -1)
     added = [
         column
-        for column in _columns(tables)
+        for column in published_columns(tables)
         if empty or any(not math.isnan(column.value(line)) for line in lines)
     ]
     return [*shown[:place], *added, *shown[place:]]
 
 
-def _columns(tables: Sequence[Published]) -> tuple[Column, ...]:
+def published_columns(tables: Sequence[Published]) -> tuple[Column, ...]:
     """Return one column per published table: the number of the method of the same name."""
 
     def column(place: int, table: Published) -> Column:

@@ -290,9 +290,11 @@ def group_medians(
         groups, total = pool.unit_systems[windows.units], len(set(pool.systems))
     medians = np.full(total, np.nan)
     bounded = np.zeros(total, dtype=np.bool_)
+    order = np.argsort(groups, kind="stable")
+    ends = np.searchsorted(groups[order], np.arange(total + 1))
     for number in range(total):
-        here = groups == number
-        if here.any():
+        here = order[ends[number] : ends[number + 1]]
+        if len(here):
             medians[number], bounded[number] = _survival.median(
                 *_survival.survival(
                     windows.values[here], windows.censored[here], windows.weights[here]

@@ -35,6 +35,7 @@ from chaosbench.systems.tracing import (
     is_finite_number,
     named_arguments,
 )
+from chaosbench.text import html_facts
 from chaosbench.trajectories import FloatArray, real_array
 
 __all__ = ["Kind", "System", "with_dimension"]
@@ -320,6 +321,20 @@ class System(Compiled, ABC):
     def __repr__(self) -> str:
         values = ", ".join(f"{k}={v:g}" for k, v in self.parameters.items())
         return f"<{self.kind} {self.name}({', '.join(self.variables[:6])}; {values})>"
+
+    def _repr_html_(self) -> str:
+        values = ", ".join(f"{k} = {v:g}" for k, v in self.parameters.items())
+        return html_facts(
+            f"{self.name}: {self.description}",
+            {
+                "kind": self.kind,
+                "dimension": self.dimension,
+                "variables": ", ".join(self.variables[:6]) + (", …" if self.dimension > 6 else ""),
+                "parameters": values,
+                "tags": ", ".join(sorted(self.tags)),
+                "source": self.reference,
+            },
+        )
 
     # ---------------------------------------------------------------- variants
 
