@@ -46,6 +46,8 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "gaussian_process": {"delays": 1, "inducing": 60, "subset": 60, "samples": 3, "cosines": 50},
     "hopfield": {"beta": 100.0, "delays": 1},
     "smap": {"theta": 8.0, "delays": 1},
+    "nngp": {"centres": 60, "delays": 1, "ridge": 1e-8},
+    "ntk": {"centres": 60, "delays": 1, "ridge": 1e-8},
     "student_t": {"max_features": 150, "samples": 3},
     "alrnn": {"latent": 5, "steps": 20, "sequence": 20, "batch": 4, "evaluations": 1},
     "clipped_shplrnn": {"hidden": 8, "steps": 20, "sequence": 20, "batch": 4, "evaluations": 1},
