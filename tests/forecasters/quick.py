@@ -48,6 +48,8 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "smap": {"theta": 8.0, "delays": 1},
     "nngp": {"centres": 60, "delays": 1, "ridge": 1e-8},
     "ntk": {"centres": 60, "delays": 1, "ridge": 1e-8},
+    "quadratic_network": {"hidden": 3, "delays": 1, "rows": 100, "steps": 5},
+    "kan": {"hidden": 2, "grid": 3, "delays": 1, "rows": 100, "steps": 5},
     "student_t": {"max_features": 150, "samples": 3},
     "alrnn": {"latent": 5, "steps": 20, "sequence": 20, "batch": 4, "evaluations": 1},
     "clipped_shplrnn": {"hidden": 8, "steps": 20, "sequence": 20, "batch": 4, "evaluations": 1},
