@@ -51,8 +51,8 @@ class KAN:
 
     On Lorenz at the reference setting (dt = 0.02, 5,000 points, 20 windows, seed 100) the median
     valid prediction time from the present state was 5.4 Lyapunov times with splines and 5.0 with
-    polynomials. That is less than NG-RC (published 6, `nvar` with all its choices 16): the flow over
-    one step is nearly a polynomial with products of variables, which sums of functions of one
+    polynomials. That is less than NG-RC (published 6, `nvar` with all its choices 16): the flow
+    over one step is nearly a polynomial with products of variables, which sums of functions of one
     variable form only through the hidden nodes. With 3,000 rows and a penalty of 1e-9 the relative
     one-step error over all states fell from 6e-2 to 5e-4, but the time was 5.1.
 
