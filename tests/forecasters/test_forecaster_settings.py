@@ -18,6 +18,9 @@ from chaosbench.forecasters.memory.hopfield import Hopfield
 from chaosbench.forecasters.memory.local_linear import LocalLinear
 from chaosbench.forecasters.memory.smap import SMap
 from chaosbench.forecasters.memory.student_t import StudentT
+from chaosbench.forecasters.network_maps.infinite_network import NNGP, NTK
+from chaosbench.forecasters.network_maps.kan import KAN
+from chaosbench.forecasters.network_maps.quadratic_network import QuadraticNetwork
 from chaosbench.forecasters.reservoir.delay_reservoir import DelayReservoir
 from chaosbench.forecasters.reservoir.echo_state import EchoStateNetwork
 from chaosbench.forecasters.reservoir.edge_of_stability import ES2N
@@ -149,6 +152,39 @@ WRONG = [
     (BalancedReservoir, "threshold", math.inf),
     (BalancedReservoir, "input_scaling", 0.0),
     (BalancedReservoir, "degree", 0),
+    *[
+        (kind, name, value)
+        for kind in (NNGP, NTK)
+        for name, value in [
+            ("activation", "tanh"),
+            ("depth", 0),
+            ("weight", 0.0),
+            ("bias", -0.1),
+            ("centres", 0),
+            ("ridge", -1e-9),
+            ("delays", 0),
+            ("stride", 0),
+            ("neighbourhood", "some"),
+        ]
+    ],
+    *[
+        (kind, name, value)
+        for kind in (QuadraticNetwork, KAN)
+        for name, value in [
+            ("hidden", 0),
+            ("layers", -1),
+            ("delays", 0),
+            ("stride", None),
+            ("neighbourhood", "some"),
+            ("rows", 1),
+            ("ridge", -1e-9),
+            ("steps", 0),
+            ("seconds", 0.0),
+        ]
+    ],
+    (KAN, "basis", "wavelet"),
+    (KAN, "grid", 0),
+    (KAN, "reach", 0.0),
     (NVAR, "delay", 0),
     (NVAR, "order", 0),
     (NVAR, "stride", 0),
