@@ -20,8 +20,9 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 __all__ = [
-    "ExcludeOption", "Format", "FormatOption", "LimitOption", "ListFormat", "ListFormatOption",
-    "PluginOption", "SeedOption", "SystemsOption", "TagOption", "TrackOption", "WorkersOption",
+    "ExcludeOption", "Format", "FormatOption", "Isolation", "LimitOption", "ListFormat",
+    "ListFormatOption", "PluginOption", "RequireOption", "SeedOption", "SystemsOption",
+    "TagOption", "TrackOption", "WorkersOption",
     "certified_words", "console", "group", "load_plugins", "print_csv", "print_json", "progress",
     "prose", "say", "table",
 ]  # fmt: skip
@@ -46,6 +47,19 @@ class ListFormat(StrEnum):
     csv = "csv"
 
 
+class Isolation(StrEnum):
+    """How well forecasters must be kept apart."""
+
+    any = "any"
+    strong = "strong"
+
+
+RequireOption = Annotated[
+    Isolation,
+    typer.Option(
+        "--require-isolation", help="Refuse to run where forecasters are kept apart less."
+    ),
+]
 FormatOption = Annotated[Format, typer.Option("--format", help="A table, or only JSON.")]
 ListFormatOption = Annotated[
     ListFormat, typer.Option("--format", help="A table, only JSON, or CSV.")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,8 +14,10 @@ from chaosbench.commands._output import (
     ExcludeOption,
     Format,
     FormatOption,
+    Isolation,
     LimitOption,
     PluginOption,
+    RequireOption,
     SystemsOption,
     TagOption,
     WorkersOption,
@@ -29,13 +30,6 @@ from chaosbench.commands._output import (
 from chaosbench.commands._recordings import RecordingsOption
 from chaosbench.commands.leaderboard import show_board
 from chaosbench.errors import InputError, suggestion
-
-
-class Isolation(StrEnum):
-    """How well forecasters must be kept apart."""
-
-    any = "any"
-    strong = "strong"
 
 
 class _Group(TyperGroup):
@@ -84,12 +78,7 @@ def run_command(
     cluster: Annotated[
         str | None, typer.Option(help="Run the cells on the Dask cluster of this scheduler.")
     ] = None,
-    require: Annotated[
-        Isolation,
-        typer.Option(
-            "--require-isolation", help="Refuse to run where forecasters are kept apart less."
-        ),
-    ] = Isolation.any,
+    require: RequireOption = Isolation.any,
     systems: SystemsOption = None,  # noqa: ARG001
     recordings: RecordingsOption = None,  # noqa: ARG001
     format: FormatOption = Format.table,  # noqa: A002

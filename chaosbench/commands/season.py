@@ -10,7 +10,9 @@ import typer
 from chaosbench.commands._output import (
     Format,
     FormatOption,
+    Isolation,
     PluginOption,
+    RequireOption,
     WorkersOption,
     group,
     load_plugins,
@@ -84,9 +86,7 @@ def season_answer(
     seed: Annotated[int, typer.Option(min=0, help="Seed of the fit.")] = 0,
     seconds: Annotated[float, typer.Option(min=0.1, help="Budget of a question.")] = 600.0,
     memory: Annotated[float, typer.Option(min=64, help="Budget of a question, MiB.")] = 8192.0,
-    strong: Annotated[
-        bool, typer.Option("--require-isolation-strong", help="Refuse less isolation.")
-    ] = False,
+    require: RequireOption = Isolation.any,
     workers: WorkersOption = 1,
 ) -> None:
     """Have a forecaster answer all questions, in processes as confined as those of a run."""
@@ -97,7 +97,8 @@ def season_answer(
     with progress("answer") as report:
         answer(
             directory, forecaster, out, plugins=files, seed=seed, workers=workers,
-            budget=Budget(seconds, memory), require="strong" if strong else "", progress=report,
+            budget=Budget(seconds, memory), progress=report,
+            require="" if require is Isolation.any else require.value,
         )  # fmt: skip
     say(f"answers in {out}; next: chaosbench season enter")
 
