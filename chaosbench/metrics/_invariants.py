@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -130,7 +131,7 @@ def _memory(x: FloatArray) -> int:
     length = len(x)
     power = np.abs(np.fft.rfft(x, 2 * length, axis=0)) ** 2
     correlation = np.fft.irfft(power, axis=0)[:length]
-    below = correlation < correlation[0] / np.e
+    below = correlation < correlation[0] / math.e
     first = np.where(below.any(axis=0), np.argmax(below, axis=0), length)
     return int(first.max())
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -111,5 +112,5 @@ def autocorrelation(series: FloatArray) -> FloatArray:
 
 def memory(series: FloatArray) -> int:
     """Return the first lag at which the autocorrelation is below 1/e; T if there is none."""
-    below = autocorrelation(series) < 1 / np.e
+    below = autocorrelation(series) < 1 / math.e
     return int(np.argmax(below)) if below.any() else len(series)
