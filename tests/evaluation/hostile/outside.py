@@ -132,6 +132,14 @@ class ReadsFiles(Tries):
             path = f"{truth}/_manifest.json".encode()
             return call("name_to_handle_at", -100, path, buffer, ctypes.byref(mount), 0) == 0
 
+        def by_handle():
+            buffer = (ctypes.c_uint32 * 64)(128)
+            mount = ctypes.c_int()
+            path = f"{truth}/_manifest.json".encode()
+            call("name_to_handle_at", -100, path, buffer, ctypes.byref(mount), 0)
+            place = os.open(".", os.O_RDONLY)  # on the same mount, or another may do as well
+            return os.read(call("open_by_handle_at", place, buffer, os.O_RDONLY), 8)
+
         def non_empty(path):
             return lambda: os.listdir(path) or None
 
@@ -139,6 +147,7 @@ class ReadsFiles(Tries):
             "manifest": read(f"{truth}/_manifest.json"), "records": non_empty(f"{self.place}/run"),
             "data": non_empty(truth), "opened in C": opened, "a link": linked,
             "a hard link": hard_linked, "a child": child, "a handle": handle,
+            "opened by a handle": by_handle,
             "cache": non_empty(f"{self.place}/cache"), "keys": read(f"{self.place}/.ssh/id"),
             "by another root": list_(f"/proc/{self.harness}/root{self.place}"),
             "by its folder": list_(f"/proc/{self.harness}/cwd"),

@@ -9,6 +9,7 @@ Nothing else may differ.
     read limits, nice another process       closed        open to the same user
     path sockets, datagrams                 closed        open
     times, modes, attributes of files       closed        open to their owner
+    name of a file turned into a handle     closed        open: it exists, but does not open
     namespaces of one's own                 closed        open, but nothing can be mounted in them
     SysV memory, messages, semaphores       closed        open, not counted, and left behind
     user's keyring of the kernel            closed        open
@@ -153,6 +154,7 @@ WEAKER = {
     "limits": {"limit", "priority", "affinity"},
     "connects": {"a path", "a short path", "a datagram"},
     "writes_files": {"times", "mode", "attribute"},
+    "reads_files": {"a handle"},
     "mounts": {"mount namespace", "network", "pid namespace", "names"},
     "remembers": {"sysv", "messages", "semaphores", "mqueue", "user keyring"},
     "names_files": {"twenty thousand names"},
