@@ -61,7 +61,8 @@ def test_sources_are_printed_once_as_bibtex():
     text = bibtex(["lorenz", "Lorenz", "rossler"])
     assert text.count("@article{lorenz1963,") == text.count("@article{") - 1 == 1
     assert "doi = {10.1175/1520-0469(1963)020<0130:DNF>2.0.CO;2}" in text
-    assert {registry[n].reference for n in registry} == {
+    # systems that other tests have made may have no source
+    assert {registry[n].reference for n in registry} - {""} == {
         line.partition("{")[2].rstrip(",")
         for line in bibtex(registry).splitlines() if line.startswith("@")
     }  # fmt: skip

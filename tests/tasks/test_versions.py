@@ -24,7 +24,12 @@ FLOOR = Path(__file__).parents[2] / "benchmarks" / "records" / "floor.csv"
 
 def test_the_settings_of_version_1_are_what_they_were():
     """Constants apart, which may be measured again, they decide recipes and cells."""
-    younger = {"stream": "", "exact": False, "bounded": False, "most_per_lyapunov": 0.0}
+    younger = {
+        "stream": "", "exact": False, "bounded": False, "most_per_lyapunov": 0.0,
+        "validation_trajectories": 0, "transient": None, "box": 0.0, "perturb": 0.0,
+        "coupling": 0.2, "corruptions": (), "precision": "float64", "integrator": "auto",
+        "certify": True,
+    }  # fmt: skip
     kept = []
     for name in registry:
         if not name.endswith("-v1") or registry[name].system not in LITE:
