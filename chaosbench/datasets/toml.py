@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import tomllib
 from collections.abc import Mapping
 from dataclasses import MISSING, fields
 from pathlib import Path
@@ -12,28 +10,25 @@ from typing import Any
 from chaosbench.datasets._recipe import Dataset
 from chaosbench.datasets.corruptions import corruption_from
 from chaosbench.errors import InputError, ParameterError, suggestion
+from chaosbench.toml import parse_toml, toml_text
 
 __all__ = ["from_toml", "read_toml", "to_toml"]
 
 
 def to_toml(dataset: Dataset) -> str:
     """Write a recipe as TOML: the systems and every setting that is not as usual."""
-    lines = []
-    tables: list[str] = []
+    told: dict[str, Any] = {}
     for setting in fields(dataset):
         value = getattr(dataset, setting.name)
         if setting.default is not MISSING and value == setting.default:
             continue
         if setting.name == "shift":
-            tables += ["", "[shift]", *(f"{_key(k)} = {_value(v)}" for k, v in value)]
+            told["shift"] = dict(value)
         elif setting.name == "corruptions":
-            for corruption in value:
-                told = corruption.settings()
-                tables += ["", "[[corruptions]]"]
-                tables += [f"{_key(k)} = {_value(v)}" for k, v in told.items()]
+            told["corruptions"] = [corruption.settings() for corruption in value]
         else:
-            lines.append(f"{setting.name} = {_value(value)}")
-    return "\n".join([*lines, *tables]) + "\n"
+            told[setting.name] = value
+    return toml_text(told)
 
 
 def read_toml(path: Path | str, **changes: Any) -> Dataset:
@@ -67,8 +62,8 @@ def from_toml(text: str, **changes: Any) -> Dataset:
 
     """
     try:
-        found: dict[str, Any] = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+        found = parse_toml(text)
+    except ValueError as error:
         raise InputError(f"this is not TOML: {error}") from error
     found |= changes
     known = [setting.name for setting in fields(Dataset)]
@@ -95,21 +90,3 @@ def from_toml(text: str, **changes: Any) -> Dataset:
         if isinstance(error, InputError):
             raise
         raise ParameterError(f"a setting has the wrong type: {error}") from error
-
-
-def _key(name: str) -> str:
-    plain = name.replace("_", "").replace("-", "")
-    return name if plain.isascii() and plain.isalnum() else json.dumps(name, ensure_ascii=False)
-
-
-def _value(value: Any) -> str:
-    """Write a value as TOML; JSON's strings are strings of TOML, too."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, str):
-        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
-    if isinstance(value, Mapping):
-        return "{ " + ", ".join(f"{_key(k)} = {_value(v)}" for k, v in value.items()) + " }"
-    if isinstance(value, (list, tuple)):
-        return "[" + ", ".join(_value(v) for v in value) + "]"
-    return repr(value)

@@ -27,12 +27,12 @@ import numpy as np
 
 from chaosbench.entries._numbers import names_in, read_numbers
 from chaosbench.entries._statement import FORMAT, Statement, facts_of
-from chaosbench.entries._toml import read_toml
 from chaosbench.errors import CorruptDataError, InputError
 from chaosbench.evaluation import Answer, Record, Records, answer_hash, escaped, key_of, read_file
 from chaosbench.files import file_name
 from chaosbench.pages import TooMuchError, content_of
 from chaosbench.provenance import digest
+from chaosbench.toml import parse_toml
 from chaosbench.trajectories import FloatArray, Trajectories
 
 __all__ = [
@@ -239,7 +239,7 @@ def _gone(words: str) -> str:
 
 def _table(name: str, data: bytes) -> dict[str, Any]:
     try:
-        return read_toml(data)
+        return parse_toml(data.decode("utf-8"))
     except ValueError as error:
         raise CorruptDataError(f"{name} cannot be read as TOML: {str(error)[:200]}") from error
 

@@ -21,7 +21,6 @@ from chaosbench.entries._bundle import (
 )
 from chaosbench.entries._numbers import write_numbers
 from chaosbench.entries._statement import FORMAT, Statement, facts_of
-from chaosbench.entries._toml import toml_of
 from chaosbench.errors import InputError, RecipeMismatchError, suggestion
 from chaosbench.evaluation import (
     BASELINES,
@@ -37,6 +36,7 @@ from chaosbench.evaluation import (
 from chaosbench.files import sha256, write_text
 from chaosbench.tasks import Task
 from chaosbench.tasks import registry as tasks
+from chaosbench.toml import toml_text
 from chaosbench.trajectories import FloatArray
 
 __all__ = ["submit"]
@@ -90,11 +90,12 @@ def submit(
         if progress is not None:
             progress(number, total, f"{cell.record.forecaster} on {cell.record.task}")
     write_file(out / RECORDS, records)
-    told = {"format": FORMAT, **statement.to_dict(), **facts_of(records)}
-    write_text(out / ENTRY, toml_of(told))
+    facts = {key: dict(sorted(table.items())) for key, table in facts_of(records).items()}
+    told = {"format": FORMAT, **statement.to_dict(), **facts}
+    write_text(out / ENTRY, toml_text(told))
     files = sorted(path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file())
     # last: a bundle without it is none
-    write_text(out / FILES, toml_of({name: sha256(out / name) for name in files}))
+    write_text(out / FILES, toml_text({name: sha256(out / name) for name in files}))
     return open_bundle(out)
 
 

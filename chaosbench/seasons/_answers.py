@@ -22,8 +22,9 @@ from chaosbench.isolation.outcome import STATUSES, Outcome, Status
 from chaosbench.isolation.process import WorkerProcess
 from chaosbench.seasons._plan import REVEALED, Season, read_season
 from chaosbench.seasons._questions import Question, arrays_of, columns_of, read_questions
-from chaosbench.seasons._toml import checked_text, read_toml, toml_text
+from chaosbench.seasons._toml import checked_text, read_toml
 from chaosbench.text import printable
+from chaosbench.toml import toml_text
 from chaosbench.trajectories import FloatArray
 
 __all__ = ["ENTRY", "Entry", "answer", "answer_of", "enter", "read_entry", "sealed_answer",

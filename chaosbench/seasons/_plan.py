@@ -14,7 +14,8 @@ from chaosbench.errors import CorruptDataError, InputError, ParameterError, show
 from chaosbench.files import write_text
 from chaosbench.growth import FAMILIES, GENERATOR
 from chaosbench.growth.disguise import LEVELS
-from chaosbench.seasons._toml import checked_text, read_toml, toml_text
+from chaosbench.seasons._toml import checked_text, read_toml
+from chaosbench.toml import toml_text
 
 __all__ = ["FILE", "NEWBORNS", "REVEALED", "Season", "read_season", "write_season"]
 

@@ -1,18 +1,16 @@
-"""Small TOML files of strangers, read with bounds; and how ours are written."""
+"""Small TOML files of strangers, and what may stand in them."""
 
 from __future__ import annotations
 
-import json
-import tomllib
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from chaosbench.errors import CorruptDataError, shown
 from chaosbench.files import bounded
 from chaosbench.text import printable
+from chaosbench.toml import parse_toml
 
-__all__ = ["checked_text", "read_toml", "toml_text"]
+__all__ = ["checked_text", "read_toml"]
 
 KEYS_AT_MOST = 20_000
 DEPTH_AT_MOST = 4
@@ -26,12 +24,9 @@ def read_toml(path: Path, at_most: int) -> dict[str, Any]:
 
     """
     data = bounded(path, at_most)
-    # a line such as a.a.a.a = 1 nests as deep as it is long
-    if any(line.count(b".") > 200 or line.count(b"[") > 200 for line in data.split(b"\n")):
-        raise CorruptDataError(f"{printable(str(path))} is nested too deeply")
     try:
-        held = tomllib.loads(data.decode("utf-8"))
-    except (ValueError, RecursionError) as error:
+        held = parse_toml(data.decode("utf-8"))
+    except ValueError as error:
         raise CorruptDataError(
             f"{printable(str(path))} cannot be read as TOML: {shown(str(error), 100)}"
         ) from error
@@ -43,27 +38,6 @@ def read_toml(path: Path, at_most: int) -> dict[str, Any]:
         if depth > DEPTH_AT_MOST or count > KEYS_AT_MOST:
             raise CorruptDataError(f"{printable(str(path))} has too many entries, or too deep ones")
     return held
-
-
-def toml_text(content: Mapping[str, Any]) -> str:
-    """Write values, lists of them, and tables of them."""
-    plain = {k: v for k, v in content.items() if not isinstance(v, Mapping)}
-    lines = [f"{_key(k)} = {_value(v)}" for k, v in plain.items()]
-    for name, table in content.items():
-        if isinstance(table, Mapping):
-            lines += ["", f"[{_key(name)}]"]
-            lines += [f"{_key(k)} = {_value(v)}" for k, v in table.items()]
-    return "\n".join(lines) + "\n"
-
-
-def _key(name: str) -> str:
-    return name if name.replace("-", "_").isidentifier() else json.dumps(name)
-
-
-def _value(value: Any) -> str:
-    if isinstance(value, list | tuple):
-        return "[" + ", ".join(map(_value, value)) + "]"
-    return json.dumps(value, ensure_ascii=False)  # texts are printable: `checked_text`
 
 
 def checked_text(what: str, value: Any, at_most: int = 300) -> str:

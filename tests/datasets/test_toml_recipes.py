@@ -268,3 +268,9 @@ class TestLanes:
 def test_bad_settings(change, words):
     with pytest.raises(ParameterError, match=words):
         dataclasses.replace(SMALL, **change)
+
+
+@pytest.mark.parametrize("text", ["x = " + "[" * 100_000, ".".join(["a"] * 100_000) + " = 1"])
+def test_a_recipe_that_nests_without_end_is_one_sentence(text):
+    with pytest.raises(InputError, match="this is not TOML"):
+        from_toml(text)

@@ -11,8 +11,8 @@ from chaosbench.entries import Statement, open_bundle
 from chaosbench.entries._bundle import ENTRY, FILES, RECORDS, cell_of
 from chaosbench.entries._statement import FORMAT, facts_of
 from chaosbench.entries._submit import _write
-from chaosbench.entries._toml import toml_of
 from chaosbench.evaluation import answer_hash, write_file
+from chaosbench.toml import toml_text
 
 CLOUD = "ensemble:members=4"
 FAULTY = Path(__file__).parents[1] / "isolation" / "faulty.py"
@@ -70,7 +70,7 @@ class Forger:
         write_file(self.path / RECORDS, self.records)
         told = {"format": FORMAT, **SAID.to_dict(), **(said or {})}
         told |= facts_of(self.records) | (facts or {})
-        (self.path / ENTRY).write_text(toml_of(told))
+        (self.path / ENTRY).write_text(toml_text(told))
         return self.list_files()
 
     def list_files(self, **others: str) -> Path:
@@ -79,5 +79,5 @@ class Forger:
             for path in sorted(self.path.rglob("*"))
             if path.is_file() and not path.is_symlink() and path.name != FILES
         }
-        (self.path / FILES).write_text(toml_of(listed | others))
+        (self.path / FILES).write_text(toml_text(listed | others))
         return self.path

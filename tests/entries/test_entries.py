@@ -16,7 +16,6 @@ from chaosbench.cli import app
 from chaosbench.entries import Statement, open_bundle, read_entry, submit, verify_entry
 from chaosbench.entries._rerun import agree, chosen
 from chaosbench.entries._statement import facts_of
-from chaosbench.entries._toml import read_toml, toml_of
 from chaosbench.errors import InputError, RecipeMismatchError
 from chaosbench.evaluation import read_records, write_file
 from chaosbench.isolation import description
@@ -167,11 +166,6 @@ def test_cells_are_drawn_by_the_seed(bundle):
 def test_a_statement_is_plain_text(field, value):
     with pytest.raises(InputError):
         replace(SAID, **{field: value})
-
-
-def test_toml_is_read_back():
-    told = {"format": 1, "a b": 'x "y" \\ \x7f é', "l": ["a", "b"], "t": {"k/v": "1", "b": "2"}}
-    assert read_toml(toml_of(told).encode()) == told
 
 
 def test_facts_name_every_value(bundle):

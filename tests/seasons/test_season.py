@@ -319,7 +319,7 @@ def edited(season, old, new):
         ('authors = "A. Person"', 'editors = "A. Person"', "unknown one"),
         ("version = 1", "version = 2", "no entry of version 1"),
         ('license = ""', "license = 3", "is a text"),
-        ('name = "by hand"', "name" + ".a" * 300 + " = 1", "nested too deeply"),
+        ('name = "by hand"', "name" + ".a" * 300 + " = 1", "a key of many parts"),
         ("[files]", "[files]\n" + "\n".join(f"k{i} = 1" for i in range(30_000)), "too many"),
     ],
 )
