@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from itertools import pairwise
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
 from chaosbench.errors import DivergedError
 from chaosbench.forecasters._protocol import Forecast
 from chaosbench.forecasters._shared.analogues import Library, LocallyLinear, prepare
+from chaosbench.forecasters._shared.neighbourhood import NEIGHBOURHOODS
 from chaosbench.forecasters._shared.rollout import delay_rollout
-from chaosbench.forecasters._shared.settings import single_threaded
-from chaosbench.forecasters.network_maps._least_squares import Network, descend
+from chaosbench.forecasters._shared.settings import (
+    require_choice,
+    require_integer,
+    require_real,
+    single_threaded,
+)
+from chaosbench.forecasters.network_maps._least_squares import Layer, Network, descend
 
 if TYPE_CHECKING:
     from chaosbench.forecasters._shared.analogues import Training
     from chaosbench.forecasters._shared.regression import Plan
     from chaosbench.trajectories import FloatArray, Trajectories
 
-__all__ = ["Schedule", "TrainedMap", "fit_map"]
+__all__ = ["NetworkMap", "TrainedMap"]
 
 _NEARLY = 0.9
 # With more weights, a step takes seconds or minutes. Plans that need more are left out where others
@@ -28,24 +36,6 @@ _NEARLY = 0.9
 _MOST_WEIGHTS = 2000
 # The weights after these shares of the steps are compared on held-out data.
 _SHARES = (0.25, 0.5, 0.75, 1.0)
-
-
-@dataclass(frozen=True)
-class Schedule:
-    """How a map is trained.
-
-    Attributes:
-        steps: largest number of steps of Levenberg–Marquardt.
-        rows: largest number of transitions, spread evenly in time.
-        ridge: penalty on the weights.
-        seconds: wall time after which training stops.
-
-    """
-
-    steps: int
-    rows: int
-    ridge: float
-    seconds: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,62 +66,94 @@ class TrainedMap:
         return self.network.value(self.weights, query) * self.unit
 
 
-def fit_map(
-    train: Trajectories,
-    network: Callable[[int, int], Network],
-    *,
-    delays: int | None,
-    stride: int,
-    neighbourhood: str,
-    schedule: Schedule,
-    seed: int,
-    who: str,
-) -> TrainedMap:
-    """Train a network, made for its numbers of inputs and outputs, on the increments."""
-    training = prepare(
-        train,
-        delays=delays,
-        stride=stride,
-        who=who,
-        select=True,
-        local=neighbourhood == "auto",
-        windows=8,
-        horizon=150,
-    )
-    plan = _plan(training, network, who)
-    library = Library.of(training.fitted, training.scaler, plan, tree=False)
-    unit = library.increments.std(axis=0)
-    unit = np.where(unit > 0, unit, 1.0)
-    count = min(schedule.rows, len(library.states))
-    chosen = np.unique(np.linspace(0, len(library.states) - 1, count).astype(int))
-    x, y = library.states[chosen], library.increments[chosen] / unit
-    made = network(x.shape[1], y.shape[1])
-    kept = {max(1, round(share * schedule.steps)) for share in _SHARES}
-    weights = made.start(np.random.default_rng(seed))
-    snapshots = []
-    try:
-        for step, latest in enumerate(
-            descend(
-                made,
-                weights,
-                x,
-                y,
-                ridge=schedule.ridge,
-                steps=schedule.steps,
-                seconds=schedule.seconds,
-            ),
-            start=1,
-        ):
+@dataclass(frozen=True)
+class NetworkMap(ABC):
+    """A network of layers of one kind, trained on the increments; the settings of all of them."""
+
+    libraries: ClassVar[tuple[str, ...]] = ("scipy.linalg",)
+
+    hidden: int = 8
+    layers: int = 1
+    delays: int | None = None
+    stride: int = 1
+    neighbourhood: str = "auto"
+    rows: int = 1200
+    ridge: float = 1e-12
+    steps: int = 120
+    seconds: float = 300.0
+
+    def __post_init__(self) -> None:
+        require_integer(self, "hidden", minimum=1)
+        require_integer(self, "layers", minimum=0)
+        require_integer(self, "delays", minimum=1, optional=True)
+        require_integer(self, "stride", minimum=1)
+        require_choice(self, "neighbourhood", NEIGHBOURHOODS)
+        require_integer(self, "rows", minimum=2)
+        require_real(self, "ridge")
+        require_integer(self, "steps", minimum=1)
+        require_real(self, "seconds", open_low=True)
+
+    @abstractmethod
+    def _layer(self, inputs: int, outputs: int) -> Layer:
+        """Return a layer with these numbers of inputs and outputs."""
+
+    def _network(self, inputs: int, outputs: int) -> Network:
+        widths = [inputs, *[self.hidden] * self.layers, outputs]
+        return Network(tuple(self._layer(a, b) for a, b in pairwise(widths)))
+
+    @single_threaded
+    def fit(self, train: Trajectories, *, seed: int) -> TrainedMap:
+        """Choose the delays and train from weights drawn from `seed`.
+
+        Raises:
+            DivergedError: the training data are not finite.
+            InvalidForecastError: the training trajectories are too short for the delays.
+
+        """
+        who = type(self).__name__
+        training = prepare(
+            train,
+            delays=self.delays,
+            stride=self.stride,
+            who=who,
+            select=True,
+            local=self.neighbourhood == "auto",
+            windows=8,
+            horizon=150,
+        )
+        library = Library.of(
+            training.fitted, training.scaler, _plan(training, self._network, who), tree=False
+        )
+        unit = library.increments.std(axis=0)
+        unit = np.where(unit > 0, unit, 1.0)
+        count = min(self.rows, len(library.states))
+        chosen = np.unique(np.linspace(0, len(library.states) - 1, count).astype(int))
+        x, y = library.states[chosen], library.increments[chosen] / unit
+        network = self._network(x.shape[1], y.shape[1])
+        try:
+            snapshots = self._train(network, network.start(np.random.default_rng(seed)), x, y)
+        except DivergedError as error:
+            raise DivergedError(f"{who} cannot be fitted: {error}") from error
+        # the latest first: it wins a tie
+        maps = [TrainedMap(who, library, unit, network, weights) for weights in snapshots[::-1]]
+        return maps[0] if training.held_out is None else maps[training.held_out.best(maps)]
+
+    def _train(
+        self, network: Network, weights: FloatArray, x: FloatArray, y: FloatArray
+    ) -> list[FloatArray]:
+        """Return the weights after the shares of the steps, those at the end last."""
+        kept = {max(1, round(share * self.steps)) for share in _SHARES}
+        snapshots = []
+        descent = descend(
+            network, weights, x, y, ridge=self.ridge, steps=self.steps, seconds=self.seconds
+        )
+        for step, latest in enumerate(descent, start=1):
             weights = latest
             if step in kept:
                 snapshots.append(weights)
-    except DivergedError as error:
-        raise DivergedError(f"{who} cannot be fitted: {error}") from error
-    if not snapshots or snapshots[-1] is not weights:
-        snapshots.append(weights)
-    # the latest first: it wins a tie
-    maps = [TrainedMap(who, library, unit, made, weights) for weights in snapshots[::-1]]
-    return maps[0] if training.held_out is None else maps[training.held_out.best(maps)]
+        if not snapshots or snapshots[-1] is not weights:
+            snapshots.append(weights)
+        return snapshots
 
 
 def _plan(training: Training, network: Callable[[int, int], Network], who: str) -> Plan:

@@ -4,29 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import pairwise
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
-from chaosbench.forecasters._shared.neighbourhood import NEIGHBOURHOODS
-from chaosbench.forecasters._shared.settings import (
-    require_choice,
-    require_integer,
-    require_real,
-    single_threaded,
-)
 from chaosbench.forecasters.network_maps._layers import QuadraticLayer
-from chaosbench.forecasters.network_maps._least_squares import Network
-from chaosbench.forecasters.network_maps._map import Schedule, TrainedMap, fit_map
-
-if TYPE_CHECKING:
-    from chaosbench.trajectories import Trajectories
+from chaosbench.forecasters.network_maps._map import NetworkMap
 
 __all__ = ["QuadraticNetwork"]
 
 
 @dataclass(frozen=True)
-class QuadraticNetwork:
+class QuadraticNetwork(NetworkMap):
     """Network of quadratic neurons, iterated as a map [fan2020].
 
     A neuron with inputs x is
@@ -67,7 +55,6 @@ class QuadraticNetwork:
 
     """
 
-    libraries: ClassVar[tuple[str, ...]] = ("scipy.linalg",)
     search_space: ClassVar[Mapping[str, tuple[Any, ...]]] = MappingProxyType(
         {
             "hidden": (4, 8, 12, 16),
@@ -79,47 +66,6 @@ class QuadraticNetwork:
     )
 
     hidden: int = 12
-    layers: int = 1
-    delays: int | None = None
-    stride: int = 1
-    neighbourhood: str = "auto"
-    rows: int = 1200
-    ridge: float = 1e-12
-    steps: int = 120
-    seconds: float = 300.0
 
-    def __post_init__(self) -> None:
-        require_integer(self, "hidden", minimum=1)
-        require_integer(self, "layers", minimum=0)
-        require_integer(self, "delays", minimum=1, optional=True)
-        require_integer(self, "stride", minimum=1)
-        require_choice(self, "neighbourhood", NEIGHBOURHOODS)
-        require_integer(self, "rows", minimum=2)
-        require_real(self, "ridge")
-        require_integer(self, "steps", minimum=1)
-        require_real(self, "seconds", open_low=True)
-
-    @single_threaded
-    def fit(self, train: Trajectories, *, seed: int) -> TrainedMap:
-        """Choose the delays and train from weights drawn from `seed`.
-
-        Raises:
-            DivergedError: the training data are not finite.
-            InvalidForecastError: the training trajectories are too short for the delays.
-
-        """
-        return fit_map(
-            train,
-            self._network,
-            delays=self.delays,
-            stride=self.stride,
-            neighbourhood=self.neighbourhood,
-            schedule=Schedule(self.steps, self.rows, self.ridge, self.seconds),
-            seed=seed,
-            who="QuadraticNetwork",
-        )
-
-    def _network(self, inputs: int, outputs: int) -> Network:
-        widths = [inputs, *[self.hidden] * self.layers, outputs]
-        pairs = pairwise(widths)
-        return Network(tuple(QuadraticLayer(a, b) for a, b in pairs))
+    def _layer(self, inputs: int, outputs: int) -> QuadraticLayer:
+        return QuadraticLayer(inputs, outputs)
