@@ -52,7 +52,7 @@ BASES = {
     "data verify": ["D"],
     "data describe": ["D"],
     "data plot": ["D", "--out", "d.png", "--force", "--points", "20"],
-    "data sql": ["D", "SELECT count(*) FROM henon"],
+    "data sql": ["SELECT count(*) FROM henon", "D"],
     "data export": ["D", "--out", "d.csv", "--force"],
     "tasks list": [],
     "tasks suites": [],

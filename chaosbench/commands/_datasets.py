@@ -121,10 +121,11 @@ def data_plot(
 
 
 def data_sql(
-    directory: DirectoryArgument,
     query: Annotated[
-        str, typer.Argument(help="A query; every system is a table of its name, all: everything.")
+        str,
+        typer.Argument(help="A query; every system is a table of its name, and everything is all."),
     ],
+    directory: DirectoryArgument,
     format: ListFormatOption = ListFormat.table,  # noqa: A002
     systems: SystemsOption = None,  # noqa: ARG001
 ) -> None:

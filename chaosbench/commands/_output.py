@@ -94,9 +94,7 @@ def _load(paths: list[Path] | None) -> list[Path] | None:
 
 SystemsOption = Annotated[
     list[Path] | None,
-    typer.Option(
-        "--systems", callback=_load, help="A Python file that defines systems; repeatable."
-    ),
+    typer.Option("--systems", callback=_load, help="A Python or JSON file of systems; repeatable."),
 ]
 """Loads the files while the command line is read, so that a command has nothing to do for it."""
 

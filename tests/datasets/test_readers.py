@@ -316,15 +316,15 @@ def test_the_commands(made, tmp_path, monkeypatch):
     rows = json.loads(
         run(
             "sql",
-            place,
             "SELECT 'a' AS k, 0.5 AS v, CAST('nan' AS DOUBLE) AS n",
+            place,
             "--format",
             "json",
         ).stdout
     )
     assert rows == [{"k": "a", "v": 0.5, "n": "nan"}]
-    assert run("sql", place, "SELECT 2 AS two", "--format", "csv").stdout == "two\n2\n"
-    assert "two" in run("sql", place, "SELECT 2 AS two").stdout
+    assert run("sql", "SELECT 2 AS two", place, "--format", "csv").stdout == "two\n2\n"
+    assert "two" in run("sql", "SELECT 2 AS two", place).stdout
     out = tmp_path / "a.png"
     assert run("plot", place, "--out", out, "--points", 40).exit_code == 0
     assert out.read_bytes()[:4] == b"\x89PNG"

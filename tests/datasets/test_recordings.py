@@ -392,14 +392,12 @@ class TestNames:
 class TestPackages:
     @pytest.mark.parametrize("name", PACKAGED)
     def test_every_series_makes_a_task(self, name):
-        pytest.importorskip("statsmodels")
         made = imported(name, dt=None)
         assert made.windows >= 5
         assert made.time_unit != recordings.TIME_UNITS
 
     def test_the_months_of_the_nino_region_follow_each_other(self):
         """Oracle: the file's first and last rows, read by eye."""
-        pytest.importorskip("statsmodels")
         made = imported("statsmodels:elnino", dt=None)
         values = train_of(made).values[0, :, 0]
         assert values[:3].tolist() == [23.11, 24.2, 25.37]

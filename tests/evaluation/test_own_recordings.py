@@ -389,7 +389,6 @@ def test_recordings_are_found_in_a_folder_that_is_named(folder):
 @pytest.mark.slow
 def test_the_page_does_what_it_says(folder, monkeypatch):
     """The snippets and commands of docs/recordings.md, in order."""
-    pytest.importorskip("statsmodels")
     text = (Path(__file__).parents[2] / "docs" / "recordings.md").read_text("utf-8")
     for block in re.findall(r"```python\n(.*?)```", text, re.DOTALL):
         exec(block, {"cb": cb})
