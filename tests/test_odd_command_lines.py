@@ -196,6 +196,21 @@ def test_every_command_has_a_line_that_works():
     assert {name for name, _ in commands()} == set(BASES)
 
 
+def lists(command=None):
+    """Yield the commands of each group, with the lines that its help has on eighty columns."""
+    command = command or typer.main.get_command(cli.app)
+    if hasattr(command, "commands"):
+        room = 72 - max(map(len, command.commands))
+        yield {name: inner.get_short_help_str(room) for name, inner in command.commands.items()}
+        for inner in command.commands.values():
+            yield from lists(inner)
+
+
+def test_the_lists_of_commands_show_whole_lines_on_eighty_columns():
+    for lines in lists():
+        assert {name: line for name, line in lines.items() if line.endswith("...")} == {}
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(("name", "parameter"), ALL)
 def test_no_value_of_an_option_gives_more_than_a_sentence(called, name, parameter):

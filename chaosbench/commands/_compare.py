@@ -42,7 +42,10 @@ def compare_command(
     systems: SystemsOption = None,  # noqa: ARG001
     format: ListFormatOption = ListFormat.table,  # noqa: A002
 ) -> None:
-    """Compare forecasters by the paired test of the board, in all and system by system."""
+    """Compare forecasters by the paired test of the board.
+
+    In all and system by system; the test is the one behind the tie groups.
+    """
     from chaosbench.leaderboard import compare
 
     records = read(runs, entries)

@@ -55,7 +55,10 @@ def data_describe(
     ] = Description.table,
     systems: SystemsOption = None,  # noqa: ARG001
 ) -> None:
-    """Say what a dataset holds; ranges come from the statistics of its files."""
+    """Say what a dataset holds.
+
+    Ranges come from the statistics of its files, and no data are read.
+    """
     from chaosbench.datasets import card, croissant, describe, open_dataset, recipe_of, to_toml
 
     stored = open_dataset(directory)
@@ -105,7 +108,10 @@ def data_plot(
     force: ForceOption = False,
     systems: SystemsOption = None,  # noqa: ARG001
 ) -> None:
-    """Draw a trajectory of a dataset over time, with the clean truth where it is corrupted."""
+    """Draw a trajectory of a dataset over time.
+
+    Where it is corrupted, the clean truth is drawn with it.
+    """
     from chaosbench.datasets import head
     from chaosbench.plotting import plot_data, save
 
@@ -169,7 +175,10 @@ def data_export(
     force: ForceOption = False,
     systems: SystemsOption = None,  # noqa: ARG001
 ) -> None:
-    """Write one split of one system as CSV, NumPy archive or HDF5, checked against the manifest."""
+    """Write one split of one system as CSV, npz or HDF5.
+
+    Every file is checked against the manifest first.
+    """
     from chaosbench.datasets import export
 
     _refuse(out, (".csv", ".npz", ".h5"), force)

@@ -100,7 +100,7 @@ def data_import(
     ] = None,
     format: FormatOption = Format.table,  # noqa: A002
 ) -> None:
-    """Import a recorded series, which is then asked for as the task own/NAME.
+    """Import a recorded series as the task own/NAME.
 
     The training part comes first, then a gap, then the test part, over which windows roll. NaN and
     empty cells are gaps.

@@ -26,7 +26,10 @@ def sql_command(
     systems: SystemsOption = None,  # noqa: ARG001
     format: BoardFormatOption = BoardFormat.table,  # noqa: A002
 ) -> None:
-    """Ask the records in SQL, the dialect of DuckDB; nothing else can be read or changed."""
+    """Ask the records in SQL, the dialect of DuckDB.
+
+    Nothing but the tables records and scores can be read, and nothing is changed.
+    """
     from chaosbench.leaderboard import View
     from chaosbench.leaderboard import query as ask
 

@@ -66,7 +66,7 @@ def systems_sweep(
     systems: SystemsOption = None,  # noqa: ARG001
     format: FormatOption = Format.table,  # noqa: A002
 ) -> None:
-    """Follow the attractor while a parameter changes: bifurcation diagram and exponents.
+    """Bifurcation diagram and exponents while a parameter changes.
 
     Each value starts from where the orbit was at the value before; a range such as rho=50:0:51
     goes down. --out writes sweep.parquet, diagram.parquet and sweep.png.
@@ -131,7 +131,7 @@ def systems_section(
     systems: SystemsOption = None,  # noqa: ARG001
     format: FormatOption = Format.table,  # noqa: A002
 ) -> None:
-    """Cut an orbit on the attractor with a plane: a Poincaré section.
+    """Cut an orbit with a plane: a Poincaré section.
 
     --out writes section.parquet and section.png.
     """

@@ -74,7 +74,7 @@ def analyse_command(
     systems: SystemsOption = None,  # noqa: ARG001
     format: FormatOption = Format.table,  # noqa: A002
 ) -> None:
-    """Compare a forecaster's attractor with the true one, or analyse a recorded series.
+    """Compare an attractor with the truth, or analyse a series.
 
     The forecaster runs freely, and as twins that start a small distance apart; they give its
     largest Lyapunov exponent. Of a file without a task, one column is analysed: its embedding, its

@@ -30,12 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = ["app"]
 
-app = group("Datasets: import, generate, verify, describe, draw, query and export.")
-app.command("import")(_recordings.data_import)
-app.command("describe")(data_describe)
-app.command("plot")(data_plot)
-app.command("sql")(data_sql)
-app.command("export")(data_export)
+app = group("Datasets: generate, verify, import, query and export.")
 
 
 @app.command("generate")
@@ -204,3 +199,10 @@ def data_verify(
         which = f"{name}: " if name else ""
         say(f"{which}{len(stored.manifest['files'])} files are what recipe {stored.hash} made")
         _say_certificates(stored)
+
+
+app.command("import")(_recordings.data_import)
+app.command("describe")(data_describe)
+app.command("plot")(data_plot)
+app.command("sql")(data_sql)
+app.command("export")(data_export)

@@ -53,7 +53,7 @@ def submit_command(
     ] = False,
     systems: SystemsOption = None,  # noqa: ARG001
 ) -> None:
-    """Write the records and forecasts of runs as an entry that anyone can verify."""
+    """Write runs as an entry that anyone can verify."""
     from chaosbench.entries import Statement, submit
 
     said = Statement(name, tuple(authors), url, license, trained_on)
@@ -82,7 +82,7 @@ def verify_command(
     systems: SystemsOption = None,  # noqa: ARG001
     format: FormatOption = Format.table,  # noqa: A002
 ) -> None:
-    """Make the data of entries anew, compute all their scores again, and say what differs.
+    """Compute the scores of entries again and say what differs.
 
     Exits with 1 if something differs and with 2 if a directory is no entry.
     """

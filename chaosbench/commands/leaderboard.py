@@ -24,9 +24,6 @@ __all__ = ["app", "show_board"]
 
 app = group("Rank records.")
 
-app.command("compare")(compare_command)
-app.command("sql")(sql_command)
-
 
 def show_board(records: Any, format: Format, track: str | None = None) -> None:  # noqa: A002
     """Print one leaderboard for each version of each track."""
@@ -87,3 +84,7 @@ def leaderboard_report(
     say(write_report(records, out, exam_seed=exam_seed))
     for page in write_site(records, pages, title=title, exam_seed=exam_seed):
         say(page)
+
+
+app.command("compare")(compare_command)
+app.command("sql")(sql_command)

@@ -114,7 +114,7 @@ def run_status(
     directory: Annotated[Path, typer.Argument(help="Directory of a run.")],
     format: FormatOption = Format.table,  # noqa: A002
 ) -> None:
-    """Count how the cells of a run ended, forecaster by forecaster, also while it goes on."""
+    """Count how the cells of a run ended, also while it goes on."""
     from chaosbench.evaluation import STATUSES, status_of
 
     found = status_of(directory)

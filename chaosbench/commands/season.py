@@ -23,7 +23,7 @@ from chaosbench.commands._output import (
 
 __all__ = ["app"]
 
-app = group("An exam that nobody can look up: drawn from a secret, committed to and revealed.")
+app = group("An exam that nobody can look up, drawn from a secret.")
 
 SeasonArgument = Annotated[Path, typer.Argument(help="Directory of the season.")]
 SecretOption = Annotated[Path, typer.Option(help="File of the secret.")]
@@ -69,7 +69,7 @@ def season_questions(
     sealed: SealedOption,
     workers: WorkersOption = 1,
 ) -> None:
-    """Draw the systems from the secret, make their data and write the questions."""
+    """Draw the systems from the secret and write the questions."""
     from chaosbench.seasons import make_questions, read_questions
 
     with progress("season") as report:
@@ -89,7 +89,7 @@ def season_answer(
     require: RequireOption = Isolation.any,
     workers: WorkersOption = 1,
 ) -> None:
-    """Have a forecaster answer all questions, in processes as confined as those of a run."""
+    """Have a forecaster answer all questions, confined as in a run."""
     from chaosbench.evaluation import Budget
     from chaosbench.seasons import answer
 
@@ -113,7 +113,7 @@ def season_enter(
     license: Annotated[str, typer.Option(help="License of the answers.")] = "",  # noqa: A002
     trained_on: Annotated[str, typer.Option(help="Data that the method was trained on.")] = "",
 ) -> None:
-    """Seal answers by their hashes; publish entry.toml before the season closes."""
+    """Seal answers by their hashes, before the season closes."""
     from chaosbench.seasons import enter
 
     entry = enter(
@@ -164,7 +164,7 @@ def season_verify(
     workers: WorkersOption = 1,
     format: FormatOption = Format.table,  # noqa: A002
 ) -> None:
-    """Check questions, secret, systems and entries against all hashes."""
+    """Check questions, secret, systems and entries."""
     from chaosbench.seasons import verify
 
     with progress("verify") as report:

@@ -32,10 +32,6 @@ from chaosbench.files import write_text
 __all__ = ["app"]
 
 app = group("The catalogue of chaotic systems.")
-app.command("sweep")(systems_sweep)
-app.command("section")(systems_section)
-app.command("basins")(systems_basins)
-app.command("grow")(systems_grow)
 
 
 class CatalogueFormat(StrEnum):
@@ -154,7 +150,7 @@ def systems_show(
     systems: SystemsOption = None,  # noqa: ARG001
     format: FormatOption = Format.table,  # noqa: A002
 ) -> None:
-    """Show one system: equation, parameters, facts with errors, provenance, warnings."""
+    """Show one system: equation, parameters, facts with errors."""
     from dataclasses import asdict
 
     from chaosbench.dynamics.stored import known_constants
@@ -234,7 +230,7 @@ def systems_simulate(
     systems: SystemsOption = None,  # noqa: ARG001
     format: FormatOption = Format.table,  # noqa: A002
 ) -> None:
-    """Integrate a system, print a summary and, with --out, write a Parquet file."""
+    """Integrate a system; with --out, write a Parquet file."""
     from typing import cast
 
     from chaosbench.dynamics.simulation import Precision, simulate
@@ -333,7 +329,7 @@ def systems_characterise(
     systems: SystemsOption = None,  # noqa: ARG001
     format: FormatOption = Format.table,  # noqa: A002
 ) -> None:
-    """Measure period, exponents and dimensions, and write the constants JSON.
+    """Measure period, exponents and dimensions.
 
     Nothing is written into the installed package: its constants set step, horizon and Lyapunov time
     of every task, so with others one task would ask different questions on two machines. Those of a
@@ -430,3 +426,9 @@ def systems_gallery(
     with progress("gallery") as report:
         page = write_gallery(out, wanted, progress=report)
     say(page)
+
+
+app.command("sweep")(systems_sweep)
+app.command("section")(systems_section)
+app.command("basins")(systems_basins)
+app.command("grow")(systems_grow)

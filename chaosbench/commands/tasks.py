@@ -97,7 +97,7 @@ def tasks_show(
     recordings: RecordingsOption = None,  # noqa: ARG001
     format: FormatOption = Format.table,  # noqa: A002
 ) -> None:
-    """Say what a task trains on, shows, asks and scores; or what a suite holds."""
+    """Say what a task trains on, asks and scores; or what a suite is."""
     from dataclasses import asdict
 
     from chaosbench.tasks import describe, describe_suite, select, suites
