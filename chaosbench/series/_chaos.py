@@ -77,7 +77,7 @@ def zero_one_test(
     x = x[::stride]
     if len(x) < LEAST:
         raise InputError(
-            f"{len(x)} samples remain of every {stride}th; the 0–1 test needs at least {LEAST}"
+            f"{len(x)} samples remain, one in {stride}; the 0–1 test needs at least {LEAST}"
         )
     generator = np.random.default_rng(counted("seed", seed, 0))
     low, high = np.pi / 5, 4 * np.pi / 5
